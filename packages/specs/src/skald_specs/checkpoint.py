@@ -1,0 +1,45 @@
+"""The layout-free checkpoint: full tensors by name, whatever layout trained them.
+
+    step_00000384/
+      model.safetensors       fp32 tensors by the plain model's names
+      optimizer.safetensors   exp_avg.<name>, exp_avg_sq.<name>, fp32
+      state.json              step, tokens seen
+      plan.yaml               the plan it belongs to
+      manifest.json           checksums of all of the above, written last
+
+A folder without a valid manifest is no checkpoint. No pickle is ever read.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from skald_specs.models import Spec
+
+MODEL_FILE = "model.safetensors"
+OPTIMIZER_FILE = "optimizer.safetensors"
+STATE_FILE = "state.json"
+PLAN_FILE = "plan.yaml"
+MANIFEST_FILE = "manifest.json"
+
+
+class CheckpointState(Spec):
+    """Where the run stands; with the seed this fixes everything that follows."""
+
+    step: int
+    tokens_seen: int
+
+
+class CheckpointManifest(Spec):
+    """Deterministic: two runs of one plan write the same bytes."""
+
+    schema_version: Literal[1]
+    plan_fingerprint: str
+    corpus_fingerprint: str
+    step: int
+    sha256: dict[str, str]
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the folder name of a step's checkpoint; names sort by step."""
+    return f"step_{step:08d}"

@@ -1,0 +1,45 @@
+"""The errors a user can meet, each with the exit code of the contract.
+
+Anything else that escapes is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_CLAIM_FAILED = 1
+EXIT_USER_INPUT = 2
+EXIT_RESUMABLE = 75
+
+
+class SkaldError(Exception):
+    """One line for the user, and the exit code the process ends with."""
+
+    exit_code: int = EXIT_CLAIM_FAILED
+
+
+class UserInputError(SkaldError):
+    """The user's input is wrong: says where, what, and how to mend it.
+
+    Args:
+        where: File, field or argument the problem is in.
+        problem: What is wrong, with the value met.
+        remedy: What to do about it.
+    """
+
+    exit_code = EXIT_USER_INPUT
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        super().__init__(" ".join(f"{where}: {problem}. {remedy}".split()))
+        self.where, self.problem, self.remedy = where, problem, remedy
+
+
+class ClaimError(SkaldError):
+    """A check or a bound did not hold (exit code 1)."""
+
+    exit_code = EXIT_CLAIM_FAILED
+
+
+class InterruptedRunError(SkaldError):
+    """The work stopped before its end in a state that a rerun continues (exit code 75)."""
+
+    exit_code = EXIT_RESUMABLE

@@ -1,0 +1,180 @@
+"""Reading and writing files so that nothing is ever half-written.
+
+Every writer goes through a temporary name in the same folder, an fsync and a rename; a full disk
+or a kill leaves the old file, or none.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skald_specs.errors import UserInputError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` when the block succeeds.
+
+    Args:
+        path: Final file. Its folder is made if it is missing.
+
+    Yields:
+        The temporary path to write to.
+
+    Raises:
+        UserInputError: The disk is full or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; swap it in for `path` when the block succeeds.
+
+    Args:
+        path: Final folder; an existing one is replaced as a whole.
+
+    Yields:
+        The temporary folder to write into.
+
+    Raises:
+        UserInputError: The disk is full or the folder cannot be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary.chmod(0o755)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    try:
+        yield temporary
+        retired = temporary.with_name(temporary.name + ".old")
+        if path.exists():
+            path.replace(retired)
+        temporary.replace(path)
+        shutil.rmtree(retired, ignore_errors=True)
+    except OSError as error:
+        raise _disk_error(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _disk_error(path: Path, error: OSError) -> UserInputError:
+    if error.errno == errno.ENOSPC:
+        return UserInputError(
+            str(path), "the disk is full", "Free some space and run the same command again"
+        )
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return UserInputError(str(path), "cannot be written to", "Choose a writable output folder")
+    return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with newline line ends on every system."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON with sorted keys atomically (same value, same bytes)."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write one compact JSON value a line, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
+        for row in rows:
+            out.write(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_yaml(path: Path, value: Any) -> None:
+    """Write YAML in the given key order, atomically."""
+    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file.
+
+    Raises:
+        UserInputError: The file is missing or is not UTF-8 (with the byte offset).
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UserInputError(
+            str(path), "no such file", "Check the path, or run the station that writes it"
+        ) from None
+    except IsADirectoryError:
+        raise UserInputError(str(path), "is a folder, not a file", "Name a file") from None
+    except UnicodeDecodeError as error:
+        raise UserInputError(
+            str(path),
+            f"not UTF-8: byte 0x{error.object[error.start]:02x} at offset {error.start}",
+            "Convert it, for example with `iconv -f LATIN1 -t UTF-8`",
+        ) from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; a syntax error names the line."""
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise UserInputError(
+            f"{path}:{error.lineno}", f"not JSON ({error.msg})", "Mend or rebuild the file"
+        ) from None
+
+
+def read_jsonl(path: Path) -> Iterator[Any]:
+    """Yield the JSON values of a file with one a line; a bad line is named."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserInputError(
+                    f"{path}:{number}", f"not JSON ({error.msg})", "Mend or remove the line"
+                ) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file with the safe loader; a syntax error names the line."""
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "syntax error"
+        raise UserInputError(f"{path}{line}", f"not YAML ({problem})", "Mend the line") from None
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

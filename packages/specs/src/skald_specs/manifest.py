@@ -1,0 +1,101 @@
+"""The run manifest: what DVC cannot hold (time, hardware, versions). Never a DVC dependency."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from skald_specs.files import read_yaml, sha256_file, write_json
+from skald_specs.models import Spec
+
+#: Manifests lie beside the artifacts, outside every DVC output.
+MANIFEST_FOLDER = Path("artifacts/manifests")
+_LIBRARIES = ("torch", "nanotron", "lm-eval", "transformers", "tokenizers", "numpy", "dvc")
+
+
+class RunManifest(Spec):
+    """One station's run."""
+
+    schema_version: Literal[1]
+    station: str
+    name: str
+    git_commit: str
+    git_dirty: bool | None
+    constraints_sha256: str
+    data_dvc_md5: str
+    plan_fingerprint: str
+    layout: dict[str, int]
+    seeds: dict[str, int]
+    tokens_seen: int
+    hardware: str
+    python: str
+    libraries: dict[str, str]
+    wall_seconds: float
+    cpu_seconds: float
+
+
+@contextmanager
+def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterator[dict[str, Any]]:
+    """Time a station and write its manifest when the block succeeds.
+
+    Args:
+        station: The verb, such as `train`.
+        name: What it worked on, such as a recipe's name.
+        folder: Where manifests lie.
+
+    Yields:
+        A dict to fill with `plan_fingerprint`, `layout`, `seeds`, `tokens_seen` where they exist.
+    """
+    facts: dict[str, Any] = {"plan_fingerprint": "", "layout": {}, "seeds": {}, "tokens_seen": 0}
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    yield facts
+    commit, dirty = _git()
+    constraints, pin = Path("constraints.txt"), Path("data.dvc")
+    manifest = RunManifest(
+        schema_version=1,
+        station=station,
+        name=name,
+        git_commit=commit,
+        git_dirty=dirty,
+        constraints_sha256=sha256_file(constraints) if constraints.is_file() else "",
+        data_dvc_md5=read_yaml(pin)["outs"][0].get("md5", "") if pin.is_file() else "",
+        hardware=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        python=sys.version.split()[0],
+        libraries={name: v for name in _LIBRARIES if (v := _version(name))},
+        wall_seconds=round(time.perf_counter() - wall, 3),
+        cpu_seconds=round(_cpu_seconds() - cpu, 3),
+        **facts,
+    )
+    write_json(folder / f"{station}-{name}.json", manifest.model_dump(mode="json"))
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _git() -> tuple[str, bool | None]:
+    def run(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+
+    try:
+        return run("rev-parse", "HEAD"), bool(run("status", "--porcelain"))
+    except (OSError, subprocess.SubprocessError):
+        return "", None

@@ -1,0 +1,63 @@
+"""The base class of every format, and the loader that turns its complaints into one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json, read_yaml
+
+T = TypeVar("T", bound="Spec")
+
+
+class Spec(BaseModel):
+    """A frozen format: unknown keys are refused, numbers must be finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a YAML or JSON file of this format.
+
+        Raises:
+            UserInputError: The file is missing, malformed, or breaks a rule of the format.
+        """
+        value = read_json(path) if path.suffix == ".json" else read_yaml(path)
+        return cls.check(value, str(path))
+
+    @classmethod
+    def check(cls, value: Any, where: str) -> Self:
+        """Validate plain data; the first broken rule becomes a one-line error."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise first_problem(error, where, cls) from None
+
+
+def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> UserInputError:
+    """Turn pydantic's report into one line: field, value, rule, remedy."""
+    item = error.errors()[0]
+    field = ".".join(str(part) for part in item["loc"]) or "(top level)"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(spec, item["loc"][:-1])
+        remedy = f"Remove it, or use one of: {', '.join(known)}" if known else "Remove it"
+        return UserInputError(where, f"unknown key `{field}`{more}", remedy)
+    if item["type"] == "missing":
+        return UserInputError(where, f"missing key `{field}`{more}", "Add it")
+    message = item["msg"].removeprefix("Value error, ").rstrip(".")
+    shown = "" if isinstance(item["input"], dict | list) else f" = {item['input']!r}"
+    return UserInputError(where, f"`{field}`{shown}: {message}{more}", "Change the value")
+
+
+def _known_keys(spec: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    current: Any = spec
+    for part in location:
+        field = getattr(current, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        current = field.annotation
+    return sorted(getattr(current, "model_fields", {}))

@@ -1,0 +1,158 @@
+"""The plan: consequence. Each resolved number with its standing; all that the trainer reads.
+
+Two blocks: `identity` holds everything that changes the result and is fingerprinted; `execution`
+holds the rest and never is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from skald_specs.files import write_yaml
+from skald_specs.fingerprint import fingerprint
+from skald_specs.models import Spec
+from skald_specs.recipe import ExecutionRecipe, ModelShape
+
+N = TypeVar("N", int, float)
+Standing = Literal["given", "derived", "fitted", "assumed"]
+
+#: Every kind of tensor of the decoder; the rule table has one row for each.
+TENSOR_KINDS = (
+    "embedding", "q_proj", "k_proj", "v_proj", "o_proj",
+    "gate_proj", "up_proj", "down_proj", "norm", "lm_head",
+)  # fmt: skip
+TensorKind = Literal[
+    "embedding", "q_proj", "k_proj", "v_proj", "o_proj",
+    "gate_proj", "up_proj", "down_proj", "norm", "lm_head",
+]  # fmt: skip
+
+
+class Quantity(Spec, Generic[N]):
+    """A resolved number, where it comes from, and how sure it is (`interval`: 95 %)."""
+
+    value: N
+    standing: Standing
+    source: str = ""
+    interval: tuple[float, float] | None = None
+
+
+class TensorRule(Spec):
+    """What muP resolves for one kind of tensor; `lr` is the peak, `weight_decay` is torch's."""
+
+    role: Literal["input", "hidden", "output", "vector"]
+    fan_in_mult: float
+    init_std: float
+    lr: float
+    eps: float
+    weight_decay: float
+
+
+class Multipliers(Spec):
+    """Forward multipliers of the trained model; folding makes all of them 1 in an export.
+
+    `attn_scale` multiplies q.k (so 1/sqrt(d_head) is the standard value).
+    """
+
+    emb_mult: float
+    attn_scale: float
+    residual_mult: float
+    output_mult: float
+
+
+class PlannedOptimizer(Spec):
+    """AdamW's settings that are common to all tensors, and the fitted learning rate."""
+
+    base_lr: Quantity[float]
+    beta1: float
+    beta2: float
+    grad_clip: float
+
+
+class PlannedSchedule(Spec):
+    """Warmup-stable-decay in steps. The factor at step t (1-based) multiplies every group's lr."""
+
+    n_steps: Quantity[int]
+    warmup_steps: Quantity[int]
+    decay_steps: Quantity[int]
+    final_lr_fraction: float
+
+    def factor(self, step: int) -> float:
+        """Return the learning-rate factor of a step.
+
+        Args:
+            step: 1-based training step; 1 is the first update.
+
+        Returns:
+            A factor in (0, 1]: warmup rises linearly to 1 at its last step (the first step is
+            above zero), decay falls linearly and would reach the final fraction one step after
+            the last.
+        """
+        total, warmup, decay = self.n_steps.value, self.warmup_steps.value, self.decay_steps.value
+        if step <= warmup:
+            return step / warmup
+        into_decay = step - (total - decay)
+        if into_decay > 0:
+            return 1 - (1 - self.final_lr_fraction) * into_decay / (decay + 1)
+        return 1.0
+
+
+class PlannedData(Spec):
+    """Which corpus, in which shares, in which order."""
+
+    corpus_fingerprint: str
+    mixture: dict[str, float]
+    seed: int
+
+
+class PlanIdentity(Spec):
+    """Everything that changes the result."""
+
+    model: ModelShape
+    n_params_total: Quantity[int]
+    n_params_non_embedding: Quantity[int]
+    rules: dict[TensorKind, TensorRule]
+    multipliers: Multipliers
+    optimizer: PlannedOptimizer
+    schedule: PlannedSchedule
+    global_batch_tokens: Quantity[int]
+    horizon_tokens: Quantity[int]
+    data: PlannedData
+    dtype: Literal["float32", "bfloat16"]
+    model_seed: int
+
+
+class Plan(Spec):
+    """One run, resolved."""
+
+    schema_version: Literal[1]
+    name: str
+    identity: PlanIdentity
+    execution: ExecutionRecipe
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the identity's values; standings and intervals do not enter."""
+        return fingerprint(_values(self.identity.model_dump(mode="json")))
+
+    @property
+    def batch_sequences(self) -> int:
+        """Sequences in a global batch."""
+        return self.identity.global_batch_tokens.value // self.identity.model.seq_len
+
+    @property
+    def grad_accum_steps(self) -> int:
+        """Micro-batches each data-parallel rank runs in a step."""
+        return self.batch_sequences // (self.execution.dp * self.execution.micro_batch_sequences)
+
+    def save(self, path: Path) -> None:
+        """Write the plan as YAML, atomically."""
+        write_yaml(path, self.model_dump(mode="json", exclude_none=True))
+
+
+def _values(node: Any) -> Any:
+    if isinstance(node, dict):
+        if "standing" in node and "value" in node:
+            return node["value"]
+        return {key: _values(item) for key, item in node.items()}
+    return [_values(item) for item in node] if isinstance(node, list) else node

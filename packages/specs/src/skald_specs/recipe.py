@@ -1,0 +1,238 @@
+"""The recipe: intent, written by a person, complete in one file.
+
+Knows which intentions are coherent by themselves; what follows from them is computed by the planner
+and stands in the plan.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from skald_specs.languages import BY_TAG
+from skald_specs.models import Spec
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class TokenizerRecipe(Spec):
+    """Byte-level BPE trained on a temperature sample of the training text.
+
+    `vocab_size` counts every token, the special one included. `sampling_exponent` is the alpha in
+    share ~ bytes^alpha: 1 is proportional, 0 is balanced.
+    """
+
+    vocab_size: Annotated[int, Field(ge=257)]
+    sampling_exponent: Fraction = 0.0
+    sample_bytes: Positive = 2_000_000
+
+
+class CorpusRecipe(Spec):
+    """Where the text comes from. `source` is a folder `<source>/<language>/*`, see docs/data.md."""
+
+    source: str
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    tokenizer: TokenizerRecipe
+    validation_fraction: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
+
+    @model_validator(mode="after")
+    def _registered(self) -> Self:
+        unknown = [tag for tag in self.languages if tag not in BY_TAG]
+        if unknown:
+            raise ValueError(f"unknown language {unknown[0]!r}; use one of {', '.join(BY_TAG)}")
+        if len(set(self.languages)) != len(self.languages):
+            raise ValueError("a language is listed twice; list each once")
+        return self
+
+
+class ModelShape(Spec):
+    """The decoder's shape; names and units as in docs/notation.md."""
+
+    d_model: Positive
+    n_layers: Positive
+    d_head: Positive
+    n_heads: Positive
+    n_kv_heads: Positive
+    d_ff: Positive
+    vocab_size: Positive
+    seq_len: Positive
+    rope_theta: PositiveFloat = 10_000.0
+    norm_eps: PositiveFloat = 1e-5
+    tied_embeddings: bool = False
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.n_heads * self.d_head != self.d_model:
+            raise ValueError(
+                f"n_heads x d_head = {self.n_heads * self.d_head} differs from "
+                f"d_model = {self.d_model}; make them equal"
+            )
+        if self.n_heads % self.n_kv_heads:
+            raise ValueError(
+                f"n_heads = {self.n_heads} is not a multiple of n_kv_heads = {self.n_kv_heads}"
+            )
+        if self.d_head % 2:
+            raise ValueError(f"d_head = {self.d_head} must be even for rotary embeddings")
+        return self
+
+
+class BaseShape(Spec):
+    """The shape at which every multiplier is 1 and `base_lr` is expressed."""
+
+    base_width: Positive
+    base_depth: Positive
+    base_d_head: Positive
+    base_d_ff: Positive
+
+
+class Parametrisation(Spec):
+    """The rule table by name, with its conventions.
+
+    `decay` is `coupled` (torch AdamW: the step decays by lr x weight_decay, so hidden matrices get
+    weight_decay x width_mult) or `independent` (lambda / lr_peak per group). Standard deviations
+    and eps are values at the base shape.
+    """
+
+    rules: Literal["mup"]
+    base: BaseShape
+    decay: Literal["coupled", "independent"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    eps: PositiveFloat
+    hidden_std: PositiveFloat
+    embedding_std: PositiveFloat
+    output_std: PositiveFloat
+    emb_mult: PositiveFloat = 1.0
+    attn_mult: PositiveFloat = 1.0
+    residual_mult: PositiveFloat = 1.0
+    output_mult: PositiveFloat = 1.0
+
+
+class OptimizerRecipe(Spec):
+    """AdamW. `base_lr` is a number, or `sweep`: taken from the law fitted on the sweep's table."""
+
+    base_lr: PositiveFloat | Literal["sweep"]
+    beta1: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    grad_clip: PositiveFloat = 1.0
+
+
+class ScheduleRecipe(Spec):
+    """Warmup-stable-decay: linear warmup, constant, linear decay to `final_lr_fraction`."""
+
+    kind: Literal["wsd"] = "wsd"
+    warmup_fraction: Fraction
+    decay_fraction: Fraction
+    final_lr_fraction: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.warmup_fraction + self.decay_fraction > 1:
+            raise ValueError("warmup_fraction + decay_fraction is above 1; shorten one of them")
+        return self
+
+
+class Budget(Spec):
+    """How much is trained: tokens, never steps."""
+
+    horizon_tokens: Positive
+    global_batch_tokens: Positive
+
+
+class Seeds(Spec):
+    """Seeds of the initial weights and of the order of the data."""
+
+    model: Annotated[int, Field(ge=0)] = 1
+    data: Annotated[int, Field(ge=0)] = 1
+
+
+class SweepRecipe(Spec):
+    """A grid of learning rates (expressed at the base shape) and horizons, paired by seed."""
+
+    base_lrs: Annotated[tuple[PositiveFloat, ...], Field(min_length=3)]
+    horizons_tokens: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+
+
+class ExecutionRecipe(Spec):
+    """How the result is computed; nothing here may change it, so none of it is fingerprinted."""
+
+    dp: Positive = 1
+    tp: Positive = 1
+    pp: Positive = 1
+    zero_stage: Literal[0, 1] = 0
+    micro_batch_sequences: Positive
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads_per_process: Positive = 1
+    checkpoint_every_steps: Positive
+    keep_last: Positive = 2
+    validate_every_steps: Positive
+    tensorboard: bool = False
+
+
+class Recipe(Spec):
+    """One complete experiment.
+
+    Read top to bottom it says what the run is; `skald plan` turns it into numbers.
+    """
+
+    schema_version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    about: str
+    corpus: CorpusRecipe
+    mixture: dict[str, PositiveFloat]
+    model: ModelShape
+    parametrisation: Parametrisation
+    optimizer: OptimizerRecipe
+    schedule: ScheduleRecipe
+    budget: Budget
+    seeds: Seeds = Seeds()
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    sweep: SweepRecipe | None = None
+    execution: ExecutionRecipe
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if set(self.mixture) != set(self.corpus.languages):
+            odd = sorted(set(self.mixture) ^ set(self.corpus.languages))
+            raise ValueError(
+                f"mixture and corpus.languages differ in {', '.join(odd)}; name the same languages"
+            )
+        batch, seq = self.budget.global_batch_tokens, self.model.seq_len
+        if batch % seq:
+            raise ValueError(
+                f"budget.global_batch_tokens = {batch} is not a multiple of seq_len = {seq}"
+            )
+        if self.budget.horizon_tokens < batch:
+            raise ValueError(
+                f"budget.horizon_tokens = {self.budget.horizon_tokens} is below one batch of {batch}"
+            )
+        run = self.execution
+        sequences = batch // seq
+        if sequences % (run.dp * run.micro_batch_sequences):
+            raise ValueError(
+                f"a batch of {sequences} sequences does not divide into dp = {run.dp} x "
+                f"micro_batch_sequences = {run.micro_batch_sequences}"
+            )
+        for field, count in (
+            ("n_heads", self.model.n_heads),
+            ("n_kv_heads", self.model.n_kv_heads),
+            ("d_ff", self.model.d_ff),
+            ("vocab_size", self.model.vocab_size),
+        ):
+            if count % run.tp:
+                raise ValueError(
+                    f"model.{field} = {count} is not divisible by execution.tp = {run.tp}"
+                )
+        if run.pp > self.model.n_layers:
+            raise ValueError(
+                f"execution.pp = {run.pp} exceeds model.n_layers = {self.model.n_layers}"
+            )
+        if self.model.vocab_size < self.corpus.tokenizer.vocab_size:
+            raise ValueError(
+                f"model.vocab_size = {self.model.vocab_size} is smaller than the tokenizer's "
+                f"{self.corpus.tokenizer.vocab_size}; raise it to at least that"
+            )
+        return self
