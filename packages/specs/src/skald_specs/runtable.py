@@ -9,7 +9,8 @@ class RunRow(Spec):
     """One finished proxy run.
 
     `loss` is validation bits per byte, the unweighted mean over languages; `loss_se` its standard
-    error over validation windows. `lr` is the base learning rate (expressed at the base shape).
+    error over validation windows;
+    both are missing when the run diverged. `lr` is the base learning rate (expressed at the base shape).
     """
 
     width: int
@@ -21,8 +22,8 @@ class RunRow(Spec):
     lr: float
     schedule: str
     seed: int
-    loss: float
-    loss_se: float
+    loss: float | None
+    loss_se: float | None
     diverged: bool
     fingerprint: str
 

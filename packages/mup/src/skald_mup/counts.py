@@ -1,0 +1,65 @@
+"""Parameters and floating-point operations of a shape, in closed form.
+
+Knows the decoder's tensors by their sizes only; a built model must count the same.
+"""
+
+from __future__ import annotations
+
+from skald_specs.recipe import ModelShape
+
+
+def n_params_non_embedding(shape: ModelShape) -> int:
+    """Count the parameters outside the vocabulary matrices: blocks and final norm.
+
+    Args:
+        shape: The model's shape.
+
+    Returns:
+        Parameters without the token embedding and without the output matrix.
+
+    Source: the decoder's tensor list (grouped-query attention, SwiGLU, RMSNorm gains, no biases).
+    Standing: derived.
+    """
+    d_attn, d_kv = shape.n_heads * shape.d_head, shape.n_kv_heads * shape.d_head
+    attention = 2 * shape.d_model * d_attn + 2 * shape.d_model * d_kv
+    mlp = 3 * shape.d_model * shape.d_ff
+    norms = 2 * shape.d_model
+    return shape.n_layers * (attention + mlp + norms) + shape.d_model
+
+
+def n_params_total(shape: ModelShape) -> int:
+    """Count all parameters; a tied output matrix counts once.
+
+    Args:
+        shape: The model's shape.
+
+    Returns:
+        Parameters. The public 7.8B shape gives 7,799,574,528.
+
+    Source: as `n_params_non_embedding`, plus one or two vocabulary matrices.
+    Standing: derived; equals the published count of the 7.8B baseline.
+    """
+    matrices = 1 if shape.tied_embeddings else 2
+    return n_params_non_embedding(shape) + matrices * shape.vocab_size * shape.d_model
+
+
+def flops_per_token(shape: ModelShape) -> int:
+    """Count training operations a token, forward and backward, at full context length.
+
+    Six for every parameter that multiplies an activation (the output matrix does, tied or not; the
+    embedding look-up does not) and `12 n_layers n_heads d_head seq_len` for attention scores and
+    their sum. The causal half is not taken off, which is the usual convention of utilisation
+    figures; norms and gains are counted as if they were matrices, which changes nothing visible.
+
+    Args:
+        shape: The model's shape.
+
+    Returns:
+        Floating-point operations a token.
+
+    Source: arXiv 2204.02311, Appendix B.
+    Standing: derived.
+    """
+    n_multiplying = n_params_non_embedding(shape) + shape.vocab_size * shape.d_model
+    attention = 12 * shape.n_layers * shape.n_heads * shape.d_head * shape.seq_len
+    return 6 * n_multiplying + attention

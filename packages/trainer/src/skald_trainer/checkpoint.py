@@ -1,0 +1,155 @@
+"""Layout-free checkpoints on disk: written whole or not at all, verified before they are trusted.
+
+Knows files and tensors by name; refuses to know processes, layouts and optimisers.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from skald_specs.checkpoint import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    OPTIMIZER_FILE,
+    PLAN_FILE,
+    STATE_FILE,
+    CheckpointManifest,
+    CheckpointState,
+    checkpoint_name,
+)
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_folder, sha256_file, write_json
+from skald_specs.plan import Plan
+
+Tensors = dict[str, torch.Tensor]
+
+
+def save(
+    folder: Path, plan: Plan, state: CheckpointState, weights: Tensors, moments: Tensors | None
+) -> Path:
+    """Write one checkpoint; a kill or a full disk leaves none of it.
+
+    Args:
+        folder: The checkpoint's own folder, such as `checkpoints/step_00000128`.
+        plan: The plan it belongs to.
+        state: Step and tokens seen.
+        weights: Full fp32 tensors by name.
+        moments: Adam's `exp_avg.<name>` and `exp_avg_sq.<name>`, or None for weights alone.
+
+    Returns:
+        The folder.
+    """
+    with atomic_folder(folder) as temporary:
+        _save_tensors(weights, temporary / MODEL_FILE)
+        if moments is not None:
+            _save_tensors(moments, temporary / OPTIMIZER_FILE)
+        write_json(temporary / STATE_FILE, state.model_dump())
+        plan.save(temporary / PLAN_FILE)
+        manifest = CheckpointManifest(
+            schema_version=1,
+            plan_fingerprint=plan.fingerprint,
+            corpus_fingerprint=plan.identity.data.corpus_fingerprint,
+            step=state.step,
+            sha256={file.name: sha256_file(file) for file in sorted(temporary.iterdir())},
+        )
+        write_json(temporary / MANIFEST_FILE, manifest.model_dump())
+    return folder
+
+
+def _save_tensors(tensors: Tensors, path: Path) -> None:
+    try:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, path)
+    except SafetensorError as error:
+        # safetensors wraps the operating system's error in text; a full disk must stay one.
+        raise OSError(28 if "No space" in str(error) else 5, str(error)) from error
+
+
+def verify(folder: Path) -> CheckpointManifest:
+    """Check that a checkpoint is complete and untouched.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        UserInputError: It is missing, incomplete, or a file's checksum differs.
+    """
+    manifest_path = folder / MANIFEST_FILE
+    if not manifest_path.is_file():
+        raise UserInputError(
+            str(folder), "no complete checkpoint (manifest.json is missing)", "Name another one"
+        )
+    manifest = CheckpointManifest.load(manifest_path)
+    for name, expected in sorted(manifest.sha256.items()):
+        if not (folder / name).is_file():
+            raise UserInputError(str(folder / name), "missing from the checkpoint", _OTHER)
+        if sha256_file(folder / name) != expected:
+            raise UserInputError(
+                str(folder / name), "its checksum differs from manifest.json", _OTHER
+            )
+    return manifest
+
+
+_OTHER = "The checkpoint is damaged: resume from an earlier one"
+
+
+def inspect(folder: Path) -> dict[str, Any]:
+    """Describe a checkpoint: step, fingerprints, and each tensor's shape and type."""
+    manifest = verify(folder)
+    tensors: dict[str, str] = {}
+    for file in (MODEL_FILE, OPTIMIZER_FILE):
+        if (folder / file).is_file():
+            with safe_open(folder / file, framework="pt") as opened:
+                for name in sorted(opened.keys()):
+                    piece = opened.get_slice(name)
+                    tensors[name] = f"{piece.get_dtype()} {list(piece.get_shape())}"
+    return {
+        "step": manifest.step,
+        "plan_fingerprint": manifest.plan_fingerprint,
+        "corpus_fingerprint": manifest.corpus_fingerprint,
+        "tensors": tensors,
+    }
+
+
+def load_state(folder: Path) -> CheckpointState:
+    """Read the step and the tokens seen."""
+    return CheckpointState.load(folder / STATE_FILE)
+
+
+class TensorFile:
+    """Reads full tensors by name, one at a time, from a safetensors file."""
+
+    def __init__(self, path: Path) -> None:
+        self._opened: Any = safe_open(path, framework="pt")
+
+    def __call__(self, name: str) -> torch.Tensor:
+        """Return one tensor on the CPU."""
+        tensor: torch.Tensor = self._opened.get_tensor(name)
+        return tensor
+
+
+def latest(folder: Path) -> Path | None:
+    """Return the newest checkpoint that verifies, or None; damaged ones are passed over."""
+    for candidate in sorted(folder.glob("step_*"), reverse=True):
+        try:
+            verify(candidate)
+        except UserInputError as problem:
+            print(f"passing over {problem}")
+            continue
+        return candidate
+    return None
+
+
+def prune(folder: Path, keep_last: int) -> None:
+    """Remove all but the newest `keep_last` checkpoints."""
+    for old in sorted(folder.glob("step_*"))[:-keep_last]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Return where a step's checkpoint lies under the run's checkpoint folder."""
+    return folder / checkpoint_name(step)

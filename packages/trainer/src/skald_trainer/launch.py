@@ -1,0 +1,167 @@
+"""Processes of one run: started here, or met under torchrun; stopped together, never orphaned.
+
+Knows ranks, signals and process groups; refuses to know what the ranks compute.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Literal
+
+from skald_specs.errors import InterruptedRunError, SkaldError, UserInputError
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SECONDS_TO_STOP = 30.0
+
+Work = Callable[..., None]
+
+
+class StopRequest:
+    """Set by SIGINT, SIGTERM or SIGUSR1 (Slurm's pre-emption) while `listening`."""
+
+    def __init__(self) -> None:
+        self.signal_name = ""
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Note signals instead of dying of them."""
+
+        def note(number: int, frame: Any) -> None:
+            self.signal_name = signal.Signals(number).name
+
+        before = {number: signal.signal(number, note) for number in _STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class RankError(SkaldError):
+    """A rank's own error, passed on to the process that started it."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def process_group(
+    rank: int, world_size: int, device: Literal["cpu", "cuda"], rendezvous: Path | None
+) -> Iterator[None]:
+    """Join the default process group: gloo on a CPU, nccl on a GPU.
+
+    Args:
+        rank: This process.
+        world_size: All processes.
+        device: Where they compute.
+        rendezvous: A file they meet at, or None to use torchrun's environment.
+
+    Yields:
+        Nothing; the group is left at the end.
+    """
+    # torch is imported here so that starting a launcher costs nothing.
+    import torch
+
+    if rendezvous is not None:
+        # nanotron reads these even where torch does not need them.
+        os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group(
+        "gloo" if device == "cpu" else "nccl",
+        init_method="env://" if rendezvous is None else f"file://{rendezvous}",
+        rank=rank,
+        world_size=world_size,
+    )
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def run_ranks(world_size: int, work: Work, *args: Any) -> None:
+    """Run `work(rank, world_size, rendezvous, *args)` on every rank and wait for all of them.
+
+    One rank runs in this process. Under torchrun (RANK is set) this process is one of the ranks.
+    Otherwise the ranks are started here; when one fails the others are ended.
+
+    Raises:
+        UserInputError: torchrun started another number of processes than the plan's layout.
+        RankError: A rank failed with an error for the user.
+        InterruptedRunError: The run was told to stop and can be continued.
+    """
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ and world_size > 1:
+        started = int(os.environ["WORLD_SIZE"])
+        if started != world_size:
+            raise UserInputError(
+                "WORLD_SIZE",
+                f"{started} processes were started but the plan's dp x tp x pp is {world_size}",
+                "Start as many, or change the recipe's execution block",
+            )
+        work(int(os.environ["RANK"]), world_size, None, *args)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = Path(folder) / "rendezvous"
+        if world_size == 1:
+            work(0, 1, meeting, *args)
+        else:
+            _spawn(world_size, work, meeting, *args)
+
+
+def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
+    context, request = multiprocessing.get_context("spawn"), StopRequest()
+    errors: Any = context.SimpleQueue()
+    ranks = [
+        context.Process(target=_rank_main, args=(errors, work, rank, world_size, meeting, *args))
+        for rank in range(world_size)
+    ]
+    with request.listening():
+        for process in ranks:
+            process.start()
+        passed_on, failed_at = "", 0.0
+        while alive := [p for p in ranks if p.is_alive()]:
+            wait([p.sentinel for p in alive], timeout=0.2)
+            if request.signal_name and not passed_on:
+                passed_on = request.signal_name
+                _signal_all(alive, signal.Signals[passed_on])
+            if any(p.exitcode not in (None, 0) for p in ranks):
+                failed_at = failed_at or time.monotonic()
+                # Ranks that wait in a collective for the dead one never come back by themselves;
+                # those that are saving on a signal get their time.
+                if not passed_on or time.monotonic() - failed_at > _SECONDS_TO_STOP:
+                    _signal_all(alive, signal.SIGKILL)
+    if all(p.exitcode == 0 for p in ranks):
+        return
+    if not errors.empty():
+        code, message = errors.get()
+        if code == InterruptedRunError.exit_code:
+            raise InterruptedRunError(message)
+        raise RankError(message, code)
+    if passed_on:
+        raise InterruptedRunError(f"stopped by {passed_on} before the first step")
+    dead = next(i for i, p in enumerate(ranks) if p.exitcode not in (None, 0))
+    raise RankError(f"rank {dead} ended with code {ranks[dead].exitcode}; its error is above", 1)
+
+
+def _signal_all(processes: list[Any], number: signal.Signals) -> None:
+    for process in processes:
+        if process.is_alive() and process.pid is not None:
+            os.kill(process.pid, number)
+
+
+def _rank_main(errors: Any, work: Work, *args: Any) -> None:
+    try:
+        work(*args)
+    except SkaldError as error:
+        errors.put((error.exit_code, str(error)))
+        sys.exit(error.exit_code)

@@ -1,0 +1,133 @@
+"""Many proxy runs through the same trainer, in resident workers that start once.
+
+On a CPU a small run's start-up costs more than its steps, so each worker (one per core) imports
+nanotron once and trains plan after plan. A finished run is kept and not repeated.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import pandas as pd
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_path, write_json
+from skald_specs.plan import Plan
+from skald_specs.runtable import RUN_TABLE_COLUMNS, RunRow
+
+from skald_trainer.loader import TrainingData, validation_sets
+from skald_trainer.origin import origin_of
+from skald_trainer.run import DivergedError, Validation, drive
+
+TABLE_FILE = "runs.parquet"
+
+
+def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None = None) -> None:
+    """Train every plan and write the run table.
+
+    Args:
+        plans: One-process plans, in any order.
+        corpus: Folder of the built corpus.
+        out: Folder for `runs.parquet`.
+        kept: Folder for finished rows, so that an interrupted sweep loses at most the runs in
+            flight; `<out>-runs` by default.
+
+    Raises:
+        UserInputError: The corpus is not the one the plans were made for.
+    """
+    manifest = CorpusManifest.load(corpus / "corpus.json")
+    for plan in plans:
+        if plan.identity.data.corpus_fingerprint != manifest.fingerprint:
+            raise UserInputError(str(corpus), "not the corpus of the plans", "Make the plans again")
+    kept = out.with_name(f"{out.name}-runs") if kept is None else kept
+    files = {plan.name: kept / f"{_key(plan)}.json" for plan in plans}
+    todo = [plan for plan in plans if not files[plan.name].is_file()]
+    if todo:
+        _train_all(todo, corpus, files)
+    rows = [RunRow.load(files[plan.name]).model_dump() for plan in plans]
+    order = ["horizon_tokens", "lr", "seed"]
+    table = pd.DataFrame(rows, columns=list(RUN_TABLE_COLUMNS)).sort_values(order)
+    with atomic_path(out / TABLE_FILE) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def _key(plan: Plan) -> str:
+    origin = origin_of(plan)
+    return f"{plan.name}-{plan.fingerprint[:16]}-{origin.code_fingerprint[:16]}"
+
+
+def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> None:
+    threads = plans[0].execution.threads_per_process
+    workers = max(1, min(len(plans), (os.cpu_count() or 1) // threads))
+    # Longest first: the last ones to finish are then short.
+    queue = sorted(plans, key=lambda plan: -plan.identity.horizon_tokens.value)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                name, row = future.result()
+                write_json(files[name], row.model_dump())
+                shown = "diverged" if row.loss is None else f"{row.loss:.4f} bits/byte"
+                print(f"sweep {done}/{len(futures)}  {name}  {shown}", flush=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def proxy_run(plan_json: str, corpus: Path) -> tuple[str, RunRow]:
+    """Train one proxy in this process and measure its final validation loss.
+
+    Args:
+        plan_json: The plan, as JSON (it crosses a process border).
+        corpus: Folder of the built corpus.
+
+    Returns:
+        The plan's name and its row of the run table.
+    """
+    plan = Plan.model_validate_json(plan_json)
+    manifest = CorpusManifest.load(corpus / "corpus.json")
+    data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
+    measured: Validation = {}
+
+    def on_step(trainer: object, step: int, loss: float | None, seconds: float) -> None:
+        if loss is None or not math.isfinite(loss):
+            raise DivergedError(plan.name)
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            drive(
+                0, 1, Path(folder) / "rendezvous", plan, data, on_step,
+                after=lambda trainer: measured.update(trainer.validate(held_out)),
+            )  # fmt: skip
+        except DivergedError:
+            measured = {}
+    return plan.name, _row(plan, measured)
+
+
+def _row(plan: Plan, measured: Validation) -> RunRow:
+    identity, loss, loss_se = plan.identity, None, None
+    if measured:
+        loss = sum(value for value, _ in measured.values()) / len(measured)
+        loss_se = math.sqrt(sum(se**2 for _, se in measured.values())) / len(measured)
+    return RunRow(
+        width=identity.model.d_model,
+        depth=identity.model.n_layers,
+        n_params_total=identity.n_params_total.value,
+        n_params_non_embedding=identity.n_params_non_embedding.value,
+        horizon_tokens=identity.horizon_tokens.value,
+        global_batch_tokens=identity.global_batch_tokens.value,
+        lr=identity.optimizer.base_lr.value,
+        schedule="wsd",
+        seed=identity.model_seed,
+        loss=loss,
+        loss_se=loss_se,
+        diverged=loss is None,
+        fingerprint=plan.fingerprint,
+    )

@@ -1,0 +1,107 @@
+"""Train one plan to its end: fresh, continued after a stop, or already done."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from skald_specs.checkpoint import (
+    MANIFEST_FILE,
+    MODEL_FILE,
+    PLAN_FILE,
+    CheckpointManifest,
+    checkpoint_name,
+)
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_folder, sha256_file, write_json, write_jsonl
+from skald_specs.plan import Plan
+
+from skald_trainer import checkpoint
+from skald_trainer.launch import run_ranks
+from skald_trainer.origin import origin_of
+from skald_trainer.run import RunFolder, train_rank
+from skald_trainer.runlog import curve_rows
+
+CURVE_FILE = "curve.jsonl"
+
+
+def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> None:
+    """Train a plan; the finished run lies in `out/final`.
+
+    A folder that holds this very run (same plan, corpus and code) is continued from its newest
+    whole checkpoint; anything else in it makes the run start afresh.
+
+    Args:
+        plan: The resolved plan.
+        corpus: Folder of the built corpus.
+        out: The run folder.
+        resume: A checkpoint to continue from, whatever the folder holds.
+
+    Raises:
+        UserInputError: The corpus or the checkpoint belongs to something else.
+        InterruptedRunError: A signal stopped the run in a state that this call continues.
+        ClaimError: The loss diverged.
+    """
+    folder, origin = RunFolder(out), origin_of(plan)
+    _check_corpus(plan, corpus)
+    if resume is not None:
+        _check_resume(plan, resume)
+    elif origin.matches(folder.origin):
+        resume = checkpoint.latest(folder.checkpoints)
+    else:
+        for stale in (folder.checkpoints, folder.final):
+            shutil.rmtree(stale, ignore_errors=True)
+    origin.save(folder.origin)
+    n_steps = plan.identity.schedule.n_steps.value
+    if resume is None or checkpoint.load_state(resume).step < n_steps:
+        if resume is not None:
+            print(f"{plan.name}: continuing from {resume.name}")
+        layout = plan.execution
+        run_ranks(
+            layout.dp * layout.tp * layout.pp,
+            train_rank,
+            plan.model_dump_json(),
+            corpus,
+            out,
+            resume,
+        )
+    _finish(plan, folder)
+
+
+def _check_corpus(plan: Plan, corpus: Path) -> None:
+    manifest = CorpusManifest.load(corpus / "corpus.json")
+    if manifest.fingerprint != plan.identity.data.corpus_fingerprint:
+        raise UserInputError(
+            str(corpus), f"not the corpus that plan {plan.name} was made for", "Make the plan again"
+        )
+
+
+def _check_resume(plan: Plan, resume: Path) -> None:
+    manifest = checkpoint.verify(resume)
+    if manifest.plan_fingerprint != plan.fingerprint:
+        raise UserInputError(
+            str(resume),
+            f"belongs to another plan ({manifest.plan_fingerprint[:12]}, not "
+            f"{plan.fingerprint[:12]})",
+            "Resume with the plan.yaml inside the checkpoint, or train afresh without --resume",
+        )
+
+
+def _finish(plan: Plan, folder: RunFolder) -> None:
+    """Lay out `final/` from the last checkpoint and the metrics, without anything timed."""
+    n_steps = plan.identity.schedule.n_steps.value
+    last = folder.checkpoints / checkpoint_name(n_steps)
+    checkpoint.verify(last)
+    with atomic_folder(folder.final) as temporary:
+        shutil.copyfile(last / MODEL_FILE, temporary / MODEL_FILE)
+        plan.save(temporary / PLAN_FILE)
+        write_jsonl(temporary / CURVE_FILE, curve_rows(folder.metrics))
+        manifest = CheckpointManifest(
+            schema_version=1,
+            plan_fingerprint=plan.fingerprint,
+            corpus_fingerprint=plan.identity.data.corpus_fingerprint,
+            step=n_steps,
+            sha256={file.name: sha256_file(file) for file in sorted(temporary.iterdir())},
+        )
+        write_json(temporary / MANIFEST_FILE, manifest.model_dump())

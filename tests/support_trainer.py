@@ -1,0 +1,121 @@
+"""A tiny corpus and tiny plans, made for real by the formats, for tests of the trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from skald_mup.counts import n_params_non_embedding, n_params_total
+from skald_mup.rules import multipliers, tensor_rules
+from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo
+from skald_specs.files import sha256_file, write_json
+from skald_specs.plan import (
+    Plan,
+    PlanIdentity,
+    PlannedData,
+    PlannedOptimizer,
+    PlannedSchedule,
+    Quantity,
+)
+from skald_specs.recipe import (
+    BaseShape,
+    CorpusRecipe,
+    ExecutionRecipe,
+    ModelShape,
+    Parametrisation,
+    TokenizerRecipe,
+)
+from skald_specs.shards import index_path, write_shard
+
+LANGUAGES = ("da", "sv")
+VOCAB = 64
+
+
+def tiny_corpus(folder: Path, seed: int = 0, n_documents: int = 60) -> CorpusManifest:
+    """Write a corpus of a learnable first-order pattern over 64 tokens."""
+    rng, shards = np.random.default_rng(seed), []
+    for language in LANGUAGES:
+        follows = rng.permutation(np.arange(1, VOCAB))
+        for split, count in (("train", n_documents), ("validation", 8)):
+            documents = []
+            for _ in range(count):
+                token, document = int(rng.integers(1, VOCAB)), []
+                for _ in range(40):
+                    document.append(token)
+                    jump = rng.random() < 0.1
+                    token = int(rng.integers(1, VOCAB)) if jump else int(follows[token - 1])
+                documents.append(np.array([*document, END_OF_TEXT_ID]))
+            path = folder / f"{language}.{split}.ds"
+            n_tokens = write_shard(path, documents, VOCAB)
+            assert index_path(path).is_file()
+            shards.append(
+                ShardInfo(
+                    language=language, split=split, path=path.name, sha256=sha256_file(path),
+                    n_documents=count, n_tokens=n_tokens, n_bytes=3 * n_tokens,
+                )
+            )  # fmt: skip
+    manifest = CorpusManifest(
+        schema_version=1,
+        recipe=CorpusRecipe(
+            source="none", languages=LANGUAGES, tokenizer=TokenizerRecipe(vocab_size=257)
+        ),
+        vocab_size=VOCAB,
+        tokenizer_sha256="0" * 64,
+        shards=tuple(shards),
+    )
+    write_json(folder / "corpus.json", manifest.model_dump(mode="json"))
+    return manifest
+
+
+def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:
+    """Resolve a plan by the real rules; `changes` go to shape, execution and the rest by name."""
+    shape = ModelShape(
+        d_model=32, n_layers=2, d_head=8, n_heads=4, n_kv_heads=2, d_ff=48, vocab_size=VOCAB,
+        seq_len=16,
+    )  # fmt: skip
+    parametrisation = Parametrisation(
+        rules="mup",
+        base=BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96),
+        decay="independent", weight_decay=1e-4, eps=1e-12,
+        hidden_std=0.1, embedding_std=1.0, output_std=0.2,
+    )  # fmt: skip
+    lr, n_steps = changes.pop("base_lr", 0.01), changes.pop("n_steps", 6)
+    dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
+    n_sequences = changes.pop("batch_sequences", 8)
+    run = {
+        "micro_batch_sequences": 2, "checkpoint_every_steps": 3, "validate_every_steps": 3,
+        "device": "cpu", **changes,
+    }  # fmt: skip
+    batch = n_sequences * shape.seq_len
+
+    def given(value: Any) -> Any:
+        kind = Quantity[int] if isinstance(value, int) else Quantity[float]
+        return kind(value=value, standing="given")
+
+    return Plan(
+        schema_version=1,
+        name=name,
+        identity=PlanIdentity(
+            model=shape,
+            n_params_total=given(n_params_total(shape)),
+            n_params_non_embedding=given(n_params_non_embedding(shape)),
+            rules=tensor_rules(shape, parametrisation, lr),
+            multipliers=multipliers(shape, parametrisation),
+            optimizer=PlannedOptimizer(base_lr=given(lr), beta1=0.9, beta2=0.95, grad_clip=1.0),
+            schedule=PlannedSchedule(
+                n_steps=given(n_steps), warmup_steps=given(1), decay_steps=given(2),
+                final_lr_fraction=0.0,
+            ),
+            global_batch_tokens=given(batch),
+            horizon_tokens=given(batch * n_steps),
+            data=PlannedData(
+                corpus_fingerprint=manifest.fingerprint,
+                mixture={"da": 0.5, "sv": 0.5},
+                seed=1,
+            ),
+            dtype=dtype,
+            model_seed=model_seed,
+        ),
+        execution=ExecutionRecipe(**run),
+    )  # fmt: skip
