@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
 from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo
-from skald_specs.files import sha256_file, write_json
+from skald_specs.files import read_jsonl, sha256_file, write_json
 from skald_specs.plan import (
     Plan,
     PlanIdentity,
@@ -27,6 +29,7 @@ from skald_specs.recipe import (
     TokenizerRecipe,
 )
 from skald_specs.shards import index_path, write_shard
+from skald_trainer.run import train_rank
 
 LANGUAGES = ("da", "sv")
 VOCAB = 64
@@ -119,3 +122,25 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
         ),
         execution=ExecutionRecipe(**run),
     )  # fmt: skip
+
+
+def losses_of(curve: Path) -> list[float]:
+    """Read the training losses of a finished run, in nats."""
+    return [row["loss_nats"] for row in read_jsonl(curve) if "loss_nats" in row]
+
+
+def train_each(
+    rank: int, world_size: int, rendezvous: Path, jobs: list[tuple[str, Path, Path | None]],
+    corpus: Path,
+) -> None:  # fmt: skip
+    """Train several plans one after another in one launch: starting processes is what costs."""
+    for number, (plan_json, root, resume) in enumerate(jobs):
+        meeting = rendezvous.with_name(f"{rendezvous.name}-{number}")
+        train_rank(rank, world_size, meeting, plan_json, corpus, root, resume)
+
+
+def die_on_rank_1(rank: int, world_size: int, rendezvous: Path) -> None:
+    """End one rank without a word while the other waits for it."""
+    if rank == 1:
+        os._exit(7)
+    time.sleep(300)

@@ -77,9 +77,15 @@ def rotary_tables(
 
     Source: Su et al. 2021, arXiv 2104.09864, eq. 34.
     """
-    inverse_H2 = theta ** (-torch.arange(0, d_head, 2, dtype=torch.float32, device=device) / d_head)
-    angle_TH = torch.outer(torch.arange(seq_len, device=device).float(), inverse_H2).repeat(1, 2)
-    return angle_TH.cos(), angle_TH.sin()
+    # Made outside inference mode: the tables outlive the call, and training may use them next.
+    with torch.inference_mode(False):
+        inverse_H2 = theta ** (
+            -torch.arange(0, d_head, 2, dtype=torch.float32, device=device) / d_head
+        )
+        angle_TH = torch.outer(torch.arange(seq_len, device=device).float(), inverse_H2).repeat(
+            1, 2
+        )
+        return angle_TH.cos(), angle_TH.sin()
 
 
 def rotate(x_BNTH: torch.Tensor, theta: float) -> torch.Tensor:

@@ -72,9 +72,11 @@ def process_group(
     # torch is imported here so that starting a launcher costs nothing.
     import torch
 
+    given = {}
     if rendezvous is not None:
         # nanotron reads these even where torch does not need them.
-        os.environ.update(RANK=str(rank), WORLD_SIZE=str(world_size), LOCAL_RANK=str(rank))
+        given = {"RANK": str(rank), "WORLD_SIZE": str(world_size), "LOCAL_RANK": str(rank)}
+    os.environ.update(given)
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.distributed.init_process_group(
@@ -87,6 +89,9 @@ def process_group(
         yield
     finally:
         torch.distributed.destroy_process_group()
+        # Left behind, they would look like torchrun's to the next run in this process.
+        for name in given:
+            os.environ.pop(name, None)
 
 
 def run_ranks(world_size: int, work: Work, *args: Any) -> None:
@@ -128,20 +133,24 @@ def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
     with request.listening():
         for process in ranks:
             process.start()
-        passed_on, failed_at = "", 0.0
+        passed_on, failed_at, first_dead = "", 0.0, -1
         while alive := [p for p in ranks if p.is_alive()]:
             wait([p.sentinel for p in alive], timeout=0.2)
             if request.signal_name and not passed_on:
                 passed_on = request.signal_name
                 _signal_all(alive, signal.Signals[passed_on])
-            if any(p.exitcode not in (None, 0) for p in ranks):
+            dead = [i for i, p in enumerate(ranks) if p.exitcode not in (None, 0)]
+            if dead:
                 failed_at = failed_at or time.monotonic()
+                first_dead = dead[0] if first_dead < 0 else first_dead
                 # Ranks that wait in a collective for the dead one never come back by themselves;
                 # those that are saving on a signal get their time.
                 if not passed_on or time.monotonic() - failed_at > _SECONDS_TO_STOP:
                     _signal_all(alive, signal.SIGKILL)
-    if all(p.exitcode == 0 for p in ranks):
+    failed = [i for i, p in enumerate(ranks) if p.exitcode != 0]
+    if not failed:
         return
+    first_dead = failed[0] if first_dead < 0 else first_dead
     if not errors.empty():
         code, message = errors.get()
         if code == InterruptedRunError.exit_code:
@@ -149,8 +158,8 @@ def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
         raise RankError(message, code)
     if passed_on:
         raise InterruptedRunError(f"stopped by {passed_on} before the first step")
-    dead = next(i for i, p in enumerate(ranks) if p.exitcode not in (None, 0))
-    raise RankError(f"rank {dead} ended with code {ranks[dead].exitcode}; its error is above", 1)
+    code = ranks[first_dead].exitcode
+    raise RankError(f"rank {first_dead} ended with code {code}; its error, if any, is above", 1)
 
 
 def _signal_all(processes: list[Any], number: signal.Signals) -> None:

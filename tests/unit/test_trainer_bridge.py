@@ -1,0 +1,99 @@
+"""The bridge: every patched symbol exists, and nanotron's trainer takes every step."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from skald_mup.init import initial_weights
+from skald_mup.model import Decoder
+from skald_trainer.bridge import patches
+from skald_trainer.loader import TrainingData
+from skald_trainer.run import drive
+from support_trainer import tiny_corpus, tiny_plan
+
+patches.apply("cpu")
+
+
+def test_nanotron_is_the_version_the_patches_were_written_for() -> None:
+    assert metadata.version("nanotron") == patches.NANOTRON_VERSION
+
+
+@pytest.mark.parametrize("patch", patches.PATCHES, ids=lambda p: f"{p.id} {p.target}")
+def test_the_patched_symbol_exists(patch: patches.Patch) -> None:
+    module, _, attributes = patch.target.partition(":")
+    found: Any = importlib.import_module(module)
+    for attribute in attributes.split("."):
+        assert hasattr(found, attribute), f"{patch.target} is gone; {patch.id} patches nothing"
+        found = getattr(found, attribute)
+
+
+def test_nanotrons_trainer_takes_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer_module = importlib.import_module("nanotron.trainer")
+    taken: list[str] = []
+    original = trainer_module.DistributedTrainer.training_step
+
+    def counted(self: Any, dataloader: Any) -> Any:
+        taken.append(type(self.optimizer.get_base_optimizer()).__name__)
+        return original(self, dataloader)
+
+    monkeypatch.setattr(trainer_module.DistributedTrainer, "training_step", counted)
+    manifest = tiny_corpus(tmp_path)
+    plan, seen = tiny_plan(manifest), []
+    drive(
+        0, 1, tmp_path / "meeting", plan, TrainingData(plan, tmp_path, manifest),
+        lambda trainer, step, loss, seconds: seen.append(step),
+    )  # fmt: skip
+    assert taken == ["AdamW"] * plan.identity.schedule.n_steps.value
+    assert seen == list(range(1, 7))
+
+
+def test_groups_and_schedule_are_the_plans(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path)
+    plan, rates = tiny_plan(manifest), {}
+
+    def on_step(trainer: Any, step: int, loss: float | None, seconds: float) -> None:
+        # nanotron has moved the scheduler on: the groups hold the next step's rate.
+        if step < 6:
+            factor = plan.identity.schedule.factor(step + 1)
+            names = trainer.optimizer.id_to_name
+            for group in trainer.optimizer.get_base_optimizer().param_groups:
+                for param in group["params"]:
+                    rates[names[id(param)], step] = (group["lr"] / factor, group["eps"])
+
+    drive(0, 1, tmp_path / "m", plan, TrainingData(plan, tmp_path, manifest), on_step)
+    rules = plan.identity.rules
+    for step in range(1, 6):
+        for name, kind in (
+            ("embed.pp_block.tokens.weight", "embedding"),
+            ("layers.0.pp_block.attn.q_proj.weight", "q_proj"),
+            ("layers.1.pp_block.mlp.down_proj.weight", "down_proj"),
+            ("layers.1.pp_block.mlp_norm.weight", "norm"),
+            ("head.pp_block.linear.weight", "lm_head"),
+        ):
+            assert rates[name, step] == pytest.approx((rules[kind].lr, rules[kind].eps)), name
+    assert rules["q_proj"].lr != rules["embedding"].lr
+
+
+def test_the_first_loss_is_the_plain_decoders(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path)
+    plan = tiny_plan(manifest, n_steps=3)
+    data, losses = TrainingData(plan, tmp_path, manifest), []
+    drive(
+        0, 1, tmp_path / "m", plan, data,
+        lambda trainer, step, loss, seconds: losses.append(loss),
+    )  # fmt: skip
+    decoder = Decoder(plan.identity.model, plan.identity.multipliers)
+    decoder.load_state_dict(initial_weights(plan.identity))
+    inputs, labels = data.micro_batch(1, 0, plan.batch_sequences)
+    logits_BTV = decoder(torch.from_numpy(inputs.copy()))
+    expected = torch.nn.functional.cross_entropy(
+        logits_BTV.flatten(0, 1), torch.from_numpy(labels.copy()).flatten()
+    )
+    assert losses[0] == pytest.approx(float(expected), abs=1e-6)
