@@ -153,7 +153,8 @@ def read_json(path: Path) -> Any:
 
 def read_jsonl(path: Path) -> Iterator[Any]:
     """Yield the JSON values of a file with one a line; a bad line is named."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not splitlines(): it also cuts at U+2028 and U+0085, which JSON strings may hold.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
                 yield json.loads(line)

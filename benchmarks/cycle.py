@@ -1,0 +1,85 @@
+"""`nox -s bench -- cycle`: a cold cycle of the committed state, station by station.
+
+Clones HEAD into a scratch folder (outputs and DVC's cache are empty there), runs the commands of
+`nox -s cycle` with this environment, and holds every station to its budget; then runs them again
+with nothing changed. The budgets hold on a quiet machine with two cores and are judged in wall
+seconds there; on a busy one in CPU seconds over two cores. The stations' code is that of this
+checkout, in which the packages are installed, so commit before you measure.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from skald_cli.summary import station_times
+from skald_specs.claims import Measure, conclude
+
+CORES = 2
+CYCLE_SECONDS = 600.0
+UNCHANGED_SECONDS = 10.0
+#: Runnable processes, on average over a minute, above which the machine counts as busy.
+BUSY_LOAD = 0.7
+COMMANDS = (
+    ("skald", "corpus", "generate", "--pin", "data.dvc"),
+    ("dvc", "repro"),
+    (sys.executable, "-m", "skald_cli.summary"),
+)
+
+
+def main() -> int:
+    """Measure and conclude."""
+    busy = os.getloadavg()[0] > BUSY_LOAD
+    commit = _text("git", "rev-parse", "--short", "HEAD")
+    dirty = bool(_text("git", "status", "--porcelain", "--untracked-files=no"))
+    state = f"commit {commit}{' and uncommitted changes' if dirty else ''}"
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "skald"
+        subprocess.run(["git", "clone", "-q", ".", str(clone)], check=True)
+        cold = _timed(clone)
+        stations = station_times(clone)
+        unchanged = _timed(clone)
+    rows = [
+        (row.station, row.wall_seconds, row.cpu_seconds, row.budget_seconds) for row in stations
+    ]
+    rows += [("cycle", *cold, CYCLE_SECONDS), ("nothing changed", *unchanged, UNCHANGED_SECONDS)]
+    measures = []
+    for name, wall, cpu, budget in rows:
+        value = cpu / CORES if busy else wall
+        measures.append(
+            Measure(
+                measure=name,
+                value=round(value, 2),
+                unit=f"CPU s / {CORES}" if busy else "s",
+                bound=f"<= {budget:g}",
+                holds=value <= budget if wall else None,
+                detail=f"wall {wall:.1f} s, CPU {cpu:.1f} s; {state}" if wall else "did not run",
+            )
+        )
+    return conclude("cycle", "bench", measures)
+
+
+def _timed(clone: Path) -> tuple[float, float]:
+    """Run the cycle's commands; return wall and CPU seconds, those of all children included."""
+    wall, cpu = time.perf_counter(), _children_cpu_seconds()
+    for command in COMMANDS:
+        subprocess.run(command, cwd=clone, check=True)
+    return time.perf_counter() - wall, _children_cpu_seconds() - cpu
+
+
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _text(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Items of the core suite as documents for lm-eval.
+
+Knows where the items lie and which columns the templates name. Refuses to know Skald: plain
+lm-eval runs these tasks with nothing else installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+#: `<repository>/data/items`, found from this file so that the working directory does not matter.
+ITEMS = Path(__file__).resolve().parents[2] / "data" / "items"
+
+
+def load(
+    kind: str, items: str, language: str, items_dir: str | None = None, **_: Any
+) -> dict[str, datasets.Dataset]:
+    """Read one language's items.
+
+    Args:
+        kind: `pairs`, `cloze` or `text`.
+        items: Path of the file inside the items folder, with a place for the language.
+        language: BCP-47 tag.
+        items_dir: The items folder (lm-eval: `--metadata items_dir=DIR`); data/items by default.
+        **_: What else lm-eval passes (model arguments, version).
+
+    Returns:
+        The split `test`.
+
+    Raises:
+        FileNotFoundError: The folder has no such items.
+    """
+    path = Path(items_dir or ITEMS).expanduser() / items.format(language=language)
+    packed = path.with_name(path.name + ".gz")
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+    elif packed.is_file():
+        text = gzip.decompress(packed.read_bytes()).decode("utf-8")
+    else:
+        raise FileNotFoundError(
+            f"{path}: no such items; run `skald corpus generate` or pass items_dir"
+        )
+    # Only newlines end a line: str.splitlines would also split at U+2028 inside a string.
+    rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    return {"test": datasets.Dataset.from_list([_DOCUMENT[kind](row) for row in rows])}
+
+
+def _pair(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"], "key": row["key"], "group": row["phenomenon"], "context": "",
+        "choices": [row["good"], row["bad"]], "gold": 0,
+    }  # fmt: skip
+
+
+def _cloze(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"], "key": row["key"], "group": "cloze", "context": row["context"],
+        "choices": row["choices"], "gold": row["answer"],
+    }  # fmt: skip
+
+
+def _text(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"], "key": row["key"], "group": row["id"], "context": "", "text": row["text"],
+    }  # fmt: skip
+
+
+_DOCUMENT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "pairs": _pair,
+    "cloze": _cloze,
+    "text": _text,
+}

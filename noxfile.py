@@ -1,0 +1,141 @@
+"""Entry points. `nox -s cycle` runs everything, `nox -s tests` checks everything.
+
+nox owns the environment and the entry points, DVC owns staleness, YAML owns values. One session,
+`env`, builds the one environment; the others require it and run from its bin folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.4.10"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests"]
+
+ROOT = Path(__file__).parent
+PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+#: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
+#: the trainer starts as many processes as its layout says, and threads would fight over the cores.
+QUIET = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "MPLBACKEND": "Agg",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONUTF8": "1",
+    "LC_ALL": "C.UTF-8",
+}
+
+
+def run(session, *command):
+    """Run a program of the environment that `env` built."""
+    bin_folder = Path(session.cache_dir).resolve().parent / "env" / "bin"
+    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, "PATH": path})
+
+
+def scripts(session, folder):
+    """Run the named scripts of a folder, or all of them; the rest of the words go to each."""
+    known = {path.stem: path for path in sorted((ROOT / folder).glob("[a-z]*.py"))}
+    names = [word for word in session.posargs if not word.startswith("-")] or list(known)
+    options = [word for word in session.posargs if word.startswith("-")]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        session.error(
+            f"no {' '.join(unknown) or 'script'} in {folder}; there are: {', '.join(known)}"
+        )
+    for name in names:
+        run(session, "python", str(known[name]), *options)
+
+
+# Backend by name: uv would ignore pip's configuration and fetch another build of torch.
+@nox.session(venv_backend="virtualenv", default=False)
+def env(session):
+    """Build the environment; unchanged pins cost nothing."""
+    inputs = [ROOT / "constraints.txt", ROOT / "pyproject.toml"]
+    inputs += [package / "pyproject.toml" for package in PACKAGES]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
+    stamp = Path(session.virtualenv.location) / ".skald"
+    if stamp.is_file() and stamp.read_text() == digest:
+        return
+    groups = nox.project.dependency_groups
+    session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"))
+    editable = [word for package in PACKAGES for word in ("-e", str(package))]
+    everything = [*editable, *groups(PYPROJECT, "all")]
+    session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *everything)
+    stamp.write_text(digest)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def data(session):
+    """Bring data/ to what data.dvc pins: pull it, or generate it; refuse anything else."""
+    config = [path for path in ROOT.glob(".dvc/config*") if "[remote" in path.read_text()]
+    if config and not (ROOT / "data").exists():
+        run(session, "dvc", "pull", "data.dvc")
+    run(session, "skald", "corpus", "generate", "--pin", "data.dvc")
+
+
+@nox.session(venv_backend="none", requires=["env", "data"], default=False)
+def cycle(session):
+    """Run what has changed, from data to report; say where the page is and what it took."""
+    if "DVC_STAGE" in os.environ:
+        session.error("`nox -s cycle` was called from inside a DVC stage")
+    run(session, "dvc", "repro", *session.posargs)
+    run(session, "python", "-m", "skald_cli.summary")
+
+
+@nox.session(venv_backend="none", requires=["cycle"], default=False)
+def reproduce(session):
+    """Run the cycle and compare its report with the committed one."""
+    run(session, "skald", "report", "compare", "reports/reference", "reports/latest")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def lint(session):
+    """Check format, rules, types and import contracts."""
+    run(session, "ruff", "format", "--check", ".")
+    run(session, "ruff", "check", ".")
+    run(session, "mypy", *[str(package / "src") for package in PACKAGES], "benchmarks")
+    run(session, "lint-imports", "--no-logo")
+
+
+@nox.session(venv_backend="none", requires=["env", "lint"])
+def tests(session):
+    """Check everything: lint first, then every test."""
+    run(session, "pytest", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def prove(session):
+    """Rerun the proof of a claim: `nox -s prove -- NAME`; no name: all."""
+    scripts(session, "benchmarks/proofs")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def bench(session):
+    """Measure a speed: `nox -s bench -- NAME`; no name: all."""
+    scripts(session, "benchmarks")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def own_text(session):
+    """Train and evaluate on your text: `nox -s own_text -- DIR [PAIRS_DIR]`."""
+    run(session, "python", "-m", "skald_cli.own_text", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def clean(session):
+    """Remove what a cycle wrote; `nox -s clean -- all` also data/, DVC's cache and .nox."""
+    folders = ["artifacts", "build", "reports/latest", "reports/own-text"]
+    if "all" in session.posargs:
+        folders += ["data", ".dvc/cache", ".dvc/tmp", ".nox"]
+    for folder in folders:
+        shutil.rmtree(ROOT / folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""Entry point: the whole command line, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from skald_specs import __version__
+from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, SkaldError
+
+from skald_cli import corpus, doctor, evaluating, planning, reporting, training
+from skald_cli.parser import Parser, Verbs
+
+_ABOUT = "Train Germanic-language baseline models, evaluate them, and compare."
+_STATIONS = "stations, in order: corpus, sweep, plan, train, export, evaluate, report"
+
+
+def build_parser() -> Parser:
+    """Build the command line; imports no station."""
+    parser = Parser(prog="skald", description=_ABOUT, epilog=_STATIONS)
+    parser.add_argument("--version", action="version", version=f"skald {__version__}")
+    verbs = Verbs(parser)
+    for module in (corpus, planning, training, evaluating, reporting, doctor):
+        module.register(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after `skald`; the process's own by default.
+
+    Returns:
+        The exit code of the contract: 0 done, 1 a check failed, 2 the input is wrong, 75
+        interrupted and resumable. A bug of ours keeps its traceback.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except SkaldError as error:
+        print(f"skald: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("skald: interrupted; run the same command again to continue", file=sys.stderr)
+        return EXIT_RESUMABLE
+    except BrokenPipeError:
+        # The reader of our output left (`skald evals list | head`); nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_CLAIM_FAILED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

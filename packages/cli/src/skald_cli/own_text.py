@@ -1,0 +1,66 @@
+"""The whole way on a user's own text, as the commands one would type; see docs/data.md.
+
+`nox -s own_text -- DIR [PAIRS_DIR]`. DIR holds one folder for each language; PAIRS_DIR holds
+minimal pairs (`<language>.jsonl` or `.jsonl.gz`). Without pairs the page shows training alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from skald_specs.errors import EXIT_DONE
+
+from skald_cli.main import main as skald
+from skald_cli.parser import Parser
+from skald_cli.places import ARTIFACTS
+
+RECIPE = Path("recipes/own-text.yaml")
+NAME = RECIPE.stem
+REPORT = Path("reports") / NAME
+_OUT = ARTIFACTS / NAME
+_SUITE = "ud"
+
+
+def commands(source: Path, pairs: Path | None) -> list[list[str]]:
+    """Return the commands, in order, from text to page.
+
+    Args:
+        source: Folder with one sub-folder of text for each language.
+        pairs: Folder of minimal pairs, or None.
+    """
+    corpus = ["--corpus", str(_OUT / "corpus")]
+    plan, run, export = (_OUT / "plan" / f"{NAME}.yaml", _OUT / "runs" / NAME, _OUT / "exports")
+    evaluation = ["evaluate", str(export / NAME), "--suite", _SUITE, "--items", str(pairs)]
+    report = ["report", "build", NAME, "--artifacts", str(_OUT), "--suites", _SUITE]
+    return [
+        ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")],
+        ["plan", "fit", str(RECIPE), *corpus, "--out", str(plan.parent)],
+        ["train", str(plan), *corpus, "--out", str(run.parent)],
+        ["export", str(run), *corpus, "--out", str(export)],
+        *([[*evaluation, *corpus, "--out", str(_OUT / "eval")]] if pairs else []),
+        [*report, "--out", str(REPORT)],
+    ]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the commands one after the other; stop at the first that fails."""
+    parser = Parser(
+        prog="nox -s own_text --", description=__doc__, usage="%(prog)s DIR [PAIRS_DIR]"
+    )
+    parser.add_argument("source", type=Path, metavar="DIR")
+    parser.add_argument("pairs", type=Path, nargs="?", metavar="PAIRS_DIR")
+    args: argparse.Namespace = parser.parse_args(words)
+    for command in commands(args.source, args.pairs):
+        print(f"+ skald {shlex.join(command)}", flush=True)
+        code = skald(command)
+        if code != EXIT_DONE:
+            return code
+    print(f"report: {(Path.cwd() / REPORT / 'index.html').as_posix()}")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

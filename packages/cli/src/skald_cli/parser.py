@@ -1,0 +1,64 @@
+"""An argument parser whose complaints are one line and guess the word that was meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from skald_specs.errors import EXIT_USER_INPUT
+
+#: What a verb runs: the parsed arguments in, the exit code out.
+Run = Callable[[argparse.Namespace], int]
+
+_INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*?)\)$")
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse`'s parser with one-line errors and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line with a remedy and exit."""
+        print(f"skald: {explain(message)} See `{self.prog} --help`", file=sys.stderr)
+        raise SystemExit(EXIT_USER_INPUT)
+
+
+class Verbs:
+    """The verbs of one level of the command line."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._choices = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+
+    def add(self, name: str, about: str, run: Run) -> Parser:
+        """Add a verb that does something.
+
+        Args:
+            name: The word.
+            about: One sentence for the help page.
+            run: What it does.
+
+        Returns:
+            Its parser, to which the arguments are added.
+        """
+        parser = self._choices.add_parser(name, help=about, description=about)
+        parser.set_defaults(run=run)
+        return parser
+
+    def group(self, name: str, about: str) -> Verbs:
+        """Add a word that other verbs follow, and return those."""
+        return Verbs(self._choices.add_parser(name, help=about, description=about))
+
+
+def explain(message: str) -> str:
+    """Turn argparse's complaint into a sentence, with the nearest word where one was mistyped."""
+    found = _INVALID_CHOICE.search(message)
+    if not found:
+        return f"{message}."
+    word, choices = found[1], re.findall(r"[\w-]+", found[2])
+    near = difflib.get_close_matches(word, choices, n=1)
+    if near:
+        return f"no verb {word!r}; did you mean {near[0]!r}?"
+    return f"no verb {word!r}; there are {', '.join(choices)}."

@@ -1,0 +1,27 @@
+"""Where the stations' folders lie by default; written once, for the command line and the summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DATA = Path("data")
+ITEMS = DATA / "items"
+PIN = Path("data.dvc")
+PARAMS = Path("params.yaml")
+CONSTRAINTS = Path("constraints.txt")
+PUBLISHED = Path("evals/published")
+
+ARTIFACTS = Path("artifacts")
+CORPUS = ARTIFACTS / "corpus"
+SWEEP = ARTIFACTS / "sweep"
+PLANS = ARTIFACTS / "plan"
+RUNS = ARTIFACTS / "runs"
+EXPORTS = ARTIFACTS / "exports"
+EVALUATIONS = ARTIFACTS / "eval"
+MANIFESTS = ARTIFACTS / "manifests"
+
+REPORT = Path("reports/latest")
+REFERENCE = Path("reports/reference")
+
+CORPUS_FILE = "corpus.json"
+LAW_FILE = "law.json"

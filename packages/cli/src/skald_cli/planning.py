@@ -1,0 +1,122 @@
+"""`skald sweep` and `skald plan`: from a recipe to proxy runs, a law, and resolved numbers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skald_specs.errors import EXIT_DONE
+
+from skald_cli import places
+from skald_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    from skald_specs.recipe import Recipe
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    group = verbs.group("sweep", "train a grid of small proxies")
+    parser = group.add("run", "train the grid of a recipe's sweep block", run_sweep)
+    parser.add_argument("recipe", type=Path, metavar="RECIPE")
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument("--out", type=Path, default=places.SWEEP, help="folder to write")
+
+    group = verbs.group("plan", "resolve every number of a run")
+    parser = group.add(
+        "fit",
+        "a recipe with a sweep block yields the law (law.json), any other one its plan",
+        run_fit,
+    )
+    parser.add_argument("recipes", type=Path, nargs="+", metavar="RECIPE")
+    parser.add_argument("--sweep", type=Path, default=places.SWEEP, help="folder of the run table")
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument("--out", type=Path, default=places.PLANS, help="folder to write")
+    parser = group.add("show", "print the numbers of a plan, recipe or law", run_show)
+    parser.add_argument("file", type=Path, metavar="PLAN_OR_RECIPE")
+
+
+def run_sweep(args: argparse.Namespace) -> int:
+    """Train the proxies and write the run table."""
+    from skald_specs.corpus import CorpusManifest
+    from skald_specs.manifest import recorded
+    from skald_specs.recipe import Recipe
+
+    recipe = Recipe.load(args.recipe)
+    with recorded("sweep", recipe.name) as facts:
+        from skald_planner.proxy import proxy_plans
+        from skald_trainer.sweep import run_sweep as train_all
+
+        plans = proxy_plans(recipe, CorpusManifest.load(args.corpus / places.CORPUS_FILE))
+        train_all(plans, args.corpus, args.out)
+        facts["tokens_seen"] = sum(plan.identity.horizon_tokens.value for plan in plans)
+    print(f"{args.out}: {len(plans)} proxy runs")
+    return EXIT_DONE
+
+
+def run_fit(args: argparse.Namespace) -> int:
+    """Fit the law of the recipe that sweeps; write the plans of the others."""
+    from skald_specs.recipe import Recipe
+
+    recipes = [Recipe.load(path) for path in args.recipes]
+    # The law comes first, whatever the order of the words: the plans read it.
+    for recipe in sorted(recipes, key=lambda recipe: recipe.sweep is None):
+        if recipe.sweep is not None:
+            _write_law(recipe, args.sweep, args.out / places.LAW_FILE)
+        else:
+            _write_plan(recipe, args.corpus, args.out)
+    return EXIT_DONE
+
+
+def _write_law(recipe: Recipe, sweep: Path, out: Path) -> None:
+    from skald_specs.errors import UserInputError
+    from skald_specs.manifest import recorded
+
+    with recorded("law", recipe.name):
+        import pandas as pd
+        from skald_planner.fit import fit_law
+
+        table = sweep / "runs.parquet"
+        if not table.is_file():
+            raise UserInputError(str(table), "no such run table", "Run `skald sweep run` first")
+        fit_law(pd.read_parquet(table)).save(out)
+    print(f"{out}: fitted on {table}")
+
+
+def _write_plan(recipe: Recipe, corpus: Path, out: Path) -> None:
+    from skald_specs.manifest import recorded
+
+    with recorded("plan", recipe.name) as facts:
+        from skald_planner.law import Law
+        from skald_planner.resolve import make_plan
+        from skald_specs.corpus import CorpusManifest
+
+        law, law_file = None, out / places.LAW_FILE
+        if recipe.optimizer.base_lr == "sweep" and law_file.is_file():
+            law = Law.load(law_file)
+        plan = make_plan(recipe, CorpusManifest.load(corpus / places.CORPUS_FILE), law)
+        plan.save(out / f"{plan.name}.yaml")
+        facts["plan_fingerprint"] = plan.fingerprint
+    steps, base_lr = plan.identity.schedule.n_steps.value, plan.identity.optimizer.base_lr
+    print(f"{out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g} {base_lr.standing}")
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Print what a file resolves; which kind of file it is shows in its keys."""
+    from skald_planner.law import Law
+    from skald_planner.show import render_law, render_plan, render_recipe
+    from skald_specs.files import read_yaml
+    from skald_specs.plan import Plan
+    from skald_specs.recipe import Recipe
+
+    # JSON is YAML, so one reader serves plans, recipes and laws.
+    value, where = read_yaml(args.file), str(args.file)
+    keys = set(value) if isinstance(value, dict) else set()
+    if "identity" in keys:
+        print(render_plan(Plan.check(value, where)))
+    elif "optima" in keys:
+        print(render_law(Law.check(value, where)))
+    else:
+        print(render_recipe(Recipe.check(value, where)))
+    return EXIT_DONE

@@ -1,0 +1,69 @@
+"""`skald report`: build the page of a cycle, compare two of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
+
+from skald_cli import places
+from skald_cli.parser import Verbs
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    group = verbs.group("report", "statistics, figures and the page")
+    parser = group.add("build", "build the page from the stations' outputs", run_build)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="plan names; none: the baselines of params.yaml"
+    )
+    parser.add_argument(
+        "--artifacts", type=Path, default=places.ARTIFACTS, help="folder of the stations' outputs"
+    )
+    parser.add_argument(
+        "--suites", nargs="+", metavar="SUITE", help="evaluated suites; none: those of params.yaml"
+    )
+    parser.add_argument("--published", type=Path, default=places.PUBLISHED, help="folder of CSVs")
+    parser.add_argument("--out", type=Path, default=places.REPORT, help="folder to write")
+    parser = group.add("compare", "compare two reports within stated tolerances", run_compare)
+    parser.add_argument("old", type=Path, metavar="OLD")
+    parser.add_argument("new", type=Path, metavar="NEW")
+
+
+def run_build(args: argparse.Namespace) -> int:
+    """Build the report of the named runs from one artifacts folder."""
+    from skald_specs.manifest import recorded
+
+    with recorded("report", args.out.name):
+        from skald_report.build import build
+        from skald_report.inputs import ReportInputs
+
+        names, suites = _named(args)
+        command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
+        inputs = ReportInputs.from_folders(args.artifacts, names, suites, args.published, command)
+        build(inputs, args.out)
+    print(f"{args.out / 'index.html'}")
+    return EXIT_DONE
+
+
+def _named(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    if args.names and args.suites:
+        return args.names, args.suites
+    from skald_specs.params import Params
+
+    params = Params.load(places.PARAMS)
+    return args.names or list(params.baselines), args.suites or list(params.suites)
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """Print what differs; exit 1 when anything leaves its tolerance."""
+    from skald_report.compare import compare
+
+    measures = compare(args.old, args.new)
+    for measure in measures:
+        if measure.holds is not True:
+            print(f"{measure.measure}: {measure.value} {measure.unit}, {measure.bound}")
+    failed = sum(measure.holds is not True for measure in measures)
+    print(f"{args.new} against {args.old}: {len(measures) - failed} of {len(measures)} agree")
+    return EXIT_CLAIM_FAILED if failed else EXIT_DONE

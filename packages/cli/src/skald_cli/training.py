@@ -1,0 +1,119 @@
+"""`skald train`, `checkpoint`, `export` and `generate`: from a plan to a model one can use."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from skald_specs.errors import EXIT_DONE
+
+from skald_cli import places
+from skald_cli.parser import Verbs
+
+_FINAL = "final"
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    parser = verbs.add("train", "train a plan; run again after a stop to continue", run_train)
+    parser.add_argument("plan", type=Path, metavar="PLAN")
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument("--out", type=Path, default=places.RUNS, help="folder of all runs")
+    parser.add_argument(
+        "--resume", type=Path, metavar="CHECKPOINT", help="continue from this very checkpoint"
+    )
+
+    group = verbs.group("checkpoint", "look into checkpoints")
+    parser = group.add("inspect", "print step, fingerprints and tensors", run_inspect)
+    parser.add_argument("checkpoint", type=Path, metavar="PATH")
+    parser = group.add("verify", "check every file against its checksum", run_verify)
+    parser.add_argument("checkpoint", type=Path, metavar="PATH")
+
+    parser = verbs.add("export", "fold the multipliers into a Hugging Face folder", run_export)
+    parser.add_argument("folder", type=Path, metavar="RUN_OR_FINAL")
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument("--out", type=Path, default=places.EXPORTS, help="folder of all exports")
+
+    parser = verbs.add("generate", "sample text from a run or an export", run_generate)
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("--prompt", required=True, metavar="TEXT")
+    parser.add_argument("--tokens", type=int, default=64, metavar="N", help="how many to sample")
+    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, help="where the tokenizer of a run lies"
+    )
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train into `<out>/<plan name>/`."""
+    from skald_specs.manifest import recorded
+    from skald_specs.plan import Plan
+
+    plan = Plan.load(args.plan)
+    layout, identity = plan.execution, plan.identity
+    with recorded("train", plan.name) as facts:
+        from skald_trainer.train import train
+
+        train(plan, args.corpus, args.out / plan.name, args.resume)
+        facts.update(
+            plan_fingerprint=plan.fingerprint,
+            layout={"dp": layout.dp, "tp": layout.tp, "pp": layout.pp},
+            seeds={"model": identity.model_seed, "data": identity.data.seed},
+            tokens_seen=identity.schedule.n_steps.value * identity.global_batch_tokens.value,
+        )
+    print(f"{args.out / plan.name / _FINAL}")
+    return EXIT_DONE
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Print what a checkpoint holds, as JSON."""
+    from skald_trainer.checkpoint import inspect
+
+    print(json.dumps(inspect(args.checkpoint), indent=2))
+    return EXIT_DONE
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Check a checkpoint's files."""
+    from skald_trainer.checkpoint import verify
+
+    manifest = verify(args.checkpoint)
+    print(f"{args.checkpoint}: {len(manifest.sha256)} files as written, step {manifest.step}")
+    return EXIT_DONE
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Export into `<out>/<plan name>/`."""
+    from skald_specs.checkpoint import PLAN_FILE
+    from skald_specs.errors import UserInputError
+    from skald_specs.manifest import recorded
+    from skald_specs.plan import Plan
+
+    final = _final(args.folder)
+    if not (final / PLAN_FILE).is_file():
+        raise UserInputError(
+            str(args.folder), "no finished run here", "Run `skald train` to its end"
+        )
+    plan = Plan.load(final / PLAN_FILE)
+    with recorded("export", plan.name) as facts:
+        from skald_mup.export import export
+
+        export(final, args.corpus, args.out / plan.name)
+        facts["plan_fingerprint"] = plan.fingerprint
+    print(f"{args.out / plan.name}")
+    return EXIT_DONE
+
+
+def run_generate(args: argparse.Namespace) -> int:
+    """Print sampled text."""
+    from skald_trainer.generate import generate
+
+    model = _final(args.model)
+    print(generate(model, args.prompt, args.tokens, args.seed, args.corpus))
+    return EXIT_DONE
+
+
+def _final(folder: Path) -> Path:
+    """Take a run folder for its finished run, and any other folder for itself."""
+    return folder / _FINAL if (folder / _FINAL).is_dir() else folder

@@ -1,0 +1,122 @@
+"""Build a corpus: documents to a tokenizer and token shards, `corpus.json` last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo, Split
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_folder, sha256_file, write_json
+from skald_specs.recipe import Recipe
+from skald_specs.shards import write_shard
+from tokenizers import Tokenizer
+
+from skald_corpus.ingest import read_language
+from skald_corpus.tokenizer import train_tokenizer
+
+#: Splits that become shards; test documents are held out for evaluation.
+_SHARDED: tuple[Split, ...] = ("train", "validation")
+_BATCH_DOCUMENTS = 2000
+
+Texts = dict[str, dict[Split, list[str]]]
+
+
+def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
+    """Build the corpus of a recipe.
+
+    Args:
+        recipe: Languages, tokenizer and validation share.
+        source: Folder `<source>/<language>/*` (see `ingest`).
+        out: Folder to write; an existing one is replaced as a whole.
+
+    Returns:
+        The manifest, also written as `corpus.json`.
+
+    Raises:
+        UserInputError: The text cannot be read, or is too little for the recipe.
+    """
+    texts = {tag: _read(source, tag, recipe) for tag in sorted(recipe.corpus.languages)}
+    tokenizer = train_tokenizer(
+        {tag: splits["train"] for tag, splits in texts.items()}, recipe.corpus.tokenizer
+    )
+    with atomic_folder(out) as folder:
+        tokenizer.save(str(folder / "tokenizer.json"))
+        # A document that spells the special token out must not be cut by it.
+        tokenizer.encode_special_tokens = True
+        shards = [
+            _write(folder, tag, split, texts[tag][split], tokenizer)
+            for tag in texts
+            for split in _SHARDED
+        ]
+        _check_sizes(shards, recipe)
+        manifest = CorpusManifest(
+            schema_version=1,
+            recipe=recipe.corpus,
+            vocab_size=tokenizer.get_vocab_size(),
+            tokenizer_sha256=sha256_file(folder / "tokenizer.json"),
+            shards=tuple(shards),
+        )
+        write_json(folder / "corpus.json", manifest.model_dump(mode="json"))
+    return manifest
+
+
+def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[str]]:
+    splits: dict[Split, list[str]] = {"train": [], "validation": [], "test": []}
+    for split, document in read_language(source, tag, recipe.corpus):
+        splits[split].append(document.text)
+    for split in _SHARDED:
+        if not splits[split]:
+            raise UserInputError(
+                str(source / tag),
+                f"no {split} text",
+                "Add documents, name a file after the split, or raise corpus.validation_fraction",
+            )
+    return splits
+
+
+def _write(
+    folder: Path, tag: str, split: Split, documents: Sequence[str], tokenizer: Tokenizer
+) -> ShardInfo:
+    path = folder / f"{tag}.{split}.ds"
+    n_tokens = write_shard(path, _encoded(documents, tokenizer), tokenizer.get_vocab_size())
+    return ShardInfo(
+        language=tag,
+        split=split,
+        path=path.name,
+        sha256=sha256_file(path),
+        n_documents=len(documents),
+        n_tokens=n_tokens,
+        n_bytes=sum(len(document.encode()) for document in documents),
+    )
+
+
+def _encoded(documents: Sequence[str], tokenizer: Tokenizer) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(documents), _BATCH_DOCUMENTS):
+        batch = list(documents[start : start + _BATCH_DOCUMENTS])
+        for encoding in tokenizer.encode_batch_fast(batch):
+            yield np.asarray([*encoding.ids, END_OF_TEXT_ID], dtype=np.int64)
+
+
+def _check_sizes(shards: Sequence[ShardInfo], recipe: Recipe) -> None:
+    """Refuse a corpus that cannot fill one sequence a language, or one batch in all."""
+    seq_len, batch = recipe.model.seq_len, recipe.budget.global_batch_tokens
+    training = [shard for shard in shards if shard.split == "train"]
+    for shard in training:
+        if shard.n_tokens < seq_len + 1:
+            raise UserInputError(
+                f"corpus {shard.language}",
+                f"{shard.n_tokens} tokens are too few for one sequence of {seq_len} + 1",
+                "Add text or lower model.seq_len",
+            )
+    total = sum(shard.n_tokens for shard in training)
+    if total < batch:
+        raise UserInputError(
+            "corpus",
+            f"{total} training tokens are too few for one batch of {batch}",
+            "Add text or lower budget.global_batch_tokens",
+        )
+
+

@@ -1,0 +1,18 @@
+"""The languages that the generator speaks."""
+
+from __future__ import annotations
+
+from skald_corpus.grammar.rules.base import Linearizer
+from skald_corpus.grammar.rules.dutch import Dutch
+from skald_corpus.grammar.rules.english import English
+from skald_corpus.grammar.rules.german import German
+from skald_corpus.grammar.rules.north import Danish, Swedish
+from skald_corpus.grammar.words import da, de, en, nl, sv
+
+LANGUAGES: dict[str, Linearizer] = {
+    "da": Danish(da.LEXICON),
+    "de": German(de.LEXICON),
+    "en": English(en.LEXICON),
+    "nl": Dutch(nl.LEXICON),
+    "sv": Swedish(sv.LEXICON),
+}

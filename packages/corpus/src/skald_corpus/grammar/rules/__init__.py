@@ -1,0 +1,1 @@
+"""Linearisation: from an abstract sentence to words in the order of one language."""

@@ -1,0 +1,124 @@
+"""What all linearisations share: pieces, sentences, spelling. Knows no word order inside a clause."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Literal, NamedTuple
+
+from skald_corpus.grammar.concepts import Tense
+from skald_corpus.grammar.lexicon import Lexicon, Verb
+from skald_corpus.grammar.scene import Clause, NounPhrase, Number, Sentence
+
+#: What a piece of a sentence does in it; faults are made by naming roles.
+Role = Literal[
+    "reply", "speaker", "attitude", "comma", "link", "front", "there", "subject", "verb", "adverb",
+    "infinitive", "object", "predicate", "time", "place",
+]  # fmt: skip
+Case = Literal["subject", "object"]
+Order = Literal["main", "question", "subordinate"]
+
+#: Kinds of wrong noun phrase: article, adjective, marking of definiteness.
+Fault = Literal["determiner", "adjective", "definiteness"]
+
+
+class Piece(NamedTuple):
+    """Some words and what they do in their clause."""
+
+    role: Role
+    text: str
+
+
+class Linearizer(ABC):
+    """One language's way to say a scene."""
+
+    lexicon: Lexicon
+    #: Whether a comma stands before a subordinate clause.
+    comma: ClassVar[bool]
+    #: The two pieces whose exchange makes a subordinate clause ungrammatical.
+    subordinate_fault: ClassVar[tuple[Role, Role]]
+    #: Faults that exist in the language: subject-verb agreement, and those of noun phrases.
+    agrees: ClassVar[bool]
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+
+    @abstractmethod
+    def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
+        """Say a noun phrase."""
+
+    @abstractmethod
+    def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
+        """Return ungrammatical variants of a noun phrase by kind; none where one might be right."""
+
+    @abstractmethod
+    def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
+        """Put a clause in order.
+
+        Args:
+            clause: What is said.
+            order: Main clause, yes/no question or subordinate clause.
+            number: The number of the finite verb, instead of the subject's (to make a fault).
+        """
+
+    def sentence(self, sentence: Sentence) -> str:
+        """Say a whole sentence, with capital and full stop."""
+        return spell(self.pieces(sentence), "?" if sentence.kind == "question" else ".")
+
+    def pieces(self, sentence: Sentence) -> list[Piece]:
+        """Return the pieces of a sentence in order."""
+        said: list[Piece] = []
+        if sentence.reply:
+            said += [Piece("reply", self.lexicon.words[sentence.reply]), Piece("comma", ",")]
+        if sentence.speaker is not None:
+            verb = self.lexicon.attitudes[sentence.attitude]
+            said.append(Piece("speaker", self.noun_phrase(sentence.speaker, "subject")))
+            finite = self.finite(verb, sentence.clause.tense, sentence.speaker.number)
+            said.append(Piece("attitude", finite))
+            return said + self._subordinate(sentence.attitude, sentence.clause)
+        order: Order = "question" if sentence.kind == "question" else "main"
+        said += self.clause(sentence.clause, order)
+        if sentence.reason is not None:
+            said += self._subordinate("because", sentence.reason)
+        return said
+
+    def _subordinate(self, link: str, clause: Clause) -> list[Piece]:
+        comma = [Piece("comma", ",")] if self.comma else []
+        return [
+            *comma,
+            Piece("link", self.lexicon.links[link]),
+            *self.clause(clause, "subordinate"),
+        ]
+
+    def finite(self, verb: Verb, tense: Tense, number: Number) -> str:
+        """Return the finite form for a third person."""
+        if tense == "present":
+            return verb.present if number == "sg" else verb.present_plural
+        return verb.past if number == "sg" else verb.past_plural
+
+    def pronoun_key(self, concept: str, number: Number) -> str:
+        """Return the key of the pronoun for a noun; empty where usage wavers."""
+        return "they" if number == "pl" else self.lexicon.nouns[concept].pronoun
+
+    def pronoun(self, phrase: NounPhrase, case: Case) -> str:
+        """Return the pronoun for a noun phrase."""
+        forms = self.lexicon.pronouns[self.pronoun_key(phrase.concept, phrase.number)]
+        return forms[0] if case == "subject" else forms[1]
+
+    def optional(self, role: Role, table: Mapping[str, str], concept: str) -> list[Piece]:
+        """Return the piece for a concept, or none for an empty one."""
+        return [Piece(role, table[concept])] if concept else []
+
+    def front(self, clause: Clause) -> tuple[list[Piece], str, str]:
+        """Split off what a main clause begins with; return it with the time and place left."""
+        if clause.front == "time":
+            return [Piece("front", self.lexicon.times[clause.time])], "", clause.place
+        if clause.front == "place":
+            return [Piece("front", self.lexicon.places[clause.place])], clause.time, ""
+        return [], clause.time, clause.place
+
+
+def spell(pieces: Iterable[Piece], mark: str) -> str:
+    """Join pieces into a sentence: capital, commas, closing mark."""
+    text = " ".join(piece.text for piece in pieces).replace(" ,", ",")
+    return text[0].upper() + text[1:] + mark

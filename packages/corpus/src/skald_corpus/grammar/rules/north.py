@@ -1,0 +1,143 @@
+"""Danish and Swedish: verb second, object after the verb everywhere, the article as a suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from skald_corpus.grammar.rules.base import Case, Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.scene import Clause, NounPhrase, Number
+
+_COMMON, _NEUTER, _DEFINITE, _PLURAL = range(4)
+
+
+class Scandinavian(Linearizer):
+    """Mainland Scandinavian linearisation.
+
+    Adjective forms: common, neuter, definite singular, plural.
+    """
+
+    subordinate_fault: ClassVar[tuple[Role, Role]] = ("adverb", "verb")
+    agrees: ClassVar[bool] = False
+    #: Whether the noun keeps its suffix after article and adjective ("den stora hunden").
+    double_definiteness: ClassVar[bool]
+    _FREE_ARTICLE: ClassVar[dict[str, str]] = {"en": "den", "et": "det"}
+
+    def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
+        """Say a noun phrase."""
+        noun = self.lexicon.nouns[phrase.concept]
+        if phrase.form == "pronoun":
+            return self.pronoun(phrase, case)
+        if phrase.form == "indefinite":
+            article = self.lexicon.words[phrase.quantity or noun.gender]
+            return self._said(phrase, article, self._indefinite(phrase), suffixed=False)
+        if not phrase.adjective:
+            return noun.definite if phrase.number == "sg" else noun.definite_plural
+        plural = phrase.number == "pl"
+        article = "de" if plural else self._FREE_ARTICLE[noun.gender]
+        form = _PLURAL if plural else _DEFINITE
+        return self._said(phrase, article, form, suffixed=self.double_definiteness)
+
+    def _indefinite(self, phrase: NounPhrase) -> int:
+        if phrase.number == "pl":
+            return _PLURAL
+        return _COMMON if self.lexicon.nouns[phrase.concept].gender == "en" else _NEUTER
+
+    def _said(self, phrase: NounPhrase, article: str, form: int, suffixed: bool) -> str:
+        noun = self.lexicon.nouns[phrase.concept]
+        if phrase.number == "sg":
+            word = noun.definite if suffixed else noun.singular
+        else:
+            word = noun.definite_plural if suffixed else noun.plural
+        if not phrase.adjective:
+            return f"{article} {word}"
+        return f"{article} {self.lexicon.adjectives[phrase.adjective][form]} {word}"
+
+    def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
+        """Wrong gender of article or adjective; definiteness marked in the wrong place."""
+        if phrase.form == "pronoun" or phrase.number == "pl":
+            return {}
+        gender = self.lexicon.nouns[phrase.concept].gender
+        other = "et" if gender == "en" else "en"
+        made: dict[Fault, list[str]] = {"determiner": [], "adjective": [], "definiteness": []}
+        right = self.noun_phrase(phrase, case)
+        if phrase.form == "indefinite":
+            article, form = self.lexicon.words[gender], self._indefinite(phrase)
+            if not phrase.adjective:
+                made["determiner"].append(self._said(phrase, self.lexicon.words[other], form, False))
+            else:
+                wrong = _NEUTER if form == _COMMON else _COMMON
+                made["adjective"].append(self._said(phrase, article, wrong, False))
+            if self.double_definiteness:
+                made["definiteness"].append(self._said(phrase, article, form, True))
+        elif phrase.adjective:
+            article, double = self._FREE_ARTICLE[gender], self.double_definiteness
+            strange = self._FREE_ARTICLE[other]
+            made["determiner"].append(self._said(phrase, strange, _DEFINITE, double))
+            made["definiteness"].append(self._said(phrase, article, _DEFINITE, not double))
+            if not double:
+                made["definiteness"].append(
+                    self._said(phrase, article, self._indefinite(phrase), False)
+                )
+        # An adjective with one form for both genders makes no fault.
+        return {kind: tuple(w for w in words if w != right) for kind, words in made.items()}
+
+    def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
+        """Order a clause: an adverb follows the finite verb, but precedes it when subordinate."""
+        lexicon, tense = self.lexicon, clause.tense
+        main = order == "main"
+        front, time, place = self.front(clause) if main else ([], clause.time, clause.place)
+        subject = Piece("subject", self.noun_phrase(clause.subject, "subject"))
+        adverb = self.optional("adverb", lexicon.words, clause.adverb)
+        tail = self.optional("place", lexicon.places, place)
+        tail += self.optional("time", lexicon.times, time)
+        infinitive: list[Piece] = []
+        shifted: list[Piece] = []
+        if clause.object is not None:
+            target = Piece("object", self.noun_phrase(clause.object, "object"))
+            full = lexicon.verbs[clause.verb]
+            if clause.modal:
+                infinitive = [Piece("infinitive", full.infinitive)]
+                full = lexicon.auxiliaries["can"]
+            if clause.object.form == "pronoun" and not clause.modal and order != "subordinate":
+                # Object shift: a pronoun passes the adverb when the verb has left its place.
+                shifted = [target]
+            else:
+                tail = [target, *tail]
+        else:
+            full = lexicon.auxiliaries[clause.verb]
+            if clause.quality:
+                tail = [Piece("predicate", self._predicative(clause)), *tail]
+        verb = Piece("verb", self.finite(full, tense, "sg"))
+        if clause.verb == "exist":
+            there = Piece("there", lexicon.words["there"])
+            opening = [*front, verb, there] if front else [there, verb]
+            return [*opening, subject, *tail]
+        if order == "subordinate":
+            return [subject, *adverb, verb, *infinitive, *tail]
+        if order == "question":
+            return [verb, subject, *shifted, *adverb, *infinitive, *tail]
+        first = [*front, verb, subject] if front else [subject, verb]
+        return [*first, *shifted, *adverb, *infinitive, *tail]
+
+    def _predicative(self, clause: Clause) -> str:
+        subject = clause.subject
+        forms = self.lexicon.adjectives[clause.quality]
+        if subject.number == "pl":
+            return forms[_PLURAL]
+        neuter = self.lexicon.nouns[subject.concept].gender == "et"
+        return forms[_NEUTER if neuter else _COMMON]
+
+
+class Danish(Scandinavian):
+    """Danish: "den store hund"; a comma before subordinate clauses."""
+
+    comma: ClassVar[bool] = True
+    double_definiteness: ClassVar[bool] = False
+
+
+class Swedish(Scandinavian):
+    """Swedish: "den stora hunden"; no comma before subordinate clauses."""
+
+    comma: ClassVar[bool] = False
+    double_definiteness: ClassVar[bool] = True

@@ -1,0 +1,75 @@
+"""The abstract syntax: what is said, without a word or an order of any language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from skald_corpus.grammar.concepts import Tense
+
+Number = Literal["sg", "pl"]
+Form = Literal["definite", "indefinite", "pronoun"]
+Kind = Literal["statement", "question", "report", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class NounPhrase:
+    """Somebody or something. An indefinite plural has a `quantity`; a pronoun no adjective."""
+
+    concept: str
+    number: Number = "sg"
+    form: Form = "definite"
+    adjective: str = ""
+    quantity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One predication.
+
+    `verb` is a concept of VERBS (then there is an `object`), `be` (with a `quality`, an adjective,
+    or a `place`) or `exist` (indefinite subject at a `place`). `adverb` is `not`, `often`, `never`
+    or empty; with one, no time or place stands after the verb. `not` needs an object that is
+    definite (so no language has to choose between its words for "no"). `front` names what a main
+    clause begins with.
+    """
+
+    subject: NounPhrase
+    verb: str
+    tense: Tense
+    object: NounPhrase | None = None
+    quality: str = ""
+    adverb: str = ""
+    modal: bool = False
+    time: str = ""
+    place: str = ""
+    front: Literal["subject", "time", "place"] = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A clause, asked, answered (`reply`: yes or no), reported or given a reason."""
+
+    kind: Kind
+    clause: Clause
+    reply: str = ""
+    speaker: NounPhrase | None = None
+    attitude: str = ""
+    reason: Clause | None = None
+
+
+class Event(NamedTuple):
+    """Who does what to whom: the lexical combination that splits keep apart."""
+
+    agent: str
+    verb: str
+    patient: str
+
+
+def events(sentences: Iterable[Sentence]) -> Iterator[Event]:
+    """Yield every lexical combination that sentences mention, asserted or not."""
+    for sentence in sentences:
+        for clause in (sentence.clause, sentence.reason):
+            if clause is not None and clause.object is not None:
+                yield Event(clause.subject.concept, clause.verb, clause.object.concept)

@@ -1,0 +1,82 @@
+"""A byte-level BPE tokenizer, trained on a sample in which small languages count for more.
+
+The `tokenizers` library does the training; this module chooses the sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID
+from skald_specs.errors import UserInputError
+from skald_specs.recipe import TokenizerRecipe
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+
+def sample_bytes(available: dict[str, int], recipe: TokenizerRecipe) -> dict[str, int]:
+    """Divide the sample among languages in proportion to bytes^alpha, none beyond what it has.
+
+    Args:
+        available: UTF-8 bytes of training text of each language.
+        recipe: Alpha and the size of the whole sample.
+
+    Returns:
+        Bytes to take from each language.
+    """
+    weights = {tag: n**recipe.sampling_exponent for tag, n in available.items() if n}
+    total = sum(weights.values())
+    return {
+        tag: min(available[tag], int(recipe.sample_bytes * weight / total))
+        for tag, weight in weights.items()
+    }
+
+
+def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) -> Tokenizer:
+    """Train the tokenizer.
+
+    Args:
+        texts: Training documents of each language.
+        recipe: Vocabulary size and sampling.
+
+    Returns:
+        A tokenizer whose token 0 is the end-of-text token.
+
+    Raises:
+        UserInputError: The sample is too small for so large a vocabulary.
+    """
+    available = {tag: sum(len(t.encode()) for t in docs) for tag, docs in texts.items()}
+    shares = sample_bytes(available, recipe)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=recipe.vocab_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_sample(texts, shares), trainer)
+    learned = tokenizer.get_vocab_size()
+    if learned < recipe.vocab_size:
+        raise UserInputError(
+            "corpus.tokenizer.vocab_size",
+            f"{recipe.vocab_size} tokens asked for, but the text yields only {learned}",
+            f"Lower it to {learned} or less, or add text",
+        )
+    assert tokenizer.token_to_id(END_OF_TEXT) == END_OF_TEXT_ID
+    return tokenizer
+
+
+def _sample(texts: dict[str, Sequence[str]], shares: dict[str, int]) -> Iterator[str]:
+    """Yield documents spread evenly over each language until its share is full."""
+    for tag in sorted(shares):
+        documents, taken = texts[tag], 0
+        total = sum(len(d.encode()) for d in documents)
+        # Every k-th document, so that a sorted source is sampled throughout.
+        stride = max(1, total // max(1, shares[tag]))
+        for start in range(stride):
+            for document in documents[start::stride]:
+                if taken >= shares[tag]:
+                    break
+                taken += len(document.encode())
+                yield document

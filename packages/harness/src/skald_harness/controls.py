@@ -1,0 +1,155 @@
+"""What is evaluated: baselines, and the controls that say what a score is worth.
+
+An untrained network of the same shape shows chance with all its accidents; a byte n-gram model of
+the training text shows what counting achieves. A benchmark that either passes measures nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.fingerprint import fingerprint
+from skald_specs.records import EvaluatedModel
+from skald_specs.shards import read_document_ends, read_tokens
+
+from skald_harness.adapter import ByteLM, TokenLM
+from skald_harness.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.ngram import ByteNgram
+from skald_harness.scorer import CausalScorer
+
+if TYPE_CHECKING:
+    import torch
+
+#: Seed of the untrained networks.
+RANDOM_SEED = 0
+#: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
+NGRAM_ORDER = 6
+#: Training text of the n-gram model per language; more is thinned evenly, document by document.
+NGRAM_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to evaluate.
+
+    `identity` returns, for a language, plain data that changes whenever an answer could;
+    `answerer` returns lm-eval's view of the model for a language.
+    """
+
+    model: EvaluatedModel
+    identity: Callable[[str], Any]
+    answerer: Callable[[str], Any]
+
+
+def baseline(export: Export) -> Subject:
+    """Return an export as it was trained; its weights are loaded when they are first needed."""
+
+    @functools.cache
+    def load() -> TokenLM:
+        return _token_model(export, load_model(export))
+
+    model = EvaluatedModel(
+        name=export.name,
+        role="baseline",
+        about=export.about,
+        n_params_total=export.n_params_total,
+        weights_sha256=export.weights_sha256,
+        tokenizer_sha256=export.tokenizer_sha256,
+        dtype=export.dtype,
+    )
+    return Subject(model, lambda _: export.identity, lambda _: load())
+
+
+def untrained(export: Export) -> Subject:
+    """Return a network with the configuration of an export and random weights."""
+    network = random_model(export, RANDOM_SEED)
+    answerer = _token_model(export, network)
+    weights = _weights_sha256(network)
+    identity = {
+        name: value for name, value in export.identity.items() if not name.endswith(".safetensors")
+    }
+    identity["random weights"] = weights
+    model = EvaluatedModel(
+        name=f"random-init-{export.name}",
+        role="control",
+        about=f"Untrained, seed {RANDOM_SEED}: {export.about}",
+        n_params_total=export.n_params_total,
+        weights_sha256=weights,
+        tokenizer_sha256=export.tokenizer_sha256,
+        dtype=export.dtype,
+    )
+    return Subject(model, lambda _: identity, lambda _: answerer)
+
+
+def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
+    """Train one byte n-gram model per language on the corpus' training text.
+
+    Raises:
+        UserInputError: The corpus is missing or lacks a language.
+    """
+    manifest = CorpusManifest.load(corpus / "corpus.json")
+    models = {
+        tag: ByteNgram(training_texts(corpus, manifest, tag), NGRAM_ORDER) for tag in languages
+    }
+    model = EvaluatedModel(
+        name="byte-ngram",
+        role="control",
+        about=(
+            f"Byte {NGRAM_ORDER}-gram per language, interpolated Witten-Bell, counted on at most "
+            f"{NGRAM_BYTES:,} bytes of the corpus' training text"
+        ),
+        n_params_total=None,
+        weights_sha256=fingerprint({tag: models[tag].sha256 for tag in models}),
+        tokenizer_sha256="",
+        dtype="float64",
+    )
+    return Subject(model, lambda tag: models[tag].sha256, lambda tag: ByteLM(models[tag]))
+
+
+def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> list[str]:
+    """Decode a language's training documents, thinned evenly to about `NGRAM_BYTES`.
+
+    Raises:
+        UserInputError: The corpus lacks the language, or a file of it is missing.
+    """
+    from tokenizers import Tokenizer
+
+    shard = manifest.shard(language, "train")
+    if shard is None or shard.n_bytes == 0:
+        raise UserInputError(
+            str(corpus / "corpus.json"),
+            f"no training text in language {language!r} for the byte n-gram control",
+            "Add the language to the recipe and rebuild the corpus, or leave it out",
+        )
+    path = corpus / "tokenizer.json"
+    if not path.is_file():
+        raise UserInputError(str(path), "no such tokenizer", "Run `skald corpus build` first")
+    tokens = read_tokens(corpus / shard.path, manifest.vocab_size)
+    ends = read_document_ends(corpus / shard.path).astype(int).tolist()
+    spans = list(zip([0, *ends[:-1]], ends, strict=True))
+    chosen = spans[:: math.ceil(shard.n_bytes / NGRAM_BYTES)]
+    ids = [tokens[start:end].tolist() for start, end in chosen]
+    texts: list[str] = Tokenizer.from_file(str(path)).decode_batch(ids, skip_special_tokens=True)
+    return texts
+
+
+def _token_model(export: Export, network: torch.nn.Module) -> TokenLM:
+    scorer = CausalScorer(network, int(export.config["max_position_embeddings"]))
+    return TokenLM(scorer, load_tokenizer(export))
+
+
+def _weights_sha256(network: torch.nn.Module) -> str:
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

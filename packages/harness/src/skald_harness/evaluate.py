@@ -1,0 +1,174 @@
+"""The station: exports and controls in, records out.
+
+Writes `<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` in one step, so an
+interrupted evaluation leaves the earlier one whole.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_folder, write_json, write_jsonl
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
+
+from skald_harness.adapter import (
+    LM_EVAL_VERSION,
+    MissingAnswerError,
+    RecordedLM,
+    load_tasks,
+    run_task,
+)
+from skald_harness.controls import Subject, baseline, byte_ngram, untrained
+from skald_harness.exports import read_export
+from skald_harness.items import TaskItems, check_items, languages_with_items
+from skald_harness.records import item_records, request_records
+from skald_harness.store import answers, read_store, run_key
+from skald_harness.suites import EVALS, TaskDefinition, list_tasks, select
+from skald_harness.table import score_table
+
+
+def evaluate(
+    exports: Sequence[Path],
+    suite: str,
+    out: Path,
+    items: Path,
+    corpus: Path,
+    languages: Sequence[str] | None = None,
+    evals: Path = EVALS,
+) -> EvaluationSummary:
+    """Evaluate exports beside their controls.
+
+    Args:
+        exports: Folders written by `skald export`.
+        suite: A folder of `evals/`.
+        out: Where `<suite>/` is written; the answers of an earlier run there are reused.
+        items: The folder of evaluation items.
+        corpus: A built corpus; its training text trains the byte n-gram control.
+        languages: BCP-47 tags; by default those that suite, items and corpus have in common.
+        evals: The folder of suites.
+
+    Returns:
+        The summary that was written.
+
+    Raises:
+        UserInputError: An input is missing or malformed; nothing is written.
+    """
+    tasks = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
+    data = {task.name: check_items(task, items) for task in tasks}
+    subjects = _subjects(exports, corpus, sorted({task.language for task in tasks}))
+    loaded = load_tasks(evals / suite, [task.name for task in tasks], items)
+    store = read_store(out / suite / "requests")
+    asked: dict[str, list[RequestRecord]] = {}
+    scored: list[ItemRecord] = []
+    for subject in subjects:
+        name, reused = subject.model.name, 0
+        asked[name] = []
+        for task in tasks:
+            key = run_key(
+                subject.identity(task.language), subject.model.dtype, task, data[task.name]
+            )
+            samples, known = _ask(subject, task, loaded[task.name], store.get(key))
+            # Two models can share a key: untrained networks of one shape are the same network.
+            store[key] = request_records(task, key, samples)
+            asked[name] += store[key]
+            scored += item_records(name, task, samples)
+            reused += known
+        note = f", {reused} from the earlier run" if reused else ""
+        print(f"{name}: {len(tasks)} tasks{note}", file=sys.stderr)
+    summary = EvaluationSummary(
+        schema_version=1,
+        suite=suite,
+        models=tuple(subject.model for subject in subjects),
+        tasks=tuple(_info(task, data[task.name]) for task in tasks),
+        lm_eval_version=LM_EVAL_VERSION,
+    )
+    scored.sort(key=lambda item: (item.model, item.task, item.item_id))
+    _write(out / suite, summary, scored, asked)
+    print(score_table(summary, scored))
+    return summary
+
+
+def _choose(
+    tasks: Sequence[TaskDefinition], items: Path, corpus: Path, languages: Sequence[str] | None
+) -> list[TaskDefinition]:
+    available = languages_with_items(tasks, items)
+    if languages is not None:
+        return select(tasks, languages)
+    if not available:
+        raise UserInputError(
+            str(items),
+            f"no items for suite {tasks[0].suite} (such as {tasks[0].items_path})",
+            "Run `skald corpus generate`, or name the folder that has them",
+        )
+    trained = CorpusManifest.load(corpus / "corpus.json").recipe.languages
+    common = [tag for tag in available if tag in trained]
+    if not common:
+        raise UserInputError(
+            str(items),
+            f"items in {', '.join(available)}, but the corpus has {', '.join(trained)}",
+            "Name a corpus and items that share a language",
+        )
+    for tag in sorted({task.language for task in tasks} - set(common)):
+        why = "no training text in the corpus" if tag in available else "no items"
+        print(f"{tag}: left out, {why}", file=sys.stderr)
+    return select(tasks, common)
+
+
+def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -> list[Subject]:
+    if not exports:
+        raise UserInputError("exports", "none named", "Name at least one export folder")
+    models = [read_export(path) for path in exports]
+    # The n-gram model comes first in time because a bad corpus must fail before networks load.
+    ngram = byte_ngram(corpus, languages)
+    subjects = [*map(baseline, models), *map(untrained, models), ngram]
+    names = [subject.model.name for subject in subjects]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
+    return subjects
+
+
+def _ask(
+    subject: Subject, task: TaskDefinition, loaded: Any, records: list[RequestRecord] | None
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return lm-eval's samples, and whether all answers were known."""
+    if records:
+        try:
+            return run_task(loaded, RecordedLM(answers(records, task.kind == "text"))), True
+        except MissingAnswerError:
+            print(f"{subject.model.name}: {task.name} is incomplete; asked again", file=sys.stderr)
+    return run_task(loaded, subject.answerer(task.language)), False
+
+
+def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
+    return TaskInfo(
+        name=task.name,
+        kind=task.kind,
+        suite=task.suite,
+        language=task.language,
+        version=task.version,
+        chance=items.chance,
+        n_items=items.n_items,
+        data_sha256=items.sha256,
+    )
+
+
+def _write(
+    folder: Path,
+    summary: EvaluationSummary,
+    scored: Sequence[ItemRecord],
+    asked: dict[str, list[RequestRecord]],
+) -> None:
+    with atomic_folder(folder) as fresh:
+        write_json(fresh / "summary.json", summary.model_dump(mode="json"))
+        write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
+        for name, records in asked.items():
+            write_jsonl(
+                fresh / "requests" / f"{name}.jsonl",
+                (record.model_dump(mode="json") for record in records),
+            )

@@ -1,0 +1,256 @@
+"""The task definitions under `evals/`: which suites, tasks and languages exist, and their faults.
+
+Reads the same YAML files as lm-eval but never runs them, so listing and checking need no engine.
+lm-eval passes over a file that it cannot read in silence; here the file and the field are named.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_text, sha256_file
+from skald_specs.fingerprint import fingerprint
+from skald_specs.languages import language as registered
+from skald_specs.records import TaskKind
+
+#: The task definitions of this checkout (the workspace is installed in place).
+EVALS = Path(__file__).resolve().parents[4] / "evals"
+
+#: lm-eval's request type of each kind, and the metrics whose values records can be derived from.
+OUTPUT_TYPE: dict[str, str] = {
+    "pairs": "multiple_choice",
+    "cloze": "multiple_choice",
+    "text": "loglikelihood_rolling",
+}
+METRICS: dict[str, tuple[str, ...]] = {
+    "multiple_choice": ("acc", "acc_norm", "acc_bytes"),
+    "loglikelihood_rolling": ("bits_per_byte",),
+}
+_REQUIRED = (
+    "task", "output_type", "metric_list", "metadata.version", "metadata.kind", "metadata.items",
+    "dataset_kwargs.language", "custom_dataset",
+)  # fmt: skip
+_FUNCTION = "!function "
+#: The one folder of `evals/` that is no suite: scores that others published.
+_FIGURES = "published"
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """One task as its YAML file defines it.
+
+    `config` is the resolved YAML with functions as text; `code_sha256` hashes the modules those
+    functions stand in; `metrics` begins with the headline metric.
+    """
+
+    name: str
+    suite: str
+    kind: TaskKind
+    language: str
+    version: float
+    metrics: tuple[str, ...]
+    path: Path
+    config: dict[str, Any]
+    code_sha256: str
+
+    @property
+    def items_path(self) -> str:
+        """Path of the items inside an items folder."""
+        return str(self.config["metadata"]["items"]).format(language=self.language)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything in the definition that can change an answer."""
+        return fingerprint([self.config, self.code_sha256])
+
+
+class _TaskLoader(yaml.SafeLoader):
+    """The safe loader, with lm-eval's `!function` tag kept as text."""
+
+
+def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return _FUNCTION + str(loader.construct_scalar(node))
+
+
+_TaskLoader.add_constructor("!function", _keep_function)
+
+
+def suite_names(evals: Path = EVALS) -> list[str]:
+    """Return the suites: the folders of `evals/` that hold task files.
+
+    Raises:
+        UserInputError: There is no such folder.
+    """
+    if not evals.is_dir():
+        raise UserInputError(str(evals), "no such folder", "Work from a checkout of Skald")
+    return sorted(
+        folder.name
+        for folder in evals.iterdir()
+        if folder.name != _FIGURES and any(folder.glob("*.yaml"))
+    )
+
+
+def list_tasks(
+    suite: str | None = None, language: str | None = None, evals: Path = EVALS
+) -> list[TaskDefinition]:
+    """List the tasks, of all suites or one, in all languages or one, sorted by name.
+
+    Args:
+        suite: A suite's name; None for all.
+        language: A BCP-47 tag; None for all.
+        evals: The folder of task definitions.
+
+    Returns:
+        The definitions.
+
+    Raises:
+        UserInputError: The suite or language is unknown, or a file is malformed.
+    """
+    suites = suite_names(evals)
+    if suite is not None and suite not in suites:
+        raise UserInputError("suite", f"unknown suite {suite!r}", _offer(suite, suites))
+    tasks = [
+        read_task(path)
+        for name in ([suite] if suite else suites)
+        for path in sorted((evals / name).glob("*.yaml"))
+    ]
+    _refuse_duplicates(tasks)
+    if language is not None:
+        tasks = select(tasks, [language])
+    return sorted(tasks, key=lambda task: task.name)
+
+
+def select(tasks: Sequence[TaskDefinition], languages: Sequence[str]) -> list[TaskDefinition]:
+    """Keep the tasks of some languages.
+
+    Raises:
+        UserInputError: No task is in one of them.
+    """
+    known = sorted({task.language for task in tasks})
+    for tag in languages:
+        if tag not in known:
+            raise UserInputError("languages", f"no task in language {tag!r}", _offer(tag, known))
+    return [task for task in tasks if task.language in languages]
+
+
+def check_suites(evals: Path = EVALS) -> list[str]:
+    """Return every problem of the task files, one line each; none means all is well."""
+    problems, tasks = [], []
+    for suite in suite_names(evals):
+        for path in sorted((evals / suite).glob("*.yaml")):
+            try:
+                tasks.append(read_task(path))
+            except UserInputError as error:
+                problems.append(str(error))
+    try:
+        _refuse_duplicates(tasks)
+    except UserInputError as error:
+        problems.append(str(error))
+    return problems
+
+
+def read_task(path: Path) -> TaskDefinition:
+    """Read one task file with everything that it includes.
+
+    Raises:
+        UserInputError: The file is malformed, lacks a field, or contradicts itself.
+    """
+    config = _resolve(path, ())
+    for field in _REQUIRED:
+        node: Any = config
+        for part in field.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node is None or node == []:
+            raise UserInputError(
+                str(path), f"missing field `{field}`", "Add it here or in the template it includes"
+            )
+    kind, output_type = config["metadata"]["kind"], config["output_type"]
+    if kind not in get_args(TaskKind):
+        raise _wrong(path, "metadata.kind", kind, f"use one of {', '.join(get_args(TaskKind))}")
+    if output_type != OUTPUT_TYPE[kind]:
+        raise _wrong(path, "output_type", output_type, f"{kind} needs {OUTPUT_TYPE[kind]}")
+    metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
+    for metric in metrics:
+        if metric not in METRICS[output_type]:
+            known = ", ".join(METRICS[output_type])
+            raise _wrong(path, "metric_list", metric, f"use one of {known}")
+    language = registered(config["dataset_kwargs"]["language"], str(path))
+    if not str(config["task"]).endswith(f"_{language.flores}"):
+        raise _wrong(path, "task", config["task"], f"the name must end in _{language.flores}")
+    return TaskDefinition(
+        name=config["task"],
+        suite=path.parent.name,
+        kind=kind,
+        language=language.tag,
+        version=float(config["metadata"]["version"]),
+        metrics=metrics,
+        path=path,
+        config=config,
+        code_sha256=_code_sha256(path, config),
+    )
+
+
+def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    # lm-eval's rule: included keys first, own keys win, whole values are replaced, never merged.
+    path = path.resolve()
+    if path in seen:
+        raise UserInputError(str(path), "includes itself", "Remove the circle of includes")
+    try:
+        own = _TaskLoader(read_text(path)).get_single_data()
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserInputError(
+            f"{path}{line}", f"not YAML ({error.problem})", "Mend the line"
+        ) from None
+    if not isinstance(own, dict):
+        raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
+    includes = own.pop("include", [])
+    merged: dict[str, Any] = {}
+    for name in includes if isinstance(includes, list) else [includes]:
+        merged |= _resolve(path.parent / str(name), (*seen, path))
+    return merged | own
+
+
+def _code_sha256(path: Path, config: dict[str, Any]) -> str:
+    modules = set()
+
+    def collect(node: Any) -> None:
+        if isinstance(node, str) and node.startswith(_FUNCTION):
+            modules.add(node.removeprefix(_FUNCTION).rpartition(".")[0])
+        for child in (
+            node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        ):
+            collect(child)
+
+    collect(config)
+    hashes = []
+    for module in sorted(modules):
+        source = path.parent / f"{module.replace('.', '/')}.py"
+        if not source.is_file():
+            raise _wrong(path, "!function", module, f"{source.name} must lie beside the task file")
+        hashes.append([module, sha256_file(source)])
+    return fingerprint(hashes)
+
+
+def _refuse_duplicates(tasks: Sequence[TaskDefinition]) -> None:
+    first: dict[str, Path] = {}
+    for task in tasks:
+        if task.name in first:
+            raise _wrong(task.path, "task", task.name, f"{first[task.name]} has that name too")
+        first[task.name] = task.path
+
+
+def _wrong(path: Path, field: str, value: Any, rule: str) -> UserInputError:
+    return UserInputError(str(path), f"`{field}` = {value!r}: {rule}", "Change the value")
+
+
+def _offer(value: str, known: Sequence[str]) -> str:
+    # A cutoff of one half lets a two-letter tag match on one letter.
+    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use one of: {', '.join(known)}"

@@ -1,0 +1,196 @@
+"""From intent to consequence: every number a run needs, each with its standing.
+
+Knows how a recipe, a built corpus and a law become a plan; refuses to guess what they do not say.
+"""
+
+from __future__ import annotations
+
+import math
+
+from skald_mup.counts import n_params_non_embedding, n_params_total
+from skald_mup.rules import multipliers, tensor_rules
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.plan import (
+    Plan,
+    PlanIdentity,
+    PlannedData,
+    PlannedOptimizer,
+    PlannedSchedule,
+    Quantity,
+)
+from skald_specs.recipe import Budget, Recipe, ScheduleRecipe
+
+from skald_planner.law import Law, predict
+
+
+def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
+    """Resolve a recipe into a plan.
+
+    Args:
+        recipe: The intent.
+        corpus: The corpus it will train on.
+        law: The fitted law; needed when the recipe leaves its learning rate to the sweep.
+
+    Returns:
+        The plan, with the recipe's name.
+
+    Raises:
+        UserInputError: The corpus was built from another corpus block, is too small, lacks a
+            language or has more tokens than the model's vocabulary; or a law is needed and
+            missing, or was fitted at another batch.
+    """
+    _check_corpus(recipe, corpus)
+    base_lr = _base_lr(recipe, law)
+    identity = PlanIdentity(
+        model=recipe.model,
+        n_params_total=Quantity[int](
+            value=n_params_total(recipe.model), standing="derived", source="closed form"
+        ),
+        n_params_non_embedding=Quantity[int](
+            value=n_params_non_embedding(recipe.model), standing="derived", source="closed form"
+        ),
+        rules=tensor_rules(recipe.model, recipe.parametrisation, base_lr.value),
+        multipliers=multipliers(recipe.model, recipe.parametrisation),
+        optimizer=PlannedOptimizer(
+            base_lr=base_lr,
+            beta1=recipe.optimizer.beta1,
+            beta2=recipe.optimizer.beta2,
+            grad_clip=recipe.optimizer.grad_clip,
+        ),
+        schedule=plan_schedule(recipe.schedule, recipe.budget),
+        global_batch_tokens=Quantity[int](
+            value=recipe.budget.global_batch_tokens, standing="given", source="recipe"
+        ),
+        horizon_tokens=Quantity[int](
+            value=recipe.budget.horizon_tokens, standing="given", source="recipe"
+        ),
+        data=PlannedData(
+            corpus_fingerprint=corpus.fingerprint,
+            mixture=normalised(recipe.mixture),
+            seed=recipe.seeds.data,
+        ),
+        dtype=recipe.dtype,
+        model_seed=recipe.seeds.model,
+    )
+    return Plan(schema_version=1, name=recipe.name, identity=identity, execution=recipe.execution)
+
+
+def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:
+    """Turn fractions of a horizon into whole steps.
+
+    A last batch that the horizon does not fill is not trained. Warmup and decay round to the
+    nearest step; where both round up into each other, the decay gives way.
+
+    Args:
+        schedule: Warmup and decay as fractions of all steps.
+        budget: Horizon and batch, in tokens.
+
+    Returns:
+        The schedule in steps.
+
+    Standing: derived.
+    """
+    n_steps = budget.horizon_tokens // budget.global_batch_tokens
+    warmup = round(schedule.warmup_fraction * n_steps)
+    decay = min(round(schedule.decay_fraction * n_steps), n_steps - warmup)
+    return PlannedSchedule(
+        n_steps=Quantity[int](
+            value=n_steps,
+            standing="derived",
+            source="floor(horizon_tokens / global_batch_tokens)",
+        ),
+        warmup_steps=Quantity[int](
+            value=warmup, standing="derived", source=f"{schedule.warmup_fraction:g} of n_steps"
+        ),
+        decay_steps=Quantity[int](
+            value=decay, standing="derived", source=f"{schedule.decay_fraction:g} of n_steps"
+        ),
+        final_lr_fraction=schedule.final_lr_fraction,
+    )
+
+
+def normalised(mixture: dict[str, float]) -> dict[str, float]:
+    """Scale shares to a sum of 1, languages in alphabetical order.
+
+    The order is fixed because the sampler walks it, while the fingerprint does not see it.
+    """
+    total = math.fsum(mixture.values())
+    return {tag: mixture[tag] / total for tag in sorted(mixture)}
+
+
+def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:
+    asked = recipe.optimizer.base_lr
+    if asked != "sweep":
+        return Quantity[float](value=asked, standing="given", source="recipe")
+    where = f"recipe {recipe.name}"
+    if law is None:
+        raise UserInputError(
+            where,
+            "optimizer.base_lr = sweep, and no fitted law is at hand",
+            "Run `skald sweep run` and `skald plan fit`, or write a number",
+        )
+    batch = recipe.budget.global_batch_tokens
+    if law.global_batch_tokens != batch:
+        raise UserInputError(
+            where,
+            f"budget.global_batch_tokens = {batch}, but the law was fitted at "
+            f"{law.global_batch_tokens} and says nothing about other batches",
+            "Sweep at the recipe's batch, or write optimizer.base_lr as a number",
+        )
+    return predict(law, recipe.budget.horizon_tokens)
+
+
+def _check_corpus(recipe: Recipe, corpus: CorpusManifest) -> None:
+    where = f"recipe {recipe.name}"
+    difference = _first_difference(
+        recipe.corpus.model_dump(mode="json"), corpus.recipe.model_dump(mode="json"), "corpus"
+    )
+    if difference:
+        raise UserInputError(
+            where,
+            f"the corpus was built from another recipe: {difference}",
+            "Run `skald corpus build` with this recipe, or name the corpus that belongs to it",
+        )
+    if recipe.model.vocab_size < corpus.vocab_size:
+        raise UserInputError(
+            where,
+            f"model.vocab_size = {recipe.model.vocab_size} is below the corpus tokenizer's "
+            f"{corpus.vocab_size}",
+            "Raise model.vocab_size to at least that",
+        )
+    window = recipe.model.seq_len + 1
+    total = 0
+    for language in recipe.corpus.languages:
+        shard = corpus.shard(language, "train")
+        if shard is None:
+            raise UserInputError(
+                where,
+                f"the corpus has no train shard for language {language!r}",
+                "Rebuild the corpus with `skald corpus build`",
+            )
+        if shard.n_tokens < window:
+            raise UserInputError(
+                where,
+                f"language {language!r} has {shard.n_tokens} training tokens, fewer than one "
+                f"sequence and its last target ({window})",
+                "Add text of that language, shorten model.seq_len, or drop the language",
+            )
+        total += shard.n_tokens
+    if total < recipe.budget.global_batch_tokens:
+        raise UserInputError(
+            where,
+            f"the corpus has {total} training tokens, fewer than one batch of "
+            f"budget.global_batch_tokens = {recipe.budget.global_batch_tokens}",
+            "Add text, or make the batch smaller",
+        )
+
+
+def _first_difference(asked: object, built: object, field: str) -> str:
+    if isinstance(asked, dict) and isinstance(built, dict):
+        for key in sorted(asked.keys() | built.keys()):
+            difference = _first_difference(asked.get(key), built.get(key), f"{field}.{key}")
+            if difference:
+                return difference
+        return ""
+    return "" if asked == built else f"{field} = {asked} here, {built} there"

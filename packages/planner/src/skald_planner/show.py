@@ -1,0 +1,185 @@
+"""Plans, recipes and laws as readable text: every number with its standing.
+
+Knows layout only; refuses to compute anything that is not in what it shows, parameter counts and
+rules of a bare recipe excepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from skald_mup.counts import flops_per_token, n_params_non_embedding, n_params_total
+from skald_mup.rules import multipliers, tensor_rules
+from skald_specs.models import Spec
+from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
+from skald_specs.recipe import ModelShape, Recipe
+
+from skald_planner.law import Law
+
+
+def render_plan(plan: Plan) -> str:
+    """Return a plan as text.
+
+    Args:
+        plan: The plan.
+
+    Returns:
+        Lines: numbers with value, interval, standing and source, then rule table, multipliers and
+        execution.
+    """
+    it = plan.identity
+    flops = flops_per_token(it.model) * it.schedule.n_steps.value * it.global_batch_tokens.value
+    numbers = [
+        _row("base_lr", it.optimizer.base_lr),
+        _row("horizon_tokens", it.horizon_tokens),
+        _row("global_batch_tokens", it.global_batch_tokens),
+        _row("n_steps", it.schedule.n_steps),
+        _row("warmup_steps", it.schedule.warmup_steps),
+        _row("decay_steps", it.schedule.decay_steps),
+        _row("n_params_total", it.n_params_total),
+        _row("n_params_non_embedding", it.n_params_non_embedding),
+        ("training FLOPs", f"{flops:.4g}", "", "derived", "flops_per_token x trained tokens"),
+        ("beta1, beta2", f"{it.optimizer.beta1:g}, {it.optimizer.beta2:g}", "", "given", "recipe"),
+        ("grad_clip", f"{it.optimizer.grad_clip:g}", "", "given", "recipe"),
+        ("final_lr_fraction", f"{it.schedule.final_lr_fraction:g}", "", "given", "recipe"),
+        ("seeds model, data", f"{it.model_seed}, {it.data.seed}", "", "given", "recipe"),
+        ("dtype", it.dtype, "", "given", "recipe"),
+    ]
+    header = ("number", "value", "95 % interval", "standing", "source")
+    mixture = ", ".join(f"{tag} {share:.4g}" for tag, share in it.data.mixture.items())
+    return "\n".join(
+        [
+            f"plan {plan.name}, fingerprint {plan.fingerprint}",
+            "",
+            *_table([header, *numbers]),
+            "",
+            *_shape(it.model),
+            "",
+            *_rules(it.rules),
+            "",
+            *_multipliers(it.multipliers),
+            "",
+            f"mixture (normalised): {mixture}",
+            f"corpus fingerprint: {it.data.corpus_fingerprint}",
+            f"execution (not in the fingerprint): {_fields(plan.execution)}",
+        ]
+    )
+
+
+def render_recipe(recipe: Recipe) -> str:
+    """Return what a recipe resolves to without corpus and law: counts, rules, multipliers.
+
+    Args:
+        recipe: The recipe. Where it leaves the learning rate to the sweep, the table is that of
+            base_lr = 1, so its learning rates read as multiples of base_lr.
+
+    Returns:
+        Lines of text.
+    """
+    asked = recipe.optimizer.base_lr
+    base_lr = 1.0 if asked == "sweep" else asked
+    note = (
+        "base_lr comes from the sweep; the table is that of base_lr = 1"
+        if asked == "sweep"
+        else f"base_lr = {base_lr:g} (given)"
+    )
+    return "\n".join(
+        [
+            f"recipe {recipe.name}: {recipe.about}",
+            "",
+            *_shape(recipe.model),
+            f"n_params_total = {n_params_total(recipe.model):,}",
+            f"n_params_non_embedding = {n_params_non_embedding(recipe.model):,}",
+            f"flops_per_token = {flops_per_token(recipe.model):,}",
+            "",
+            note,
+            *_rules(tensor_rules(recipe.model, recipe.parametrisation, base_lr)),
+            "",
+            *_multipliers(multipliers(recipe.model, recipe.parametrisation)),
+        ]
+    )
+
+
+def render_law(law: Law) -> str:
+    """Return a law as text: the optimum at each swept horizon and the exponent between them."""
+    rows = [("horizon_tokens", "lr_opt", "95 % interval", "loss")]
+    for optimum in law.optima:
+        low, high = (2.0**end for end in optimum.interval)
+        rows.append(
+            (
+                str(optimum.horizon_tokens),
+                f"{2.0**optimum.log2_lr:.4g}",
+                f"{low:.4g} .. {high:.4g}",
+                f"{optimum.loss:.4f}",
+            )
+        )
+    exponent = law.horizon_exponent
+    low, high = exponent.interval
+    found = (
+        "one horizon, none measured"
+        if exponent.measured is None
+        else f"measured {exponent.measured:.2f}, prior's weight {exponent.prior_share:.0%}"
+    )
+    used = sum(point.in_fit for point in law.points)
+    return "\n".join(
+        [
+            *_table(rows),
+            f"horizon exponent {exponent.value:.2f} ({low:.2f} .. {high:.2f}), "
+            f"{exponent.standing}: {found}",
+            f"{used} of {len(law.points)} runs in the fit, noise {law.noise_sd:.2%} of the loss; "
+            f"width {law.width}, batch {law.global_batch_tokens} tokens, schedule {law.schedule}",
+        ]
+    )
+
+
+def _row(name: str, quantity: Quantity[int] | Quantity[float]) -> tuple[str, ...]:
+    value = quantity.value
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+    interval = (
+        "" if quantity.interval is None else " .. ".join(f"{end:.4g}" for end in quantity.interval)
+    )
+    return name, shown, interval, quantity.standing, quantity.source
+
+
+def _shape(shape: ModelShape) -> list[str]:
+    return [f"shape: {_fields(shape)}"]
+
+
+def _fields(spec: Spec) -> str:
+    return ", ".join(f"{name} {value}" for name, value in spec.model_dump(mode="json").items())
+
+
+def _rules(rules: Mapping[TensorKind, TensorRule]) -> list[str]:
+    header = ("tensor", "role", "fan_in_mult", "init_std", "lr", "eps", "weight_decay")
+    return _table(
+        [header]
+        + [
+            (
+                kind,
+                rule.role,
+                *(
+                    f"{value:.6g}"
+                    for value in (
+                        rule.fan_in_mult, rule.init_std, rule.lr, rule.eps, rule.weight_decay
+                    )
+                ),
+            )
+            for kind, rule in rules.items()
+        ]
+    )  # fmt: skip
+
+
+def _multipliers(values: Multipliers) -> list[str]:
+    return [
+        f"forward multipliers: emb_mult {values.emb_mult:.6g}, attn_scale {values.attn_scale:.6g}, "
+        f"residual_mult {values.residual_mult:.6g}, output_mult {values.output_mult:.6g}"
+    ]
+
+
+def _table(rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = list(rows)
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]

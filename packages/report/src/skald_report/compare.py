@@ -1,0 +1,168 @@
+"""Two reports, number by number, through their `report.json`.
+
+A rerun on another machine sums in another order, so figures that training or a fit produced may
+differ a little; counts and published figures may not. The tolerances stand here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from skald_specs.claims import Measure
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json
+
+from skald_report.build import REPORT_FILE
+
+
+class Tolerance(NamedTuple):
+    """The largest allowed difference: absolute, or relative to the older number."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+    def allows(self, old: float, new: float) -> bool:
+        """Return whether two numbers count as the same."""
+        return abs(new - old) <= max(self.absolute, self.relative * abs(old))
+
+    def __str__(self) -> str:
+        parts = [f"{self.absolute:g}"] if self.absolute else []
+        parts += [f"{self.relative:.3g} of old"] if self.relative else []
+        return "<= " + (" or ".join(parts) or "0")
+
+
+#: Tolerance by unit. Standing: assumed; a few hundred items move by whole items, and a float32 run
+#: in another summation order drifts. `None`: not compared (a p value is a tail of the numbers that
+#: are).
+TOLERANCES: Mapping[str, Tolerance | None] = {
+    "accuracy": Tolerance(absolute=0.03),
+    "bits/byte": Tolerance(relative=0.02),
+    "nats/token": Tolerance(relative=0.03, absolute=0.05),
+    "log2 lr": Tolerance(absolute=0.5),
+    "per octave^2": Tolerance(relative=0.5),
+    "points": Tolerance(),
+    "count": Tolerance(),
+    "parameters": Tolerance(),
+    "p": None,
+}
+_BY_KIND = {"pairs": "accuracy", "cloze": "accuracy", "text": "bits/byte"}
+#: A difference of two scores may move by as much as both of them, in absolute terms.
+_DIFFERENCE = {"accuracy": Tolerance(absolute=0.06), "bits/byte": Tolerance(absolute=0.08)}
+
+
+class _Number(NamedTuple):
+    value: float | None
+    unit: str
+    tolerance: Tolerance | None
+
+
+def compare(old: Path, new: Path) -> list[Measure]:
+    """Compare two report folders.
+
+    Args:
+        old: The reference.
+        new: The report to judge.
+
+    Returns:
+        One measure a table (its largest difference in units of the tolerance), then one for every
+        number that differs by more than its tolerance or that only one report has.
+
+    Raises:
+        UserInputError: A folder holds no report, or one of another schema.
+    """
+    before, after = _read(old), _read(new)
+    summary: list[Measure] = [_corpus(before, after)]
+    details: list[Measure] = []
+    for name in sorted(before["tables"].keys() | after["tables"].keys()):
+        first, second = _numbers(before, name), _numbers(after, name)
+        found = [
+            problem
+            for key in sorted(first.keys() | second.keys())
+            if (problem := _difference(f"{name}/{key}", first.get(key), second.get(key)))
+        ]
+        worst = max(
+            (_in_tolerances(first[k], second[k]) for k in first.keys() & second.keys()), default=0.0
+        )
+        detail = f"{len(found)} of {len(first.keys() | second.keys())} numbers differ"
+        summary.append(
+            Measure(
+                measure=name,
+                value=worst if math.isfinite(worst) else None,
+                unit="tolerances",
+                bound="<= 1",
+                holds=not found,
+                detail=detail if found else "",
+            )
+        )
+        details += found
+    return summary + details
+
+
+def _corpus(before: Mapping[str, Any], after: Mapping[str, Any]) -> Measure:
+    key = "corpus fingerprint"
+    same = before["provenance"].get(key) == after["provenance"].get(key)
+    return Measure(
+        measure=key, value=float(not same), unit="differing", bound="== 0", holds=same,
+        detail="" if same else "the reports belong to different corpora",
+    )  # fmt: skip
+
+
+def _read(folder: Path) -> Mapping[str, Any]:
+    report = read_json(folder / REPORT_FILE)
+    if not isinstance(report, dict) or report.get("schema_version") != 1:
+        raise UserInputError(
+            str(folder / REPORT_FILE), "not a report of schema 1", "Build the report again"
+        )
+    return report
+
+
+def _numbers(report: Mapping[str, Any], name: str) -> dict[str, _Number]:
+    table = report["tables"].get(name)
+    return dict(_named(name, table)) if table else {}
+
+
+def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]:
+    for row in table["rows"]:
+        key = "/".join(str(row[part]) for part in table["keys"])
+        for column, unit in table["units"].items():
+            known = _BY_KIND[row["kind"]] if unit == "by kind" else unit
+            tolerance = TOLERANCES[known]
+            if name == "differences" and known in _DIFFERENCE:
+                tolerance = _DIFFERENCE[known]
+            if tolerance is not None:
+                yield f"{key}/{column}", _Number(row[column], known, tolerance)
+
+
+def _difference(name: str, old: _Number | None, new: _Number | None) -> Measure | None:
+    if old is None or new is None:
+        known = new or old
+        where = "the new" if old is None else "the old"
+        return Measure(
+            measure=name, value=None, unit=known.unit if known else "", bound="in both reports",
+            holds=False, detail=f"only {where} report has it",
+        )  # fmt: skip
+    if old.value is None and new.value is None:
+        return None
+    if old.value is None or new.value is None:
+        return Measure(
+            measure=name, value=None, unit=old.unit, bound="in both reports", holds=False,
+            detail=f"old {old.value}, new {new.value}",
+        )  # fmt: skip
+    tolerance = new.tolerance or Tolerance()
+    if tolerance.allows(old.value, new.value):
+        return None
+    return Measure(
+        measure=name, value=new.value - old.value, unit=old.unit, bound=str(tolerance),
+        holds=False, detail=f"old {old.value:.6g}, new {new.value:.6g}",
+    )  # fmt: skip
+
+
+def _in_tolerances(old: _Number, new: _Number) -> float:
+    if old.value is None or new.value is None or new.tolerance is None:
+        return 0.0
+    allowed = max(new.tolerance.absolute, new.tolerance.relative * abs(old.value))
+    moved = abs(new.value - old.value)
+    return moved / allowed if allowed else (math.inf if moved else 0.0)

@@ -1,0 +1,356 @@
+"""What the page says, in which order: measured results first, published figures of others apart.
+
+Knows how the sections follow from tables; a section whose input is missing says what it cannot say
+and why. HTML and Markdown are made from the same blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from skald_specs import __version__
+
+from skald_report import figures
+from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
+from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.figures import Look, looks, tokens
+from skald_report.inputs import ReportInputs, Sources
+from skald_report.published import landscape
+from skald_report.tables import LEVEL, MACRO, Table
+from skald_report.wording import join, language_name
+
+#: Where the repository's generated text lies; a corpus from elsewhere is somebody's own text.
+GENERATED_SOURCE = "data/"
+_MEASURES = {
+    "pairs": "accuracy: how often the grammatical sentence is the likelier one",
+    "cloze": "accuracy: how often the right continuation is the likeliest",
+    "text": "lower is better",
+}
+_SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
+
+
+def compose(
+    sources: Sources, tables: Mapping[str, Table], said: Sequence[str], inputs: ReportInputs
+) -> Page:
+    """Lay the page out.
+
+    Args:
+        sources: The checked inputs.
+        tables: All tables by name; an absent one had no rows.
+        said: Claims derived from the tables.
+        inputs: For the command that makes the report again.
+    """
+    named = list(sources.plans) or [
+        m.name for s in sources.summaries[:1] for m in s.models if m.role == "baseline"
+    ]
+    # Planned baselines come first, so that a run keeps its colour when it was not evaluated.
+    roles = dict.fromkeys(named, "baseline") | dict(_roles(tables))
+    look = looks(pd.DataFrame({"model": list(roles), "role": list(roles.values())}))
+    sections = (
+        Section("about", "What this is", tuple(_about(sources, named, said))),
+        Section("scores", "Scores measured here", tuple(_scores(tables, look))),
+        Section("differences", "Which differences are beyond noise", tuple(_differences(tables))),
+        Section("learning-rate", "How the learning rate was transferred",
+                tuple(_learning_rate(sources, tables, look))),
+        Section("training", "Training", tuple(_training(tables, look))),
+        Section("published", "Published scores of European models",
+                tuple(landscape(tables.get("published"))), foreign=True),
+        Section("provenance", "Provenance", tuple(_provenance(sources, tables, inputs))),
+    )  # fmt: skip
+    subtitle = join(named) if named else "no baseline"
+    return Page("Skald report", f"Germanic-language baselines: {subtitle}", sections)
+
+
+def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Iterator[Block]:
+    languages = join(language_name(tag) for tag in _languages(sources))
+    yield Paragraph(
+        f"This page reports on {len(named)} baseline language model{'s' * (len(named) != 1)} "
+        f"({join(named) or 'none'}) in {languages or 'no language'}: how the learning rate was "
+        "chosen on small proxies and carried over, how training went, and how the models score "
+        "beside controls that never learned or only count. Every interval covers 95 %."
+    )
+    if sources.corpus is None:
+        yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
+                        "were trained on.", "gap")  # fmt: skip
+    elif sources.corpus.recipe.source.startswith(GENERATED_SOURCE):
+        yield Paragraph(
+            "The models were trained and tested on synthetic text from a small generator. These "
+            "scores test the machinery: whether training learns and evaluation tells models apart. "
+            "They say nothing about competence in Danish or in any other language.",
+            "important",
+        )
+    else:
+        yield Paragraph(
+            f"The models were trained on text from the folder {sources.corpus.recipe.source!r}. "
+            "What the scores mean depends on that text and on the items, which this page does not "
+            "judge.",
+            "important",
+        )
+    if said:
+        yield Claims(tuple(said))
+    else:
+        yield Paragraph("No evaluation was given, so this page makes no claim.", "gap")
+
+
+def _scores(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[Block]:
+    if "scores" not in tables:
+        yield Paragraph("No evaluation was given: there are no scores to show.", "gap")
+        return
+    frame = tables["scores"].frame
+    roles = dict(_roles(tables))
+    drawings = []
+    for (suite, task), rows in frame.groupby(["suite", "task"], sort=False):
+        yield _score_grid(str(suite), str(task), rows, roles)
+        drawings.append(figures.score_panel(tables["scores"], str(suite), str(task), look))
+    counts = frame[frame["language"] != MACRO]
+    methods = join(dict.fromkeys(counts["method"]))
+    yield Gallery(
+        tuple(drawings),
+        f"Each dot is one model in one language with its 95 % interval, from "
+        f"{_span(counts['n_items'])} items in {_span(counts['n_keys'])} clusters (items that share "
+        f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
+        "(hierarchical bootstrap over keys). Grey marks are controls.",
+    )
+
+
+def _roles(tables: Mapping[str, Table]) -> Iterator[tuple[str, str]]:
+    if "models" in tables:
+        frame = tables["models"].frame
+        yield from zip(frame["model"], frame["role"], strict=True)
+
+
+def _score_grid(suite: str, task: str, rows: pd.DataFrame, roles: Mapping[str, str]) -> Grid:
+    kind, label = rows["kind"].iloc[0], rows["label"].iloc[0]
+    tags = _with_mean_last(rows["language"])
+    body = []
+    for model, own in rows.groupby("model", sort=False):
+        at = own.set_index("language")
+        cells = [
+            Cell(f"{at['score'][tag]:.3f}", _interval(at["low"][tag], at["high"][tag]))
+            if tag in at.index
+            else Cell("–", "no score")
+            for tag in tags
+        ]
+        control = roles.get(str(model)) == "control"
+        body.append((Cell(str(model), "control" if control else ""), *cells))
+    per_language = rows[rows["language"] != MACRO]
+    chance = sorted(per_language["chance"].dropna().unique())
+    against = f" Chance is {join(f'{c:.2f}' for c in chance)}." if chance else ""
+    caption = (
+        f"{_capital(_MEASURES[kind])}. Score and 95 % interval; suite {suite}, "
+        f"{_span(per_language['n_items'])} items a language.{against}"
+    )
+    header = ("model", *tags)
+    return Grid(
+        f"{suite}-{task}", _capital(label), caption, header, tuple(body), "tables/scores.csv"
+    )
+
+
+def _differences(tables: Mapping[str, Table]) -> Iterator[Block]:
+    if "differences" not in tables:
+        yield Paragraph("Fewer than two models share an item, so nothing is compared.", "gap")
+        return
+    frame = tables["differences"].frame
+    models = tables["models"].frame
+    baselines = list(models.loc[models["role"] == "baseline", "model"])
+    among = frame["reference"].isin(baselines)
+    if among.any():
+        yield _difference_grid(frame[among], "baselines", "Between the baselines", False)
+    if not among.all():
+        title = "Baselines against controls"
+        yield _difference_grid(frame[~among], "controls", title, bool(among.any()))
+
+
+def _difference_grid(frame: pd.DataFrame, name: str, title: str, folded: bool) -> Grid:
+    tags = list(dict.fromkeys(frame["language"]))
+    body = []
+    for (model, reference, _, label), rows in frame.groupby(
+        ["model", "reference", "suite", "label"], sort=False
+    ):
+        at = rows.set_index("language")
+        cells = [
+            Cell(
+                f"{_SYMBOLS[at['verdict'][tag]]} {_number(at['difference'][tag], '+.3f')}",
+                _interval(at["low"][tag], at["high"][tag], "+.3f"),
+                at["verdict"][tag],
+            )
+            if tag in at.index
+            else Cell("–")
+            for tag in tags
+        ]
+        body.append((Cell(f"{model} − {reference}", str(label)), *cells))
+    lower = join(KIND_NAMES[kind] for kind in LOWER_IS_BETTER)
+    return Grid(
+        f"differences-{name}",
+        title,
+        "First model minus second on the same items, with its 95 % interval. ▲ better and ▼ worse "
+        f"beyond noise, = tied: decided by p values of the {join(dict.fromkeys(frame['test']))}, "
+        f"Holm-corrected below {LEVEL} within a pair of models; the intervals themselves are not "
+        f"corrected. For {lower} a negative difference is the better one.",
+        ("difference", *tags),
+        tuple(body),
+        "tables/differences.csv",
+        folded,
+    )
+
+
+def _learning_rate(
+    sources: Sources, tables: Mapping[str, Table], look: Mapping[str, Look]
+) -> Iterator[Block]:
+    points, best, given = (tables.get(n) for n in ("sweep_points", "optima", "transfers"))
+    if points is None:
+        yield Paragraph(
+            "No learning-rate sweep was given: the learning rates below were written in the "
+            "recipes, and this page cannot say how far they are from the best.",
+            "gap",
+        )
+    elif not np.isfinite(points.frame.loc[~points.frame["diverged"], "loss"]).any():
+        yield Paragraph("Every run of the sweep diverged, so it shows no best rate.", "gap")
+    else:
+        drawings = [figures.learning_rates(points, best, given, look)]
+        if best is not None and given is not None:
+            drawings.append(figures.transfer(best, given, sources.law or {}, look))
+        if best is None:
+            yield Paragraph("The sweep has no fitted law, so no optimum is shown.", "gap")
+        n_seeds = points.frame["seed"].nunique()
+        yield Gallery(
+            tuple(drawings),
+            f"{len(points.frame)} proxy runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
+            f"({int(points.frame['diverged'].sum())} diverged). Log loss is fitted as a parabola in "
+            "log2 of the learning rate; whiskers are 95 % intervals of the optimum and of each "
+            "transferred value. Learning rates are expressed at the base shape, so muP uses one "
+            "number at every width.",
+        )
+    if given is not None:
+        rows = tuple(
+            (
+                Cell(str(r["model"])),
+                Cell(tokens(r["horizon_tokens"])),
+                Cell(f"{2 ** r['log2_lr']:.4g}"),
+                Cell(_interval(2 ** r["low"], 2 ** r["high"], ".3g")),
+                Cell(str(r["standing"]), str(r["source"])),
+            )
+            for r in given.frame.to_dict("records")
+        )
+        header = ("model", "horizon, tokens", "base learning rate", "95 % interval", "standing")
+        yield Grid("transfers", "What each baseline trained with", "Expressed at the base shape.", header, rows,
+                   "tables/transfers.csv")  # fmt: skip
+
+
+def _training(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[Block]:
+    if "plans" in tables:
+        columns = ("d_model", "n_layers", "n_params_total", "seq_len", "global_batch_tokens",
+                   "n_steps", "horizon_tokens")  # fmt: skip
+        rows = tuple(
+            (Cell(str(r["model"])), *(Cell(f"{r[column]:,}") for column in columns))
+            for r in tables["plans"].frame.to_dict("records")
+        )
+        yield Grid("plans", "The baselines", "As planned.", ("model", *columns), rows,
+                   "tables/plans.csv")  # fmt: skip
+    drawings = []
+    if "training" in tables:
+        drawings.append(figures.training_loss(tables["training"], look))
+    if "validation" in tables:
+        drawings.append(figures.validation_curves(tables["validation"], look))
+    if not drawings:
+        yield Paragraph("No run was given, so there are no training curves.", "gap")
+        return
+    yield Gallery(
+        tuple(drawings),
+        "Training loss of every logged step (one run a model, no smoothing), and bits per byte on "
+        "the validation split of each language.",
+    )
+
+
+def _provenance(
+    sources: Sources, tables: Mapping[str, Table], inputs: ReportInputs
+) -> Iterator[Block]:
+    yield Paragraph(f"To make this page again, run `{inputs.command}` in the same checkout. Hardware and "
+                    "wall times are not results and are kept in the run manifests.")  # fmt: skip
+    facts = provenance(sources)
+    rows = tuple((Cell(name), Cell(value)) for name, value in facts.items())
+    yield Grid(
+        "provenance",
+        "What these results belong to",
+        "Fingerprints are SHA-256.",
+        ("fact", "value"),
+        rows,
+    )
+    if "corpus" in tables:
+        columns = ("n_documents", "n_tokens", "n_bytes")
+        body = tuple(
+            (Cell(f"{r['language']} {r['split']}"), *(Cell(f"{r[c]:,}") for c in columns))
+            for r in tables["corpus"].frame.to_dict("records")
+        )
+        yield Grid(
+            "corpus",
+            "The corpus",
+            "Tokens and UTF-8 bytes.",
+            ("split", *columns),
+            body,
+            "tables/corpus.csv",
+            True,
+        )
+    if "models" in tables:
+        body = tuple(
+            (
+                Cell(str(r["model"]), str(r["role"])),
+                Cell("–" if pd.isna(r["n_params_total"]) else f"{r['n_params_total']:,}"),
+                Cell(str(r["about"])),
+            )
+            for r in tables["models"].frame.to_dict("records")
+        )
+        yield Grid("models", "The evaluated models", "Baselines and controls.", ("model", "parameters", "about"), body,
+                   "tables/models.csv", True)  # fmt: skip
+
+
+def provenance(sources: Sources) -> dict[str, str]:
+    """Return the fingerprints and versions that the results belong to."""
+    facts = {"Skald": __version__}
+    if sources.summaries:
+        facts["lm-eval"] = join(dict.fromkeys(s.lm_eval_version for s in sources.summaries))
+        facts["suites"] = join(s.suite for s in sources.summaries)
+    if sources.corpus:
+        facts["corpus source"] = sources.corpus.recipe.source
+        facts["corpus fingerprint"] = sources.corpus.fingerprint
+    for name, plan in sources.plans.items():
+        facts[f"plan of {name}"] = plan.fingerprint
+        if sources.corpus and plan.identity.data.corpus_fingerprint != sources.corpus.fingerprint:
+            facts[f"corpus of {name}"] = f"another: {plan.identity.data.corpus_fingerprint}"
+    for model in (m for s in sources.summaries[:1] for m in s.models if m.role != "control"):
+        facts[f"weights of {model.name}"] = model.weights_sha256
+    return facts
+
+
+def _languages(sources: Sources) -> list[str]:
+    if sources.corpus:
+        return list(sources.corpus.recipe.languages)
+    return sorted({task.language for s in sources.summaries for task in s.tasks})
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _with_mean_last(tags: pd.Series[Any]) -> list[str]:
+    distinct = list(dict.fromkeys(tags))
+    return sorted(distinct, key=lambda tag: tag == MACRO)
+
+
+def _interval(low: float, high: float, digits: str = ".3f") -> str:
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    return f"{_number(low, digits)} to {_number(high, digits)}"
+
+
+def _number(value: float, digits: str) -> str:
+    return f"{value:{digits}}".replace("-", "−")
+
+
+def _span(counts: pd.Series[Any]) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -1,0 +1,323 @@
+"""What the report reads: paths in, checked tables out.
+
+Knows the files of the other stations and names what is missing; refuses to compute a statistic.
+`law.json` and `curve.jsonl` are read as plain data by the keys the page needs, so that a station
+may add keys without breaking the report.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.json as pa_json
+from pydantic import ValidationError
+from skald_specs.checkpoint import PLAN_FILE
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json, read_jsonl, read_text, read_yaml
+from skald_specs.models import first_problem
+from skald_specs.plan import Plan
+from skald_specs.published import PublishedScore
+from skald_specs.records import EvaluationSummary, ItemRecord
+from skald_specs.runtable import RUN_TABLE_COLUMNS
+
+CURVE_FILE = "curve.jsonl"
+LABELS_FILE = "models.yaml"
+_KINDS = ("pairs", "cloze", "text")
+_ITEM_COLUMNS = {
+    "model": pa.string(),
+    "task": pa.string(),
+    "kind": pa.string(),
+    "language": pa.string(),
+    "item_id": pa.string(),
+    "key": pa.string(),
+    "score": pa.float64(),
+    "n_bytes": pa.int64(),
+}
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Where everything lies. What is None or empty is missing, and the page says so.
+
+    Attributes:
+        evaluations: Folders with `summary.json` and `items.jsonl`.
+        runs: `final/` folders of trained runs.
+        plans: Plans that have no run folder in `runs`, or the same ones again.
+        law: `law.json` of the planner.
+        sweep: The run table; read only when there is no law.
+        corpus: `corpus.json`.
+        published: Folder of published scores.
+        command: The command that makes this report again.
+    """
+
+    evaluations: tuple[Path, ...] = ()
+    runs: tuple[Path, ...] = ()
+    plans: tuple[Path, ...] = ()
+    law: Path | None = None
+    sweep: Path | None = None
+    corpus: Path | None = None
+    published: Path | None = None
+    command: str = "nox -s cycle"
+
+    @classmethod
+    def from_folders(
+        cls,
+        artifacts: Path,
+        names: Iterable[str],
+        suites: Iterable[str],
+        published: Path | None,
+        command: str = "nox -s cycle",
+    ) -> Self:
+        """Find the standard files of named baselines and suites; absent ones are left out.
+
+        Args:
+            artifacts: The folder the stations write to.
+            names: Names of the baselines (their recipes').
+            suites: Names of the evaluation suites.
+            published: Folder of published scores, or None.
+            command: The command that makes this report again.
+        """
+
+        def there(path: Path) -> Path | None:
+            return path if path.exists() else None
+
+        plan, listed = artifacts / "plan", tuple(names)
+        runs = [artifacts / "runs" / name / "final" for name in listed]
+        return cls(
+            evaluations=tuple(p for s in suites if (p := artifacts / "eval" / s).exists()),
+            runs=tuple(run for run in runs if run.exists()),
+            plans=tuple(p for name in listed if (p := plan / f"{name}.yaml").exists()),
+            law=there(plan / "law.json"),
+            sweep=there(artifacts / "sweep" / "runs.parquet"),
+            corpus=there(artifacts / "corpus" / "corpus.json"),
+            published=there(published) if published else None,
+            command=command,
+        )
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything the report knows, checked.
+
+    Attributes:
+        summaries: One for each evaluation folder.
+        items: One row an item: model, task, kind, language, item_id, key, score, n_bytes, suite.
+        plans: Plans by name, in the order given.
+        curves: Training rows: model, step, tokens_seen, loss_nats.
+        validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
+        law: points, optima, horizon_exponent as plain data (no optima: a sweep without a fit), or
+            None.
+        published: Rows of `PublishedScore`; labels: a model's name on the page.
+    """
+
+    summaries: tuple[EvaluationSummary, ...]
+    items: pd.DataFrame
+    plans: Mapping[str, Plan]
+    curves: pd.DataFrame
+    validation: pd.DataFrame
+    law: Mapping[str, Any] | None
+    corpus: CorpusManifest | None
+    published: pd.DataFrame
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(inputs: ReportInputs) -> Sources:
+    """Read and check all inputs.
+
+    Raises:
+        UserInputError: A file is malformed, an item is scored twice, or two evaluations disagree
+            about what a model or task is.
+    """
+    summaries = tuple(
+        EvaluationSummary.load(folder / "summary.json") for folder in inputs.evaluations
+    )
+    _check_same_models(summaries)
+    frames = [
+        _items(folder / "items.jsonl", summary)
+        for folder, summary in zip(inputs.evaluations, summaries, strict=True)
+    ]
+    plans = [Plan.load(path) for path in inputs.plans]
+    plans += [Plan.load(run / PLAN_FILE) for run in inputs.runs if (run / PLAN_FILE).is_file()]
+    named: dict[str, Plan] = {}
+    for plan in plans:
+        named.setdefault(plan.name, plan)
+    curves, validation = _curves(inputs.runs)
+    published, labels = _published(inputs.published)
+    return Sources(
+        summaries=summaries,
+        items=pd.concat(frames, ignore_index=True) if frames else _no_items(),
+        plans=named,
+        curves=curves,
+        validation=validation,
+        law=_law(inputs.law, inputs.sweep),
+        corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
+        published=published,
+        labels=labels,
+    )
+
+
+def _check_same_models(summaries: Iterable[EvaluationSummary]) -> None:
+    weights: dict[str, str] = {}
+    for summary in summaries:
+        for model in summary.models:
+            if weights.setdefault(model.name, model.weights_sha256) != model.weights_sha256:
+                raise UserInputError(
+                    f"suite {summary.suite}",
+                    f"model {model.name!r} has other weights than in another suite",
+                    "Evaluate both suites again with the same exports",
+                )
+
+
+def _no_items() -> pd.DataFrame:
+    return pd.DataFrame({name: [] for name in [*_ITEM_COLUMNS, "suite"]})
+
+
+def _items(path: Path, summary: EvaluationSummary) -> pd.DataFrame:
+    """Read item records; arrow reads them fast, and a bad line is then found one by one."""
+    if not path.is_file() or not path.stat().st_size:
+        raise UserInputError(str(path), "holds no item records", "Run `skald evaluate` again")
+    try:
+        table = pa_json.read_json(
+            path,
+            parse_options=pa_json.ParseOptions(
+                explicit_schema=pa.schema(list(_ITEM_COLUMNS.items())),
+                unexpected_field_behavior="ignore",
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        _name_bad_line(path)
+        raise UserInputError(str(path), f"unreadable ({error})", "Evaluate again") from None
+    frame: pd.DataFrame = table.to_pandas()
+    scores = frame["score"].to_numpy(dtype=np.float64)
+    if frame.isna().any(axis=None) or not np.isfinite(scores).all():
+        _name_bad_line(path)
+    binary = frame["kind"].isin(["pairs", "cloze"])
+    if not frame["kind"].isin(_KINDS).all() or not frame.loc[binary, "score"].between(0, 1).all():
+        _name_bad_line(path)
+        raise UserInputError(
+            str(path), "a score of pairs or cloze lies outside 0 to 1", "Evaluate again"
+        )
+    twice = frame.duplicated(["model", "task", "item_id"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise UserInputError(
+            str(path),
+            f"item {row['item_id']!r} of task {row['task']!r} is scored twice for {row['model']!r}",
+            "Evaluate again into an empty folder",
+        )
+    unknown = sorted(set(frame["model"]) - {m.name for m in summary.models})
+    if unknown:
+        raise UserInputError(
+            str(path), f"model {unknown[0]!r} is not in summary.json", "Evaluate again"
+        )
+    # An item without a key is a cluster of its own.
+    frame["key"] = frame["key"].where(frame["key"] != "", "item " + frame["item_id"])
+    frame["suite"] = summary.suite
+    return frame
+
+
+def _name_bad_line(path: Path) -> None:
+    for number, row in enumerate(read_jsonl(path), start=1):
+        try:
+            ItemRecord.model_validate(row)
+        except ValidationError as error:
+            raise first_problem(error, f"{path}:{number}", ItemRecord) from None
+
+
+def _curves(runs: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    training: list[dict[str, Any]] = []
+    validation: list[dict[str, Any]] = []
+    for run in runs:
+        plan, path = run / PLAN_FILE, run / CURVE_FILE
+        name = Plan.load(plan).name if plan.is_file() else run.parent.name
+        for number, row in enumerate(read_jsonl(path), start=1):
+            where = f"{path}:{number}"
+            at = {key: _number(row, key, where) for key in ("step", "tokens_seen")}
+            if "loss_nats" in row:
+                training.append({"model": name, **at, "loss_nats": row["loss_nats"]})
+            for tag, bits in sorted(row.get("bits_per_byte", {}).items()):
+                validation.append({"model": name, "language": tag, **at, "bits_per_byte": bits})
+    return (
+        pd.DataFrame(training, columns=["model", "step", "tokens_seen", "loss_nats"]),
+        pd.DataFrame(
+            validation, columns=["model", "language", "step", "tokens_seen", "bits_per_byte"]
+        ),
+    )
+
+
+def _law(path: Path | None, sweep: Path | None) -> Mapping[str, Any] | None:
+    if path is None:
+        return {"points": _sweep_points(sweep), "optima": []} if sweep else None
+    law = read_json(path)
+    if not isinstance(law, dict) or not law.get("optima") or not law.get("points"):
+        raise UserInputError(str(path), "holds no points and optima", "Run `skald plan fit` again")
+    points = []
+    for number, row in enumerate(law["points"]):
+        where = f"{path} points[{number}]"
+        loss = row.get("loss")
+        points.append(
+            {
+                "horizon_tokens": int(_number(row, "horizon_tokens", where)),
+                "lr": _number(row, "lr", where),
+                "seed": int(row.get("seed", 0)),
+                "loss": float(loss) if isinstance(loss, int | float) else math.nan,
+                "diverged": bool(row.get("diverged", False)),
+                "in_fit": bool(row.get("in_fit", True)),
+            }
+        )
+    optima = []
+    for number, row in enumerate(law["optima"]):
+        where = f"{path} optima[{number}]"
+        low, high = row.get("interval") or (math.nan, math.nan)
+        at = {key: _number(row, key, where) for key in ("log2_lr", "loss", "curvature")}
+        horizon = int(_number(row, "horizon_tokens", where))
+        optima.append({"horizon_tokens": horizon, **at, "low": float(low), "high": float(high)})
+    return {**law, "points": points, "optima": optima}
+
+
+def _sweep_points(path: Path) -> list[dict[str, Any]]:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserInputError(str(path), f"unreadable ({error})", "Run the sweep again") from None
+    missing = sorted(set(RUN_TABLE_COLUMNS) - set(table.columns))
+    if missing:
+        raise UserInputError(str(path), f"no column `{missing[0]}`", "Run the sweep again")
+    rows = table[["horizon_tokens", "lr", "seed", "loss", "diverged"]].assign(in_fit=False)
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _number(row: Mapping[str, Any], key: str, where: str) -> float:
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserInputError(where, f"`{key}` = {value!r} is no number", "Rebuild the file")
+    return value
+
+
+def _published(folder: Path | None) -> tuple[pd.DataFrame, dict[str, str]]:
+    columns = list(PublishedScore.model_fields)
+    if folder is None:
+        return pd.DataFrame(columns=columns), {}
+    rows = []
+    for path in sorted(folder.glob("*.csv")):
+        read_text(path)
+        text = [name for name, f in PublishedScore.model_fields.items() if f.annotation is str]
+        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={
+            "params_b": [""], "stderr_of_mean": [""], "score": [""]})  # fmt: skip
+        for number, row in enumerate(frame.to_dict("records"), start=2):
+            plain = {
+                str(k): None if isinstance(v, float) and math.isnan(v) else v
+                for k, v in row.items()
+            }
+            rows.append(PublishedScore.check(plain, f"{path}:{number}").model_dump())
+    labels = folder / LABELS_FILE
+    names = read_yaml(labels) if labels.is_file() else {}
+    return pd.DataFrame(rows, columns=columns), {str(k): str(v) for k, v in (names or {}).items()}

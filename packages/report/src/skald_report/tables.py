@@ -1,0 +1,307 @@
+"""From checked inputs to the tables of the page: pure functions, one data frame each.
+
+A table knows which columns name a row and the unit of every number, so that two reports can be
+compared number by number. Nothing here draws, words or formats.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+from skald_specs.plan import Plan
+
+from skald_report.cells import (
+    CELL,
+    LOWER_IS_BETTER,
+    Cells,
+    Task,
+    gather,
+    interval,
+    on_same_items,
+    short_name,
+    summed,
+)
+from skald_report.inputs import Sources
+from skald_report.statistics import (
+    Interval,
+    holm,
+    macro_mean,
+    mcnemar_exact,
+    paired_difference,
+)
+
+#: Level of a claim, after Holm's correction within a pair of models.
+LEVEL = 0.05
+#: The unweighted mean over languages, where a language's tag would stand.
+MACRO = "mean"
+
+
+class Table(NamedTuple):
+    """A frame, the columns that name a row, and the units of the columns that are numbers."""
+
+    name: str
+    keys: tuple[str, ...]
+    units: Mapping[str, str]
+    frame: pd.DataFrame
+
+
+def all_tables(sources: Sources) -> dict[str, Table]:
+    """Return every table of the report by name; one without rows is left out."""
+    cells = gather(sources)
+    made = [
+        models(sources),
+        scores(sources, cells),
+        differences(sources, cells),
+        plans(sources),
+        corpus(sources),
+        sweep_points(sources),
+        optima(sources),
+        transfers(sources),
+        training(sources),
+        validation(sources),
+    ]
+    return {table.name: table for table in made if len(table.frame)}
+
+
+def models(sources: Sources) -> Table:
+    """Return the evaluated models, baselines first."""
+    rows = {
+        model.name: {
+            "model": model.name,
+            "role": model.role,
+            "about": model.about,
+            "n_params_total": model.n_params_total,
+            "dtype": model.dtype,
+            "weights_sha256": model.weights_sha256,
+        }
+        for summary in sources.summaries
+        for model in summary.models
+    }
+    rank = {"baseline": 0, "external": 1, "control": 2}
+    # Baselines in the order of the plans, which is the user's.
+    asked = {name: number for number, name in enumerate(sources.plans)}
+    ordered = sorted(
+        rows.values(), key=lambda r: (rank[str(r["role"])], asked.get(str(r["model"]), len(asked)))
+    )
+    frame = pd.DataFrame(ordered, columns=["model", "role", "about", "n_params_total", "dtype",
+                                           "weights_sha256"])  # fmt: skip
+    frame["n_params_total"] = frame["n_params_total"].astype("Int64")
+    return Table("models", ("model",), {"n_params_total": "parameters"}, frame)
+
+
+def scores(sources: Sources, cells: Cells) -> Table:
+    """Return every model's score with its interval, per language and as the mean over languages.
+
+    The mean is taken over the languages that all models have, never over missing cells.
+    """
+    order = list(models(sources).frame["model"])
+    chances: dict[tuple[str, str, str], float | None] = {
+        (summary.suite, short_name(task.name, summary.suite, task.language), task.language): (
+            task.chance
+        )
+        for summary in sources.summaries
+        for task in summary.tasks
+    }
+    rows: list[dict[str, Any]] = []
+    for task in cells.tasks:
+        languages = cells.by_task[task]
+        for model in order:
+            for language, here in languages.items():
+                if model in here:
+                    found = interval(task.kind, here[model])
+                    chance = chances.get((task.suite, task.name, language))
+                    rows.append(_score(task, language, model, found, len(here[model].ids), chance))
+        common = [tag for tag, here in languages.items() if set(here) >= set(order)]
+        if len(common) < 2:
+            continue
+        for model in order:
+            own = [languages[tag][model] for tag in common]
+            found = macro_mean([summed(cell) for cell in own])
+            rows.append(_score(task, MACRO, model, found, sum(len(c.ids) for c in own)))
+            rows[-1]["languages"] = " ".join(common)
+    columns = [*CELL, "model", "kind", "label", "score", "low", "high", "n_items", "n_keys",
+               "chance", "method", "languages"]  # fmt: skip
+    units = {"score": "by kind", "low": "by kind", "high": "by kind", "n_items": "count",
+             "n_keys": "count", "chance": "by kind"}  # fmt: skip
+    return Table("scores", (*CELL, "model"), units, pd.DataFrame(rows, columns=columns))
+
+
+def _score(
+    task: Task,
+    language: str,
+    model: str,
+    found: Interval,
+    n_items: int,
+    chance: float | None = None,
+) -> dict[str, Any]:
+    return {
+        "suite": task.suite,
+        "task": task.name,
+        "language": language,
+        "model": model,
+        "kind": task.kind,
+        "label": task.label,
+        "score": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "n_items": n_items,
+        "n_keys": found.n_clusters,
+        "chance": math.nan if chance is None else chance,
+        "method": found.method,
+        "languages": language,
+    }
+
+
+def differences(sources: Sources, cells: Cells) -> Table:
+    """Compare each baseline with every other baseline and control, on the items both answered.
+
+    A pair of models is one family: Holm's correction runs over its languages and tasks.
+    """
+    frame = models(sources).frame
+    baselines = list(frame.loc[frame["role"] == "baseline", "model"])
+    others = list(frame.loc[frame["role"] != "baseline", "model"])
+    pairs = list(itertools.combinations(reversed(baselines), 2))
+    pairs += list(itertools.product(baselines, others))
+    rows: list[dict[str, Any]] = []
+    for model, reference in pairs:
+        family = list(_compared(cells, model, reference))
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            better = (row["difference"] > 0) != (row["kind"] in LOWER_IS_BETTER)
+            verdict = ("better" if better else "worse") if p < LEVEL else "tie"
+            rows.append({**row, "p_holm": p, "verdict": verdict})
+    columns = [*CELL, "model", "reference", "kind", "label", "difference", "low", "high", "p",
+               "p_holm", "test", "n_items", "n_keys", "verdict"]  # fmt: skip
+    units = {"difference": "by kind", "low": "by kind", "high": "by kind", "p": "p",
+             "p_holm": "p", "n_items": "count", "n_keys": "count"}  # fmt: skip
+    keys = (*CELL, "model", "reference")
+    return Table("differences", keys, units, pd.DataFrame(rows, columns=columns))
+
+
+def _compared(cells: Cells, model: str, reference: str) -> Iterator[dict[str, Any]]:
+    for task in cells.tasks:
+        for language, here in cells.by_task[task].items():
+            if model not in here or reference not in here:
+                continue
+            first, second = on_same_items(here[model], here[reference])
+            if not len(first.ids):
+                continue
+            found = paired_difference(summed(first), summed(second))
+            p, test = found.p, found.method
+            if task.kind != "text" and found.n_clusters == len(first.ids):
+                wins = int((first.scores > second.scores).sum())
+                losses = int((first.scores < second.scores).sum())
+                p, test = mcnemar_exact(wins, losses), "exact McNemar"
+            yield {
+                "suite": task.suite,
+                "task": task.name,
+                "language": language,
+                "model": model,
+                "reference": reference,
+                "kind": task.kind,
+                "label": task.label,
+                "difference": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "p": p,
+                "test": test,
+                "n_items": len(first.ids),
+                "n_keys": found.n_clusters,
+            }
+
+
+def plans(sources: Sources) -> Table:
+    """Return what each baseline was asked to be."""
+    rows = [_plan(name, plan) for name, plan in sources.plans.items()]
+    units = dict.fromkeys(("d_model", "n_layers", "vocab_size", "seq_len"), "count") | {
+        "n_params_total": "parameters",
+        "horizon_tokens": "count",
+        "global_batch_tokens": "count",
+        "n_steps": "count",
+    }
+    return Table("plans", ("model",), units, pd.DataFrame(rows))
+
+
+def _plan(name: str, plan: Plan) -> dict[str, Any]:
+    identity = plan.identity
+    return {
+        "model": name,
+        "d_model": identity.model.d_model,
+        "n_layers": identity.model.n_layers,
+        "vocab_size": identity.model.vocab_size,
+        "seq_len": identity.model.seq_len,
+        "n_params_total": identity.n_params_total.value,
+        "horizon_tokens": identity.horizon_tokens.value,
+        "global_batch_tokens": identity.global_batch_tokens.value,
+        "n_steps": identity.schedule.n_steps.value,
+        "plan_fingerprint": plan.fingerprint,
+        "corpus_fingerprint": identity.data.corpus_fingerprint,
+    }
+
+
+def corpus(sources: Sources) -> Table:
+    """Return the size of every language and split of the training corpus."""
+    shards = sources.corpus.shards if sources.corpus else ()
+    rows = [
+        {
+            "language": s.language,
+            "split": s.split,
+            "n_documents": s.n_documents,
+            "n_tokens": s.n_tokens,
+            "n_bytes": s.n_bytes,
+        }
+        for s in shards
+    ]
+    units = dict.fromkeys(("n_documents", "n_tokens", "n_bytes"), "count")
+    return Table("corpus", ("language", "split"), units, pd.DataFrame(rows))
+
+
+def sweep_points(sources: Sources) -> Table:
+    """Return the sweep's runs."""
+    frame = pd.DataFrame(sources.law["points"] if sources.law else [])
+    keys = ("horizon_tokens", "lr", "seed")
+    return Table("sweep_points", keys, {"loss": "bits/byte"}, frame)
+
+
+def optima(sources: Sources) -> Table:
+    """Return the fitted optimum of each swept horizon, learning rates in log2."""
+    frame = pd.DataFrame(sources.law["optima"] if sources.law else [])
+    units = {"log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr", "loss": "bits/byte",
+             "curvature": "per octave^2"}  # fmt: skip
+    return Table("optima", ("horizon_tokens",), units, frame)
+
+
+def transfers(sources: Sources) -> Table:
+    """Return the learning rate each baseline was given, in log2, with its standing."""
+    rows = []
+    for name, plan in sources.plans.items():
+        base_lr = plan.identity.optimizer.base_lr
+        low, high = base_lr.interval or (math.nan, math.nan)
+        rows.append(
+            {
+                "model": name,
+                "horizon_tokens": plan.identity.horizon_tokens.value,
+                "log2_lr": math.log2(base_lr.value),
+                "low": math.log2(low) if low > 0 else math.nan,
+                "high": math.log2(high) if high > 0 else math.nan,
+                "standing": base_lr.standing,
+                "source": base_lr.source,
+            }
+        )
+    units = {"horizon_tokens": "count", "log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr"}
+    return Table("transfers", ("model",), units, pd.DataFrame(rows))
+
+
+def training(sources: Sources) -> Table:
+    """Return the training loss in nats per token."""
+    units = {"tokens_seen": "count", "loss_nats": "nats/token"}
+    return Table("training", ("model", "step"), units, sources.curves)
+
+
+def validation(sources: Sources) -> Table:
+    """Return validation bits per byte over training."""
+    units = {"tokens_seen": "count", "bits_per_byte": "bits/byte"}
+    return Table("validation", ("model", "language", "step"), units, sources.validation)

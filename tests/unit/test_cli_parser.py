@@ -1,0 +1,120 @@
+"""The command line itself: which words and flags there are, and what it costs to ask."""
+
+import argparse
+import subprocess
+import sys
+import time
+
+import pytest
+from skald_cli.main import build_parser, main
+from skald_cli.parser import explain
+from skald_specs.models import Spec
+from skald_specs.recipe import Recipe
+
+#: Every flag of every verb. A new one is a decision: no flag may change a result.
+FLAGS = {
+    "corpus generate": {"--out", "--pin"},
+    "corpus build": {"--source", "--out"},
+    "sweep run": {"--corpus", "--out"},
+    "plan fit": {"--sweep", "--corpus", "--out"},
+    "plan show": set(),
+    "train": {"--corpus", "--out", "--resume"},
+    "checkpoint inspect": set(),
+    "checkpoint verify": set(),
+    "export": {"--corpus", "--out"},
+    "generate": {"--prompt", "--tokens", "--seed", "--corpus"},
+    "evaluate": {"--suite", "--items", "--corpus", "--out", "--languages"},
+    "evals list": {"--suite", "--language"},
+    "evals check": set(),
+    "report build": {"--artifacts", "--suites", "--published", "--out"},
+    "report compare": set(),
+    "doctor": set(),
+}
+
+
+def verbs(parser: argparse.ArgumentParser, words: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers that do something, by the words that lead to them."""
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not groups:
+        return {words.strip(): parser}
+    found = {}
+    for name, child in groups[0].choices.items():
+        found |= verbs(child, f"{words} {name}")
+    return found
+
+
+def flags_of(parser: argparse.ArgumentParser) -> set[str]:
+    return {flag for a in parser._actions for flag in a.option_strings} - {"-h", "--help"}
+
+
+def test_the_set_of_verbs_and_flags() -> None:
+    assert {name: flags_of(parser) for name, parser in verbs(build_parser()).items()} == FLAGS
+
+
+def recipe_fields(spec: type[Spec]) -> set[str]:
+    names = set()
+    for name, field in spec.model_fields.items():
+        kind = field.annotation
+        names.add(name)
+        if isinstance(kind, type) and issubclass(kind, Spec):
+            names |= recipe_fields(kind)
+    return names
+
+
+def test_no_verb_that_makes_a_result_takes_a_hyperparameter() -> None:
+    # A folder (`corpus`), a set of seeds of sampling (`generate`) and a selection are no numbers
+    # of a run; everything else that a recipe has must come from the recipe.
+    allowed = {"corpus", "languages", "source", "sweep"}
+    fields = recipe_fields(Recipe)
+    assert {"base_lr", "d_model", "horizon_tokens", "dp"} <= fields
+    for name, flags in FLAGS.items():
+        if name != "generate":
+            assert {flag[2:].replace("-", "_") for flag in flags} & fields <= allowed, name
+
+
+def test_help_answers_at_once_and_imports_no_station() -> None:
+    code = (
+        "import sys; from skald_cli.main import build_parser; build_parser().format_help();"
+        "print(sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    for heavy in ("torch", "pydantic", "numpy", "yaml", "pandas", "nanotron", "lm_eval"):
+        assert repr(heavy) not in loaded.stdout, heavy
+    assert "'skald_specs'" in loaded.stdout
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "skald_cli.main", "--help"], capture_output=True, check=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian", "x"], "no verb 'trian'; did you mean 'train'? See `skald --help`"),
+        (["plan", "ft", "x"], "no verb 'ft'; did you mean 'fit'? See `skald plan --help`"),
+        (["plan", "zzzz"], "no verb 'zzzz'; there are fit, show. See `skald plan --help`"),
+        ([], "the following arguments are required: VERB. See `skald --help`"),
+        (["train"], "the following arguments are required: PLAN. See `skald train --help`"),
+    ],
+)
+def test_a_mistyped_command_is_one_line(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.err == f"skald: {expected}\n"
+    assert shown.out == ""
+
+
+def test_both_spellings_of_argparse_are_understood() -> None:
+    older = "argument VERB: invalid choice: 'fti' (choose from 'fit', 'show')"
+    newer = "argument VERB: invalid choice: 'fti' (choose from fit, show)"
+    assert explain(older) == explain(newer) == "no verb 'fti'; did you mean 'fit'?"

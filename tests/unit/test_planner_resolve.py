@@ -1,0 +1,228 @@
+"""Plans: what is resolved, what is refused, what the fingerprint sees."""
+
+import numpy as np
+import pytest
+from skald_mup.rules import tensor_rules
+from skald_planner.fit import fit_law
+from skald_planner.law import predict
+from skald_planner.proxy import proxy_plans
+from skald_planner.resolve import make_plan, plan_schedule
+from skald_planner.show import render_law, render_plan, render_recipe
+from skald_specs.errors import UserInputError
+from skald_specs.plan import Plan
+from skald_specs.recipe import Budget, ScheduleRecipe
+from support_planner import corpus_for, recipe, run_table
+
+LAW = fit_law(run_table(np.random.default_rng(0)))
+
+
+@pytest.fixture
+def target():
+    return recipe("mini-2.6b")
+
+
+@pytest.fixture
+def plan(target):
+    return make_plan(target, corpus_for(target), LAW)
+
+
+def test_the_fitted_rate_reaches_the_rules(target, plan):
+    rate = plan.identity.optimizer.base_lr
+    assert rate == predict(LAW, target.budget.horizon_tokens)
+    assert (rate.standing, rate.interval[0] < rate.value < rate.interval[1]) == ("fitted", True)
+    assert plan.identity.rules == tensor_rules(target.model, target.parametrisation, rate.value)
+    assert plan.identity.rules["q_proj"].lr == pytest.approx(2 * rate.value)
+
+
+def test_a_given_rate_needs_no_law(target):
+    given = target.model_copy(
+        update={"optimizer": target.optimizer.model_copy(update={"base_lr": 0.01})}
+    )
+    rate = make_plan(given, corpus_for(given), None).identity.optimizer.base_lr
+    assert (rate.value, rate.standing, rate.interval) == (0.01, "given", None)
+
+
+def test_the_public_schedule_comes_out_to_the_step():
+    total, warmup, decay = 489_553, 119_209, 44_505
+    resolved = plan_schedule(
+        ScheduleRecipe(warmup_fraction=warmup / total, decay_fraction=decay / total),
+        Budget(horizon_tokens=total * 4_718_592, global_batch_tokens=4_718_592),
+    )
+    got = resolved.n_steps.value, resolved.warmup_steps.value, resolved.decay_steps.value
+    assert got == (total, warmup, decay)
+
+
+@pytest.mark.parametrize(("horizon", "steps"), [(1024, 1), (2047, 1), (2048, 2)])
+def test_an_unfilled_batch_is_not_trained(horizon, steps):
+    resolved = plan_schedule(
+        ScheduleRecipe(warmup_fraction=0.5, decay_fraction=0.5),
+        Budget(horizon_tokens=horizon, global_batch_tokens=1024),
+    )
+    assert resolved.n_steps.value == steps
+    assert resolved.warmup_steps.value + resolved.decay_steps.value <= steps
+
+
+def test_mixture_is_normalised_and_ordered(target):
+    odd = {"sv": 3, "da": 1, "nl": 1, "de": 1, "en": 1.5}
+    plan = make_plan(target.model_copy(update={"mixture": odd}), corpus_for(target), LAW)
+    assert list(plan.identity.data.mixture) == sorted(odd)
+    assert sum(plan.identity.data.mixture.values()) == pytest.approx(1)
+    assert plan.identity.data.mixture["sv"] == pytest.approx(0.4)
+
+
+def test_yaml_round_trip(plan, tmp_path):
+    plan.save(tmp_path / "plan.yaml")
+    again = Plan.load(tmp_path / "plan.yaml")
+    assert again == plan
+    assert again.fingerprint == plan.fingerprint
+
+
+def replaced(node, path, value):
+    """Return plain data with one leaf replaced."""
+    key, *rest = path
+    return {**node, key: replaced(node[key], rest, value) if rest else value}
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict):
+        return [leaf for key, item in node.items() for leaf in leaves(item, (*path, key))]
+    return [path]
+
+
+def identity_paths():
+    target = recipe("mini-2.6b")
+    data = make_plan(target, corpus_for(target), LAW).model_dump(mode="json")
+    paths = leaves(data["identity"])
+    return [p for p in paths if p[-1] not in ("standing", "source", "interval", "role")]
+
+
+@pytest.mark.parametrize("path", identity_paths(), ids=".".join)
+def test_the_fingerprint_sees_every_value_of_the_identity(plan, path):
+    data = plan.model_dump(mode="json")
+    old = data["identity"]
+    for key in path:
+        old = old[key]
+    new = {"dtype": "bfloat16", "corpus_fingerprint": "other", "tied_embeddings": True}.get(
+        path[-1], None if isinstance(old, str | bool) else old + 1
+    )
+    changed = replaced(data, ("identity", *path), new)
+    # A shape has to stay coherent: heads x width per head is the model's width.
+    together = {"d_model": {"n_heads": 16}, "n_heads": {"d_model": 192}, "d_head": {"d_model": 192}}
+    if path[0] == "model" and path[-1] in (*together, "n_kv_heads"):
+        doubled = {path[-1]: 2 * old, **together.get(path[-1], {})}
+        changed = replaced(data, ("identity", "model"), data["identity"]["model"] | doubled)
+    assert Plan.check(changed, "test").fingerprint != plan.fingerprint
+
+
+def test_the_fingerprint_sees_neither_execution_nor_standing(plan):
+    data = plan.model_dump(mode="json")
+    for path, value in [
+        (("execution", "dp"), 4),
+        (("execution", "micro_batch_sequences"), 1),
+        (("execution", "device"), "cuda"),
+        (("execution", "checkpoint_every_steps"), 1),
+        (("identity", "optimizer", "base_lr", "source"), "another word"),
+        (("identity", "optimizer", "base_lr", "standing"), "given"),
+        (("identity", "optimizer", "base_lr", "interval"), None),
+        (("name",), "another"),
+    ]:
+        changed = Plan.check(replaced(data, path, value), "test")
+        assert changed != plan
+        assert changed.fingerprint == plan.fingerprint
+
+
+def without_swedish(corpus):
+    return corpus.model_copy(update={"shards": corpus.shards[:-1]})
+
+
+def with_batch(recipe, tokens):
+    return recipe.model_copy(
+        update={"budget": Budget(horizon_tokens=786_432, global_batch_tokens=tokens)}
+    )
+
+
+def other_tokenizer(corpus):
+    tokenizer = corpus.recipe.tokenizer.model_copy(update={"vocab_size": 999})
+    changed = corpus.recipe.model_copy(update={"tokenizer": tokenizer})
+    return corpus.model_copy(update={"recipe": changed})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda r, c: (r, c, None), "base_lr = sweep, and no fitted law"),
+        (lambda r, c: (with_batch(r, 2048), c, LAW), "law was fitted at 1024"),
+        (lambda r, c: (r, other_tokenizer(c), LAW), "corpus.tokenizer.vocab_size = 1024 here, 999"),
+        (lambda r, c: (r, corpus_for(r, vocab_size=1025), LAW), "vocab_size = 1024 is below.*1025"),
+        (lambda r, c: (r, without_swedish(c), LAW), "no train shard for language 'sv'"),
+        (lambda r, c: (r, corpus_for(r, n_tokens=128), LAW), "'da' has 128 training tokens.*129"),
+        (lambda r, c: (r, corpus_for(r, n_tokens=150), LAW), "750 training tokens, fewer than one"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(target, spoil, message):
+    spoiled, corpus, law = spoil(target, corpus_for(target))
+    with pytest.raises(UserInputError, match=message) as error:
+        make_plan(spoiled, corpus, law)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_a_base_that_does_not_divide_is_fine(target):
+    base = target.parametrisation.base.model_copy(update={"base_width": 100})
+    given = target.parametrisation.model_copy(update={"base": base})
+    odd = target.model_copy(update={"parametrisation": given})
+    plan = make_plan(odd, corpus_for(odd), LAW)
+    assert plan.identity.rules["q_proj"].fan_in_mult == 0.96
+
+
+def test_the_sweep_is_a_grid_of_plans():
+    proxy = recipe("mini-proxy")
+    sweep, plans = proxy.sweep, proxy_plans(proxy, corpus_for(proxy))
+    size = len(sweep.base_lrs) * len(sweep.horizons_tokens) * len(sweep.seeds)
+    assert len({plan.fingerprint for plan in plans}) == len({p.name for p in plans}) == size
+    plan = next(p for p in plans if p.name == "mini-proxy-h131072-lr0.004-s1")
+    assert plan.identity.optimizer.base_lr.standing == "given"
+    assert plan.identity.schedule.n_steps.value == 128
+    assert plan.identity.rules["q_proj"].lr == 0.016
+    assert plan.grad_accum_steps == 1
+    assert (plan.execution.dp, plan.execution.tp, plan.execution.pp) == (1, 1, 1)
+
+
+def test_a_seed_of_the_sweep_sets_weights_and_data():
+    proxy = recipe("mini-proxy")
+    seeded = proxy.model_copy(update={"sweep": proxy.sweep.model_copy(update={"seeds": (5, 7)})})
+    plans = proxy_plans(seeded, corpus_for(proxy))
+    assert {(p.identity.model_seed, p.identity.data.seed) for p in plans} == {(5, 5), (7, 7)}
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"base_lrs": (0.1, 0.2, 0.1)}, "base_lrs lists 0.1 twice"),
+        ({"seeds": (1, 1)}, "seeds lists 1 twice"),
+        ({"seeds": (-1,)}, "seeds has -1"),
+        ({"horizons_tokens": (512,)}, "512, below one batch of 1024"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense(update, message):
+    proxy = recipe("mini-proxy")
+    odd = proxy.model_copy(update={"sweep": proxy.sweep.model_copy(update=update)})
+    with pytest.raises(UserInputError, match=message):
+        proxy_plans(odd, corpus_for(proxy))
+
+
+def test_a_recipe_without_sweep(target):
+    with pytest.raises(UserInputError, match="no `sweep` block"):
+        proxy_plans(target, corpus_for(target))
+
+
+def test_a_shown_plan_names_every_number_and_tensor(plan, target):
+    text = render_plan(plan)
+    for kind, rule in plan.identity.rules.items():
+        assert f"{rule.lr:.6g}" in next(x for x in text.splitlines() if x.startswith(kind))
+    assert "556,704" in text
+    assert plan.fingerprint in text
+    assert "fitted" in next(x for x in text.splitlines() if x.startswith("base_lr"))
+    assert "556,704" in render_recipe(target)
+    assert "base_lr = 1" in render_recipe(target)
+    assert "262144" in render_law(LAW)

@@ -1,0 +1,100 @@
+"""Files are written whole or not at all, and unreadable ones are named with the place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skald_specs import files, shards
+from skald_specs.errors import UserInputError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"old": 1})
+
+    def rows() -> object:
+        yield {"fine": 1}
+        raise OSError(28, os.strerror(28))
+
+    with pytest.raises(UserInputError, match=r"a\.json: the disk is full\. Free some space"):
+        files.write_jsonl(path, rows())  # type: ignore[arg-type]  # a generator is iterable
+    assert files.read_json(path) == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
+    with files.atomic_folder(tmp_path / "f") as temporary:
+        (temporary / "old").write_text("old")
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(tmp_path / "f") as temporary:
+        (temporary / "new").write_text("new")
+        raise KeyboardInterrupt
+    assert [p.name for p in (tmp_path / "f").iterdir()] == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_real_full_disk_is_one_clear_line() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(OSError, match="No space left") as caught, full.open("w") as out:
+        out.write("x" * 100_000)
+    assert "the disk is full" in str(files._disk_error(Path("x"), caught.value))
+
+
+def test_a_stray_byte_is_named_with_its_offset(tmp_path: Path) -> None:
+    path = tmp_path / "fo.txt"
+    path.write_bytes("Føroyar".encode() + b"\xe6 latin-1")
+    with pytest.raises(UserInputError, match=r"fo\.txt: not UTF-8: byte 0xe6 at offset 8.*iconv"):
+        files.read_text(path)
+
+
+def test_a_broken_json_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1}\n\n{"a": \n')
+    with pytest.raises(UserInputError, match=r"a\.jsonl:3: not JSON"):
+        list(files.read_jsonl(path))
+
+
+def test_a_line_separator_inside_a_string_is_no_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "one\u2028two\u0085three"}, {"text": "next"}]
+    files.write_jsonl(path, rows)
+    assert list(files.read_jsonl(path)) == rows
+
+
+def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(UserInputError, match="no such file"):
+        files.read_text(tmp_path / "nothing")
+    with pytest.raises(UserInputError, match="is a folder"):
+        files.read_text(tmp_path)
+
+
+@given(
+    documents=st.lists(st.lists(st.integers(0, 999), min_size=1, max_size=20), min_size=1),
+    vocab_size=st.sampled_from([1000, 65_535, 65_536, 200_000]),
+)
+def test_shards_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[list[int]], vocab_size: int
+) -> None:
+    path = tmp_path_factory.mktemp("s") / "da.train.ds"
+    arrays = [np.asarray(document) for document in documents]
+    total = shards.write_shard(path, arrays, vocab_size)
+    tokens = shards.read_tokens(path, vocab_size)
+    assert tokens.dtype == (np.uint16 if vocab_size <= 65_535 else np.uint32)
+    assert tokens.tolist() == [token for document in documents for token in document]
+    ends = shards.read_document_ends(path).tolist()
+    assert ends[-1] == total
+    assert np.diff([0, *ends]).tolist() == [len(document) for document in documents]
+
+
+def test_a_cut_shard_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "da.train.ds"
+    shards.write_shard(path, [np.arange(10)], 1000)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserInputError, match="19 bytes is no whole number of tokens"):
+        shards.read_tokens(path, 1000)
