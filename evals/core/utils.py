@@ -7,6 +7,7 @@ lm-eval runs these tasks with nothing else installed.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -52,9 +53,13 @@ def load(
 
 
 def _pair(row: dict[str, Any]) -> dict[str, Any]:
+    # lm-eval takes the first of two equal scores: the good side stands first in half of the items,
+    # so that a model which cannot tell them apart comes out at chance.
+    second = hashlib.sha256(row["id"].encode()).digest()[0] & 1
+    choices = [row["bad"], row["good"]] if second else [row["good"], row["bad"]]
     return {
         "id": row["id"], "key": row["key"], "group": row["phenomenon"], "context": "",
-        "choices": [row["good"], row["bad"]], "gold": 0,
+        "choices": choices, "gold": second,
     }  # fmt: skip
 
 

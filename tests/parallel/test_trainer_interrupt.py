@@ -103,3 +103,27 @@ def test_a_dying_rank_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(RankError, match="rank 1 ended with code 7"):
         run_ranks(2, die_on_rank_1)
     assert time.monotonic() - started < 30
+
+
+def test_under_torchrun_every_rank_is_ours_and_one_keeps_the_folder(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    plan = tiny_plan(manifest, dp=2)
+    plan.save(tmp_path / "plan.yaml")
+    (tmp_path / "child.py").write_text(_CHILD)
+
+    def torchrun(out: str) -> subprocess.CompletedProcess[str]:
+        words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        paths = [tmp_path / name for name in ("child.py", "plan.yaml", "corpus", out)]
+        environment = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
+        return subprocess.run(
+            [sys.executable, *words, *map(str, paths)], capture_output=True, text=True, timeout=120,
+            env=environment | {"OMP_NUM_THREADS": "1"}, check=False,
+        )  # fmt: skip
+
+    first = torchrun("launched")
+    assert first.returncode == 0, first.stderr
+    again = torchrun("launched")
+    assert again.returncode == 0, again.stderr
+    train(plan, tmp_path / "corpus", tmp_path / "spawned")
+    finals = [tmp_path / name / "final" / MODEL_FILE for name in ("launched", "spawned")]
+    assert sha256_file(finals[0]) == sha256_file(finals[1])

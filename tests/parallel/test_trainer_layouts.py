@@ -46,16 +46,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         resume = checkpoint.path_of(RunFolder(root / middle).checkpoints, 3)
         return tiny_plan(manifest, name, **changes).model_dump_json(), root / name, resume
 
-    run_ranks(2, train_each, jobs(TWO_RANKS) + [
+    two = [
+        *jobs(TWO_RANKS),
         again("dp2_zero1_resumed", TWO_RANKS["dp2_zero1"], "dp2_zero1"),
         again("bf16_resumed", TWO_RANKS["bf16_dp2_zero1"], "bf16_dp2_zero1"),
         again("tp2_from_dp2_zero1", TWO_RANKS["tp2"], "dp2_zero1"),
         again("pp2_from_tp2", TWO_RANKS["pp2"], "tp2"),
-    ], root / "corpus")  # fmt: skip
-    run_ranks(1, train_each, jobs(ONE_RANK) + [
+    ]
+    one = [
+        *jobs(ONE_RANK),
         again("one_resumed", {}, "one"),
         again("one_from_dp2_zero1", {}, "dp2_zero1"),
-    ], root / "corpus")  # fmt: skip
+    ]
+    for world_size, these in ((2, two), (1, one)):
+        run_ranks(world_size, train_each, these, root / "corpus")
     return root
 
 

@@ -1,130 +1,151 @@
-"""Corpus building: the same bytes each time, nothing lost, too little refused, the pin as DVC's."""
-
-from __future__ import annotations
+"""Shards, tokenizer and manifest agree with the text; too little of it is refused."""
 
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from skald_corpus import pin
 from skald_corpus.build import build
-from skald_corpus.tokenizer import sample_bytes
+from skald_corpus.tokenizer import sample_bytes, train_tokenizer
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
-from skald_specs.files import write_yaml
-from skald_specs.recipe import Recipe, TokenizerRecipe
+from skald_specs.files import sha256_file
+from skald_specs.recipe import TokenizerRecipe
 from skald_specs.shards import read_document_ends, read_tokens
-from support import ROOT
+from support import REAL_TEXT
+from support_corpus import small_recipe, some_text, write_rows
 from tokenizers import Tokenizer
 
 
-def _recipe(vocab_size: int = 300, batch: int = 256) -> Recipe:
-    recipe = Recipe.load(ROOT / "recipes" / "mini-2.6b.yaml")
-    tokenizer = TokenizerRecipe(vocab_size=vocab_size, sample_bytes=100_000)
-    corpus = recipe.corpus.model_copy(update={"languages": ("da", "nl"), "tokenizer": tokenizer})
-    budget = recipe.budget.model_copy(update={"global_batch_tokens": batch})
-    changes = {"corpus": corpus, "budget": budget, "mixture": {"da": 0.5, "nl": 0.5}}
-    return recipe.model_copy(update=changes)
+@pytest.fixture
+def source(tmp_path):
+    for tag in ("da", "sv"):
+        texts = [*some_text(tag), f"{tag} {END_OF_TEXT} midt i teksten, og så videre"]
+        write_rows(tmp_path / "text" / tag / "train.jsonl", texts)
+        write_rows(tmp_path / "text" / tag / "validation.jsonl", some_text(tag, 30))
+        write_rows(tmp_path / "text" / tag / "test.jsonl", ["hemmeligt ord: zyxwvut"] * 50)
+    return tmp_path / "text"
 
 
-def _source(folder: Path, n_documents: int = 400) -> Path:
-    for tag, text in (("da", "Æblet nummer {} er rødt."), ("nl", "De appel nummer {} is rood.")):
-        (folder / tag).mkdir(parents=True)
-        for split, count in (("train", n_documents), ("validation", 20), ("test", 5)):
-            rows = (json.dumps({"id": str(i), "text": text.format(i * i)}) for i in range(count))
-            (folder / tag / f"{split}.jsonl").write_text("\n".join(rows))
-    return folder
+def test_shards_decode_to_the_text(source, tmp_path):
+    out = tmp_path / "corpus"
+    manifest = build(small_recipe(), source, out)
+    assert manifest == CorpusManifest.load(out / "corpus.json")
+    assert {(s.language, s.split) for s in manifest.shards} == {
+        (tag, split) for tag in ("da", "sv") for split in ("train", "validation")
+    }
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    assert tokenizer.token_to_id(END_OF_TEXT) == END_OF_TEXT_ID == 0
+    assert manifest.tokenizer_sha256 == sha256_file(out / "tokenizer.json")
+    for shard in manifest.shards:
+        path = out / shard.path
+        assert shard.sha256 == sha256_file(path)
+        tokens = read_tokens(path, manifest.vocab_size)
+        ends = read_document_ends(path)
+        rows = (source / shard.language / f"{shard.split}.jsonl").read_text("utf-8").splitlines()
+        texts = [json.loads(row)["text"] for row in rows]
+        assert shard.n_tokens == len(tokens) == ends[-1]
+        assert shard.n_documents == len(ends) == len(texts)
+        assert shard.n_bytes == sum(len(text.encode()) for text in texts)
+        start = 0
+        for text, end in zip(texts, ends, strict=True):
+            document = tokens[start:end].tolist()
+            # The end-of-text token ends a document and stands nowhere else, even if spelled out.
+            assert document[-1] == END_OF_TEXT_ID and END_OF_TEXT_ID not in document[:-1]
+            assert tokenizer.decode(document[:-1], skip_special_tokens=False) == text
+            start = end
 
 
-def test_shards_hold_every_document_and_decode_to_the_text(tmp_path: Path) -> None:
-    manifest = build(_recipe(), _source(tmp_path / "s"), tmp_path / "c")
-    assert CorpusManifest.load(tmp_path / "c" / "corpus.json") == manifest
-    tokenizer = Tokenizer.from_file(str(tmp_path / "c" / "tokenizer.json"))
-    shard = manifest.shard("da", "train")
-    assert shard is not None
-    assert manifest.shard("da", "test") is None, "test text is never made into a shard"
-    tokens = read_tokens(tmp_path / "c" / shard.path, manifest.vocab_size)
-    ends = read_document_ends(tmp_path / "c" / shard.path)
-    assert len(ends) == shard.n_documents == 400
-    assert len(tokens) == shard.n_tokens
-    assert all(tokens[int(end) - 1] == END_OF_TEXT_ID for end in ends)
-    texts = [f"Æblet nummer {i * i} er rødt." for i in range(400)]
-    assert tokenizer.decode(tokens[: int(ends[0]) - 1].tolist()) == texts[0]
-    assert shard.n_bytes == sum(len(text.encode()) for text in texts)
+def test_test_text_is_never_used(source, tmp_path):
+    build(small_recipe(), source, tmp_path / "with")
+    for tag in ("da", "sv"):
+        (source / tag / "test.jsonl").unlink()
+    build(small_recipe(), source, tmp_path / "without")
+    for path in (tmp_path / "with").iterdir():
+        assert path.read_bytes() == (tmp_path / "without" / path.name).read_bytes(), path.name
 
 
-def test_two_builds_in_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    source = _source(tmp_path / "s")
-    build(_recipe(), source, tmp_path / "one")
-    recipe = tmp_path / "recipe.json"
-    recipe.write_text(_recipe().model_dump_json())
-    code = (
-        "import sys; from pathlib import Path; from skald_corpus.build import build;"
-        "from skald_specs.recipe import Recipe;"
-        "build(Recipe.load(Path(sys.argv[1])), Path(sys.argv[2]), Path(sys.argv[3]))"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(recipe), str(source), str(tmp_path / "two")],
-        check=True, env={"PYTHONHASHSEED": "7", "TOKENIZERS_PARALLELISM": "true"},
-    )  # fmt: skip
-    assert pin.directory_md5(tmp_path / "one") == pin.directory_md5(tmp_path / "two")
+def test_a_rebuild_replaces_the_whole_folder(source, tmp_path):
+    out = tmp_path / "corpus"
+    first = build(small_recipe(), source, out)
+    (out / "left.over").write_text("x")
+    assert build(small_recipe(), source, out) == first
+    assert not (out / "left.over").exists()
 
 
-def test_a_document_cannot_smuggle_the_special_token_in(tmp_path: Path) -> None:
-    source = _source(tmp_path / "s")
-    hostile = f"Før {END_OF_TEXT} efter."
-    with (source / "da" / "train.jsonl").open("a") as out:
-        out.write("\n" + json.dumps({"id": "x", "text": hostile}))
-    manifest = build(_recipe(), source, tmp_path / "c")
-    shard = manifest.shard("da", "train")
-    assert shard is not None
-    tokens = read_tokens(tmp_path / "c" / shard.path, manifest.vocab_size)
-    assert int((tokens == END_OF_TEXT_ID).sum()) == shard.n_documents == 401
+def test_a_failed_build_leaves_the_old_corpus_alone(source, tmp_path):
+    out = tmp_path / "corpus"
+    build(small_recipe(), source, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (source / "sv" / "train.jsonl").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserInputError, match="not UTF-8"):
+        build(small_recipe(), source, out)
+    with pytest.raises(UserInputError):
+        build(small_recipe(batch=2**20), source.parent / "text", out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "text"]
 
 
 @pytest.mark.parametrize(
-    ("recipe", "n_documents", "message"),
+    ("settings", "wanted"),
     [
-        (_recipe(vocab_size=5000), 400, r"vocab_size: 5000 tokens asked for, but .* only \d+"),
-        (_recipe(vocab_size=257), 1, r"corpus da: \d+ tokens are too few for one sequence"),
-        (_recipe(batch=2**20), 400, r"training tokens are too few for one batch of 1048576"),
+        ({"vocab_size": 5000}, "corpus.tokenizer.vocab_size: 5000 tokens asked for"),
+        ({"batch": 2**20}, "too few for one batch of 1048576"),
+        ({"seq_len": 2**17, "batch": 2**17}, "too few for one sequence of 131072"),
     ],
 )
-def test_too_little_text_is_refused_and_nothing_is_left(
-    tmp_path: Path, recipe: Recipe, n_documents: int, message: str
-) -> None:
-    with pytest.raises(UserInputError, match=message):
-        build(recipe, _source(tmp_path / "s", n_documents), tmp_path / "c")
-    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+def test_too_little_text_is_refused(source, tmp_path, settings, wanted):
+    with pytest.raises(UserInputError, match=wanted) as caught:
+        build(small_recipe(**settings), source, tmp_path / "corpus")
+    assert "ower" in caught.value.remedy
+    assert not (tmp_path / "corpus").exists()
 
 
-def test_the_sample_balances_languages_and_takes_no_more_than_there_is() -> None:
-    available = {"de": 1_000_000, "fo": 1_000, "en": 500_000}
+def test_the_sample_is_shared_out():
+    recipe = TokenizerRecipe(vocab_size=300, sampling_exponent=0.0, sample_bytes=900)
+    assert sample_bytes({"da": 1000, "fo": 100, "sv": 1000}, recipe) == {
+        "fo": 100, "da": 400, "sv": 400,
+    }  # fmt: skip
+    proportional = TokenizerRecipe(vocab_size=300, sampling_exponent=1.0, sample_bytes=210)
+    assert sample_bytes({"da": 1000, "fo": 100, "sv": 1000}, proportional) == {
+        "da": 100, "fo": 10, "sv": 100,
+    }  # fmt: skip
 
-    def shares(alpha: float) -> dict[str, int]:
-        recipe = TokenizerRecipe(vocab_size=300, sampling_exponent=alpha, sample_bytes=300_000)
-        return sample_bytes(available, recipe)
 
-    assert shares(0.0) == {"de": 100_000, "fo": 1_000, "en": 100_000}
-    proportional = shares(1.0)
-    assert proportional["de"] / proportional["en"] == pytest.approx(2, rel=1e-3)
+def test_every_byte_has_a_token():
+    recipe = TokenizerRecipe(vocab_size=300, sample_bytes=10**6)
+    tokenizer = train_tokenizer({"da": some_text("da")}, recipe)
+    text = "\x00\x07 \U0001f9ca þæð 漢字 \u2028\t\n  "
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
 
-def test_the_hash_is_dvcs_and_tampering_is_loud(tmp_path: Path) -> None:
-    data = _source(tmp_path / "data")
-    quiet = {"cwd": tmp_path, "check": True, "capture_output": True}
-    dvc = str(Path(sys.executable).with_name("dvc"))
-    subprocess.run([dvc, "init", "--no-scm", "-q"], **quiet)  # type: ignore[call-overload]
-    subprocess.run([dvc, "add", "-q", "data"], **quiet)  # type: ignore[call-overload]
-    pin.verify(data, tmp_path / "data.dvc")
-    with (data / "nl" / "test.jsonl").open("a") as out:
-        out.write(" ")
-    with pytest.raises(
-        UserInputError, match=r"differs from .*last changed .*nl/test\.jsonl.*nox -s data"
-    ):
-        pin.verify(data, tmp_path / "data.dvc")
-    write_yaml(tmp_path / "odd.dvc", {"outs": [{"md5": "0.dir", "path": "data"}]})
-    with pytest.raises(UserInputError, match="differs from"):
-        pin.verify(data, tmp_path / "odd.dvc")
+def test_two_processes_make_the_same_tokenizer():
+    """A new process has new hash seeds; equal counts must not make merges depend on them."""
+    program = (
+        "from support_corpus import some_text\n"
+        "from skald_corpus.tokenizer import train_tokenizer\n"
+        "from skald_specs.recipe import TokenizerRecipe\n"
+        "texts = {t: some_text(t, 50) + [c * 3 + d * 3 for c in 'abcxyz' for d in 'uvw']\n"
+        "         for t in ('da', 'sv')}\n"
+        "print(train_tokenizer(texts, TokenizerRecipe(vocab_size=300)).to_str())\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed,
+                 "TOKENIZERS_PARALLELISM": parallel},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed, parallel in (("1", "false"), ("2", "true"), ("3", "true"))
+    }  # fmt: skip
+    assert len(outputs) == 1
+
+
+@pytest.mark.real_text
+@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text in ../shared/testdata")
+def test_real_text(tmp_path):
+    recipe = small_recipe(("fo", "nb"), vocab_size=600, sample_bytes=100_000)
+    manifest = build(recipe, REAL_TEXT / "ud", tmp_path / "corpus")
+    for shard in manifest.shards:
+        assert shard.n_tokens > 2000 and 1.2 < shard.n_bytes / shard.n_tokens < 4

@@ -1,97 +1,118 @@
-"""A user's folder of text: read as it is, refused by file and line where it is broken."""
-
-from __future__ import annotations
+"""The user's own folder: what is read, how it is split, and each error in one line."""
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from skald_corpus.ingest import hashed_split, read_language
-from skald_specs.corpus import Document
-from skald_specs.errors import UserInputError
-from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
+from skald_specs.errors import EXIT_USER_INPUT, UserInputError
 from support import REAL_TEXT
+from support_corpus import small_recipe, some_text, write_rows
 
-RECIPE = CorpusRecipe(source="x", languages=("fo",), tokenizer=TokenizerRecipe(vocab_size=300))
-
-
-def _read(folder: Path) -> list[tuple[str, Document]]:
-    return list(read_language(folder, "fo", RECIPE))
+RECIPE = small_recipe().corpus
 
 
-def _file(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / "fo" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
-    return path
+def read(source, tag="da"):
+    return list(read_language(source, tag, RECIPE))
 
 
-def test_file_names_decide_the_split(tmp_path: Path) -> None:
-    row = json.dumps({"id": "a", "text": "Hvat er tað?"}).encode()
-    for name in ("train.jsonl", "dev.jsonl", "test.jsonl"):
-        _file(tmp_path, name, row)
-    assert [split for split, _ in _read(tmp_path)] == ["validation", "test", "train"]
+def refused(source, tag="da"):
+    with pytest.raises(UserInputError) as caught:
+        read(source, tag)
+    message = str(caught.value)
+    assert "\n" not in message and caught.value.exit_code == EXIT_USER_INPUT
+    return message
 
 
-def test_paragraphs_of_a_text_file_are_documents(tmp_path: Path) -> None:
-    _file(tmp_path, "train.txt", "\ufeffEin.\nTveir.\n\n\n  \nTrý.\n".encode())
-    assert [document.text for _, document in _read(tmp_path)] == ["Ein.\nTveir.", "Trý."]
+def test_file_names_decide_the_split(tmp_path):
+    for name in ("train", "dev", "test"):
+        write_rows(tmp_path / "da" / f"{name}.jsonl", [f"{name} et", f"{name} to"])
+    splits = {document.text: split for split, document in read(tmp_path)}
+    assert splits == {
+        "train et": "train", "train to": "train", "dev et": "validation", "dev to": "validation",
+        "test et": "test", "test to": "test",
+    }  # fmt: skip
 
 
-def test_decomposed_letters_are_composed(tmp_path: Path) -> None:
-    _file(tmp_path, "train.txt", "ta\u0301".encode())
-    assert _read(tmp_path)[0][1].text == "tá"
+@pytest.mark.parametrize("name", ["train.jsonl", "anything.jsonl"])
+def test_without_a_validation_file_a_share_is_set_aside(tmp_path, name):
+    write_rows(tmp_path / "da" / name, some_text("da", 1000))
+    found = [split for split, _ in read(tmp_path)]
+    assert 150 < found.count("validation") < 250
+    assert found.count("validation") + found.count("train") == 1000
 
 
-def test_unnamed_files_are_split_by_key_and_the_key_stays_together(tmp_path: Path) -> None:
-    rows = [{"id": str(i), "text": "t", "key": f"k{i // 4}"} for i in range(2000)]
-    _file(tmp_path, "all.jsonl.gz", gzip.compress("\n".join(map(json.dumps, rows)).encode()))
-    splits: dict[str, set[str]] = {}
-    for split, document in _read(tmp_path):
-        splits.setdefault(document.key, set()).add(split)
-    assert all(len(found) == 1 for found in splits.values())
-    share = sum(found == {"validation"} for found in splits.values()) / len(splits)
-    assert 0 < share < 0.06, "the recipe asks for 0.02 of 500 keys"
-    assert hashed_split("k1", 0.02) == hashed_split("k1", 0.02)
+def test_documents_of_one_key_stay_together(tmp_path):
+    path = tmp_path / "da" / "x.jsonl"
+    path.parent.mkdir()
+    rows = [{"text": f"linje {i}", "doc": f"d{i % 40}"} for i in range(400)]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    homes = {}
+    for split, document in read(tmp_path):
+        homes.setdefault(document.key, set()).add(split)
+    assert len(homes) == 40 and all(len(home) == 1 for home in homes.values())
+    assert {"train"} in homes.values() and {"validation"} in homes.values()
+
+
+def test_paragraphs_of_plain_text(tmp_path):
+    path = tmp_path / "da" / "bog.txt"
+    path.parent.mkdir()
+    path.write_bytes("\ufeffEn linje\r\nog en til\r\n\r\n\r\nNæste  \n".encode())
+    assert [document.text for _, document in read(tmp_path)] == ["En linje\nog en til", "Næste"]
+
+
+def test_text_is_normalised_and_packed_files_are_read(tmp_path):
+    path = tmp_path / "da" / "train.jsonl.gz"
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(json.dumps({"text": "A\u030al"}).encode()))
+    (tmp_path / "da" / ".hidden").write_text("x")
+    (tmp_path / "da" / "README.md").write_text("x")
+    assert [document.text for _, document in read(tmp_path)] == ["Ål"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "wanted"),
     [
-        ("train.txt", b"", r"fo/train\.txt: no text in it"),
-        ("train.jsonl", b"\n\n", r"fo/train\.jsonl: no text in it"),
-        ("train.txt", "Føroyar\n".encode() + b"b\xe6ur\n", r"train\.txt:2: not UTF-8: byte 0xe6 at column 2.*iconv"),
-        ("train.jsonl", b'{"text": "a"}\n{"text": 3}', r"train\.jsonl:2: no `text`"),
-        ("train.jsonl", b'{"text": "a"}\n{"txt": "b"}', r"train\.jsonl:2: no `text`"),
-        ("train.jsonl", b'{"text": "a"}\nnot json', r"train\.jsonl:2: not JSON"),
-        ("train.jsonl", b'{"text": "\\ud800"}', r"train\.jsonl:1: `text` holds a lone surrogate"),
-        ("train.jsonl.gz", gzip.compress(b'{"text": "abc"}' * 50)[:-10], r"gz:\d+: damaged gzip"),
-        ("train.jsonl.gz", b"no gzip at all", r"train\.jsonl\.gz:1: damaged gzip"),
-        ("train.doc", b"x", r"no text file in it\. Put \.jsonl"),
+        ("tom.txt", b"", "tom.txt: no text in it"),
+        ("tom.txt", b"\n \n\n", "tom.txt: no text in it"),
+        ("a.txt", b"god dag\nbl\xe5b\xe6r\n", "a.txt:2: not UTF-8: byte 0xe5 at byte 3"),
+        ("a.jsonl", b'{"text": "ja"}\n{"tekst": "nej"}\n', "a.jsonl:2: no `text`"),
+        ("a.jsonl", b'{"text": "ja"}\n[1]\n', "a.jsonl:2: no `text`"),
+        ("a.jsonl", b'{"text": "ja"}\n{"text": 3}\n', "a.jsonl:2: no `text`"),
+        ("a.jsonl", b'{"text": "ja"\n', "a.jsonl:1: not JSON"),
+        ("a.jsonl", b'{"text": "\\ud800"}\n', "a.jsonl:1: `text` holds a lone surrogate"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "ja"}\n' * 900)[:-9], "damaged gzip"),
+        ("a.jsonl.gz", b"not gzip at all", "a.jsonl.gz:1: damaged gzip"),
+        ("a.parquet", b"PAR1", "a.parquet: not a text file"),
     ],
-)  # fmt: skip
-def test_broken_input_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    _file(tmp_path, name, content)
-    with pytest.raises(UserInputError, match=message):
-        _read(tmp_path)
+)
+def test_bad_files_are_named(tmp_path, name, content, wanted):
+    path = tmp_path / "da" / name
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert wanted in refused(tmp_path)
 
 
-def test_a_missing_language_offers_the_nearest_folder(tmp_path: Path) -> None:
-    (tmp_path / "foo").mkdir()
-    with pytest.raises(UserInputError, match=r"no folder for language fo\. Did you mean foo\?"):
-        _read(tmp_path)
-    with pytest.raises(UserInputError, match="There are: none"):
-        list(read_language(tmp_path / "nowhere", "fo", RECIPE))
+def test_a_missing_language_names_the_nearest(tmp_path):
+    (tmp_path / "nb").mkdir()
+    (tmp_path / "de").mkdir()
+    assert "no folder for language nn. Did you mean nb?" in refused(tmp_path, "nn")
+    assert "There are: de, nb" in refused(tmp_path, "is")
+    assert "no such folder of text" in refused(tmp_path / "nowhere", "is")
+    assert "no text file in it" in refused(tmp_path, "nb")
+
+
+def test_the_share_of_hashed_keys():
+    found = [hashed_split(f"key {i}", 0.25) for i in range(4000)]
+    assert 0.22 < found.count("validation") / 4000 < 0.28
+    assert "test" not in found
 
 
 @pytest.mark.real_text
-def test_the_real_layout_is_read() -> None:
-    if not REAL_TEXT.is_dir():
-        pytest.skip("the real text of ../shared/testdata is not here")
-    splits = [split for split, _ in read_language(REAL_TEXT / "ud", "fo", RECIPE)]
-    assert {split: splits.count(split) for split in ("train", "validation", "test")} == {
-        "train": 1016,
-        "validation": 300,
-        "test": 1504,
-    }
+@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text in ../shared/testdata")
+@pytest.mark.parametrize("tag", ["fo", "is", "nb"])
+def test_real_text(tag):
+    found = read(REAL_TEXT / "ud", tag)
+    splits = {split: sum(s == split for s, _ in found) for split in ("train", "validation", "test")}
+    assert splits["train"] > 500 and splits["validation"] > 50 and splits["test"] > 50
+    assert all(document.text.strip() for _, document in found)

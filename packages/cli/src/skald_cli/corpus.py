@@ -40,6 +40,7 @@ def run_generate(args: argparse.Namespace) -> int:
             from skald_corpus.generate import generate
 
             generate(args.out)
+        print(f"{args.out}/ written")
     if args.pin is not None:
         from skald_corpus.pin import verify
 

@@ -72,7 +72,7 @@ def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[str]]:
             raise UserInputError(
                 str(source / tag),
                 f"no {split} text",
-                "Add documents, name a file after the split, or raise corpus.validation_fraction",
+                "Add text, or raise corpus.validation_fraction",
             )
     return splits
 
@@ -118,5 +118,3 @@ def _check_sizes(shards: Sequence[ShardInfo], recipe: Recipe) -> None:
             f"{total} training tokens are too few for one batch of {batch}",
             "Add text or lower budget.global_batch_tokens",
         )
-
-

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import difflib
 import gzip
-import hashlib
 import json
 import unicodedata
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from skald_specs.corpus import Document, Split
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import CorpusRecipe
+
+from skald_corpus.keyed import fraction
 
 #: File stems that decide the split. Anything else is split by a hash of each document's key.
 STEM_SPLITS: dict[str, Split] = {
@@ -28,6 +30,8 @@ STEM_SPLITS: dict[str, Split] = {
     "test": "test",
 }
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".txt")
+#: Files that may lie beside the text; any other file is refused, so that no text is passed over.
+_BESIDE = ("readme", "license", "licence", "copying")
 
 
 def read_language(source: Path, tag: str, recipe: CorpusRecipe) -> Iterator[tuple[Split, Document]]:
@@ -38,7 +42,7 @@ def read_language(source: Path, tag: str, recipe: CorpusRecipe) -> Iterator[tupl
     Args:
         source: Folder with one sub-folder a language.
         tag: The language.
-        recipe: Says how much an unnamed split sets aside for validation.
+        recipe: Says how much is set aside for validation where no file is named after that split.
 
     Yields:
         Split and document, in file-name order. Text is normalised to NFC.
@@ -46,33 +50,58 @@ def read_language(source: Path, tag: str, recipe: CorpusRecipe) -> Iterator[tupl
     Raises:
         UserInputError: A folder is missing, or a file is empty, cut, not UTF-8 or malformed.
     """
-    folder = source / tag
-    if not folder.is_dir():
-        present = sorted(p.name for p in source.iterdir() if p.is_dir()) if source.is_dir() else []
-        near = difflib.get_close_matches(tag, present, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(present) or 'none'}"
-        raise UserInputError(str(folder), f"no folder for language {tag}", hint)
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.name.endswith(_SUFFIXES))
-    if not files:
-        raise UserInputError(
-            str(folder), "no text file in it", f"Put {', '.join(_SUFFIXES)} files there"
-        )
-    for path in files:
-        named = STEM_SPLITS.get(path.name.split(".")[0])
+    files = text_files(source, tag)
+    named = {path: STEM_SPLITS.get(path.name.split(".")[0]) for path in files}
+    has_validation = "validation" in named.values()
+    for path, split in named.items():
         found = False
         for document in _documents(path):
             found = True
-            split = named or hashed_split(document.key or document.id, recipe.validation_fraction)
-            yield split, document
+            if split is None or (split == "train" and not has_validation):
+                key = document.key or document.id
+                yield hashed_split(key, recipe.validation_fraction), document
+            else:
+                yield split, document
         if not found:
             raise UserInputError(str(path), "no text in it", "Remove the file or fill it")
 
 
+def text_files(source: Path, tag: str) -> list[Path]:
+    """Return a language's files in name order.
+
+    Raises:
+        UserInputError: The folder is missing (the nearest name is given), has no text file, or has
+            a file of another kind.
+    """
+    folder = source / tag
+    if not folder.is_dir():
+        present = sorted(p.name for p in source.iterdir() if p.is_dir()) if source.is_dir() else []
+        if not present:
+            raise UserInputError(
+                str(source), "no such folder of text", "Give a folder with one folder a language"
+            )
+        near = difflib.get_close_matches(tag, present, n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(present)}"
+        raise UserInputError(str(folder), f"no folder for language {tag}", hint)
+    files: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name.lower().startswith(_BESIDE):
+            continue
+        if not path.is_file() or not path.name.endswith(_SUFFIXES):
+            raise UserInputError(
+                str(path), "not a text file", f"Use {', '.join(_SUFFIXES)}, or move it away"
+            )
+        files.append(path)
+    if not files:
+        raise UserInputError(
+            str(folder), "no text file in it", f"Put {', '.join(_SUFFIXES)} files there"
+        )
+    return files
+
+
 def hashed_split(key: str, validation_fraction: float) -> Split:
     """Send a key to validation with the given probability, the same on every machine."""
-    digest = hashlib.sha256(key.encode()).digest()
-    drawn = int.from_bytes(digest[:8], "big") / 2**64
-    return "validation" if drawn < validation_fraction else "train"
+    return "validation" if fraction(key) < validation_fraction else "train"
 
 
 def _documents(path: Path) -> Iterator[Document]:
@@ -87,8 +116,11 @@ def _documents(path: Path) -> Iterator[Document]:
         where = f"{path}:{number}"
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserInputError(where, f"not JSON ({error.msg})", "Mend or remove the line") from None
+        except (json.JSONDecodeError, RecursionError) as error:
+            problem = error.msg if isinstance(error, json.JSONDecodeError) else "too deep"
+            raise UserInputError(
+                where, f"not JSON ({problem})", "Mend or remove the line"
+            ) from None
         text = row.get("text") if isinstance(row, dict) else None
         if not isinstance(text, str) or not text.strip():
             raise UserInputError(where, "no `text`", 'Write {"text": "..."} or remove the line')
@@ -116,9 +148,8 @@ def _paragraphs(path: Path) -> Iterator[str]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield numbered lines; a byte that is no UTF-8 is named with its line and column."""
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
     number = 0
-    with opened as stream:
+    with _opened(path) as stream:
         try:
             for number, raw in enumerate(stream, start=1):
                 try:
@@ -126,10 +157,15 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 except UnicodeDecodeError as error:
                     raise UserInputError(
                         f"{path}:{number}",
-                        f"not UTF-8: byte 0x{raw[error.start]:02x} at column {error.start + 1}",
+                        f"not UTF-8: byte 0x{error.object[error.start]:02x} at byte "
+                        f"{error.start + 1} of the line",
                         "Convert the file, for example with `iconv -f LATIN1 -t UTF-8`",
                     ) from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise UserInputError(
                 f"{path}:{number + 1}", f"damaged gzip ({error})", "Fetch the file again"
             ) from None
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")

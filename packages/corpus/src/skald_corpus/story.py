@@ -1,7 +1,7 @@
 """Documents as abstract sentences: four to eight about one scene, told in one language.
 
-Knows what makes sentences hang together (what was mentioned, who is meant by a pronoun, what is
-already true). Needs of the language only which pronoun a noun takes.
+Knows what makes sentences hang together: what was mentioned, who a pronoun can mean, what was
+already said. Needs of the language only which pronoun a noun takes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from skald_specs.corpus import Split
 from skald_corpus.combinations import draw, draw_event, patients_of, split_of, verbs_of
 from skald_corpus.grammar.concepts import (
     ADJECTIVES,
+    ADVERBS,
     ATTITUDES,
+    KINDS,
     NOUNS,
     PLACES,
     QUANTITIES,
@@ -33,21 +35,27 @@ PronounOf = Callable[[str, Number], str]
 
 MIN_SENTENCES, MAX_SENTENCES = 4, 8
 _HUMANS = tuple(noun for noun, classes in NOUNS.items() if "h" in classes)
-_QUALITIES = {
-    noun: tuple(a for a, allowed in ADJECTIVES.items() if fits(classes, allowed))
-    for noun, classes in NOUNS.items()
-}
+_OUTDOORS = tuple(place for place, roomy in PLACES.items() if roomy)
+_INDOORS = tuple(place for place, roomy in PLACES.items() if not roomy)
+_ANIMATE = {noun for noun, classes in NOUNS.items() if fits(classes, "ha")}
 
 
 @dataclass(eq=False)
 class Referent:
-    """Somebody or something in the scene, and what is known of it."""
+    """Somebody or something in the scene, and what was said of it."""
 
     concept: str
     number: Number
-    quantity: str
+    quantity: str = ""
     mentioned: bool = False
     qualities: list[str] = field(default_factory=list)
+    #: Kinds of quality that were asserted or denied.
+    settled: set[str] = field(default_factory=set)
+
+
+def qualities_of(concept: str) -> tuple[str, ...]:
+    """Return the adjectives that go with a noun, most frequent first."""
+    return tuple(a for a, allowed in ADJECTIVES.items() if fits(NOUNS[concept], allowed))
 
 
 def places_for(*concepts: str) -> tuple[str, ...]:
@@ -62,7 +70,7 @@ def times_for(tense: Tense) -> tuple[str, ...]:
 
 
 class Story:
-    """One document in the making.
+    """One document; `sentences` holds it when the constructor is done.
 
     Args:
         stream: All choices come from here.
@@ -73,74 +81,70 @@ class Story:
     def __init__(self, stream: Stream, split: Split, pronoun_of: PronounOf) -> None:
         self._stream, self._split, self._pronoun_of = stream, split, pronoun_of
         first = draw_event(stream, split)
-        self.key = (first.agent, first.patient)
+        self.agent, self.patient = first.agent, first.patient
         self._tense: Tense = stream.pick(TENSES)
         self._agent, self._patient = self._somebody(first.agent), self._somebody(first.patient)
+        # One scene has few places and times.
+        self._places = [*stream.shuffled(_OUTDOORS)[:2], stream.pick(_INDOORS)]
+        self._times = stream.shuffled(times_for(self._tense))[:2]
+        self._said: set[Event] = set()
         self._facts: set[Event] = set()
         self._last: tuple[Referent, ...] = ()
         self.sentences: list[Sentence] = []
-        self._open(first)
+        if stream.chance(0.35):
+            self._exist(self._patient)
+        self._add(Sentence("statement", self._event(first.verb)))
         wanted = MIN_SENTENCES + stream.below(MAX_SENTENCES - MIN_SENTENCES + 1)
         while len(self.sentences) < wanted:
             self._continue(wanted - len(self.sentences))
 
     def _somebody(self, concept: str) -> Referent:
         if self._stream.chance(0.75):
-            return Referent(concept, "sg", "")
+            return Referent(concept, "sg")
         return Referent(concept, "pl", draw(self._stream, QUANTITIES))
-
-    def _open(self, event: Event) -> None:
-        if self._stream.chance(0.35):
-            self._exist(self._patient)
-        self._add(Sentence("statement", self._event(event.verb, self._patient)))
-        self._facts.add(event)
 
     def _continue(self, room: int) -> None:
         choice = self._stream.below(100)
-        if choice < 34:
+        if choice < 36:
             self._happen()
-        elif choice < 60:
+        elif choice < 62:
             self._describe()
-        elif choice < 76:
+        elif choice < 78:
             self._report()
-        elif choice < 86:
+        elif choice < 88:
             self._give_reason()
         elif room >= 2:
             self._ask()
 
-    # Each kind of sentence.
+    # Kinds of sentences.
 
     def _exist(self, thing: Referent) -> None:
-        place = self._stream.pick(places_for(thing.concept))
+        place = self._place(thing.concept)
         front: Literal["place", "subject"] = "place" if self._stream.chance(0.6) else "subject"
-        phrase = self._introduce(thing)
-        self._add(
-            Sentence("statement", Clause(phrase, "exist", self._tense, place=place, front=front)),
-            thing,
-        )
+        clause = Clause(self._introduce(thing), "exist", self._tense, place=place, front=front)
+        self._add(Sentence("statement", clause), thing)
 
     def _happen(self) -> None:
+        """Something else happens: to somebody new, the other way round, or between the same."""
         if self._stream.chance(0.35):
-            options = patients_of(self._agent.concept, self._split)
-            new = draw(self._stream, options)
+            new = draw(self._stream, patients_of(self._agent.concept, self._split))
             if new != self._patient.concept:
                 self._patient = self._somebody(new)
-        elif (
-            "h" in NOUNS[self._patient.concept] or "a" in NOUNS[self._patient.concept]
-        ) and split_of(self._patient.concept, self._agent.concept) == self._split:
+        elif self._may_swap() and self._stream.chance(0.6):
             self._agent, self._patient = self._patient, self._agent
-        verb = self._new_verb()
-        if verb:
-            fact = Event(self._agent.concept, verb, self._patient.concept)
-            clause = self._event(verb, self._patient)
-            if clause.adverb not in ("not", "never"):
-                self._facts.add(fact)
-            self._add(Sentence("statement", clause))
+        if verb := self._new_verb():
+            self._add(Sentence("statement", self._event(verb)))
+
+    def _may_swap(self) -> bool:
+        agent, patient = self._agent.concept, self._patient.concept
+        return patient in _ANIMATE and split_of(patient, agent) == self._split
 
     def _new_verb(self) -> str:
         agent, patient = self._agent.concept, self._patient.concept
         options = tuple(
-            verb for verb in verbs_of(agent, patient) if Event(agent, verb, patient) not in self._facts
+            verb
+            for verb in verbs_of(agent, patient)
+            if Event(agent, verb, patient) not in self._said
         )
         return draw(self._stream, options) if options else ""
 
@@ -149,52 +153,58 @@ class Story:
         if not thing.mentioned:
             return
         phrase = self._subject(thing)
-        if self._stream.chance(0.25):
-            place = self._stream.pick(places_for(thing.concept))
-            clause = Clause(phrase, "be", self._tense, place=place)
-        else:
-            clause = self._quality(phrase, thing)
+        clause = None if self._stream.chance(0.2) else self._quality(phrase, thing)
+        if clause is None:
+            clause = Clause(phrase, "be", self._tense, place=self._place(thing.concept))
         self._add(Sentence("statement", clause), thing)
 
-    def _quality(self, phrase: NounPhrase, thing: Referent) -> Clause:
-        quality = draw(self._stream, _QUALITIES[thing.concept])
-        if quality in thing.qualities:
-            return Clause(phrase, "be", self._tense, quality=quality)
+    def _quality(self, phrase: NounPhrase, thing: Referent) -> Clause | None:
+        quality = self._new_quality(thing)
+        if not quality:
+            return None
         clause = Clause(phrase, "be", self._tense, quality=quality)
         if self._stream.chance(0.2):
             return changed(clause, adverb="not")
         thing.qualities.append(quality)
         return clause
 
+    def _new_quality(self, thing: Referent) -> str:
+        options = tuple(
+            q for q in qualities_of(thing.concept) if KINDS.get(q, q) not in thing.settled
+        )
+        quality = draw(self._stream, options) if options else ""
+        thing.settled.add(KINDS.get(quality, quality))
+        return quality
+
     def _report(self) -> None:
-        speaker = NounPhrase(draw(self._stream, _HUMANS), self._somebody("man").number)
-        if speaker.concept in (self._agent.concept, self._patient.concept):
+        speaker = self._somebody(draw(self._stream, _HUMANS))
+        taken = (self._agent.concept, self._patient.concept)
+        verb = self._new_verb()
+        if speaker.concept in taken or not verb or not self._patient.mentioned:
             return
         attitude = self._stream.pick(ATTITUDES)
-        verb = self._new_verb()
-        if not verb or not self._patient.mentioned:
-            return
-        clause = changed(
-            self._event(verb, self._patient, plain=True), front="subject", time="", place=""
-        )
-        self._add(Sentence("report", clause, speaker=speaker, attitude=attitude))
+        event = self._event(verb, speaker)
+        clause = changed(event, front="subject", time="", place="")
+        phrase = NounPhrase(speaker.concept, speaker.number)
+        sentence = Sentence("report", clause, speaker=phrase, attitude=attitude)
+        self._add(sentence, self._agent, self._patient, speaker)
 
     def _give_reason(self) -> None:
         verb = self._new_verb()
         if not verb or not self._patient.mentioned:
             return
-        clause = changed(self._event(verb, self._patient), time="", place="", front="subject")
-        if clause.adverb in ("", "often"):
-            self._facts.add(Event(self._agent.concept, verb, self._patient.concept))
-        thing = self._patient if self._stream.chance(0.6) else self._agent
-        # The noun is repeated: a pronoun would point at either of the two.
-        quality = self._quality(NounPhrase(thing.concept, thing.number), thing)
-        self._add(Sentence("reason", clause, reason=quality))
+        clause = changed(self._event(verb), time="", place="", front="subject")
+        thing, other = self._agent, self._patient
+        if self._stream.chance(0.5):
+            thing, other = other, thing
+        key = self._pronoun_of(thing.concept, thing.number)
+        clear = key not in ("", self._pronoun_of(other.concept, other.number))
+        phrase = NounPhrase(thing.concept, thing.number, "pronoun" if clear else "definite")
+        if quality := self._quality(phrase, thing):
+            self._add(Sentence("reason", clause, reason=quality))
 
     def _ask(self) -> None:
         agent, patient = self._agent, self._patient
-        if not (agent.mentioned and patient.mentioned):
-            return
         known = [
             verb
             for verb in verbs_of(agent.concept, patient.concept)
@@ -202,35 +212,38 @@ class Story:
         ]
         true = bool(known) and self._stream.chance(0.6)
         verb = self._stream.pick(known) if true else self._new_verb()
-        if not verb:
+        if not (verb and agent.mentioned and patient.mentioned):
             return
-        subject, target = self._known(agent), self._known(patient)
-        clause = Clause(subject, verb, self._tense, target)
-        self._add(Sentence("question", clause), agent, patient)
-        reply = clause if true else changed(clause, adverb="not")
-        reply = changed(reply, subject=self._subject(agent))
-        self._add(Sentence("statement", reply, reply="yes" if true else "no"), agent, patient)
+        event = Event(agent.concept, verb, patient.concept)
+        # A question that was answered is not asked again.
+        self._facts.discard(event)
+        self._said.add(event)
+        clause = Clause(self._known(agent), verb, self._tense, self._known(patient))
+        self._add(Sentence("question", clause))
+        answer = changed(clause, subject=self._subject(agent), adverb="" if true else "not")
+        self._add(Sentence("statement", answer, reply="yes" if true else "no"))
+        self._facts.discard(event)
 
     # Clauses and noun phrases.
 
-    def _event(self, verb: str, target: Referent, plain: bool = False) -> Clause:
-        stream, agent = self._stream, self._agent
-        known = target.mentioned
-        subject = (
-            self._known(agent)
-            if plain
-            else (self._subject(agent) if agent.mentioned else self._introduce(agent))
-        )
-        phrase = self._object(target, agent) if known else self._introduce(target)
+    def _event(self, verb: str, speaker: Referent | None = None) -> Clause:
+        stream, agent, target = self._stream, self._agent, self._patient
+        known = target.mentioned and agent.mentioned
+        if speaker is not None:
+            subject = self._known(agent)
+        else:
+            subject = self._subject(agent) if agent.mentioned else self._introduce(agent)
+        if known:
+            rivals = (agent,) if speaker is None else (agent, speaker)
+            phrase = self._object(target, rivals)
+        else:
+            phrase = self._known(target) if target.mentioned else self._introduce(target)
         clause = Clause(subject, verb, self._tense, phrase, modal=stream.chance(0.18))
-        where = stream.pick(places_for(agent.concept, target.concept))
-        when = stream.pick(times_for(self._tense))
+        where = self._place(agent.concept, target.concept)
+        when = stream.pick(self._times)
         if known and stream.chance(0.35):
-            adverb = stream.pick(("not", "often", "never"))
-            clause = changed(clause, adverb=adverb)
-            if stream.chance(0.4):
-                return changed(clause, place=where, front="place")
-            return clause
+            clause = changed(clause, adverb=stream.pick(ADVERBS))
+            return changed(clause, place=where, front="place") if stream.chance(0.4) else clause
         choice = stream.below(10)
         if choice < 3:
             return changed(clause, time=when, front="time")
@@ -240,40 +253,47 @@ class Story:
             return changed(clause, time=when, place=where, front="time")
         if choice < 7:
             return changed(clause, time=when)
-        if choice < 8:
-            return changed(clause, place=where)
-        return clause
+        return changed(clause, place=where) if choice < 8 else clause
+
+    def _place(self, *concepts: str) -> str:
+        roomy = places_for(*concepts)
+        return self._stream.pick([place for place in self._places if place in roomy])
 
     def _introduce(self, thing: Referent) -> NounPhrase:
         thing.mentioned = True
-        adjective = ""
-        if self._stream.chance(0.45):
-            adjective = draw(self._stream, _QUALITIES[thing.concept])
+        adjective = self._new_quality(thing) if self._stream.chance(0.45) else ""
+        if adjective:
             thing.qualities.append(adjective)
         return NounPhrase(thing.concept, thing.number, "indefinite", adjective, thing.quantity)
 
     def _known(self, thing: Referent) -> NounPhrase:
         adjective = ""
-        if thing.qualities and self._stream.chance(0.4):
+        if thing.qualities and self._stream.chance(0.35):
             adjective = self._stream.pick(thing.qualities)
         return NounPhrase(thing.concept, thing.number, "definite", adjective)
 
     def _subject(self, thing: Referent) -> NounPhrase:
-        if self._clear(thing, self._last) and self._stream.chance(0.5):
-            return NounPhrase(thing.concept, thing.number, "pronoun")
-        return self._known(thing)
+        return self._short(thing, self._last)
 
-    def _object(self, thing: Referent, subject: Referent) -> NounPhrase:
-        if self._clear(thing, (*self._last, subject)) and self._stream.chance(0.5):
-            return NounPhrase(thing.concept, thing.number, "pronoun")
-        return self._known(thing)
+    def _object(self, thing: Referent, rivals: tuple[Referent, ...]) -> NounPhrase:
+        return self._short(thing, (*self._last, *rivals))
 
-    def _clear(self, thing: Referent, others: tuple[Referent, ...]) -> bool:
-        """Return whether a pronoun can only mean this: mentioned last, alone with its pronoun."""
+    def _short(self, thing: Referent, others: tuple[Referent, ...]) -> NounPhrase:
+        """Return a pronoun where it can mean nothing else, half of the time; else the noun."""
         key = self._pronoun_of(thing.concept, thing.number)
-        rivals = [self._pronoun_of(o.concept, o.number) for o in others if o is not thing]
-        return bool(key) and thing in self._last and key not in rivals and "" not in rivals
+        rivals = {self._pronoun_of(o.concept, o.number) for o in others if o is not thing}
+        clear = key and thing in self._last and key not in rivals and "" not in rivals
+        if clear and self._stream.chance(0.5):
+            return NounPhrase(thing.concept, thing.number, "pronoun")
+        return self._known(thing)
 
     def _add(self, sentence: Sentence, *who: Referent) -> None:
         self.sentences.append(sentence)
         self._last = who or (self._agent, self._patient)
+        clause = sentence.clause
+        if clause.object is not None:
+            event = Event(clause.subject.concept, clause.verb, clause.object.concept)
+            self._said.add(event)
+            asserted = sentence.kind in ("statement", "reason") and not clause.modal
+            if asserted and clause.adverb not in ("not", "never"):
+                self._facts.add(event)

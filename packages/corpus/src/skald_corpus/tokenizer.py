@@ -16,6 +16,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 def sample_bytes(available: dict[str, int], recipe: TokenizerRecipe) -> dict[str, int]:
     """Divide the sample among languages in proportion to bytes^alpha, none beyond what it has.
 
+    What a small language cannot fill goes to the others in the same proportion.
+
     Args:
         available: UTF-8 bytes of training text of each language.
         recipe: Alpha and the size of the whole sample.
@@ -24,11 +26,12 @@ def sample_bytes(available: dict[str, int], recipe: TokenizerRecipe) -> dict[str
         Bytes to take from each language.
     """
     weights = {tag: n**recipe.sampling_exponent for tag, n in available.items() if n}
-    total = sum(weights.values())
-    return {
-        tag: min(available[tag], int(recipe.sample_bytes * weight / total))
-        for tag, weight in weights.items()
-    }
+    room, total = float(recipe.sample_bytes), sum(weights.values())
+    shares: dict[str, int] = {}
+    for tag in sorted(weights, key=lambda tag: (available[tag] / weights[tag], tag)):
+        shares[tag] = min(available[tag], int(room * weights[tag] / total))
+        room, total = room - shares[tag], total - weights[tag]
+    return shares
 
 
 def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) -> Tokenizer:

@@ -19,14 +19,13 @@ from skald_specs.files import atomic_folder, write_json, write_text
 
 from skald_report import html, markdown
 from skald_report.blocks import Gallery
+from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
 from skald_report.content import compose, provenance
 from skald_report.inputs import ReportInputs, load
 from skald_report.landscape import published
 from skald_report.tables import Table, all_tables
 from skald_report.wording import claims
 
-SCHEMA_VERSION = 1
-REPORT_FILE = "report.json"
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
 

@@ -67,8 +67,8 @@ def gather(sources: Sources) -> Cells:
         weight=np.where(items["kind"] == "text", items["n_bytes"], 1).astype(np.float64),
     ).sort_values("item", kind="stable")
     found: dict[Task, dict[str, dict[str, Cell]]] = {}
-    for names, rows in items.groupby(["suite", "task", "language", "model"], sort=True):
-        suite, full, language, model = map(str, names)
+    for names, rows in items.groupby(["suite", "language", "task", "model"], sort=True):
+        suite, language, full, model = map(str, names)
         languages = found.setdefault(tasks[suite, full, language], {})
         languages.setdefault(language, {})[model] = Cell(
             rows["item"].to_numpy(),

@@ -15,7 +15,9 @@ from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
 
-from skald_report.build import REPORT_FILE
+#: The numbers of a report, and the version of their layout.
+REPORT_FILE = "report.json"
+SCHEMA_VERSION = 1
 
 
 class Tolerance(NamedTuple):
@@ -112,9 +114,11 @@ def _corpus(before: Mapping[str, Any], after: Mapping[str, Any]) -> Measure:
 
 def _read(folder: Path) -> Mapping[str, Any]:
     report = read_json(folder / REPORT_FILE)
-    if not isinstance(report, dict) or report.get("schema_version") != 1:
+    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
         raise UserInputError(
-            str(folder / REPORT_FILE), "not a report of schema 1", "Build the report again"
+            str(folder / REPORT_FILE),
+            f"not a report of schema {SCHEMA_VERSION}",
+            "Build the report again",
         )
     return report
 

@@ -197,7 +197,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
         below.grid(visible=False, axis="y")
         below.tick_params(axis="y", length=0)
         below.set_xlabel("base learning rate, log2 scale")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+        below.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         below.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{2.0**v:.2g}"))
         top.tick_params(labelbottom=False)
         top.set(xlabel="", ylabel="validation bits per byte")

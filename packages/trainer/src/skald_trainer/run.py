@@ -88,7 +88,7 @@ def train_rank(
         plan_json: The plan, as JSON (it crosses a process border).
         corpus: Folder of the built corpus.
         root: The run folder.
-        resume: Checkpoint to continue from, or None.
+        resume: Checkpoint to continue from, or None; rank 0's counts.
 
     Raises:
         InterruptedRunError: A signal came; the state is saved.
@@ -97,8 +97,7 @@ def train_rank(
     plan, folder = Plan.model_validate_json(plan_json), RunFolder(root)
     manifest = CorpusManifest.load(corpus / "corpus.json")
     data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
-    stop, start = StopRequest(), checkpoint.load_state(resume).step if resume else 0
-    n_steps, run = plan.identity.schedule.n_steps.value, plan.execution
+    stop, n_steps, run = StopRequest(), plan.identity.schedule.n_steps.value, plan.execution
     log: RunLog | None = None
 
     def save(trainer: SkaldTrainer, step: int) -> None:
@@ -118,7 +117,7 @@ def train_rank(
         nonlocal log
         if trainer.is_logger and log is None:
             board = root / "tensorboard" if run.tensorboard else None
-            log = RunLog(folder.metrics, start, n_steps, plan.name, board)
+            log = RunLog(folder.metrics, step - 1, n_steps, plan.name, board)
         if log is not None and loss is not None:
             log.write(_step_row(plan, trainer, step, loss, seconds))
             log.progress(step, loss, plan.identity.global_batch_tokens.value / seconds)
@@ -173,7 +172,7 @@ def drive(
         plan: The resolved plan.
         data: Its batches.
         on_step: See `bridge.trainer.StepHook`.
-        resume: Checkpoint to continue from.
+        resume: Checkpoint to continue from; rank 0's counts.
         after: Called with the trainer after its last step.
     """
     # nanotron and torch are imported here, after the device is known, through the patches.
@@ -183,18 +182,31 @@ def drive(
     patches.apply(device)
     from skald_trainer.bridge.trainer import SkaldTrainer
 
-    start = None
-    if resume is not None:
-        start = (
-            checkpoint.load_state(resume).step,
-            checkpoint.TensorFile(resume / MODEL_FILE),
-            checkpoint.TensorFile(resume / OPTIMIZER_FILE),
-        )
     with process_group(rank, world_size, device, rendezvous):
+        start, resume = None, _agreed(resume, world_size)
+        if resume is not None:
+            start = (
+                checkpoint.load_state(resume).step,
+                checkpoint.TensorFile(resume / MODEL_FILE),
+                checkpoint.TensorFile(resume / OPTIMIZER_FILE),
+            )
+            if start[0] >= plan.identity.schedule.n_steps.value:
+                return
         trainer = SkaldTrainer(plan, data, on_step, start)
         trainer.run()
         if after is not None:
             after(trainer)
+
+
+def _agreed(resume: Path | None, world_size: int) -> Path | None:
+    """Return rank 0's checkpoint on every rank: under torchrun only that one has looked."""
+    if world_size == 1:
+        return resume
+    import torch
+
+    chosen = [None if resume is None else str(resume)]
+    torch.distributed.broadcast_object_list(chosen, src=0)
+    return None if chosen[0] is None else Path(chosen[0])
 
 
 def _step_row(

@@ -18,7 +18,7 @@ from skald_specs.files import atomic_folder, sha256_file, write_json, write_json
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
-from skald_trainer.launch import run_ranks
+from skald_trainer.launch import leads, run_ranks, started_elsewhere
 from skald_trainer.origin import origin_of
 from skald_trainer.run import RunFolder, train_rank
 from skald_trainer.runlog import curve_rows
@@ -43,30 +43,36 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         InterruptedRunError: A signal stopped the run in a state that this call continues.
         ClaimError: The loss diverged.
     """
-    folder, origin = RunFolder(out), origin_of(plan)
+    folder, layout = RunFolder(out), plan.execution
+    world_size = layout.dp * layout.tp * layout.pp
     _check_corpus(plan, corpus)
     if resume is not None:
         _check_resume(plan, resume)
-    elif origin.matches(folder.origin):
+    keeper = leads(world_size)
+    if keeper:
+        resume = _prepared(plan, folder, resume)
+    done = resume is not None and (
+        checkpoint.load_state(resume).step >= plan.identity.schedule.n_steps.value
+    )
+    # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
+    if not done or started_elsewhere(world_size):
+        run_ranks(world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
+    if keeper:
+        _finish(plan, folder)
+
+
+def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
+    """Keep what belongs to this very run, remove the rest; return where to continue."""
+    origin = origin_of(plan)
+    if resume is None and origin.matches(folder.origin):
         resume = checkpoint.latest(folder.checkpoints)
-    else:
+    elif resume is None:
         for stale in (folder.checkpoints, folder.final):
             shutil.rmtree(stale, ignore_errors=True)
     origin.save(folder.origin)
-    n_steps = plan.identity.schedule.n_steps.value
-    if resume is None or checkpoint.load_state(resume).step < n_steps:
-        if resume is not None:
-            print(f"{plan.name}: continuing from {resume.name}")
-        layout = plan.execution
-        run_ranks(
-            layout.dp * layout.tp * layout.pp,
-            train_rank,
-            plan.model_dump_json(),
-            corpus,
-            out,
-            resume,
-        )
-    _finish(plan, folder)
+    if resume is not None:
+        print(f"{plan.name}: continuing from {resume.name}")
+    return resume
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:

@@ -26,6 +26,12 @@ ADJECTIVES: dict[str, str] = {
     "tired": "ha", "hungry": "ha", "strong": "ha", "heavy": "ob", "green": "ob",
 }  # fmt: skip
 
+#: Adjectives that say the same kind of thing; of each kind a thing gets one.
+KINDS: dict[str, str] = {
+    "small": "size", "big": "size", "old": "age", "young": "age", "new": "age", "white": "colour",
+    "black": "colour", "brown": "colour", "red": "colour", "green": "colour",
+}  # fmt: skip
+
 
 class Valency(NamedTuple):
     """Which classes can do it, and to which it can be done."""

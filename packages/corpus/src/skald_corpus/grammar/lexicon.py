@@ -40,7 +40,8 @@ class Lexicon:
 
     `adjectives` hold the forms in the order their rules module names. `pronouns` are subject and
     object form by key. `links` are the subordinators by attitude, and `because`. `words` are the
-    adverbs, quantities, articles and answers.
+    adverbs, quantities, articles and answers. `homographs` are the nouns whose form is another word
+    in another gender (German "das Bauer" is a cage): their gender cannot be got wrong.
     """
 
     tag: str
@@ -54,6 +55,7 @@ class Lexicon:
     times: Mapping[str, str]
     pronouns: Mapping[str, tuple[str, str]]
     words: Mapping[str, str]
+    homographs: frozenset[str] = frozenset()
 
 
 def rows(table: str) -> dict[str, tuple[str, ...]]:
@@ -67,5 +69,8 @@ def rows(table: str) -> dict[str, tuple[str, ...]]:
 
 def phrases(table: str) -> dict[str, str]:
     """Read a table of phrases: the concept, then everything after it."""
-    split = [line.strip().split(None, 1) for line in table.strip().splitlines()]
-    return {key: phrase for key, phrase in split}
+    read: dict[str, str] = {}
+    for line in table.strip().splitlines():
+        concept, phrase = line.strip().split(None, 1)
+        read[concept] = phrase
+    return read

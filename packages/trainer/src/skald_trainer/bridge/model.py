@@ -42,9 +42,9 @@ class LossStage(nn.Module):
         """Return {"loss"}; labels below zero count for nothing."""
         labels_TB = labels_BT.transpose(0, 1).contiguous()
         taken_TB = labels_TB != IGNORED
-        # The loss works in place on its input: fp32 logits of its own, never the model's.
-        logits_TBV = logits_TBV.float() if logits_TBV.dtype != torch.float32 else logits_TBV.clone()
-        nats_TB = sharded_cross_entropy(logits_TBV, labels_TB.clamp(min=0), group=self.group)
+        nats_TB = sharded_cross_entropy(
+            logits_TBV.float(), labels_TB.clamp(min=0), group=self.group
+        )
         return {"loss": (nats_TB * taken_TB).sum() / taken_TB.sum().clamp(min=1)}
 
 

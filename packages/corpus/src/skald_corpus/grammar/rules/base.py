@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, NamedTuple
 
-from skald_corpus.grammar.concepts import Tense
+from skald_corpus.grammar.concepts import NOUNS, Tense
 from skald_corpus.grammar.lexicon import Lexicon, Verb
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number, Sentence
 
@@ -100,6 +100,14 @@ class Linearizer(ABC):
         """Return the key of the pronoun for a noun; empty where usage wavers."""
         return "they" if number == "pl" else self.lexicon.nouns[concept].pronoun
 
+    def settles_pronoun(self, concept: str, number: Number) -> bool:
+        """Return whether usage agrees on the one pronoun.
+
+        A child may be "it" and "she", a dog "it" and "he": both stay out in the singular.
+        """
+        wavering = concept == "child" or "a" in NOUNS[concept]
+        return number == "pl" or not (wavering or self.pronoun_key(concept, number) == "")
+
     def pronoun(self, phrase: NounPhrase, case: Case) -> str:
         """Return the pronoun for a noun phrase."""
         forms = self.lexicon.pronouns[self.pronoun_key(phrase.concept, phrase.number)]
@@ -108,6 +116,12 @@ class Linearizer(ABC):
     def optional(self, role: Role, table: Mapping[str, str], concept: str) -> list[Piece]:
         """Return the piece for a concept, or none for an empty one."""
         return [Piece(role, table[concept])] if concept else []
+
+    def predicate(self, clause: Clause, form: int) -> list[Piece]:
+        """Return the predicative adjective in one of its forms, or none."""
+        if not clause.quality:
+            return []
+        return [Piece("predicate", self.lexicon.adjectives[clause.quality][form])]
 
     def front(self, clause: Clause) -> tuple[list[Piece], str, str]:
         """Split off what a main clause begins with; return it with the time and place left."""

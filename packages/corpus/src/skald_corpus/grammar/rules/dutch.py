@@ -54,6 +54,12 @@ class Dutch(Linearizer):
             return {"adjective": (self._said(phrase, self._article(phrase), not bare),)}
         return {}
 
+    def settles_pronoun(self, concept: str, number: Number) -> bool:
+        """Leave out things of common gender: for some of them the south says "zij"."""
+        common = self.lexicon.nouns[concept].gender == "de"
+        wavering = common and number == "sg" and NOUNS[concept] != "h"
+        return not wavering and super().settles_pronoun(concept, number)
+
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
         """Order a clause; the finite modal stands before the infinitive at the end."""
         return west_clause(self, clause, order, number, finite_last=False)

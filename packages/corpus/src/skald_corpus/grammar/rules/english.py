@@ -41,7 +41,8 @@ class English(Linearizer):
         if phrase.form == "indefinite":
             other: Number = "sg" if phrase.number == "pl" else "pl"
             made["determiner"] = (self._said(phrase, other),)
-        if phrase.form == "definite" and phrase.adjective:
+        # Not in objects: "found the book heavy", "painted the door red" are right.
+        if phrase.form == "definite" and phrase.adjective and case == "subject":
             article, adjective, noun = self.noun_phrase(phrase, case).split()
             made["adjective"] = (f"{article} {noun} {adjective}",)
         return made
@@ -61,8 +62,8 @@ class English(Linearizer):
             return [*front, Piece("there", lexicon.words["there"]), verb, subject, *tail]
         if clause.verb == "be":
             verb = Piece("verb", self.finite(lexicon.auxiliaries["be"], tense, agreed))
-            quality = [Piece("predicate", lexicon.adjectives[clause.quality][0])]
-            rest = [*adverb, *(quality if clause.quality else []), *tail]
+            quality = self.predicate(clause, 0)
+            rest = [*adverb, *quality, *tail]
             return [verb, subject, *rest] if order == "question" else [*front, subject, verb, *rest]
         assert clause.object is not None
         full = lexicon.verbs[clause.verb]

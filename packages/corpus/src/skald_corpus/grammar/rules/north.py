@@ -30,18 +30,13 @@ class Scandinavian(Linearizer):
             return self.pronoun(phrase, case)
         if phrase.form == "indefinite":
             article = self.lexicon.words[phrase.quantity or noun.gender]
-            return self._said(phrase, article, self._indefinite(phrase), suffixed=False)
+            return self._said(phrase, article, self._agreeing(phrase), suffixed=False)
         if not phrase.adjective:
             return noun.definite if phrase.number == "sg" else noun.definite_plural
         plural = phrase.number == "pl"
         article = "de" if plural else self._FREE_ARTICLE[noun.gender]
         form = _PLURAL if plural else _DEFINITE
         return self._said(phrase, article, form, suffixed=self.double_definiteness)
-
-    def _indefinite(self, phrase: NounPhrase) -> int:
-        if phrase.number == "pl":
-            return _PLURAL
-        return _COMMON if self.lexicon.nouns[phrase.concept].gender == "en" else _NEUTER
 
     def _said(self, phrase: NounPhrase, article: str, form: int, suffixed: bool) -> str:
         noun = self.lexicon.nouns[phrase.concept]
@@ -62,9 +57,11 @@ class Scandinavian(Linearizer):
         made: dict[Fault, list[str]] = {"determiner": [], "adjective": [], "definiteness": []}
         right = self.noun_phrase(phrase, case)
         if phrase.form == "indefinite":
-            article, form = self.lexicon.words[gender], self._indefinite(phrase)
+            article, form = self.lexicon.words[gender], self._agreeing(phrase)
             if not phrase.adjective:
-                made["determiner"].append(self._said(phrase, self.lexicon.words[other], form, False))
+                made["determiner"].append(
+                    self._said(phrase, self.lexicon.words[other], form, False)
+                )
             else:
                 wrong = _NEUTER if form == _COMMON else _COMMON
                 made["adjective"].append(self._said(phrase, article, wrong, False))
@@ -77,7 +74,7 @@ class Scandinavian(Linearizer):
             made["definiteness"].append(self._said(phrase, article, _DEFINITE, not double))
             if not double:
                 made["definiteness"].append(
-                    self._said(phrase, article, self._indefinite(phrase), False)
+                    self._said(phrase, article, self._agreeing(phrase), False)
                 )
         # An adjective with one form for both genders makes no fault.
         return {kind: tuple(w for w in words if w != right) for kind, words in made.items()}
@@ -106,8 +103,7 @@ class Scandinavian(Linearizer):
                 tail = [target, *tail]
         else:
             full = lexicon.auxiliaries[clause.verb]
-            if clause.quality:
-                tail = [Piece("predicate", self._predicative(clause)), *tail]
+            tail = [*self.predicate(clause, self._agreeing(clause.subject)), *tail]
         verb = Piece("verb", self.finite(full, tense, "sg"))
         if clause.verb == "exist":
             there = Piece("there", lexicon.words["there"])
@@ -120,13 +116,10 @@ class Scandinavian(Linearizer):
         first = [*front, verb, subject] if front else [subject, verb]
         return [*first, *shifted, *adverb, *infinitive, *tail]
 
-    def _predicative(self, clause: Clause) -> str:
-        subject = clause.subject
-        forms = self.lexicon.adjectives[clause.quality]
-        if subject.number == "pl":
-            return forms[_PLURAL]
-        neuter = self.lexicon.nouns[subject.concept].gender == "et"
-        return forms[_NEUTER if neuter else _COMMON]
+    def _agreeing(self, phrase: NounPhrase) -> int:
+        if phrase.number == "pl":
+            return _PLURAL
+        return _COMMON if self.lexicon.nouns[phrase.concept].gender == "en" else _NEUTER
 
 
 class Danish(Scandinavian):

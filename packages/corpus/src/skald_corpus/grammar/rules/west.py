@@ -44,8 +44,7 @@ def west_clause(
             full = lexicon.auxiliaries["can"]
     else:
         full = lexicon.auxiliaries[clause.verb]
-        quality = [Piece("predicate", lexicon.adjectives[clause.quality][0])] if clause.quality else []
-        middle = [*when, *adverb, *quality, *where]
+        middle = [*when, *adverb, *language.predicate(clause, 0), *where]
     verb = Piece("verb", language.finite(full, tense, agreed))
     if clause.verb == "exist":
         # Dutch begins with "er" what German begins with the subject.

@@ -176,4 +176,5 @@ LEXICON = Lexicon(
         et     et
         there  der
     """),
+    homographs=frozenset({"clock", "egg", "key", "ring"}),
 )  # fmt: skip

@@ -174,4 +174,5 @@ LEXICON = Lexicon(
         yes    ja
         no     nein
     """),
+    homographs=frozenset({"boy", "farmer", "hat"}),
 )  # fmt: skip

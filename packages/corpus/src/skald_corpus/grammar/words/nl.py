@@ -169,4 +169,5 @@ LEXICON = Lexicon(
         a      een
         there  er
     """),
+    homographs=frozenset({"apple", "ball", "boy", "stone"}),
 )  # fmt: skip

@@ -1,0 +1,141 @@
+"""Cloze items: a short context and four continuations, of which one goes with it.
+
+`reference`: of four things that could fill the place, only one was mentioned. `pronoun`: of four
+pronouns, only one can stand for what was mentioned. The right answer's place goes round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skald_specs.items import ClozeItem
+
+from skald_corpus.combinations import agents_of, draw, draw_event, key_of, patients_of, verbs_of
+from skald_corpus.grammar.concepts import NOUNS, QUANTITIES, TENSES, fits
+from skald_corpus.grammar.rules.base import Linearizer
+from skald_corpus.grammar.scene import Clause, NounPhrase, Number, Sentence
+from skald_corpus.keyed import Stream
+from skald_corpus.story import places_for, qualities_of
+
+ITEMS_PER_LANGUAGE = 100
+_CHOICES = 4
+_TRIES = 4000
+#: Said of living things these cannot be about a situation ("it was beautiful" can).
+_ABOUT_LIVING = ("tired", "hungry", "strong", "young")
+_ABOUT_THINGS = ("old", "small")
+
+#: Context, right continuation, wrong continuations, key.
+Made = tuple[str, str, list[str], str] | None
+
+
+def cloze(language: Linearizer) -> Iterator[ClozeItem]:
+    """Yield a language's cloze items, the two kinds in turn."""
+    tag, seen = language.lexicon.tag, set[str]()
+    pronouns = list(language.lexicon.pronouns)
+    for index in range(ITEMS_PER_LANGUAGE):
+        kind = ("reference", "pronoun")[index % 2]
+        stream = Stream(f"cloze {tag} {index}")
+        # Each pronoun is right equally often, at each place.
+        pronoun = pronouns[index // (2 * _CHOICES) % len(pronouns)]
+        for _ in range(_TRIES):
+            made = (
+                _reference(language, stream)
+                if kind == "reference"
+                else _pronoun(language, stream, pronoun)
+            )
+            if made is not None and made[0] not in seen:
+                break
+        else:
+            raise AssertionError(f"no {kind} item could be made for {tag}")
+        assert made is not None
+        context, right, wrong, key = made
+        seen.add(context)
+        answer = index // 2 % _CHOICES
+        choices = stream.shuffled(wrong)
+        choices.insert(answer, right)
+        yield ClozeItem(
+            id=f"{tag}-cloze-{kind}-{index:04d}",
+            key=key,
+            context=context,
+            choices=tuple(choices),
+            answer=answer,
+        )
+
+
+def _reference(language: Linearizer, stream: Stream) -> Made:
+    """A thing is there; somebody is described; somebody does something to the thing."""
+    agent = draw(stream, agents_of("test"))
+    verb = draw(stream, tuple(dict.fromkeys(v for p in NOUNS for v in verbs_of(agent, p))))
+    # All four are combinations of the test split: none is more familiar with this agent.
+    options = tuple(p for p in patients_of(agent, "test") if verb in verbs_of(agent, p))
+    if len(options) < _CHOICES:
+        return None
+    patients = stream.shuffled(options)[:_CHOICES]
+    tense, place = stream.pick(TENSES), stream.pick(places_for(*patients))
+    number: Number = "sg" if stream.chance(0.7) else "pl"
+    quantity = stream.pick(QUANTITIES) if number == "pl" else ""
+    shown = NounPhrase(patients[0], number, "indefinite", quantity=quantity)
+    known = NounPhrase(agent)
+    quality = stream.pick(qualities_of(agent))
+    context = [
+        Clause(shown, "exist", tense, place=place, front="place"),
+        Clause(known, "be", tense, quality=quality),
+    ]
+    said = " ".join(language.sentence(Sentence("statement", clause)) for clause in context)
+    endings = []
+    for patient in patients:
+        clause = Clause(known, verb, tense, NounPhrase(patient, number))
+        whole, last = language.sentence(Sentence("statement", clause)), clause.object
+        assert last is not None
+        ending = f" {language.noun_phrase(last, 'object')}."
+        assert whole.endswith(ending)
+        beginning = whole.removesuffix(ending)
+        endings.append(ending)
+    if len(set(endings)) < _CHOICES:
+        return None
+    return f"{said} {beginning}", endings[0], endings[1:], key_of(agent, patients[0])
+
+
+def _pronoun(language: Linearizer, stream: Stream, right: str) -> Made:
+    """One thing is there, or two of one kind meet; the next sentence is about one of them."""
+    event = draw_event(stream, "test")
+    number: Number = "pl" if right == "they" else "sg"
+    quantity = stream.pick(QUANTITIES) if number == "pl" else ""
+    target = NounPhrase(event.patient, number, "indefinite", quantity=quantity)
+    tense = stream.pick(TENSES)
+    living = fits(NOUNS[event.patient], "ha")
+    nouns: tuple[str, ...] = (event.patient,)
+    if living:
+        nouns = (event.agent, event.patient)
+        context = Clause(NounPhrase(event.agent, number), event.verb, tense, target)
+    else:
+        place = stream.pick(places_for(event.patient))
+        context = Clause(target, "exist", tense, place=place, front="place")
+    if any(
+        language.pronoun_key(noun, number) != right or not language.settles_pronoun(noun, number)
+        for noun in nouns
+    ):
+        return None
+    quality = stream.pick(_ABOUT_LIVING if living else _ABOUT_THINGS)
+    said = {
+        key: " "
+        + language.sentence(Sentence("statement", Clause(who, "be", tense, quality=quality)))
+        for key, who in _representatives(language).items()
+    }
+    wrong = stream.shuffled([key for key in said if key != right])[: _CHOICES - 1]
+    return (
+        language.sentence(Sentence("statement", context)),
+        said[right],
+        [said[key] for key in wrong],
+        key_of(event.agent, event.patient),
+    )
+
+
+def _representatives(language: Linearizer) -> dict[str, NounPhrase]:
+    """Return a pronoun of each kind: that of the first noun that takes it."""
+    found = {"they": NounPhrase("man", "pl", "pronoun")}
+    for noun in NOUNS:
+        key = language.pronoun_key(noun, "sg")
+        if key:
+            found.setdefault(key, NounPhrase(noun, "sg", "pronoun"))
+    return found
