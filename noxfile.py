@@ -9,9 +9,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
+
+# nox itself runs on older ones, and pip would then refuse the packages with a page of its own.
+if sys.version_info < (3, 11):  # noqa: UP036 - the reader's Python, not the one of the packages
+    sys.exit(f"skald needs Python 3.11 or newer, and this nox runs on {sys.version.split()[0]}")
 
 nox.needs_version = ">=2026.4.10"
 nox.options.reuse_venv = "yes"
@@ -66,6 +71,7 @@ def env(session):
     stamp = Path(session.virtualenv.location) / ".skald"
     if stamp.is_file() and stamp.read_text() == digest:
         return
+    stamp.unlink(missing_ok=True)
     groups = nox.project.dependency_groups
     session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"))
     editable = [word for package in PACKAGES for word in ("-e", str(package))]
@@ -77,9 +83,7 @@ def env(session):
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def data(session):
     """Bring data/ to what data.dvc pins: pull it, or generate it; refuse anything else."""
-    config = [path for path in ROOT.glob(".dvc/config*") if "[remote" in path.read_text()]
-    if config and not (ROOT / "data").exists():
-        run(session, "dvc", "pull", "data.dvc")
+    run(session, "python", "-m", "skald_cli.pull")
     run(session, "skald", "corpus", "generate", "--pin", "data.dvc")
 
 

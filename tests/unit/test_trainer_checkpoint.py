@@ -46,7 +46,11 @@ def test_damage_is_named_and_the_previous_one_offered(tmp_path: Path, damage: st
         (path / "manifest.json").unlink()
     with pytest.raises(UserInputError):
         checkpoint.verify(path)
-    assert checkpoint.latest(tmp_path / "checkpoints") == earlier
+    plan = tiny_plan(tiny_corpus(tmp_path / "corpus"))
+    assert checkpoint.latest(tmp_path / "checkpoints", plan) == earlier
+    assert checkpoint.latest(tmp_path / "checkpoints", plan.model_copy(update={"name": "x"}))
+    other = tiny_plan(tiny_corpus(tmp_path / "corpus"), base_lr=0.5)
+    assert checkpoint.latest(tmp_path / "checkpoints", other) is None, "not another plan's"
 
 
 def test_a_failed_write_leaves_the_old_checkpoint_whole(
@@ -87,3 +91,31 @@ def test_another_corpus_is_refused(tmp_path: Path) -> None:
     tiny_corpus(tmp_path / "other", seed=5)
     with pytest.raises(UserInputError, match="not the corpus that plan tiny was made for"):
         train(plan, tmp_path / "other", tmp_path / "run")
+
+
+def test_an_explicit_resume_into_a_used_folder_mixes_nothing(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    manifest = tiny_corpus(corpus)
+    ours, other = tiny_plan(manifest), tiny_plan(manifest, base_lr=0.05)
+    train(ours, corpus, tmp_path / "ours")
+    train(other, corpus, tmp_path / "used")
+    middle = checkpoint.path_of(tmp_path / "ours" / "checkpoints", 3)
+    train(ours, corpus, tmp_path / "used", resume=middle)
+    finals = [tmp_path / name / "final" / MODEL_FILE for name in ("ours", "used")]
+    assert finals[0].read_bytes() == finals[1].read_bytes()
+    train(other, corpus, tmp_path / "again")
+    done = checkpoint.path_of(tmp_path / "ours" / "checkpoints", 6)
+    with pytest.raises(UserInputError, match=r"belongs to another plan"):
+        train(other, corpus, tmp_path / "again", resume=done)
+
+
+def test_a_damaged_finished_run_is_not_exported(tmp_path: Path) -> None:
+    from skald_mup.export import export
+
+    corpus = tmp_path / "corpus"
+    train(tiny_plan(tiny_corpus(corpus)), corpus, tmp_path / "run")
+    model = tmp_path / "run" / "final" / MODEL_FILE
+    content = model.read_bytes()
+    model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserInputError, match=r"model\.safetensors: its checksum differs"):
+        export(tmp_path / "run" / "final", corpus, tmp_path / "out")

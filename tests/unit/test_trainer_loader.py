@@ -40,8 +40,14 @@ def test_each_language_gets_its_share_of_the_slots(weights: list[int], seed: int
 
 
 def test_a_share_below_one_slot_is_refused() -> None:
-    with pytest.raises(UserInputError, match=r"mixture\.b: a share of 1e-06"):
-        mixture_cycle({"a": 1 - 1e-6, "b": 1e-6}, seed=1)
+    with pytest.raises(UserInputError, match=r"mixture\.b: a share of 1e-07 is below 1 in 1048576"):
+        mixture_cycle({"a": 1 - 1e-7, "b": 1e-7}, seed=1)
+
+
+def test_a_very_small_share_gets_its_slots_from_a_longer_cycle() -> None:
+    # The share of Faroese in the TrustLLM mixture (TrustLLMeu/trustllm-envs).
+    cycle = mixture_cycle({"rest": 1 - 8.52e-5, "fo": 8.52e-5}, seed=1)
+    assert int((cycle == 0).sum()) / len(cycle) == pytest.approx(8.52e-5, rel=0.1)
 
 
 def test_every_window_comes_once_per_epoch() -> None:

@@ -1,7 +1,9 @@
 """Cloze items: a short context and four continuations, of which one goes with it.
 
 `reference`: of four things that could fill the place, only one was mentioned. `pronoun`: of four
-pronouns, only one can stand for what was mentioned. The right answer's place goes round.
+pronouns, only one can stand for what was mentioned. `order`: after a fronted adverbial, four orders
+of the same verb, subject and object, of which the language allows one. The right answer's place goes
+round.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ from skald_specs.items import ClozeItem
 
 from skald_corpus.combinations import agents_of, draw, draw_event, key_of, patients_of, verbs_of
 from skald_corpus.grammar.concepts import NOUNS, QUANTITIES, TENSES, fits
-from skald_corpus.grammar.rules.base import Linearizer
+from skald_corpus.grammar.rules.base import Linearizer, Piece, Role, spell
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number, Sentence
 from skald_corpus.keyed import Stream
-from skald_corpus.story import places_for, qualities_of
+from skald_corpus.story import places_for, qualities_of, times_for
 
-ITEMS_PER_LANGUAGE = 100
+ITEMS_PER_LANGUAGE = 150
+_KINDS = ("reference", "pronoun", "order")
 _CHOICES = 4
 _TRIES = 4000
 #: Said of living things these cannot be about a situation ("it was beautiful" can).
@@ -29,28 +32,29 @@ Made = tuple[str, str, list[str], str] | None
 
 
 def cloze(language: Linearizer) -> Iterator[ClozeItem]:
-    """Yield a language's cloze items, the two kinds in turn."""
+    """Yield a language's cloze items, the three kinds in turn."""
     tag, seen = language.lexicon.tag, set[str]()
     pronouns = list(language.lexicon.pronouns)
     for index in range(ITEMS_PER_LANGUAGE):
-        kind = ("reference", "pronoun")[index % 2]
+        kind = _KINDS[index % len(_KINDS)]
         stream = Stream(f"cloze {tag} {index}")
         # Each pronoun is right equally often, at each place.
-        pronoun = pronouns[index // (2 * _CHOICES) % len(pronouns)]
+        pronoun = pronouns[index // (len(_KINDS) * _CHOICES) % len(pronouns)]
         for _ in range(_TRIES):
-            made = (
-                _reference(language, stream)
-                if kind == "reference"
-                else _pronoun(language, stream, pronoun)
-            )
-            if made is not None and made[0] not in seen:
+            if kind == "reference":
+                made = _reference(language, stream)
+            elif kind == "pronoun":
+                made = _pronoun(language, stream, pronoun)
+            else:
+                made = _order(language, stream)
+            if made is not None and made[0] + made[1] not in seen:
                 break
         else:
             raise AssertionError(f"no {kind} item could be made for {tag}")
         assert made is not None
         context, right, wrong, key = made
-        seen.add(context)
-        answer = index // 2 % _CHOICES
+        seen.add(context + right)
+        answer = index // len(_KINDS) % _CHOICES
         choices = stream.shuffled(wrong)
         choices.insert(answer, right)
         yield ClozeItem(
@@ -129,6 +133,32 @@ def _pronoun(language: Linearizer, stream: Stream, right: str) -> Made:
         [said[key] for key in wrong],
         key_of(event.agent, event.patient),
     )
+
+
+def _order(language: Linearizer, stream: Stream) -> Made:
+    """A fronted adverbial, then the one order of verb, subject and object that follows it."""
+    event = draw_event(stream, "test")
+    tense = stream.pick(TENSES)
+    numbers: tuple[Number, ...] = ("sg", "sg", "pl")
+    subject = NounPhrase(event.agent, stream.pick(numbers))
+    target = NounPhrase(event.patient, stream.pick(numbers))
+    clause = Clause(
+        subject, event.verb, tense, target, time=stream.pick(times_for(tense)), front="time"
+    )
+    front, *rest = language.clause(clause, "main")
+    by_role: dict[Role, Piece] = {piece.role: piece for piece in rest}
+    right = tuple(by_role)
+    orders: tuple[tuple[Role, ...], ...] = (("subject", "object", "verb"),)
+    if right[0] == "verb":
+        orders += (("subject", "verb", "object"), ("object", "subject", "verb"))
+    else:
+        orders += (("verb", "subject", "object"), ("verb", "object", "subject"))
+    # The context stands before the continuation, so that it keeps the capital.
+    context = spell([front], "")
+    said = [
+        " " + " ".join(by_role[role].text for role in order) + "." for order in (right, *orders)
+    ]
+    return context, said[0], said[1:], key_of(event.agent, event.patient)
 
 
 def _representatives(language: Linearizer) -> dict[str, NounPhrase]:

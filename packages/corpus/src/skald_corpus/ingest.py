@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import hashlib
 import json
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +22,7 @@ from skald_specs.recipe import CorpusRecipe
 
 from skald_corpus.keyed import fraction
 
-#: File stems that decide the split. Anything else is split by a hash of each document's key.
+#: File stems that decide the split, see `read_language`.
 STEM_SPLITS: dict[str, Split] = {
     "train": "train",
     "validation": "validation",
@@ -29,6 +31,9 @@ STEM_SPLITS: dict[str, Split] = {
     "dev": "validation",
     "test": "test",
 }
+#: Consecutive paragraphs of a .txt file that stay in one split. Neighbours tell of the same things;
+#: only at the edges of a block do they fall apart. Standing: assumed.
+BLOCK_PARAGRAPHS = 50
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".txt")
 #: Files that may lie beside the text; any other file is refused, so that no text is passed over.
 _BESIDE = ("readme", "license", "licence", "copying")
@@ -36,6 +41,11 @@ _BESIDE = ("readme", "license", "licence", "copying")
 
 def read_language(source: Path, tag: str, recipe: CorpusRecipe) -> Iterator[tuple[Split, Document]]:
     """Yield every document of a language with its split.
+
+    A file named after a split decides it. Where one is named after validation, every other file is
+    training text; where none is, the keys of all but test files are split by their hash, so that
+    no key falls into two splits. A document without a key has the hash of its text as its key, a
+    paragraph of a .txt file that of its block.
 
     Test documents are yielded too, so that the caller can count them; they are never trained on.
 
@@ -52,18 +62,20 @@ def read_language(source: Path, tag: str, recipe: CorpusRecipe) -> Iterator[tupl
     """
     files = text_files(source, tag)
     named = {path: STEM_SPLITS.get(path.name.split(".")[0]) for path in files}
-    has_validation = "validation" in named.values()
-    for path, split in named.items():
-        found = False
-        for document in _documents(path):
-            found = True
-            if split is None or (split == "train" and not has_validation):
-                key = document.key or document.id
-                yield hashed_split(key, recipe.validation_fraction), document
-            else:
-                yield split, document
-        if not found:
-            raise UserInputError(str(path), "no text in it", "Remove the file or fill it")
+    if "validation" in named.values():
+        for path, split in named.items():
+            for document in _documents(path):
+                yield split or "train", document
+        return
+    read = [(split == "test", d) for path, split in named.items() for d in _documents(path)]
+    validation = validation_keys(
+        {document.key for held_out, document in read if not held_out}, recipe.validation_fraction
+    )
+    for held_out, document in read:
+        if held_out:
+            yield "test", document
+        else:
+            yield "validation" if document.key in validation else "train", document
 
 
 def text_files(source: Path, tag: str) -> list[Path]:
@@ -99,17 +111,40 @@ def text_files(source: Path, tag: str) -> list[Path]:
     return files
 
 
-def hashed_split(key: str, validation_fraction: float) -> Split:
-    """Send a key to validation with the given probability, the same on every machine."""
-    return "validation" if fraction(key) < validation_fraction else "train"
+def validation_keys(keys: set[str], validation_fraction: float) -> set[str]:
+    """Choose the keys that are set aside, the same on every machine.
+
+    Each goes with the given probability, whatever other keys there are. Where chance leaves none
+    of several, the one with the lowest hash goes: a short text has few blocks.
+
+    Args:
+        keys: All keys that may go.
+        validation_fraction: Probability.
+    """
+    chosen = {key for key in keys if fraction(key) < validation_fraction}
+    return chosen or set(sorted(keys, key=fraction)[: len(keys) > 1])
 
 
 def _documents(path: Path) -> Iterator[Document]:
-    stem = f"{path.parent.name}/{path.name}"
-    if path.name.endswith(".txt"):
-        for number, paragraph in enumerate(_paragraphs(path), start=1):
-            yield Document(id=f"{stem}:{number}", text=paragraph)
-        return
+    """Yield the documents of a file, all with a key; there is at least one."""
+    found = False
+    for document in (_plain if path.name.endswith(".txt") else _rows)(path):
+        found = True
+        yield document
+    if not found:
+        raise UserInputError(str(path), "no text in it", "Remove the file or fill it")
+
+
+def _plain(path: Path) -> Iterator[Document]:
+    paragraphs, number = _paragraphs(path), 0
+    while block := list(islice(paragraphs, BLOCK_PARAGRAPHS)):
+        key = _text_key(block)
+        for text in block:
+            number += 1
+            yield Document(id=f"{_name(path)}:{number}", text=text, key=key)
+
+
+def _rows(path: Path) -> Iterator[Document]:
     for number, line in _lines(path):
         if not line.strip():
             continue
@@ -127,11 +162,22 @@ def _documents(path: Path) -> Iterator[Document]:
         # A lone surrogate parses as JSON but is no text: it has no UTF-8 encoding.
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise UserInputError(where, "`text` holds a lone surrogate", "Mend or remove the line")
+        text = unicodedata.normalize("NFC", text)
         yield Document(
-            id=str(row.get("id", f"{stem}:{number}")),
-            text=unicodedata.normalize("NFC", text),
-            key=str(row.get("key") or row.get("doc") or ""),
+            id=str(row.get("id", f"{_name(path)}:{number}")),
+            text=text,
+            key=str(row.get("key") or row.get("doc") or _text_key([text])),
         )
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _text_key(texts: Sequence[str]) -> str:
+    """Hash the words of texts, so that copies of one text, laid out anyhow, share a key."""
+    words = " ".join(word for text in texts for word in text.split())
+    return hashlib.sha256(words.encode("utf-8")).hexdigest()
 
 
 def _paragraphs(path: Path) -> Iterator[str]:

@@ -71,15 +71,25 @@ def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) ->
 
 
 def _sample(texts: dict[str, Sequence[str]], shares: dict[str, int]) -> Iterator[str]:
-    """Yield documents spread evenly over each language until its share is full."""
+    """Yield each language's share."""
     for tag in sorted(shares):
-        documents, taken = texts[tag], 0
-        total = sum(len(d.encode()) for d in documents)
-        # Every k-th document, so that a sorted source is sampled throughout.
-        stride = max(1, total // max(1, shares[tag]))
-        for start in range(stride):
-            for document in documents[start::stride]:
-                if taken >= shares[tag]:
-                    break
-                taken += len(document.encode())
-                yield document
+        yield from thinned(texts[tag], shares[tag])
+
+
+def thinned(documents: Sequence[str], share: int) -> Iterator[str]:
+    """Yield documents spread evenly over a source, so that a sorted one is sampled throughout.
+
+    A document is kept when what was kept before it is no more than its share of what went by;
+    with documents of one size and k of n wanted, every n/k-th.
+
+    Args:
+        documents: The source.
+        share: UTF-8 bytes to yield; exceeded by less than one document.
+    """
+    sizes = [len(document.encode()) for document in documents]
+    total, passed, taken = sum(sizes), 0, 0
+    for document, size in zip(documents, sizes, strict=True):
+        if taken * total <= share * passed and taken < share:
+            taken += size
+            yield document
+        passed += size

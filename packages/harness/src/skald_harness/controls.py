@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 RANDOM_SEED = 0
 #: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
 NGRAM_ORDER = 6
-#: Training text of the n-gram model per language; more is thinned evenly, document by document.
+#: Training text of the n-gram model per language; more is thinned evenly to the number of whole
+#: documents that comes nearest.
 NGRAM_BYTES = 1_000_000
 
 
@@ -96,15 +96,18 @@ def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
         UserInputError: The corpus is missing or lacks a language.
     """
     manifest = CorpusManifest.load(corpus / "corpus.json")
-    models = {
-        tag: ByteNgram(training_texts(corpus, manifest, tag), NGRAM_ORDER) for tag in languages
-    }
+    models: dict[str, ByteNgram] = {}
+    counted: list[str] = []
+    for tag in languages:
+        texts = training_texts(corpus, manifest, tag)
+        models[tag] = ByteNgram(texts, NGRAM_ORDER)
+        counted.append(f"{tag} {sum(len(text.encode('utf-8')) for text in texts):,}")
     model = EvaluatedModel(
         name="byte-ngram",
         role="control",
         about=(
-            f"Byte {NGRAM_ORDER}-gram per language, interpolated Witten-Bell, counted on at most "
-            f"{NGRAM_BYTES:,} bytes of the corpus' training text"
+            f"Byte {NGRAM_ORDER}-gram per language, interpolated Witten-Bell, counted on bytes of "
+            f"the corpus' training text: {', '.join(counted)}"
         ),
         n_params_total=None,
         weights_sha256=fingerprint({tag: models[tag].sha256 for tag in models}),
@@ -135,10 +138,17 @@ def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> lis
     tokens = read_tokens(corpus / shard.path, manifest.vocab_size)
     ends = read_document_ends(corpus / shard.path).astype(int).tolist()
     spans = list(zip([0, *ends[:-1]], ends, strict=True))
-    chosen = spans[:: math.ceil(shard.n_bytes / NGRAM_BYTES)]
-    ids = [tokens[start:end].tolist() for start, end in chosen]
+    n_kept = max(1, min(len(spans), round(len(spans) * NGRAM_BYTES / shard.n_bytes)))
+    ids = [
+        tokens[start:end].tolist() for start, end in (spans[i] for i in evenly(len(spans), n_kept))
+    ]
     texts: list[str] = Tokenizer.from_file(str(path)).decode_batch(ids, skip_special_tokens=True)
     return texts
+
+
+def evenly(n: int, n_kept: int) -> list[int]:
+    """Return `n_kept` of the indices 0 to n - 1, as far apart as they can be."""
+    return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
 def _token_model(export: Export, network: torch.nn.Module) -> TokenLM:

@@ -1,7 +1,8 @@
 """The station: exports and controls in, records out.
 
 Writes `<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` in one step, so an
-interrupted evaluation leaves the earlier one whole.
+interrupted evaluation leaves the earlier one whole. The answers go to `<out>-store` task by task,
+so that it loses one task at most.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from skald_harness.controls import Subject, baseline, byte_ngram, untrained
 from skald_harness.exports import read_export
 from skald_harness.items import TaskItems, check_items, languages_with_items
 from skald_harness.records import item_records, request_records
-from skald_harness.store import answers, read_store, run_key
+from skald_harness.store import answers, read_answers, run_key, store_folder, write_answers
 from skald_harness.suites import EVALS, TaskDefinition, list_tasks, select
 from skald_harness.table import score_table
 
@@ -46,7 +47,7 @@ def evaluate(
     Args:
         exports: Folders written by `skald export`.
         suite: A folder of `evals/`.
-        out: Where `<suite>/` is written; the answers of an earlier run there are reused.
+        out: Where `<suite>/` is written; answers in the store beside it are reused.
         items: The folder of evaluation items.
         corpus: A built corpus; its training text trains the byte n-gram control.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
@@ -56,13 +57,14 @@ def evaluate(
         The summary that was written.
 
     Raises:
-        UserInputError: An input is missing or malformed; nothing is written.
+        UserInputError: An input is missing or malformed; an earlier result stays as it was.
     """
-    tasks = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
-    data = {task.name: check_items(task, items) for task in tasks}
+    chosen = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
+    data = _read_items(chosen, items)
+    tasks = [task for task in chosen if task.name in data]
     subjects = _subjects(exports, corpus, sorted({task.language for task in tasks}))
     loaded = load_tasks(evals / suite, [task.name for task in tasks], items)
-    store = read_store(out / suite / "requests")
+    store = store_folder(out)
     asked: dict[str, list[RequestRecord]] = {}
     scored: list[ItemRecord] = []
     for subject in subjects:
@@ -72,13 +74,16 @@ def evaluate(
             key = run_key(
                 subject.identity(task.language), subject.model.dtype, task, data[task.name]
             )
-            samples, known = _ask(subject, task, loaded[task.name], store.get(key))
-            # Two models can share a key: untrained networks of one shape are the same network.
-            store[key] = request_records(task, key, samples)
-            asked[name] += store[key]
+            known = read_answers(store, key)
+            samples = _recall(subject, task, loaded[task.name], known) if known else None
+            if samples is None:
+                samples = run_task(loaded[task.name], subject.answerer(task.language))
+                write_answers(store, key, request_records(task, key, samples))
+            else:
+                reused += 1
+            asked[name] += request_records(task, key, samples)
             scored += item_records(name, task, samples)
-            reused += known
-        note = f", {reused} from the earlier run" if reused else ""
+        note = f", {reused} from the store" if reused else ""
         print(f"{name}: {len(tasks)} tasks{note}", file=sys.stderr)
     summary = EvaluationSummary(
         schema_version=1,
@@ -119,6 +124,25 @@ def _choose(
     return select(tasks, common)
 
 
+def _read_items(tasks: Sequence[TaskDefinition], items: Path) -> dict[str, TaskItems]:
+    """Check the items of every task by name, without the tasks that a user's files do not serve."""
+    data: dict[str, TaskItems] = {}
+    for task in tasks:
+        found = check_items(task, items)
+        if found is None:
+            kind = task.config["metadata"]["select"]
+            print(f"{task.name}: left out, no pairs of type {kind}", file=sys.stderr)
+        else:
+            data[task.name] = found
+    if not data:
+        raise UserInputError(
+            str(items),
+            f"no pairs for any task of suite {tasks[0].suite}",
+            "Add pairs to the files, or name another folder",
+        )
+    return data
+
+
 def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -> list[Subject]:
     if not exports:
         raise UserInputError("exports", "none named", "Name at least one export folder")
@@ -133,16 +157,15 @@ def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -
     return subjects
 
 
-def _ask(
-    subject: Subject, task: TaskDefinition, loaded: Any, records: list[RequestRecord] | None
-) -> tuple[list[dict[str, Any]], bool]:
-    """Return lm-eval's samples, and whether all answers were known."""
-    if records:
-        try:
-            return run_task(loaded, RecordedLM(answers(records, task.kind == "text"))), True
-        except MissingAnswerError:
-            print(f"{subject.model.name}: {task.name} is incomplete; asked again", file=sys.stderr)
-    return run_task(loaded, subject.answerer(task.language)), False
+def _recall(
+    subject: Subject, task: TaskDefinition, loaded: Any, records: Sequence[RequestRecord]
+) -> list[dict[str, Any]] | None:
+    """Return lm-eval's samples from recorded answers, or None when one is missing."""
+    try:
+        return run_task(loaded, RecordedLM(answers(records, task.kind == "text")))
+    except MissingAnswerError:
+        print(f"{subject.model.name}: {task.name} is incomplete; asked again", file=sys.stderr)
+        return None
 
 
 def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:

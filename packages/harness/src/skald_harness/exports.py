@@ -183,9 +183,13 @@ def random_model(export: Export, seed: int) -> torch.nn.Module:
     return _ready(model.to(getattr(torch, export.dtype)))
 
 
-def _ready(model: Any) -> torch.nn.Module:
-    """Put a model into evaluation mode on the GPU, where there is one."""
+def device_type() -> str:
+    """Return where models run: on the GPU, where there is one."""
     import torch
 
-    placed: torch.nn.Module = model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _ready(model: Any) -> torch.nn.Module:
+    placed: torch.nn.Module = model.eval().to(device_type())
     return placed

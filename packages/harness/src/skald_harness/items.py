@@ -94,11 +94,15 @@ def languages_with_items(tasks: Sequence[TaskDefinition], folder: Path) -> list[
     return sorted({task.language for task in tasks if find_items(task, folder) is not None})
 
 
-def check_items(task: TaskDefinition, folder: Path) -> TaskItems:
+def check_items(task: TaskDefinition, folder: Path) -> TaskItems | None:
     """Read and check the items of a task.
 
+    Returns:
+        What the task reads; None when a user's file has no pairs of the task's type.
+
     Raises:
-        UserInputError: The file is missing or empty, or a line is malformed (it is named).
+        UserInputError: The file is missing, a line is malformed (it is named), or a file of which
+            a task reads every line has none.
     """
     path = find_items(task, folder)
     if path is None:
@@ -137,6 +141,8 @@ def check_items(task: TaskDefinition, folder: Path) -> TaskItems:
         seen.add(name)
         chances.append(1 / len(item.choices) if isinstance(item, ClozeItem) else 0.5)
     if not seen:
+        if chosen is not None:
+            return None
         raise UserInputError(str(path), f"no items for {task.name}", "Add some, or remove the file")
     chance = None if task.kind == "text" else round(sum(chances) / len(chances), 12)
     return TaskItems(len(seen), hashlib.sha256(data).hexdigest(), chance)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE
+from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
@@ -112,6 +112,7 @@ def export(final: Path, corpus: Path, out: Path) -> None:
     """
     if not (final / MODEL_FILE).is_file():
         raise UserInputError(str(final), "no finished run", "Run `skald train` first")
+    verify(final)
     plan = Plan.load(final / PLAN_FILE)
     manifest = CorpusManifest.load(corpus / "corpus.json")
     if manifest.fingerprint != plan.identity.data.corpus_fingerprint:

@@ -12,8 +12,11 @@ A folder without a valid manifest is no checkpoint. No pickle is ever read.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
+from skald_specs.errors import UserInputError
+from skald_specs.files import sha256_file
 from skald_specs.models import Spec
 
 MODEL_FILE = "model.safetensors"
@@ -43,3 +46,31 @@ class CheckpointManifest(Spec):
 def checkpoint_name(step: int) -> str:
     """Return the folder name of a step's checkpoint; names sort by step."""
     return f"step_{step:08d}"
+
+
+_OTHER = "The checkpoint is damaged: resume from an earlier one"
+
+
+def verify(folder: Path) -> CheckpointManifest:
+    """Check that a checkpoint or a finished run is complete and untouched.
+
+    Returns:
+        Its manifest.
+
+    Raises:
+        UserInputError: It is missing, incomplete, or a file's checksum differs.
+    """
+    manifest_path = folder / MANIFEST_FILE
+    if not manifest_path.is_file():
+        raise UserInputError(
+            str(folder), "no complete checkpoint (manifest.json is missing)", "Name another one"
+        )
+    manifest = CheckpointManifest.load(manifest_path)
+    for name, expected in sorted(manifest.sha256.items()):
+        if not (folder / name).is_file():
+            raise UserInputError(str(folder / name), "missing from the checkpoint", _OTHER)
+        if sha256_file(folder / name) != expected:
+            raise UserInputError(
+                str(folder / name), "its checksum differs from manifest.json", _OTHER
+            )
+    return manifest

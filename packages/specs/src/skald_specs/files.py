@@ -75,6 +75,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise _disk_error(path, error) from error
     try:
         yield temporary
+        for file in sorted(p for p in temporary.rglob("*") if p.is_file()):
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())
         retired = temporary.with_name(temporary.name + ".old")
         if path.exists():
             path.replace(retired)

@@ -22,6 +22,7 @@ from skald_specs.checkpoint import (
     CheckpointState,
     checkpoint_name,
 )
+from skald_specs.checkpoint import verify as verify  # part of this module's face, too
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.plan import Plan
@@ -69,34 +70,6 @@ def _save_tensors(tensors: Tensors, path: Path) -> None:
         raise OSError(28 if "No space" in str(error) else 5, str(error)) from error
 
 
-def verify(folder: Path) -> CheckpointManifest:
-    """Check that a checkpoint is complete and untouched.
-
-    Returns:
-        Its manifest.
-
-    Raises:
-        UserInputError: It is missing, incomplete, or a file's checksum differs.
-    """
-    manifest_path = folder / MANIFEST_FILE
-    if not manifest_path.is_file():
-        raise UserInputError(
-            str(folder), "no complete checkpoint (manifest.json is missing)", "Name another one"
-        )
-    manifest = CheckpointManifest.load(manifest_path)
-    for name, expected in sorted(manifest.sha256.items()):
-        if not (folder / name).is_file():
-            raise UserInputError(str(folder / name), "missing from the checkpoint", _OTHER)
-        if sha256_file(folder / name) != expected:
-            raise UserInputError(
-                str(folder / name), "its checksum differs from manifest.json", _OTHER
-            )
-    return manifest
-
-
-_OTHER = "The checkpoint is damaged: resume from an earlier one"
-
-
 def inspect(folder: Path) -> dict[str, Any]:
     """Describe a checkpoint: step, fingerprints, and each tensor's shape and type."""
     manifest = verify(folder)
@@ -132,15 +105,15 @@ class TensorFile:
         return tensor
 
 
-def latest(folder: Path) -> Path | None:
-    """Return the newest checkpoint that verifies, or None; damaged ones are passed over."""
+def latest(folder: Path, plan: Plan) -> Path | None:
+    """Return the newest checkpoint of a plan that verifies, or None; others are passed over."""
     for candidate in sorted(folder.glob("step_*"), reverse=True):
         try:
-            verify(candidate)
+            if verify(candidate).plan_fingerprint == plan.fingerprint:
+                return candidate
+            print(f"passing over {candidate}: it belongs to another plan")
         except UserInputError as problem:
             print(f"passing over {problem}")
-            continue
-        return candidate
     return None
 
 

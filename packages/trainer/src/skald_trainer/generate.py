@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from skald_mup.export import fold, llama_name
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_shapes
-from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE
+from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
@@ -58,6 +58,8 @@ def _load(folder: Path) -> tuple[Decoder, int]:
         raise UserInputError(
             str(folder), "no model in this folder", "Name a run's final/ or an export"
         )
+    if (folder / PLAN_FILE).is_file():
+        verify(folder)
     weights = load_file(folder / MODEL_FILE)
     if (folder / PLAN_FILE).is_file():
         identity = Plan.load(folder / PLAN_FILE).identity

@@ -94,14 +94,14 @@ def process_group(
             os.environ.pop(name, None)
 
 
-def started_elsewhere(world_size: int) -> bool:
-    """Return whether torchrun (or a scheduler like it) started this process as one of the ranks."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ and world_size > 1
+def started_elsewhere() -> bool:
+    """Return whether torchrun (or a scheduler like it) started this process as one of several."""
+    return "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def leads(world_size: int) -> bool:
+def leads() -> bool:
     """Return whether this process keeps the run folder: the one that is alone, or rank 0."""
-    return not started_elsewhere(world_size) or os.environ["RANK"] == "0"
+    return not started_elsewhere() or os.environ["RANK"] == "0"
 
 
 def run_ranks(world_size: int, work: Work, *args: Any) -> None:
@@ -115,7 +115,7 @@ def run_ranks(world_size: int, work: Work, *args: Any) -> None:
         RankError: A rank failed with an error for the user.
         InterruptedRunError: The run was told to stop and can be continued.
     """
-    if started_elsewhere(world_size):
+    if started_elsewhere():
         started = int(os.environ["WORLD_SIZE"])
         if started != world_size:
             raise UserInputError(

@@ -17,8 +17,9 @@ from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
 from skald_specs.shards import read_tokens
 
-#: Slots of one mixture cycle. Each language gets its share of them exactly, to within one slot.
-CYCLE_SLOTS = 4096
+#: Slots of one mixture cycle, and how far it grows so that the smallest share gets eight of them.
+#: Each language gets its share of the slots exactly, to within one.
+CYCLE_SLOTS, MAX_CYCLE_SLOTS = 1 << 12, 1 << 20
 #: Label of a position that no loss is taken on.
 IGNORED = -1
 _FEISTEL_ROUNDS = 4
@@ -39,23 +40,25 @@ def mixture_cycle(shares: dict[str, float], seed: int) -> NDArray[np.uint8]:
         seed: Seed of the data order.
 
     Returns:
-        The index into the sorted languages for each slot, shape (CYCLE_SLOTS,).
+        The index into the sorted languages for each slot.
 
     Raises:
         UserInputError: A share rounds to no slot at all.
     """
-    languages = sorted(shares)
-    exact = np.array([shares[tag] for tag in languages]) * CYCLE_SLOTS
+    languages, n_slots = sorted(shares), CYCLE_SLOTS
+    while n_slots * min(shares.values()) < 8 and n_slots < MAX_CYCLE_SLOTS:
+        n_slots *= 2
+    exact = np.array([shares[tag] for tag in languages]) * n_slots
     counts = np.floor(exact).astype(int)
     # Largest remainders: the slots that flooring left go to the languages it cut most.
     order = sorted(range(len(languages)), key=lambda i: (counts[i] - exact[i], i))
-    for i in order[: CYCLE_SLOTS - int(counts.sum())]:
+    for i in order[: n_slots - int(counts.sum())]:
         counts[i] += 1
     for tag, count in zip(languages, counts, strict=True):
         if count == 0:
             raise UserInputError(
                 f"mixture.{tag}",
-                f"a share of {shares[tag]:g} is below 1 in {CYCLE_SLOTS} samples",
+                f"a share of {shares[tag]:g} is below 1 in {n_slots} samples",
                 "Raise the share or leave the language out",
             )
     slots = np.repeat(np.arange(len(languages), dtype=np.uint8), counts)
@@ -112,9 +115,11 @@ class TrainingOrder:
         self._languages = sorted(shares)
         self._cycle = mixture_cycle(shares, seed)
         self._n_windows, self._seed = n_windows, seed
-        one_hot = self._cycle[:, None] == np.arange(len(self._languages))
-        self._seen_before = np.cumsum(one_hot, axis=0) - one_hot
-        self._per_cycle = one_hot.sum(axis=0)
+        # For each slot: how many slots of its own language come before it.
+        self._seen_before = np.empty(len(self._cycle), dtype=np.int32)
+        self._per_cycle = np.bincount(self._cycle, minlength=len(self._languages))
+        for i, count in enumerate(self._per_cycle):
+            self._seen_before[self._cycle == i] = np.arange(count)
 
     def sample(self, place: int) -> Sample:
         """Return the sample at a place.
@@ -125,9 +130,9 @@ class TrainingOrder:
         Returns:
             The sample. A language's windows come in a new order each epoch, all once per epoch.
         """
-        cycle, slot = divmod(place, CYCLE_SLOTS)
+        cycle, slot = divmod(place, len(self._cycle))
         which = int(self._cycle[slot])
-        drawn = cycle * int(self._per_cycle[which]) + int(self._seen_before[slot, which])
+        drawn = cycle * int(self._per_cycle[which]) + int(self._seen_before[slot])
         language = self._languages[which]
         epoch, rank = divmod(drawn, self._n_windows[language])
         key = _digest("order", self._seed, language, epoch)

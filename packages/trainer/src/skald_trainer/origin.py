@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
@@ -13,12 +13,17 @@ from skald_specs.models import Spec
 from skald_specs.plan import Plan
 
 _CODE = ("skald_specs", "skald_mup", "skald_trainer")
+_ENGINES = ("torch", "nanotron", "numpy", "safetensors")
 
 
 class Origin(Spec):
-    """Plan, corpus and code; a change of any makes an automatic continuation start afresh."""
+    """Plan, corpus and code; a change of any makes an automatic continuation start afresh.
+
+    `validate_every_steps` changes no weight, but the curve that a finished run hands on.
+    """
 
     plan_fingerprint: str
+    validate_every_steps: int
     corpus_fingerprint: str
     code_fingerprint: str
 
@@ -38,6 +43,7 @@ def origin_of(plan: Plan) -> Origin:
     """Return the origin that a run of this plan has with the installed code."""
     return Origin(
         plan_fingerprint=plan.fingerprint,
+        validate_every_steps=plan.execution.validate_every_steps,
         corpus_fingerprint=plan.identity.data.corpus_fingerprint,
         code_fingerprint=code_fingerprint(),
     )
@@ -45,8 +51,8 @@ def origin_of(plan: Plan) -> Origin:
 
 @cache
 def code_fingerprint() -> str:
-    """Hash the sources that decide a training result."""
-    files: list[list[str]] = []
+    """Hash the sources, and the versions of the libraries, that decide a training result."""
+    files = [[name, metadata.version(name)] for name in _ENGINES]
     for package in _CODE:
         root = Path(str(resources.files(package)))
         files += [

@@ -23,7 +23,7 @@ from skald_specs.runtable import RUN_TABLE_COLUMNS, RunRow
 
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
-from skald_trainer.run import DivergedError, Validation, drive
+from skald_trainer.run import DivergedError, Validation, choose_device, drive
 
 TABLE_FILE = "runs.parquet"
 
@@ -64,7 +64,9 @@ def _key(plan: Plan) -> str:
 
 def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> None:
     threads = plans[0].execution.threads_per_process
-    workers = max(1, min(len(plans), (os.cpu_count() or 1) // threads))
+    cores = len(os.sched_getaffinity(0)) // threads
+    # One worker on a GPU: several would only take turns on the card.
+    workers = 1 if choose_device(plans[0]) == "cuda" else max(1, min(len(plans), cores))
     # Longest first: the last ones to finish are then short.
     queue = sorted(plans, key=lambda plan: -plan.identity.horizon_tokens.value)
     context = multiprocessing.get_context("spawn")

@@ -10,7 +10,6 @@ from skald_specs.checkpoint import (
     MODEL_FILE,
     PLAN_FILE,
     CheckpointManifest,
-    checkpoint_name,
 )
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
@@ -44,31 +43,35 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         ClaimError: The loss diverged.
     """
     folder, layout = RunFolder(out), plan.execution
-    world_size = layout.dp * layout.tp * layout.pp
     _check_corpus(plan, corpus)
     if resume is not None:
         _check_resume(plan, resume)
-    keeper = leads(world_size)
+    keeper = leads()
     if keeper:
         resume = _prepared(plan, folder, resume)
     done = resume is not None and (
         checkpoint.load_state(resume).step >= plan.identity.schedule.n_steps.value
     )
     # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
-    if not done or started_elsewhere(world_size):
+    if not done or started_elsewhere():
+        world_size = layout.dp * layout.tp * layout.pp
         run_ranks(world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
     if keeper:
-        _finish(plan, folder)
+        n_steps = plan.identity.schedule.n_steps.value
+        _finish(plan, folder, resume if done else checkpoint.path_of(folder.checkpoints, n_steps))
 
 
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
     """Keep what belongs to this very run, remove the rest; return where to continue."""
     origin = origin_of(plan)
-    if resume is None and origin.matches(folder.origin):
-        resume = checkpoint.latest(folder.checkpoints)
+    if not origin.matches(folder.origin):
+        stale = [folder.final, *folder.checkpoints.glob("step_*")]
+        for path in stale:
+            if resume is None or path.resolve() != resume.resolve():
+                shutil.rmtree(path, ignore_errors=True)
+        folder.metrics.unlink(missing_ok=True)
     elif resume is None:
-        for stale in (folder.checkpoints, folder.final):
-            shutil.rmtree(stale, ignore_errors=True)
+        resume = checkpoint.latest(folder.checkpoints, plan)
     origin.save(folder.origin)
     if resume is not None:
         print(f"{plan.name}: continuing from {resume.name}")
@@ -94,15 +97,21 @@ def _check_resume(plan: Plan, resume: Path) -> None:
         )
 
 
-def _finish(plan: Plan, folder: RunFolder) -> None:
+def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     """Lay out `final/` from the last checkpoint and the metrics, without anything timed."""
+    assert last is not None, "a finished run has a last checkpoint"
     n_steps = plan.identity.schedule.n_steps.value
-    last = folder.checkpoints / checkpoint_name(n_steps)
-    checkpoint.verify(last)
+    assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
+    curve = curve_rows(folder.metrics)
+    steps = [row["step"] for row in curve if "loss_nats" in row]
+    if steps != list(range(n_steps - len(steps) + 1, n_steps + 1)):
+        raise UserInputError(
+            str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"
+        )
     with atomic_folder(folder.final) as temporary:
         shutil.copyfile(last / MODEL_FILE, temporary / MODEL_FILE)
         plan.save(temporary / PLAN_FILE)
-        write_jsonl(temporary / CURVE_FILE, curve_rows(folder.metrics))
+        write_jsonl(temporary / CURVE_FILE, curve)
         manifest = CheckpointManifest(
             schema_version=1,
             plan_fingerprint=plan.fingerprint,

@@ -1,0 +1,64 @@
+"""The byte n-gram control: how much text it counts, and that it says so."""
+
+import random
+
+import pytest
+import support_harness
+from hypothesis import given
+from hypothesis import strategies as st
+from skald_harness import controls
+from skald_harness.controls import NGRAM_BYTES, byte_ngram, evenly, training_texts
+from skald_specs.corpus import CorpusManifest
+
+
+def documents(n_bytes, n):
+    """Return `n` different documents of `n_bytes` bytes together."""
+    rng = random.Random(f"{n_bytes} {n}")
+    size = n_bytes // n
+    text = support_harness.document(rng, "de", 400).encode("ascii", "replace").decode()
+    starts = [rng.randrange(len(text) - size) for _ in range(n)]
+    texts = [f"{i:06} {text[start:]}"[:size] for i, start in enumerate(starts)]
+    texts[-1] += "." * (n_bytes - sum(map(len, texts)))
+    assert sum(len(text.encode()) for text in texts) == n_bytes
+    return texts
+
+
+def counted(corpus):
+    manifest = CorpusManifest.load(corpus / "corpus.json")
+    return training_texts(corpus, manifest, "de")
+
+
+def test_one_byte_too_many_costs_no_document(tmp_path):
+    texts = documents(NGRAM_BYTES + 1, 1000)
+    corpus = support_harness.write_corpus(tmp_path, {"de": texts})
+    assert counted(corpus) == texts
+    about = byte_ngram(corpus, ["de"]).model.about
+    assert about.endswith("counted on bytes of the corpus' training text: de 1,000,001")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_more_text_is_thinned_to_the_share(tmp_path, monkeypatch, share):
+    texts = documents(40_000, 200)
+    corpus = support_harness.write_corpus(tmp_path, {"de": texts})
+    monkeypatch.setattr(controls, "NGRAM_BYTES", int(40_000 * share))
+    kept = counted(corpus)
+    assert sum(map(len, kept)) == pytest.approx(40_000 * share, rel=0.02)
+    assert [text for text in texts if text in set(kept)] == kept
+    said = byte_ngram(corpus, ["de"]).model.about.rpartition(" ")[2]
+    assert int(said.replace(",", "")) == sum(map(len, kept))
+
+
+def test_a_single_document_is_kept_however_long(tmp_path, monkeypatch):
+    texts = documents(4000, 1)
+    corpus = support_harness.write_corpus(tmp_path, {"de": texts})
+    monkeypatch.setattr(controls, "NGRAM_BYTES", 1000)
+    assert counted(corpus) == texts
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
+def test_kept_indices_are_as_many_as_asked_and_even(case):
+    n, n_kept = case
+    kept = evenly(n, n_kept)
+    assert len(kept) == n_kept and kept[-1] == n - 1
+    gaps = {b - a for a, b in zip([-1, *kept[:-1]], kept, strict=True)}
+    assert max(gaps) - min(gaps) <= 1
