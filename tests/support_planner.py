@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from skald_specs.corpus import CorpusManifest, ShardInfo
-from skald_specs.recipe import Recipe
+from skald_specs.recipe import Recipe, recipe_family
 from support import ROOT
 
 GRID = tuple(0.0005 * 2**i for i in range(7))
@@ -15,6 +15,9 @@ HORIZONS = (131_072, 262_144)
 
 def recipe(name: str) -> Recipe:
     return Recipe.load(ROOT / "recipes" / f"{name}.yaml")
+
+
+FAMILY = recipe_family(recipe("mini-proxy"))
 
 
 def corpus_for(recipe: Recipe, n_tokens: int = 100_000, vocab_size: int = 1024) -> CorpusManifest:
@@ -77,6 +80,7 @@ def run_table(
                         "loss_se": 0.01,
                         "diverged": False,
                         "fingerprint": f"{horizon}-{lr}-{seed}",
+                        "family": FAMILY,
                     }
                 )
     return pd.DataFrame(rows)

@@ -165,11 +165,22 @@ def _law(seed: int) -> dict[str, Any]:
         "schema_version": 1,
         "points": points,
         "optima": optima,
-        "horizon_exponent": {"value": -0.31, "interval": [-0.5, -0.1]},
+        "horizon_exponent": {
+            "value": -0.31, "interval": [-0.5, -0.1], "standing": "fitted", "measured": -0.35,
+            "measured_interval": [-0.9, 0.2], "prior_mean": -0.3, "prior_sd": 0.2,
+            "prior_share": 0.6,
+        },
         "log2_lr_at_centre": -5.775,
         "log2_horizon_centre": 17.5,
+        "covariance": [[0.01, 0.0], [0.0, 0.01]],
+        "degrees_of_freedom": 12,
+        "noise_sd": 0.004,
         "width": 64,
-    }
+        "depth": 3,
+        "global_batch_tokens": 4096,
+        "schedule": "wsd",
+        "family": {},
+    }  # fmt: skip
 
 
 def _curve(tags: list[str], size: int, seed: int) -> list[dict[str, Any]]:

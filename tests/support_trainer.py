@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
-from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo
+from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, ShardInfo
 from skald_specs.files import read_jsonl, sha256_file, write_json
 from skald_specs.plan import (
     Plan,
@@ -30,6 +30,7 @@ from skald_specs.recipe import (
 )
 from skald_specs.shards import index_path, write_shard
 from skald_trainer.run import train_rank
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 LANGUAGES = ("da", "sv")
 VOCAB = 64
@@ -58,17 +59,26 @@ def tiny_corpus(folder: Path, seed: int = 0, n_documents: int = 60) -> CorpusMan
                     n_documents=count, n_tokens=n_tokens, n_bytes=3 * n_tokens,
                 )
             )  # fmt: skip
+    (folder / "tokenizer.json").write_text(_tokenizer().to_str())
     manifest = CorpusManifest(
         schema_version=1,
         recipe=CorpusRecipe(
             source="none", languages=LANGUAGES, tokenizer=TokenizerRecipe(vocab_size=257)
         ),
         vocab_size=VOCAB,
-        tokenizer_sha256="0" * 64,
+        tokenizer_sha256=sha256_file(folder / "tokenizer.json"),
         shards=tuple(shards),
     )
     write_json(folder / "corpus.json", manifest.model_dump(mode="json"))
     return manifest
+
+
+def _tokenizer() -> Tokenizer:
+    vocabulary = {END_OF_TEXT: 0} | {chr(0x100 + i): i for i in range(1, VOCAB)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
 
 
 def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:

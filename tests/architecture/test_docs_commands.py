@@ -1,4 +1,4 @@
-"""Every command in the documents is one that exists; README, CI and the issue tracker agree."""
+"""Every command in the documents is one that exists; README and CI agree."""
 
 import ast
 import re

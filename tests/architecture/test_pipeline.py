@@ -1,7 +1,14 @@
-"""dvc.yaml: plain `skald` commands, on files that exist, with each output written once."""
+"""dvc.yaml: plain `skald` commands, on files that exist, with each output written once.
 
+A stage depends on all of our source that its result comes from; the imports say which that is.
+"""
+
+import ast
 import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 import yaml
 from skald_cli.main import build_parser
 from skald_specs.params import Params
@@ -48,14 +55,74 @@ def test_every_dependency_is_in_the_repository_or_made_before() -> None:
         made |= {fill(out) for out in stage["outs"]}
 
 
-def test_every_stage_depends_on_the_source_of_its_station() -> None:
-    station = {
-        "corpus": "corpus", "sweep": "trainer", "law": "planner", "plan": "planner",
-        "train": "trainer", "export": "mup", "evaluate": "harness", "report": "report",
-    }  # fmt: skip
-    for name, stage in PIPELINE["stages"].items():
-        assert f"packages/{station[name]}/src" in stage["deps"]
-        assert "packages/specs/src" in stage["deps"]
+#: What the verb of each stage calls, and the module of the verb.
+ENTRIES = {
+    "corpus": ("corpus", "skald_corpus.build"),
+    "sweep": ("planning", "skald_planner.proxy", "skald_trainer.sweep"),
+    "law": ("planning", "skald_planner.fit"),
+    "plan": ("planning", "skald_planner.resolve", "skald_planner.law"),
+    "train": ("training", "skald_trainer.train"),
+    "export": ("training", "skald_mup.export"),
+    "evaluate": ("evaluating", "skald_harness.evaluate"),
+    "report": ("reporting", "skald_report.build", "skald_report.inputs"),
+}
+
+
+def source_of(module: str) -> Path | None:
+    """Return the file of one of our modules; nothing for another name."""
+    package, *rest = module.split(".")
+    folder = ROOT / "packages" / package.removeprefix("skald_") / "src"
+    path = folder.joinpath(package, *rest)
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if package.startswith("skald_") and file.is_file():
+            return file
+    return None
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Yield the names that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def needed(modules: tuple[str, ...]) -> set[str]:
+    """Return the files that modules come to, by path from the root; empty files say nothing."""
+    found: set[Path] = set()
+    waiting = [file for file in map(source_of, modules) if file is not None]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += [other for other in map(source_of, imported(file)) if other is not None]
+    return {file.relative_to(ROOT).as_posix() for file in found if file.name != "__init__.py"}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_stage_depends_on_the_source_that_its_result_comes_from(name: str) -> None:
+    verb, *entries = ENTRIES[name]
+    assert all(map(source_of, entries))
+    module = source_of(f"skald_cli.{verb}")
+    assert module is not None and set(entries) <= set(imported(module))
+    deps = PIPELINE["stages"][name]["deps"]
+    missing = {
+        file for file in needed(tuple(entries)) if not any(file.startswith(dep) for dep in deps)
+    }
+    assert not missing
+    cli = "packages/cli/src/skald_cli"
+    assert {"constraints.txt", "packages/specs/src", f"{cli}/places.py", f"{cli}/{verb}.py"} <= {
+        *deps
+    }
+
+
+def test_a_missing_file_would_be_seen_and_the_display_is_not_asked_for() -> None:
+    law = needed(("skald_planner.fit",))
+    assert "packages/planner/src/skald_planner/window.py" in law
+    assert "packages/specs/src/skald_specs/errors.py" in law
+    assert not any(file.endswith("show.py") for entry in ENTRIES.values() for file in needed(entry))
 
 
 def test_outputs_do_not_overlap_and_nothing_writes_data() -> None:

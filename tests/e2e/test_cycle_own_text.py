@@ -21,7 +21,7 @@ SENTENCES, PAIRS = 1500, 40
 pytestmark = [
     pytest.mark.real_text,
     pytest.mark.slow,
-    pytest.mark.skipif(not REAL_TEXT.is_dir(), reason=f"no real text in {REAL_TEXT}"),
+    pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text at $SKALD_REAL_TEXT"),
 ]
 
 

@@ -109,7 +109,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One finished cycle; tests work on copies."""
     root = tmp_path_factory.mktemp("cycle") / "finished" / "checkout"
     root.mkdir(parents=True)
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "params.yaml", "constraints.txt", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, root / name)
     (root / ".dvc").mkdir()
     for name in ("config", ".gitignore"):
@@ -178,6 +178,42 @@ def test_changed_source_of_a_station_reruns_it(checkout: Checkout) -> None:
     byte_code.write_text("x")
     (checkout.root / "artifacts/runs/mini-2.6b/metrics.jsonl").write_text("other times")
     assert checkout.repro() == (0, set())
+
+
+def test_another_version_of_a_library_reruns_everything(checkout: Checkout) -> None:
+    checkout.edit("constraints.txt", "torch==", "torch==9")
+    code, ran = checkout.repro()
+    assert code == 0
+    assert {"train@mini-2.6b", "train@mini-7.8b"} <= ran
+    assert ran == set(ALL)
+
+
+def test_a_verb_reruns_its_stages_and_a_display_reruns_nothing(checkout: Checkout) -> None:
+    packages = checkout.root / "packages"
+    for name in ("planner/src/skald_planner/show.py", "cli/src/skald_cli/doctor.py"):
+        (packages / name).write_text("# changed\n")
+    assert checkout.repro() == (0, set())
+    for name, stages in (("reporting", {"report"}), ("evaluating", {"evaluate@core"})):
+        (packages / f"cli/src/skald_cli/{name}.py").write_text("# changed\n")
+        assert checkout.repro() == (0, stages)
+    (packages / "planner/src/skald_planner/fit.py").write_text("# changed\n")
+    assert checkout.repro() == (0, {"law"})
+
+
+def test_what_a_killed_writer_leaves_is_no_change(checkout: Checkout) -> None:
+    for name in (
+        "exports/.mini-2.6b.x1y2/model", "exports/.mini-2.6b.x1y2.old/model",
+        "exports/mini-2.6b/.model.x1y2", "eval/.core.x1y2/items", "plan/.law.json.x1y2",
+        "plan/.mini-2.6b.yaml.x1y2", "runs/mini-2.6b/.final.x1y2/model",
+        "runs/mini-2.6b/final/.model.x1y2", "sweep/.runs.parquet.x1y2", "corpus/.corpus.json.x1y2",
+    ):  # fmt: skip
+        path = checkout.root / "artifacts" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    assert checkout.repro() == (0, set())
+    (checkout.root / "artifacts/exports/other").mkdir()
+    (checkout.root / "artifacts/exports/other/model").write_text("whole")
+    assert checkout.repro()[1] == {"evaluate@core"}
 
 
 def test_a_stopped_training_is_not_done_and_keeps_its_checkpoints(checkout: Checkout) -> None:

@@ -6,7 +6,7 @@ import math
 import pandas as pd
 import pytest
 from skald_report.inputs import ReportInputs, load
-from skald_report.landscape import TASK_KINDS, published
+from skald_report.landscape import TASK_KINDS, landscape
 from skald_specs.languages import BY_TAG
 from support import ROOT
 
@@ -16,7 +16,7 @@ COLLECTION = ROOT.parent / "shared" / "published" / "scores.csv.gz"
 
 @pytest.fixture(scope="module")
 def table():
-    return published(load(ReportInputs(published=FOLDER)))
+    return landscape(load(ReportInputs(published=FOLDER)))
 
 
 def test_every_cell_equals_the_collection(table):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from skald_report.statistics import (
-    bits_per_byte,
+    cluster_bootstrap,
     clusters,
     holm,
     macro_mean,
@@ -45,7 +45,7 @@ def test_holm_equals_a_worked_example():
 
 
 def test_bits_per_byte_is_a_ratio_of_sums():
-    found = bits_per_byte([100.0, 900.0], [100, 300], ["a", "b"])
+    found = cluster_bootstrap(clusters([100.0, 900.0], [100, 300], ["a", "b"]))
     assert found.estimate == pytest.approx(1000 / 400)
     assert found.estimate != pytest.approx((1 + 3) / 2)
 
@@ -73,7 +73,7 @@ def test_equal_answers_still_have_an_interval_over_keys():
 
 
 def test_one_cluster_gives_an_estimate_and_no_interval():
-    found = bits_per_byte([3.0, 5.0], [2, 2], ["a", "a"])
+    found = cluster_bootstrap(clusters([3.0, 5.0], [2, 2], ["a", "a"]))
     assert found.estimate == 2.0
     assert np.isnan([found.low, found.high]).all()
 

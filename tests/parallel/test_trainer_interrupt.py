@@ -127,3 +127,12 @@ def test_under_torchrun_every_rank_is_ours_and_one_keeps_the_folder(tmp_path: Pa
     train(plan, tmp_path / "corpus", tmp_path / "spawned")
     finals = [tmp_path / name / "final" / MODEL_FILE for name in ("launched", "spawned")]
     assert sha256_file(finals[0]) == sha256_file(finals[1])
+
+
+def test_ranks_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    plan = tiny_plan(manifest, n_steps=100_000, dp=2)
+    plan.save(tmp_path / "plan.yaml")
+    code, _ = _disturbed(tmp_path, tmp_path / "run", signal.SIGKILL, at_step=2)
+    assert code == -signal.SIGKILL
+    # stderr is a pipe that the ranks inherit: `communicate` returned, so the last of them is gone.

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 from skald_planner.fit import fit_law
-from skald_planner.law import Law, predict
+from skald_planner.law import predict
+from skald_specs.law import Law
 from support_planner import GRID, optimum, run_table
 
 DRAWS = 200

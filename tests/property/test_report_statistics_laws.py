@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skald_report.statistics import (
-    bits_per_byte,
     cluster_bootstrap,
     clusters,
     holm,
@@ -81,7 +80,7 @@ def test_a_model_ties_with_itself(items):
 @given(st.floats(0.5, 9), st.integers(2, 30))
 def test_bits_per_byte_of_a_constant_rate_is_the_rate(rate, n):
     n_bytes = np.arange(1, n + 1) * 10
-    found = bits_per_byte(rate * n_bytes, n_bytes, np.arange(n))
+    found = cluster_bootstrap(clusters(rate * n_bytes, n_bytes, np.arange(n)))
     assert (found.estimate, found.low, found.high) == pytest.approx((rate, rate, rate))
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from skald_corpus.build import build
-from skald_corpus.tokenizer import sample_bytes, train_tokenizer
+from skald_corpus.tokenizer import sample_bytes, thinned, train_tokenizer
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
@@ -113,6 +114,26 @@ def test_the_sample_is_shared_out():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("wanted", [1000, 999, 900, 667, 501, 500, 334, 200, 7, 1])
+def test_the_sample_is_spread_over_the_whole_source(wanted):
+    documents = [f"{i:04d}" for i in range(1000)]
+    kept = [int(document) for document in thinned(documents, 4 * wanted)]
+    assert len(kept) == wanted
+    # What was kept is never more than a document from its share of what went by.
+    passed = [i * wanted / 1000 for i in kept]
+    assert all(abs(n - share) <= 1 for n, share in enumerate(passed))
+    gaps = {b - a for a, b in pairwise(kept)}
+    assert not gaps or max(gaps) - min(gaps) <= 1
+
+
+def test_documents_of_all_sizes_fill_the_sample():
+    documents = ["a" * (1 + 37 * i % 101) for i in range(500)]
+    total = sum(map(len, documents))
+    for share in (total, total * 2 // 3, total // 3, total // 50):
+        assert share <= sum(map(len, thinned(documents, share))) + 101 <= share + 202
+    assert list(thinned(documents, 0)) == [] == list(thinned([], 10))
+
+
 def test_every_byte_has_a_token():
     recipe = TokenizerRecipe(vocab_size=300, sample_bytes=10**6)
     tokenizer = train_tokenizer({"da": some_text("da")}, recipe)
@@ -143,7 +164,7 @@ def test_two_processes_make_the_same_tokenizer():
 
 
 @pytest.mark.real_text
-@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text in ../shared/testdata")
+@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text at $SKALD_REAL_TEXT")
 def test_real_text(tmp_path):
     recipe = small_recipe(("fo", "nb"), vocab_size=600, sample_bytes=100_000)
     manifest = build(recipe, REAL_TEXT / "ud", tmp_path / "corpus")

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import unicodedata
+from itertools import pairwise
 
 import pytest
-from skald_corpus.ingest import hashed_split, read_language
+from skald_corpus.ingest import BLOCK_PARAGRAPHS, read_language, validation_keys
 from skald_specs.errors import EXIT_USER_INPUT, UserInputError
 from support import REAL_TEXT
 from support_corpus import small_recipe, some_text, write_rows
@@ -52,6 +54,66 @@ def test_documents_of_one_key_stay_together(tmp_path):
         homes.setdefault(document.key, set()).add(split)
     assert len(homes) == 40 and all(len(home) == 1 for home in homes.values())
     assert {"train"} in homes.values() and {"validation"} in homes.values()
+
+
+def plain(path, paragraphs):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join(paragraphs), encoding="utf-8")
+
+
+def test_neighbouring_paragraphs_stay_together(tmp_path):
+    n = 40 * BLOCK_PARAGRAPHS
+    plain(tmp_path / "da" / "bog.txt", [f"afsnit {i}" for i in range(n)])
+    splits = [split for split, _ in read(tmp_path)]
+    blocks = [set(splits[i : i + BLOCK_PARAGRAPHS]) for i in range(0, n, BLOCK_PARAGRAPHS)]
+    assert len(splits) == n and all(len(block) == 1 for block in blocks)
+    assert 2 <= blocks.count({"validation"}) <= 16 and {"train"} in blocks
+    # Neighbours that part do so at the edge of a block, and nowhere else.
+    assert sum(a != b for a, b in pairwise(splits)) <= 2 * blocks.count({"validation"})
+
+
+def test_a_copy_of_a_book_is_no_validation_text(tmp_path):
+    paragraphs = [f"afsnit {i}" for i in range(20 * BLOCK_PARAGRAPHS)]
+    plain(tmp_path / "da" / "bog.txt", paragraphs)
+    plain(tmp_path / "da" / "kopi.txt", paragraphs)
+    homes = {}
+    for split, document in read(tmp_path):
+        homes.setdefault(document.text, []).append(split)
+    assert all(len(home) == 2 and len(set(home)) == 1 for home in homes.values())
+    assert {home[0] for home in homes.values()} == {"train", "validation"}
+
+
+def test_a_short_book_has_validation_text_and_a_single_block_has_none(tmp_path):
+    for seed in range(20):
+        paragraphs = [f"afsnit {seed} {i}" for i in range(3 * BLOCK_PARAGRAPHS)]
+        plain(tmp_path / "da" / "bog.txt", paragraphs)
+        assert {split for split, _ in read(tmp_path)} == {"train", "validation"}
+    plain(tmp_path / "da" / "bog.txt", paragraphs[:BLOCK_PARAGRAPHS])
+    assert len({split for split, _ in read(tmp_path)}) == 1
+
+
+def test_unnamed_files_are_training_text_beside_a_validation_file(tmp_path):
+    write_rows(tmp_path / "da" / "avis.jsonl", some_text("da", 300))
+    plain(tmp_path / "da" / "bog.txt", [f"afsnit {i}" for i in range(300)])
+    assert {split for split, _ in read(tmp_path)} == {"train", "validation"}
+    write_rows(tmp_path / "da" / "dev.jsonl", ["et", "to"])
+    found = read(tmp_path)
+    assert [document.text for split, document in found if split == "validation"] == ["et", "to"]
+    assert sum(split == "train" for split, _ in found) == 600
+
+
+def test_copies_of_a_text_share_a_split_and_others_do_not(tmp_path):
+    texts = [f"linje nummer {i} med \u00e5" for i in range(200)]
+    write_rows(tmp_path / "da" / "a.jsonl", texts)
+    # The same text in another normal form, with other spaces and under another id.
+    copies = [unicodedata.normalize("NFD", text).replace(" ", "  ") for text in texts]
+    write_rows(tmp_path / "da" / "b.jsonl", copies, id="x")
+    homes = {}
+    for split, document in read(tmp_path):
+        homes.setdefault(document.key, []).append(split)
+    assert len(homes) == 200
+    assert all(len(home) == 2 and len(set(home)) == 1 for home in homes.values())
+    assert {home[0] for home in homes.values()} == {"train", "validation"}
 
 
 def test_paragraphs_of_plain_text(tmp_path):
@@ -103,13 +165,17 @@ def test_a_missing_language_names_the_nearest(tmp_path):
 
 
 def test_the_share_of_hashed_keys():
-    found = [hashed_split(f"key {i}", 0.25) for i in range(4000)]
-    assert 0.22 < found.count("validation") / 4000 < 0.28
-    assert "test" not in found
+    keys = {f"key {i}" for i in range(4000)}
+    chosen = validation_keys(keys, 0.25)
+    assert chosen < keys and 0.22 < len(chosen) / 4000 < 0.28
+    # More text moves no key, and a small share leaves some of several.
+    assert validation_keys(keys | {f"other {i}" for i in range(99)}, 0.25) & keys == chosen
+    assert len(validation_keys(keys, 1e-9)) == 1
+    assert validation_keys({"one"}, 1e-9) == set() == validation_keys(set(), 0.25)
 
 
 @pytest.mark.real_text
-@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text in ../shared/testdata")
+@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text at $SKALD_REAL_TEXT")
 @pytest.mark.parametrize("tag", ["fo", "is", "nb"])
 def test_real_text(tag):
     found = read(REAL_TEXT / "ud", tag)

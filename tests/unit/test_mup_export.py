@@ -16,7 +16,6 @@ from skald_specs.plan import Multipliers, Plan
 from skald_trainer import checkpoint
 from skald_trainer.generate import generate
 from support_trainer import VOCAB, tiny_corpus, tiny_plan
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 ODD = Multipliers(emb_mult=1.7, attn_scale=0.21, residual_mult=0.6, output_mult=0.35)
 SAME_LOGITS = 1e-5
@@ -40,11 +39,6 @@ def _trained(tmp_path: Path, plan: Plan) -> tuple[Path, Decoder]:
     final = checkpoint.save(tmp_path / "final", plan, state, weights, None)
     decoder = Decoder(plan.identity.model, plan.identity.multipliers)
     decoder.load_state_dict(weights)
-    vocabulary = {"<|endoftext|>": 0} | {chr(0x100 + i): i for i in range(1, VOCAB)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.save(str(tmp_path / "corpus" / "tokenizer.json"))
     return final, decoder
 
 

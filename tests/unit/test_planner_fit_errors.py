@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+from skald_planner.exponent import measured_line
 from skald_planner.fit import fit_law
+from skald_planner.parabola import LeastSquares
 from skald_specs.errors import ClaimError, UserInputError
-from support_planner import GRID, HORIZONS, run_table
+from support_planner import FAMILY, GRID, HORIZONS, run_table
+
+OTHER_FAMILY = FAMILY.replace('"grad_clip":1.0', '"grad_clip":2.0')
 
 
 def table(**settings):
@@ -67,6 +71,16 @@ def test_losses_without_a_minimum():
         fit_law(table(curvature=-0.03))
 
 
+@pytest.mark.parametrize("curvature", [-0.01, 0.0])
+def test_a_line_through_parabolas_that_do_not_open_upwards_is_refused(curvature):
+    def line(h):
+        return measured_line(LeastSquares(np.array([h, 0.01, 0.02]), np.eye(3), 0.003, 5))
+
+    assert line(0.02).exponent == pytest.approx(-0.5)
+    with pytest.raises(ClaimError, match="do not rise on both sides"):
+        line(curvature)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -74,6 +88,12 @@ def test_losses_without_a_minimum():
         (lambda t: t.iloc[:0], "no rows"),
         (lambda t: t.assign(width=[48, *[96] * (len(t) - 1)]), "mixes width = 48, 96"),
         (lambda t: t.assign(schedule=["wsd", *["constant"] * (len(t) - 1)]), "mixes schedule"),
+        (
+            lambda t: t.assign(family=[OTHER_FAMILY, *t["family"][1:]]),
+            r"two families of recipes: optimizer\.grad_clip = ",
+        ),
+        (lambda t: t.assign(family=""), "names no `family`"),
+        (lambda t: t.drop(columns="family"), "no column `family`"),
         (lambda t: t.iloc[[0, *range(len(t))]], "two rows for horizon_tokens = 131072"),
         (lambda t: t.assign(loss=[float("nan"), *t["loss"][1:]]), "loss = nan.*did not diverge"),
         (lambda t: t.assign(seed=[2, *t["seed"][1:]]), "no run for horizon_tokens = 131072"),

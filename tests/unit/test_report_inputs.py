@@ -90,16 +90,16 @@ def test_a_law_without_its_numbers_is_refused(tmp_path):
     law = read_json(inputs.law)
     law["optima"][1]["log2_lr"] = "high"
     write_json(inputs.law, law)
-    with pytest.raises(UserInputError, match=r"optima\[1\]: `log2_lr` = 'high' is no number"):
+    with pytest.raises(UserInputError, match=r"law\.json: `optima\.1\.log2_lr` = 'high'"):
         load(inputs)
 
 
 def test_a_sweep_without_a_law_still_gives_its_points(tmp_path):
     row = dict.fromkeys(RUN_TABLE_COLUMNS, 1) | {"lr": 0.01, "diverged": False, "fingerprint": "f"}
     pd.DataFrame([row]).to_parquet(tmp_path / "runs.parquet")
-    law = load(ReportInputs(sweep=tmp_path / "runs.parquet")).law
-    assert law is not None
-    assert (len(law["points"]), law["optima"]) == (1, [])
+    sources = load(ReportInputs(sweep=tmp_path / "runs.parquet"))
+    assert (len(sources.sweep), sources.law) == (1, None)
+    assert not sources.sweep["in_fit"].any()
     pd.DataFrame([row]).drop(columns="loss").to_parquet(tmp_path / "runs.parquet")
     with pytest.raises(UserInputError, match="no column `loss`"):
         load(ReportInputs(sweep=tmp_path / "runs.parquet"))

@@ -11,7 +11,7 @@ import pytest
 from skald_report.build import build
 from skald_report.inputs import ReportInputs
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
-from support_report import BASELINES, LANGUAGES, write_evaluation, write_inputs
+from support_report import BASELINES, CONTROLS, LANGUAGES, write_evaluation, write_inputs
 
 
 class _Seen(HTMLParser):
@@ -108,13 +108,31 @@ def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
     assert "texts" in text
 
 
+def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):
+    own = write_inputs(tmp_path, source="data/text-of-mine", languages=("da",), n_items=8)
+    _, text = _built(tmp_path, dataclasses.replace(own, published=None, law=None, sweep=None))
+    assert "synthetic" not in text
+
+
+def test_the_mean_over_languages_names_its_method(whole):
+    _, text = _read(whole[1])
+    assert "stratified by language; the languages are fixed" in text
+    assert "hierarchical" not in text
+
+
+def test_learning_rate_axes_show_at_most_seven_powers_of_two(whole):
+    for name in ("learning-rate", "transfer"):
+        svg = (whole[1] / "figures" / f"{name}.svg").read_text(encoding="utf-8")
+        assert 2 <= len(re.findall(">2[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+<", svg)) <= 7
+
+
 def test_claims_are_true_of_the_data(whole):
     report = read_json(whole[1] / "report.json")
     _, text = _read(whole[1])
     assert all(claim in text for claim in report["claims"])
     assert report["claims"][0] == (
-        "Both baselines beat random-init-mini-2.6b and random-init-mini-7.8b in every language on "
-        "minimal pairs, cloze choices and bits per byte: the 95 % intervals do not overlap."
+        "Both baselines are ahead of both randomly initialised models in every language on minimal "
+        "pairs, on cloze choices and on bits per byte (95 % intervals do not overlap)."
     )
     verdicts = [
         row["verdict"]
@@ -134,9 +152,27 @@ def test_a_baseline_that_does_not_beat_chance_is_named(tmp_path):
             row["score"] = float(int(row["item_id"].split("-")[1]) % 2)
     write_jsonl(folder / "items.jsonl", rows)
     build(dataclasses.replace(inputs, published=None), tmp_path / "latest")
-    claims = " ".join(read_json(tmp_path / "latest" / "report.json")["claims"])
-    assert "Both baselines beat random-init" not in claims
-    assert "intervals overlap for mini-2.6b (minimal pairs: sv)" in claims
+    assert read_json(tmp_path / "latest" / "report.json")["claims"][0] == (
+        "Both baselines are ahead of both randomly initialised models in every language on cloze "
+        "choices and on bits per byte (95 % intervals do not overlap); on minimal pairs they are "
+        "in 6 of 8 comparisons of baseline, control and language (intervals overlap for mini-2.6b "
+        "in sv)."
+    )
+
+
+def test_baselines_that_learned_nothing_are_ahead_nowhere(tmp_path):
+    inputs = write_inputs(tmp_path, languages=("da",), controls=CONTROLS[:1], n_items=60)
+    folder = inputs.evaluations[0]
+    rows = [dict(row, score=float(row["item_id"][-1] in "02468")) for row in
+            read_jsonl(folder / "items.jsonl")]  # fmt: skip
+    write_jsonl(folder / "items.jsonl", rows)
+    build(dataclasses.replace(inputs, published=None), tmp_path / "latest")
+    first = read_json(tmp_path / "latest" / "report.json")["claims"][0]
+    assert first.startswith(
+        "Both baselines are ahead of random-init-mini-2.6b (95 % intervals do not overlap) on "
+        "minimal pairs in none of 2 comparisons"
+    )
+    assert "every language" not in first
 
 
 def test_shown_scores_are_those_of_the_records(whole):

@@ -28,13 +28,33 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
 
 
 def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
-    with files.atomic_folder(tmp_path / "f") as temporary:
+    with files.atomic_folder(tmp_path / "f", marker="old") as temporary:
         (temporary / "old").write_text("old")
-    with pytest.raises(KeyboardInterrupt), files.atomic_folder(tmp_path / "f") as temporary:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        files.atomic_folder(tmp_path / "f", marker="old") as temporary,
+    ):
         (temporary / "new").write_text("new")
         raise KeyboardInterrupt
     assert [p.name for p in (tmp_path / "f").iterdir()] == ["old"]
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_somebodys_own_files_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    (tmp_path / "file").write_text("x")
+    for name, message in (("mine", "holds other files"), ("file", "is a file, not a folder")):
+        with (
+            pytest.raises(UserInputError, match=message),
+            files.atomic_folder(tmp_path / name, marker="corpus.json"),
+        ):
+            raise AssertionError("the block must not run")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years"
+    (tmp_path / "empty").mkdir()
+    with files.atomic_folder(tmp_path / "empty", marker="a") as temporary:
+        (temporary / "a").write_text("1")
+    assert (tmp_path / "empty" / "a").read_text() == "1"
 
 
 def test_a_real_full_disk_is_one_clear_line() -> None:
@@ -72,6 +92,9 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         files.read_text(tmp_path / "nothing")
     with pytest.raises(UserInputError, match="is a folder"):
         files.read_text(tmp_path)
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(UserInputError, match="cannot be read"):
+        files.read_text(tmp_path / "a" / "corpus.json")
 
 
 @given(

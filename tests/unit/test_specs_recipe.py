@@ -49,6 +49,8 @@ def test_the_unchanged_recipe_is_accepted() -> None:
         ("execution.dp", 3, r"8 sequences does not divide into dp = 3"),
         ("execution.pp", 4, r"execution\.pp = 4 exceeds model\.n_layers = 3"),
         ("model.vocab_size", 512, r"vocab_size = 512 is smaller than the tokenizer's 1024"),
+        ("model.tied_embeddings", True, r"unknown key `model\.tied_embeddings`"),
+        ("model.n_layers", 4, r"n_layers = 4 differs.*base_depth = 3: depth does not transfer"),
         ("mixture", {"da": 1.0}, r"mixture and corpus\.languages differ in de, en, nl, sv"),
         ("corpus.languages", ["da", "xx"], r"unknown language 'xx'; use one of da, de"),
         ("corpus.languages", ["da", "da"], r"a language is listed twice"),
@@ -63,6 +65,24 @@ def test_an_incoherent_recipe_is_refused(path: str, value: Any, message: str) ->
     with pytest.raises(UserInputError, match=message) as caught:
         Recipe.check(_changed(path, value), "recipes/mine.yaml")
     assert str(caught.value).startswith("recipes/mine.yaml: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"base_lrs": [0.1, 0.2, 0.1]}, r"`sweep`.*base_lrs lists 0\.1 twice; list it once"),
+        ({"seeds": [1, 1]}, r"`sweep`.*seeds lists 1 twice"),
+        ({"seeds": [-1]}, r"`sweep\.seeds\.0` = -1: Input should be greater than or equal to 0"),
+        ({"horizons_tokens": [2048, 2048]}, r"`sweep`.*horizons_tokens lists 2048 twice"),
+        ({"horizons_tokens": [512]}, r"sweep\.horizons_tokens has 512, below one batch of 1024"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(update: dict[str, Any], message: str) -> None:
+    sweep = {"base_lrs": [0.1, 0.2, 0.4], "horizons_tokens": [2048], "seeds": [1]}
+    assert Recipe.check(_changed("sweep", sweep), "here").sweep is not None
+    with pytest.raises(UserInputError, match=message) as caught:
+        Recipe.check(_changed("sweep", sweep | update), "here")
     assert "\n" not in str(caught.value)
 
 

@@ -62,7 +62,7 @@ def test_a_failed_write_leaves_the_old_checkpoint_whole(
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(checkpoint, "save_tensors", full)
     with pytest.raises(UserInputError, match="the disk is full"):
         _saved(tmp_path)
     assert {f.name: f.read_bytes() for f in path.iterdir()} == before
@@ -119,3 +119,26 @@ def test_a_damaged_finished_run_is_not_exported(tmp_path: Path) -> None:
     model.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(UserInputError, match=r"model\.safetensors: its checksum differs"):
         export(tmp_path / "run" / "final", corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "index", "tokenizer"])
+def test_a_damaged_corpus_is_not_trained_on(tmp_path: Path, damage: str) -> None:
+    corpus = tmp_path / "corpus"
+    plan = tiny_plan(tiny_corpus(corpus))
+    names = {"index": "da.train.ds.index", "tokenizer": "tokenizer.json"}
+    path = corpus / names.get(damage, "da.train.ds")
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] if damage != "flip" else content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(
+        UserInputError, match=r"(describes|fit its shard|of corpus\.json).*corpus build"
+    ):
+        train(plan, corpus, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_model_is_no_checkpoint(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    plan = tiny_plan(tiny_corpus(corpus))
+    train(plan, corpus, tmp_path / "run")
+    with pytest.raises(UserInputError, match=r"final: a finished model without Adam's state"):
+        train(plan, corpus, tmp_path / "other", resume=tmp_path / "run" / "final")

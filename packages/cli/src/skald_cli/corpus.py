@@ -24,7 +24,7 @@ def register(verbs: Verbs) -> None:
         "are the pinned ones",
     )
     parser = group.add("build", "train the tokenizer and write token shards", run_build)
-    parser.add_argument("recipe", type=Path, metavar="RECIPE")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file under recipes/")
     parser.add_argument(
         "--source", type=Path, metavar="DIR", help="text folder, instead of the recipe's"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         interrupted and resumable. A bug of ours keeps its traceback.
     """
     args = build_parser().parse_args(argv)
+    # A scheduler's SIGTERM ends like Ctrl-C: what is half-written is removed, and one line is said.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code: int = args.run(args)
         sys.stdout.flush()
@@ -51,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLAIM_FAILED
     return code
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -43,7 +43,12 @@ class Verbs:
         Returns:
             Its parser, to which the arguments are added.
         """
-        parser = self._choices.add_parser(name, help=about, description=about)
+        parser = self._choices.add_parser(
+            name,
+            help=about,
+            description=about,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
         parser.set_defaults(run=run)
         return parser
 
@@ -58,7 +63,7 @@ def explain(message: str) -> str:
     if not found:
         return f"{message}."
     word, choices = found[1], re.findall(r"[\w-]+", found[2])
-    near = difflib.get_close_matches(word, choices, n=1)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.65)
     if near:
         return f"no verb {word!r}; did you mean {near[0]!r}?"
     return f"no verb {word!r}; there are {', '.join(choices)}."

@@ -19,7 +19,7 @@ def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     group = verbs.group("sweep", "train a grid of small proxies")
     parser = group.add("run", "train the grid of a recipe's sweep block", run_sweep)
-    parser.add_argument("recipe", type=Path, metavar="RECIPE")
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file with a sweep block")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.SWEEP, help="folder to write")
 
@@ -29,12 +29,16 @@ def register(verbs: Verbs) -> None:
         "a recipe with a sweep block yields the law (law.json), any other one its plan",
         run_fit,
     )
-    parser.add_argument("recipes", type=Path, nargs="+", metavar="RECIPE")
+    parser.add_argument(
+        "recipes", type=Path, nargs="+", metavar="RECIPE", help="files under recipes/"
+    )
     parser.add_argument("--sweep", type=Path, default=places.SWEEP, help="folder of the run table")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.PLANS, help="folder to write")
     parser = group.add("show", "print the numbers of a plan, recipe or law", run_show)
-    parser.add_argument("file", type=Path, metavar="PLAN_OR_RECIPE")
+    parser.add_argument(
+        "file", type=Path, metavar="PLAN_OR_RECIPE", help="a plan, a recipe or law.json"
+    )
 
 
 def run_sweep(args: argparse.Namespace) -> int:
@@ -80,7 +84,19 @@ def _write_law(recipe: Recipe, sweep: Path, out: Path) -> None:
         table = sweep / "runs.parquet"
         if not table.is_file():
             raise UserInputError(str(table), "no such run table", "Run `skald sweep run` first")
-        fit_law(pd.read_parquet(table)).save(out)
+        try:
+            rows = pd.read_parquet(table)
+        except (OSError, ValueError) as error:
+            raise UserInputError(
+                str(table), f"no run table ({error})", "Run `skald sweep run` again"
+            ) from None
+        if set(rows.get("width", [])) != {recipe.model.d_model}:
+            raise UserInputError(
+                str(table),
+                "the runs of another recipe's sweep",
+                "Run `skald sweep run` with this one",
+            )
+        fit_law(rows).save(out)
     print(f"{out}: fitted on {table}")
 
 

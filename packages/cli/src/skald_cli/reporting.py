@@ -27,8 +27,8 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--published", type=Path, default=places.PUBLISHED, help="folder of CSVs")
     parser.add_argument("--out", type=Path, default=places.REPORT, help="folder to write")
     parser = group.add("compare", "compare two reports within stated tolerances", run_compare)
-    parser.add_argument("old", type=Path, metavar="OLD")
-    parser.add_argument("new", type=Path, metavar="NEW")
+    parser.add_argument("old", type=Path, metavar="OLD", help="folder of a report")
+    parser.add_argument("new", type=Path, metavar="NEW", help="folder of another")
 
 
 def run_build(args: argparse.Namespace) -> int:
@@ -40,11 +40,24 @@ def run_build(args: argparse.Namespace) -> int:
         from skald_report.inputs import ReportInputs
 
         names, suites = _named(args)
+        _require(args, names, suites)
         command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
         inputs = ReportInputs.from_folders(args.artifacts, names, suites, args.published, command)
         build(inputs, args.out)
     print(f"{args.out / 'index.html'}")
     return EXIT_DONE
+
+
+def _require(args: argparse.Namespace, names: list[str], suites: list[str]) -> None:
+    """Refuse what was typed and does not exist; what a pipeline lacks, the page says itself."""
+    from skald_specs.errors import UserInputError
+
+    wanted = [args.artifacts, args.published]
+    wanted += [args.artifacts / "runs" / name for name in (names if args.names else [])]
+    wanted += [args.artifacts / "eval" / suite for suite in (suites if args.suites else [])]
+    for folder in wanted:
+        if not folder.is_dir():
+            raise UserInputError(str(folder), "no such folder", "Check the name")
 
 
 def _named(args: argparse.Namespace) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.corpus import CorpusManifest, Document
 from skald_specs.files import write_json
 from skald_specs.items import ClozeItem, PairItem, TextItem
+from skald_specs.law import Law
 from skald_specs.manifest import RunManifest
 from skald_specs.models import Spec
 from skald_specs.params import Params
@@ -27,7 +28,7 @@ from skald_specs.runtable import RunRow
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
-    PublishedScore, RunManifest,
+    PublishedScore, RunManifest, Law,
 )  # fmt: skip
 
 

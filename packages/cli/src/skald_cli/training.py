@@ -17,7 +17,7 @@ _FINAL = "final"
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     parser = verbs.add("train", "train a plan; run again after a stop to continue", run_train)
-    parser.add_argument("plan", type=Path, metavar="PLAN")
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="a file under artifacts/plan/")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.RUNS, help="folder of all runs")
     parser.add_argument(
@@ -26,20 +26,20 @@ def register(verbs: Verbs) -> None:
 
     group = verbs.group("checkpoint", "look into checkpoints")
     parser = group.add("inspect", "print step, fingerprints and tensors", run_inspect)
-    parser.add_argument("checkpoint", type=Path, metavar="PATH")
+    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint's folder")
     parser = group.add("verify", "check every file against its checksum", run_verify)
-    parser.add_argument("checkpoint", type=Path, metavar="PATH")
+    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint's folder")
 
     parser = verbs.add("export", "fold the multipliers into a Hugging Face folder", run_export)
-    parser.add_argument("folder", type=Path, metavar="RUN_OR_FINAL")
+    parser.add_argument("folder", type=Path, metavar="RUN_OR_FINAL", help="a run's folder")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EXPORTS, help="folder of all exports")
 
     parser = verbs.add("generate", "sample text from a run or an export", run_generate)
-    parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("--prompt", required=True, metavar="TEXT")
-    parser.add_argument("--tokens", type=int, default=64, metavar="N", help="how many to sample")
-    parser.add_argument("--seed", type=int, default=1, metavar="N")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a run or an export")
+    parser.add_argument("--prompt", required=True, metavar="TEXT", help="what to continue")
+    parser.add_argument("--tokens", type=_count, default=64, metavar="N", help="how many to sample")
+    parser.add_argument("--seed", type=_count, default=1, metavar="N", help="seed of the sampling")
     parser.add_argument(
         "--corpus", type=Path, default=places.CORPUS, help="where the tokenizer of a run lies"
     )
@@ -107,11 +107,24 @@ def run_export(args: argparse.Namespace) -> int:
 
 def run_generate(args: argparse.Namespace) -> int:
     """Print sampled text."""
+    from skald_specs.errors import UserInputError
     from skald_trainer.generate import generate
 
     model = _final(args.model)
+    try:
+        args.prompt.encode()
+    except UnicodeEncodeError:
+        raise UserInputError("--prompt", "not UTF-8", "Check the terminal's encoding") from None
     print(generate(model, args.prompt, args.tokens, args.seed, args.corpus))
     return EXIT_DONE
+
+
+def _count(word: str) -> int:
+    """Read a whole number from 0 to what a seed may be."""
+    number = int(word)
+    if not 0 <= number < 1 << 63:
+        raise argparse.ArgumentTypeError(f"{word} is not a whole number from 0 to 2^63 - 1")
+    return number
 
 
 def _final(folder: Path) -> Path:

@@ -42,7 +42,7 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
     tokenizer = train_tokenizer(
         {tag: splits["train"] for tag, splits in texts.items()}, recipe.corpus.tokenizer
     )
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, marker="corpus.json") as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
         # A document that spells the special token out must not be cut by it.
         tokenizer.encode_special_tokens = True

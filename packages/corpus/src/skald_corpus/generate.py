@@ -39,7 +39,7 @@ def generate(out: Path) -> None:
         UserInputError: The folder cannot be written.
     """
     about: dict[str, dict[str, int]] = {}
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, marker="about.json") as folder:
         for tag, language in LANGUAGES.items():
             counts: dict[str, int] = {}
             for split in SPLITS:

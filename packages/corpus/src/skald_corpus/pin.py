@@ -52,9 +52,10 @@ def verify(folder: Path, pin: Path) -> None:
         raise UserInputError(str(folder), "no such folder", "Run `nox -s data` to make it")
     content = read_yaml(pin)
     outs = content.get("outs") if isinstance(content, dict) else None
-    if not (isinstance(outs, list) and outs and str(outs[0].get("md5", "")).endswith(".dir")):
+    first_out = outs[0] if isinstance(outs, list) and outs else None
+    if not (isinstance(first_out, dict) and str(first_out.get("md5", "")).endswith(".dir")):
         raise UserInputError(str(pin), "pins no folder", "Restore it with `git checkout`")
-    pinned = outs[0]
+    pinned = first_out
     if directory_md5(folder) == pinned["md5"]:
         return
     found = file_md5s(folder)

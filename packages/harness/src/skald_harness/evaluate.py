@@ -187,7 +187,7 @@ def _write(
     scored: Sequence[ItemRecord],
     asked: dict[str, list[RequestRecord]],
 ) -> None:
-    with atomic_folder(folder) as fresh:
+    with atomic_folder(folder, marker="summary.json") as fresh:
         write_json(fresh / "summary.json", summary.model_dump(mode="json"))
         write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
         for name, records in asked.items():

@@ -128,7 +128,12 @@ def _check_vocabulary(
             f"`vocab_size` = {config['vocab_size']} but the weights have {rows} embedding rows",
             "Export the model again",
         )
-    n_tokens = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    try:
+        n_tokens = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
+    except Exception as error:  # the library raises nothing narrower
+        raise UserInputError(
+            str(folder / "tokenizer.json"), f"no tokenizer ({error})", _REMEDY
+        ) from None
     if n_tokens > rows:
         raise UserInputError(
             str(folder / "tokenizer.json"),
@@ -152,9 +157,15 @@ def load_model(export: Export) -> torch.nn.Module:
     """
     from transformers import LlamaForCausalLM
 
-    model, info = LlamaForCausalLM.from_pretrained(
-        export.path, local_files_only=True, dtype="auto", output_loading_info=True
-    )
+    try:
+        model, info = LlamaForCausalLM.from_pretrained(
+            export.path, local_files_only=True, dtype="auto", output_loading_info=True
+        )
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserInputError(
+            str(export.path), f"the weights do not fit config.json ({first})", _REMEDY
+        ) from None
     wrong = sorted(info["missing_keys"]) + sorted(info["unexpected_keys"])
     if wrong:
         raise UserInputError(

@@ -34,7 +34,7 @@ METRICS: dict[str, tuple[str, ...]] = {
 }
 _REQUIRED = (
     "task", "output_type", "metric_list", "metadata.version", "metadata.kind", "metadata.items",
-    "dataset_kwargs.language", "custom_dataset",
+    "dataset_kwargs.language", "custom_dataset", "test_split", "doc_to_text", "doc_to_target",
 )  # fmt: skip
 _FUNCTION = "!function "
 #: The one folder of `evals/` that is no suite: scores that others published.
@@ -175,6 +175,10 @@ def read_task(path: Path) -> TaskDefinition:
         raise _wrong(path, "metadata.kind", kind, f"use one of {', '.join(get_args(TaskKind))}")
     if output_type != OUTPUT_TYPE[kind]:
         raise _wrong(path, "output_type", output_type, f"{kind} needs {OUTPUT_TYPE[kind]}")
+    if output_type == "multiple_choice" and "doc_to_choice" not in config:
+        raise UserInputError(
+            str(path), "missing field `doc_to_choice`", "Add it here or in the template it includes"
+        )
     metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
     for metric in metrics:
         if metric not in METRICS[output_type]:

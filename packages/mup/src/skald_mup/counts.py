@@ -28,7 +28,7 @@ def n_params_non_embedding(shape: ModelShape) -> int:
 
 
 def n_params_total(shape: ModelShape) -> int:
-    """Count all parameters; a tied output matrix counts once.
+    """Count all parameters.
 
     Args:
         shape: The model's shape.
@@ -36,18 +36,17 @@ def n_params_total(shape: ModelShape) -> int:
     Returns:
         Parameters. The public 7.8B shape gives 7,799,574,528.
 
-    Source: as `n_params_non_embedding`, plus one or two vocabulary matrices.
+    Source: as `n_params_non_embedding`, plus the embedding and the output matrix.
     Standing: derived; equals the published count of the 7.8B baseline.
     """
-    matrices = 1 if shape.tied_embeddings else 2
-    return n_params_non_embedding(shape) + matrices * shape.vocab_size * shape.d_model
+    return n_params_non_embedding(shape) + 2 * shape.vocab_size * shape.d_model
 
 
 def flops_per_token(shape: ModelShape) -> int:
     """Count training operations a token, forward and backward, at full context length.
 
-    Six for every parameter that multiplies an activation (the output matrix does, tied or not; the
-    embedding look-up does not) and `12 n_layers n_heads d_head seq_len` for attention scores and
+    Six for every parameter that multiplies an activation (the output matrix does, the embedding
+    look-up does not) and `12 n_layers n_heads d_head seq_len` for attention scores and
     their sum. The causal half is not taken off, which is the usual convention of utilisation
     figures; norms and gains are counted as if they were matrices, which changes nothing visible.
 

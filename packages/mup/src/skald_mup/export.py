@@ -11,15 +11,13 @@ import math
 import shutil
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file, save_file
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
-from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
+from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
 from skald_specs.plan import Plan, PlanIdentity
 
-Tensors = dict[str, torch.Tensor]
+from skald_mup.tensorfile import Tensors, load_tensors, save_tensors
 
 _LLAMA_LEAF = {
     "attn_norm": "input_layernorm",
@@ -114,17 +112,15 @@ def export(final: Path, corpus: Path, out: Path) -> None:
         raise UserInputError(str(final), "no finished run", "Run `skald train` first")
     verify(final)
     plan = Plan.load(final / PLAN_FILE)
-    manifest = CorpusManifest.load(corpus / "corpus.json")
+    manifest = load_corpus(corpus)
     if manifest.fingerprint != plan.identity.data.corpus_fingerprint:
         raise UserInputError(
             str(corpus), f"not the corpus {plan.name} was trained on", "Name that one"
         )
-    folded = fold(plan.identity, load_file(final / MODEL_FILE))
-    with atomic_folder(out) as temporary:
-        save_file(
-            {llama_name(name): tensor.contiguous() for name, tensor in folded.items()},
-            temporary / MODEL_FILE,
-            metadata={"format": "pt"},
+    folded = fold(plan.identity, load_tensors(final / MODEL_FILE))
+    with atomic_folder(out, marker="config.json") as temporary:
+        save_tensors(
+            {llama_name(name): tensor for name, tensor in folded.items()}, temporary / MODEL_FILE
         )
         write_json(temporary / "config.json", llama_config(plan.identity))
         ids = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}

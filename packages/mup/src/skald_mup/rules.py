@@ -19,7 +19,7 @@ from skald_specs.plan import Multipliers, TensorKind, TensorRule
 from skald_specs.recipe import BaseShape, ModelShape, Parametrisation
 
 Role = Literal["input", "hidden", "output", "vector"]
-FanIn = Literal["width", "heads", "ffn", "finite"]
+FanIn = Literal["width", "ffn", "finite"]
 
 
 class KindRow(NamedTuple):
@@ -30,14 +30,14 @@ class KindRow(NamedTuple):
     ends_residual: bool = False
 
 
-#: One row for each kind of tensor, in the order of `TENSOR_KINDS`. A `finite` fan-in does not grow with the width: the vocabulary
-#: of an embedding row, the single factor of a norm gain.
+#: One row for each kind of tensor, in the order of `TENSOR_KINDS`. A `finite` fan-in does not grow
+#: with the width: the vocabulary of an embedding row, the single factor of a norm gain.
 KIND_ROWS: dict[TensorKind, KindRow] = {
     "embedding": KindRow("input", "finite"),
     "q_proj": KindRow("hidden", "width"),
     "k_proj": KindRow("hidden", "width"),
     "v_proj": KindRow("hidden", "width"),
-    "o_proj": KindRow("hidden", "heads", ends_residual=True),
+    "o_proj": KindRow("hidden", "width", ends_residual=True),
     "gate_proj": KindRow("hidden", "width"),
     "up_proj": KindRow("hidden", "width"),
     "down_proj": KindRow("hidden", "ffn", ends_residual=True),
@@ -66,8 +66,6 @@ def fan_in_mult(kind: TensorKind, shape: ModelShape, base: BaseShape) -> float:
     match KIND_ROWS[kind].fan_in:
         case "width":
             return shape.d_model / base.base_width
-        case "heads":
-            return shape.n_heads * shape.d_head / base.base_width
         case "ffn":
             return shape.d_ff / base.base_d_ff
         case "finite":
@@ -79,8 +77,7 @@ def init_std(kind: TensorKind, shape: ModelShape, parametrisation: Parametrisati
 
     Hidden matrices get `hidden_std / sqrt(m)`; those that end a residual branch (`o_proj`,
     `down_proj`) are divided by `sqrt(2 n_layers)` as well. Embedding and output matrix keep their
-    base values; a tied output matrix is the embedding. Norm gains start at one without spread, so
-    their standard deviation is 0.
+    base values. Norm gains start at one without spread, so their standard deviation is 0.
 
     Args:
         kind: The kind of tensor.
@@ -103,8 +100,7 @@ def init_std(kind: TensorKind, shape: ModelShape, parametrisation: Parametrisati
             m = fan_in_mult(kind, shape, parametrisation.base)
             return parametrisation.hidden_std / math.sqrt(m) / branch
         case "output":
-            tied = shape.tied_embeddings
-            return parametrisation.embedding_std if tied else parametrisation.output_std
+            return parametrisation.output_std
         case "vector":
             return 0.0
 
@@ -187,9 +183,6 @@ def tensor_rules(
     shape: ModelShape, parametrisation: Parametrisation, base_lr: float
 ) -> dict[TensorKind, TensorRule]:
     """Resolve the whole table for one shape.
-
-    With tied embeddings the `lm_head` row repeats the embedding's values, because there is one
-    tensor.
 
     Args:
         shape: The model's shape.

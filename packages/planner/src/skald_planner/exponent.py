@@ -10,9 +10,11 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from skald_specs.law import HorizonExponent
 
-from skald_planner.law import HorizonExponent, normal_quantile, t_quantile
+from skald_planner.law import normal_quantile, t_quantile
 from skald_planner.parabola import Floats, LeastSquares
+from skald_planner.window import require_minimum
 
 #: Prior of the horizon exponent at a fixed batch: mean and standard deviation. Published: -0.32
 #: (arXiv 2409.19913), -0.28 with the batch at its optimum and -0.56 with the batch fixed (both
@@ -37,9 +39,13 @@ def measured_line(fit: LeastSquares) -> Line:
     Returns:
         Vertex -p / 2h at s = 0 and its change -q / 2h for each octave of horizon.
 
+    Raises:
+        ClaimError: The curvature h is not positive.
+
     Source: delta method.
     """
     h, p, q = (float(value) for value in fit.coefficients[:3])
+    require_minimum(h)
     gradient = np.array([[p / (2 * h**2), -1 / (2 * h), 0.0], [q / (2 * h**2), 0.0, -1 / (2 * h)]])
     covariance = gradient @ fit.covariance[:3, :3] @ gradient.T
     return Line(-p / (2 * h), -q / (2 * h), covariance)

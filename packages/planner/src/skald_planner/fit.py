@@ -10,6 +10,7 @@ Knows which points tell what; refuses to extrapolate a vertex beyond the swept l
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,20 +18,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skald_specs.errors import ClaimError
+from skald_specs.law import Law, LawPoint, Optimum
 
 from skald_planner.exponent import describe, flat_line, measured_line, weigh
-from skald_planner.law import Law, LawPoint, Optimum, t_quantile
+from skald_planner.law import t_quantile
 from skald_planner.parabola import Floats, LeastSquares, least_squares, vertex_interval
 from skald_planner.table import checked
-from skald_planner.window import near_optimum
+from skald_planner.window import near_optimum, require_minimum
 
 
 def fit_law(table: pd.DataFrame) -> Law:
     """Fit the law on a run table.
 
     Args:
-        table: Rows of `skald_specs.runtable.RunRow` of one width, depth, batch and schedule, seeds
-            paired, with at least three finite learning rates at every horizon.
+        table: Rows of `skald_specs.runtable.RunRow` of one width, depth, batch and family,
+            seeds paired, with at least three finite learning rates at every horizon.
 
     Returns:
         The law, with all points (diverged ones too, marked) for the report.
@@ -86,6 +88,7 @@ def fit_law(table: pd.DataFrame) -> Law:
         depth=int(rows["depth"].iloc[0]),
         global_batch_tokens=int(rows["global_batch_tokens"].iloc[0]),
         schedule=str(rows["schedule"].iloc[0]),
+        family=json.loads(rows["family"].iloc[0]),
     )
 
 
@@ -99,11 +102,7 @@ def _optima(
     fit: LeastSquares, rows: pd.DataFrame, near: Mapping[int, Sequence[float]], x_mid: float
 ) -> Iterator[Optimum]:
     curvature = float(fit.coefficients[0])
-    if curvature <= 0:
-        raise ClaimError(
-            "run table: the losses do not rise on both sides of their lowest; add seeds or learning "
-            "rates around the lowest to sweep"
-        )
+    require_minimum(curvature)
     n_seeds = rows["seed"].nunique()
     for number, horizon in enumerate(sorted(near)):
         at = 1 + number

@@ -1,19 +1,18 @@
-"""The fitted law: optimal base learning rate as a function of the horizon, with its uncertainty.
+"""What the fitted law says: the optimal base learning rate at a horizon, with its uncertainty.
 
-Knows how to predict from what was fitted; how the fit was made stands in `fit`.
+Knows how to predict from what was fitted; how the fit was made stands in `fit`, the file's format
+in `skald_specs.law`.
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field
 from scipy.special import ndtri, stdtrit
-from skald_specs.files import write_json
-from skald_specs.models import Spec
+from skald_specs.law import Law
 from skald_specs.plan import Quantity, Standing
+
+__all__ = ["Law", "normal_quantile", "octaves_outside", "predict", "t_quantile"]
 
 #: Probability that an interval is meant to cover.
 COVERAGE = 0.95
@@ -21,75 +20,6 @@ COVERAGE = 0.95
 #: Standard deviation, in octaves of learning rate for each octave of horizon outside the swept
 #: range, of the law's own form (published laws bend at larger scale, arXiv 2606.29158). Assumed.
 FORM_SD_PER_OCTAVE = 0.1
-
-
-class LawPoint(Spec):
-    """One run of the sweep. `in_fit` says whether the fit used it; a diverged loss may be None."""
-
-    horizon_tokens: int
-    lr: float
-    seed: int
-    loss: float | None
-    diverged: bool
-    in_fit: bool
-
-
-class Optimum(Spec):
-    """The optimum at one swept horizon, from that horizon's points and the shared curvature.
-
-    `curvature` is the rise of log loss at one octave from the optimum; `interval` is in log2 lr;
-    `loss` is the fitted loss at the optimum, the geometric mean over seeds.
-    """
-
-    horizon_tokens: int
-    log2_lr: float
-    interval: tuple[float, float]
-    loss: float
-    curvature: float
-
-
-class HorizonExponent(Spec):
-    """The g of `lr_opt ~ horizon_tokens^g`, as used and as measured.
-
-    `value` and `interval` are after weighing with the prior; `measured` is the sweep's own answer,
-    None when it has one horizon (then `value` is 0, assumed, and the prior is as wide as the
-    published exponents lie from 0). `prior_share` is the prior's weight in `value`.
-    """
-
-    value: float
-    interval: tuple[float, float]
-    standing: Standing
-    measured: float | None
-    measured_interval: tuple[float, float] | None
-    prior_mean: float
-    prior_sd: float
-    prior_share: float
-
-
-class Law(Spec):
-    """`law.json`: log2 lr_opt = log2_lr_at_centre + g (log2 horizon - log2_horizon_centre).
-
-    `covariance` is that of (log2_lr_at_centre, g), row by row. Learning rates are expressed at the
-    base shape and hold for the batch and schedule of the sweep.
-    """
-
-    schema_version: Literal[1]
-    points: tuple[LawPoint, ...]
-    optima: Annotated[tuple[Optimum, ...], Field(min_length=1)]
-    horizon_exponent: HorizonExponent
-    log2_lr_at_centre: float
-    log2_horizon_centre: float
-    covariance: tuple[tuple[float, float], tuple[float, float]]
-    degrees_of_freedom: int
-    noise_sd: float
-    width: int
-    depth: int
-    global_batch_tokens: int
-    schedule: str
-
-    def save(self, path: Path) -> None:
-        """Write the law as JSON, atomically."""
-        write_json(path, self.model_dump(mode="json"))
 
 
 def t_quantile(degrees_of_freedom: float) -> float:

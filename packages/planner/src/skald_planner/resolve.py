@@ -5,12 +5,13 @@ Knows how a recipe, a built corpus and a law become a plan; refuses to guess wha
 
 from __future__ import annotations
 
-import math
+import json
 
 from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.law import Law
 from skald_specs.plan import (
     Plan,
     PlanIdentity,
@@ -19,9 +20,10 @@ from skald_specs.plan import (
     PlannedSchedule,
     Quantity,
 )
-from skald_specs.recipe import Budget, Recipe, ScheduleRecipe
+from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, normalised, recipe_family
 
-from skald_planner.law import Law, predict
+from skald_planner.difference import first_difference
+from skald_planner.law import predict
 
 
 def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
@@ -38,7 +40,7 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
     Raises:
         UserInputError: The corpus was built from another corpus block, is too small, lacks a
             language or has more tokens than the model's vocabulary; or a law is needed and
-            missing, or was fitted at another batch.
+            missing, or was fitted at another batch or in another family of recipes.
     """
     _check_corpus(recipe, corpus)
     base_lr = _base_lr(recipe, law)
@@ -73,7 +75,13 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
         dtype=recipe.dtype,
         model_seed=recipe.seeds.model,
     )
-    return Plan(schema_version=1, name=recipe.name, identity=identity, execution=recipe.execution)
+    return Plan(
+        schema_version=1,
+        name=recipe.name,
+        identity=identity,
+        execution=recipe.execution,
+        family=recipe_family(recipe),
+    )
 
 
 def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:
@@ -110,15 +118,6 @@ def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:
     )
 
 
-def normalised(mixture: dict[str, float]) -> dict[str, float]:
-    """Scale shares to a sum of 1, languages in alphabetical order.
-
-    The order is fixed because the sampler walks it, while the fingerprint does not see it.
-    """
-    total = math.fsum(mixture.values())
-    return {tag: mixture[tag] / total for tag in sorted(mixture)}
-
-
 def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:
     asked = recipe.optimizer.base_lr
     if asked != "sweep":
@@ -138,12 +137,21 @@ def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:
             f"{law.global_batch_tokens} and says nothing about other batches",
             "Sweep at the recipe's batch, or write optimizer.base_lr as a number",
         )
+    difference = first_difference(json.loads(recipe_family(recipe)), law.family)
+    if difference:
+        raise UserInputError(
+            where,
+            f"the law (law.json, swept at width {law.width}) was fitted in another family of "
+            f"recipes: {difference}",
+            "Run the sweep of a recipe of the same family and fit it again, or write "
+            "optimizer.base_lr as a number",
+        )
     return predict(law, recipe.budget.horizon_tokens)
 
 
 def _check_corpus(recipe: Recipe, corpus: CorpusManifest) -> None:
     where = f"recipe {recipe.name}"
-    difference = _first_difference(
+    difference = first_difference(
         recipe.corpus.model_dump(mode="json"), corpus.recipe.model_dump(mode="json"), "corpus"
     )
     if difference:
@@ -184,13 +192,3 @@ def _check_corpus(recipe: Recipe, corpus: CorpusManifest) -> None:
             f"budget.global_batch_tokens = {recipe.budget.global_batch_tokens}",
             "Add text, or make the batch smaller",
         )
-
-
-def _first_difference(asked: object, built: object, field: str) -> str:
-    if isinstance(asked, dict) and isinstance(built, dict):
-        for key in sorted(asked.keys() | built.keys()):
-            difference = _first_difference(asked.get(key), built.get(key), f"{field}.{key}")
-            if difference:
-                return difference
-        return ""
-    return "" if asked == built else f"{field} = {asked} here, {built} there"

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from skald_mup.counts import flops_per_token, n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
+from skald_specs.law import Law
 from skald_specs.models import Spec
 from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
 from skald_specs.recipe import ModelShape, Recipe
-
-from skald_planner.law import Law
 
 
 def render_plan(plan: Plan) -> str:

@@ -5,16 +5,19 @@ Knows what makes a table of runs unfit for one law; refuses to judge the losses 
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import product
 
 import pandas as pd
 from skald_specs.errors import UserInputError
 
+from skald_planner.difference import first_difference
+
 WHERE = "run table"
 #: A law holds for one value of each; a second one would need a term that this fit does not have.
 SINGLE_VALUED = ("width", "depth", "global_batch_tokens", "schedule")
-COLUMNS = (*SINGLE_VALUED, "horizon_tokens", "lr", "seed", "loss", "diverged")
+COLUMNS = (*SINGLE_VALUED, "family", "horizon_tokens", "lr", "seed", "loss", "diverged")
 
 
 def checked(table: pd.DataFrame) -> pd.DataFrame:
@@ -27,8 +30,8 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
         The ordered rows; a missing loss of a diverged run is NaN.
 
     Raises:
-        UserInputError: A column is missing; the table is empty, mixes widths, depths, batches or
-            schedules, repeats a run, lacks one of its grid, or has a loss that is no positive
+        UserInputError: A column is missing; the table is empty, mixes widths, depths, batches,
+            schedules or families, names no family, repeats a run, lacks one of its grid, or has a loss that is no positive
             number although the run did not diverge.
     """
     missing = [column for column in COLUMNS if column not in table.columns]
@@ -44,6 +47,7 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
                 f"it mixes {column} = {', '.join(map(str, values))}",
                 f"Fit one {column} at a time",
             )
+    _check_family(sorted(set(table["family"])))
     key = ["horizon_tokens", "lr", "seed"]
     rows = table.sort_values(key, kind="stable", ignore_index=True)
     repeated = rows[rows.duplicated(key)]
@@ -64,6 +68,20 @@ def checked(table: pd.DataFrame) -> pd.DataFrame:
         )
     _check_paired(rows)
     return rows
+
+
+def _check_family(families: list[str]) -> None:
+    if "" in families:
+        raise UserInputError(
+            WHERE, "a run names no `family`", "Run `skald sweep run` with a recipe again"
+        )
+    if len(families) > 1:
+        first, second = (json.loads(family) for family in families[:2])
+        raise UserInputError(
+            WHERE,
+            f"it mixes two families of recipes: {first_difference(first, second)}",
+            "Fit one family at a time",
+        )
 
 
 def _check_paired(rows: pd.DataFrame) -> None:

@@ -61,6 +61,22 @@ def near_optimum(rows: pd.DataFrame) -> tuple[float, ...]:
     return tuple(lrs[low : high + 1])
 
 
+def require_minimum(curvature: float) -> None:
+    """Refuse a fit that does not open upwards.
+
+    Args:
+        curvature: Coefficient of the squared log2 learning rate.
+
+    Raises:
+        ClaimError: It is not positive.
+    """
+    if curvature <= 0:
+        raise ClaimError(
+            f"{WHERE}: the losses do not rise on both sides of their lowest; add seeds or learning "
+            "rates around the lowest to sweep"
+        )
+
+
 def _at_edge(horizon: int, lrs: list[float], best: int, diverged: set[float]) -> ClaimError:
     side, verb = ("below", "smaller") if best == 0 else ("above", "larger")
     beyond = [lr for lr in diverged if (lr < lrs[best] if best == 0 else lr > lrs[best])]

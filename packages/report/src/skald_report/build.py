@@ -22,7 +22,7 @@ from skald_report.blocks import Gallery
 from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
 from skald_report.content import compose, provenance
 from skald_report.inputs import ReportInputs, load
-from skald_report.landscape import published
+from skald_report.landscape import landscape
 from skald_report.tables import Table, all_tables
 from skald_report.wording import claims
 
@@ -48,9 +48,9 @@ def build(inputs: ReportInputs, out: Path) -> None:
         else []
     )
     if len(sources.published):
-        tables["published"] = published(sources)
+        tables["published"] = landscape(sources)
     page = compose(sources, tables, said, inputs)
-    with atomic_folder(out) as folder:
+    with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
         write_text(folder / "README.md", markdown.render(page))
         for section in page.sections:

@@ -19,12 +19,13 @@ from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragr
 from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
 from skald_report.figures import Look, looks, tokens
 from skald_report.inputs import ReportInputs, Sources
-from skald_report.published import landscape
+from skald_report.published import published
 from skald_report.tables import LEVEL, MACRO, Table
 from skald_report.wording import join, language_name
 
-#: Where the repository's generated text lies; a corpus from elsewhere is somebody's own text.
-GENERATED_SOURCE = "data/"
+#: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
+#: other, also of a folder beside it, the page does not presume to know what the text is.
+GENERATED_SOURCE = "data/text"
 _MEASURES = {
     "pairs": "accuracy: how often the grammatical sentence is the likelier one",
     "cloze": "accuracy: how often the right continuation is the likeliest",
@@ -58,7 +59,7 @@ def compose(
                 tuple(_learning_rate(sources, tables, look))),
         Section("training", "Training", tuple(_training(tables, look))),
         Section("published", "Published scores of European models",
-                tuple(landscape(tables.get("published"))), foreign=True),
+                tuple(published(tables.get("published"))), foreign=True),
         Section("provenance", "Provenance", tuple(_provenance(sources, tables, inputs))),
     )  # fmt: skip
     subtitle = join(named) if named else "no baseline"
@@ -76,7 +77,7 @@ def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Itera
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
                         "were trained on.", "gap")  # fmt: skip
-    elif sources.corpus.recipe.source.startswith(GENERATED_SOURCE):
+    elif sources.corpus.recipe.source == GENERATED_SOURCE:
         yield Paragraph(
             "The models were trained and tested on synthetic text from a small generator. These "
             "scores test the machinery: whether training learns and evaluation tells models apart. "
@@ -113,7 +114,8 @@ def _scores(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[B
         f"Each dot is one model in one language with its 95 % interval, from "
         f"{_span(counts['n_items'])} items in {_span(counts['n_keys'])} clusters (items that share "
         f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
-        "(hierarchical bootstrap over keys). Grey marks are controls.",
+        "(cluster bootstrap over keys, stratified by language; the languages are fixed). Grey marks "
+        "are controls.",
     )
 
 
@@ -212,8 +214,8 @@ def _learning_rate(
         yield Paragraph("Every run of the sweep diverged, so it shows no best rate.", "gap")
     else:
         drawings = [figures.learning_rates(points, best, given, look)]
-        if best is not None and given is not None:
-            drawings.append(figures.transfer(best, given, sources.law or {}, look))
+        if best is not None and given is not None and sources.law is not None:
+            drawings.append(figures.transfer(best, given, sources.law, look))
         if best is None:
             yield Paragraph("The sweep has no fitted law, so no optimum is shown.", "gap")
         n_seeds = points.frame["seed"].nunique()

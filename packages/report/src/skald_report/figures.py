@@ -18,7 +18,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from skald_specs.law import Law
 
 from skald_report.landscape import columns_of, sorted_models
 from skald_report.tables import MACRO, Table
@@ -37,6 +38,8 @@ _WIDTH_INCHES = 4.4
 #: Scores that span more than this factor are drawn on a log scale (an untrained model beside a
 #: trained one, in bits per byte).
 _LOG_ABOVE = 3.0
+_MAX_TICKS = 7
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "skald",
@@ -126,7 +129,7 @@ def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -
         axes.set(xlabel=label, ylabel="", ylim=(len(tags) - 0.5, -0.5))
         if kind == "text" and rows["score"].max() > _LOG_ABOVE * rows["score"].min() > 0:
             axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0, 1.5)))
+            axes.xaxis.set_major_locator(LogLocator(base=2, numticks=_MAX_TICKS))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
             axes.set_xlabel(f"{label}, log scale")
         axes.set_yticks(range(len(tags)), labels=tags)
@@ -197,8 +200,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
         below.grid(visible=False, axis="y")
         below.tick_params(axis="y", length=0)
         below.set_xlabel("base learning rate, log2 scale")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-        below.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{2.0**v:.2g}"))
+        below.set_xticks(*_powers_of_two(*below.get_xlim()))
         top.tick_params(labelbottom=False)
         top.set(xlabel="", ylabel="validation bits per byte")
         figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
@@ -215,20 +217,17 @@ def _whisker(axes: Axes, row: Mapping[str, Any], at: float, colour: str, shape: 
                  edgecolor=PAPER, linewidth=0.5)  # fmt: skip
 
 
-def transfer(optima: Table, transfers: Table, law: Mapping[str, Any],
+def transfer(optima: Table, transfers: Table, law: Law,
              look: Mapping[str, Look]) -> Drawing:  # fmt: skip
     """Draw the optimum over the horizon: swept optima, the law's line and the transferred points."""
     swept, given = optima.frame, transfers.frame[transfers.frame["standing"] != "given"]
     with _theme():
         figure, axes = _subplots(3.2)
-        exponent = law.get("horizon_exponent") or {}
-        line = (exponent.get("value"), law.get("log2_lr_at_centre"), law.get("log2_horizon_centre"))
         x = np.log2(swept["horizon_tokens"])
         ends = np.log2([*swept["horizon_tokens"], *given["horizon_tokens"]])
-        if all(isinstance(number, int | float) for number in line):
-            span = np.array([ends.min(), ends.max()])
-            axes.plot(span, line[1] + line[0] * (span - line[2]), color=MUTED, lw=1.2, ls="--",
-                      label=f"law, exponent {line[0]:+.2f}")  # fmt: skip
+        span, slope = np.array([ends.min(), ends.max()]), law.horizon_exponent.value
+        axes.plot(span, law.log2_lr_at_centre + slope * (span - law.log2_horizon_centre),
+                  color=MUTED, lw=1.2, ls="--", label=f"law, exponent {slope:+.2f}")  # fmt: skip
         axes.vlines(x, swept["low"], swept["high"], color=INK, lw=1.6)
         sns.scatterplot(x=x, y=swept["log2_lr"], color=INK, marker="s", s=30, edgecolor=PAPER,
                         label="optimum in the sweep", legend=False, ax=axes, zorder=3)  # fmt: skip
@@ -242,8 +241,7 @@ def transfer(optima: Table, transfers: Table, law: Mapping[str, Any],
                          edgecolor=PAPER, linewidth=0.5, label=short(row["model"]))  # fmt: skip
         marks = sorted({*swept["horizon_tokens"], *given["horizon_tokens"]})
         axes.set_xticks(np.log2(marks), labels=[tokens(mark) for mark in marks])
-        axes.yaxis.set_major_locator(MultipleLocator(0.5))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{2.0**v:.2g}"))
+        axes.set_yticks(*_powers_of_two(*axes.get_ylim()))
         axes.set(xlabel="horizon in tokens, log2 scale", ylabel="base learning rate, log2 scale")
         figure.legend(loc="outside upper left", ncols=2, handletextpad=0.5, columnspacing=1.2)
         alt = "Optimal base learning rate over the training horizon, with the fitted law."
@@ -355,6 +353,14 @@ def short(name: str, limit: int = 30) -> str:
     """Return a name that fits a legend; control characters and the middle of a long one go."""
     clean = "".join(c for c in name if c.isprintable())
     return clean if len(clean) <= limit else clean[: limit - 9] + "…" + clean[-8:]
+
+
+def _powers_of_two(low: float, high: float) -> tuple[list[int], list[str]]:
+    """Return ticks of a log2 axis, at most `_MAX_TICKS` whole octaves, and their labels."""
+    first, last = math.floor(low), math.ceil(high)
+    step = max(1, math.ceil((last - first) / (_MAX_TICKS - 1)))
+    ticks = list(range(first, last + 1, step))
+    return ticks, [f"2{str(tick).translate(_SUPERSCRIPT)}" for tick in ticks]
 
 
 def _file_name(text: str) -> str:

@@ -1,8 +1,8 @@
 """What the report reads: paths in, checked tables out.
 
 Knows the files of the other stations and names what is missing; refuses to compute a statistic.
-`law.json` and `curve.jsonl` are read as plain data by the keys the page needs, so that a station
-may add keys without breaking the report.
+`curve.jsonl` is read as plain data by the keys the page needs, so that training may log more
+without breaking the report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json, read_jsonl, read_text, read_yaml
+from skald_specs.files import read_jsonl, read_text, read_yaml
+from skald_specs.law import Law, LawPoint
 from skald_specs.models import first_problem
 from skald_specs.plan import Plan
 from skald_specs.published import PublishedScore
@@ -31,6 +32,7 @@ from skald_specs.runtable import RUN_TABLE_COLUMNS
 CURVE_FILE = "curve.jsonl"
 LABELS_FILE = "models.yaml"
 _KINDS = ("pairs", "cloze", "text")
+_POINT_COLUMNS = list(LawPoint.model_fields)
 _ITEM_COLUMNS = {
     "model": pa.string(),
     "task": pa.string(),
@@ -113,8 +115,8 @@ class Sources:
         plans: Plans by name, in the order given.
         curves: Training rows: model, step, tokens_seen, loss_nats.
         validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
-        law: points, optima, horizon_exponent as plain data (no optima: a sweep without a fit), or
-            None.
+        sweep: The sweep's runs, columns of `LawPoint`.
+        law: The fitted law, or None.
         published: Rows of `PublishedScore`; labels: a model's name on the page.
     """
 
@@ -123,7 +125,8 @@ class Sources:
     plans: Mapping[str, Plan]
     curves: pd.DataFrame
     validation: pd.DataFrame
-    law: Mapping[str, Any] | None
+    sweep: pd.DataFrame
+    law: Law | None
     corpus: CorpusManifest | None
     published: pd.DataFrame
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -150,6 +153,7 @@ def load(inputs: ReportInputs) -> Sources:
     for plan in plans:
         named.setdefault(plan.name, plan)
     curves, validation = _curves(inputs.runs)
+    law = Law.load(inputs.law) if inputs.law else None
     published, labels = _published(inputs.published)
     return Sources(
         summaries=summaries,
@@ -157,7 +161,8 @@ def load(inputs: ReportInputs) -> Sources:
         plans=named,
         curves=curves,
         validation=validation,
-        law=_law(inputs.law, inputs.sweep),
+        sweep=_sweep(law, inputs.sweep),
+        law=law,
         corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
         published=published,
         labels=labels,
@@ -253,37 +258,12 @@ def _curves(runs: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def _law(path: Path | None, sweep: Path | None) -> Mapping[str, Any] | None:
+def _sweep(law: Law | None, path: Path | None) -> pd.DataFrame:
+    """Return the sweep's points, from the law that was fitted on them or from the run table."""
+    if law is not None:
+        return pd.DataFrame([point.model_dump() for point in law.points], columns=_POINT_COLUMNS)
     if path is None:
-        return {"points": _sweep_points(sweep), "optima": []} if sweep else None
-    law = read_json(path)
-    if not isinstance(law, dict) or not law.get("optima") or not law.get("points"):
-        raise UserInputError(str(path), "holds no points and optima", "Run `skald plan fit` again")
-    points = []
-    for number, row in enumerate(law["points"]):
-        where = f"{path} points[{number}]"
-        loss = row.get("loss")
-        points.append(
-            {
-                "horizon_tokens": int(_number(row, "horizon_tokens", where)),
-                "lr": _number(row, "lr", where),
-                "seed": int(row.get("seed", 0)),
-                "loss": float(loss) if isinstance(loss, int | float) else math.nan,
-                "diverged": bool(row.get("diverged", False)),
-                "in_fit": bool(row.get("in_fit", True)),
-            }
-        )
-    optima = []
-    for number, row in enumerate(law["optima"]):
-        where = f"{path} optima[{number}]"
-        low, high = row.get("interval") or (math.nan, math.nan)
-        at = {key: _number(row, key, where) for key in ("log2_lr", "loss", "curvature")}
-        horizon = int(_number(row, "horizon_tokens", where))
-        optima.append({"horizon_tokens": horizon, **at, "low": float(low), "high": float(high)})
-    return {**law, "points": points, "optima": optima}
-
-
-def _sweep_points(path: Path) -> list[dict[str, Any]]:
+        return pd.DataFrame(columns=_POINT_COLUMNS)
     try:
         table = pd.read_parquet(path)
     except (OSError, pa.ArrowInvalid) as error:
@@ -291,8 +271,7 @@ def _sweep_points(path: Path) -> list[dict[str, Any]]:
     missing = sorted(set(RUN_TABLE_COLUMNS) - set(table.columns))
     if missing:
         raise UserInputError(str(path), f"no column `{missing[0]}`", "Run the sweep again")
-    rows = table[["horizon_tokens", "lr", "seed", "loss", "diverged"]].assign(in_fit=False)
-    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+    return table.assign(in_fit=False)[_POINT_COLUMNS]
 
 
 def _number(row: Mapping[str, Any], key: str, where: str) -> float:

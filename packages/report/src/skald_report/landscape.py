@@ -29,7 +29,7 @@ TASK_KINDS = {
 HIGHLIGHT = "trustllm"
 
 
-def published(sources: Sources) -> Table:
+def landscape(sources: Sources) -> Table:
     """Return the published scores with the intervals the page draws.
 
     The published standard error is that of a mean of ten bootstrap replicates and shrinks with

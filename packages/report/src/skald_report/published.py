@@ -14,7 +14,7 @@ from skald_report.tables import Table
 from skald_report.wording import language_name
 
 
-def landscape(table: Table | None) -> Iterator[Block]:
+def published(table: Table | None) -> Iterator[Block]:
     """Yield the section's blocks, or why it is empty."""
     if table is None:
         yield Paragraph("No published scores were given, so this page cannot place the models "

@@ -106,6 +106,9 @@ def wilson(successes: float, n: int) -> Interval:
 def cluster_bootstrap(cells: Clusters, seed: int = SEED) -> Interval:
     """Return a ratio of sums with its cluster-bootstrap interval.
 
+    Bits per byte is such a ratio, sum bits / sum bytes, as a compressor would count; a mean of
+    ratios would let short documents weigh as much as long ones.
+
     Whole clusters are drawn with replacement; the interval is the expanded percentile interval,
     whose tails are Phi(-sqrt(C/(C-1)) t_{C-1}) instead of 2.5 %, because the plain percentile
     interval is too narrow for few clusters C.
@@ -117,7 +120,8 @@ def cluster_bootstrap(cells: Clusters, seed: int = SEED) -> Interval:
     Returns:
         The ratio; one cluster alone gives no interval (NaN bounds).
 
-    Source: Hesterberg 2015, The American Statistician 69:371 (arXiv 1411.5279), section 4.
+    Source: Hesterberg 2015, The American Statistician 69:371 (arXiv 1411.5279), section 4; ratio
+        estimator, Cochran 1977, Sampling Techniques, chapter 6.
     """
     estimate = float(cells.top.sum() / cells.bottom.sum())
     count = len(cells.top)
@@ -125,25 +129,6 @@ def cluster_bootstrap(cells: Clusters, seed: int = SEED) -> Interval:
         return Interval(estimate, math.nan, math.nan, count, "cluster bootstrap")
     low, high = _percentiles(_resampled(cells, N_RESAMPLES, seed), count)
     return Interval(estimate, low, high, count, "cluster bootstrap")
-
-
-def bits_per_byte(
-    bits: ArrayLike, n_bytes: ArrayLike, documents: ArrayLike, seed: int = SEED
-) -> Interval:
-    """Return bits per byte with its document-bootstrap interval.
-
-    The ratio of sums, sum bits / sum bytes, as a compressor would count; not the mean of ratios,
-    which lets short documents weigh as much as long ones.
-
-    Args:
-        bits: Negative log2 probability of each text.
-        n_bytes: UTF-8 bytes of each text.
-        documents: The document (or key) each text belongs to.
-        seed: Seed of the draws.
-
-    Source: ratio estimator, Cochran 1977, Sampling Techniques, chapter 6; bootstrap as above.
-    """
-    return cluster_bootstrap(clusters(bits, n_bytes, documents), seed)
 
 
 def proportion(right: ArrayLike, keys: ArrayLike, seed: int = SEED) -> Interval:
@@ -235,7 +220,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def macro_mean(groups: Sequence[Clusters], seed: int = SEED) -> Interval:
-    """Return the unweighted mean over languages, by hierarchical bootstrap.
+    """Return the unweighted mean over languages, by stratified cluster bootstrap.
 
     The languages are the ones reported, so they are fixed; within each its keys are resampled. A
     key that occurs in several languages (one scene told in five) is drawn for all of them at once,
@@ -245,11 +230,12 @@ def macro_mean(groups: Sequence[Clusters], seed: int = SEED) -> Interval:
         groups: The clusters of each language.
         seed: Seed of the draws.
 
-    Source: hierarchical bootstrap, Davison and Hinkley 1997, section 3.8; clustered means, Miller
-        2024, arXiv 2411.00640.
+    Source: bootstrap of several samples, Davison and Hinkley 1997, section 3.2; clustered means,
+        Miller 2024, arXiv 2411.00640.
     """
     estimate = float(np.mean([cells.top.sum() / cells.bottom.sum() for cells in groups]))
-    sizes, method = [len(cells.keys) for cells in groups], "hierarchical bootstrap"
+    sizes = [len(cells.keys) for cells in groups]
+    method = "stratified cluster bootstrap"
     union = np.unique(np.concatenate([cells.keys for cells in groups]))
     if min(sizes) < 2:
         return Interval(estimate, math.nan, math.nan, len(union), method)

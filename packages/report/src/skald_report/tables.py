@@ -261,17 +261,27 @@ def corpus(sources: Sources) -> Table:
 
 def sweep_points(sources: Sources) -> Table:
     """Return the sweep's runs."""
-    frame = pd.DataFrame(sources.law["points"] if sources.law else [])
+    frame = sources.sweep.assign(loss=pd.to_numeric(sources.sweep["loss"]).astype(float))
     keys = ("horizon_tokens", "lr", "seed")
     return Table("sweep_points", keys, {"loss": "bits/byte"}, frame)
 
 
 def optima(sources: Sources) -> Table:
     """Return the fitted optimum of each swept horizon, learning rates in log2."""
-    frame = pd.DataFrame(sources.law["optima"] if sources.law else [])
+    rows = [
+        {
+            "horizon_tokens": optimum.horizon_tokens,
+            "log2_lr": optimum.log2_lr,
+            "loss": optimum.loss,
+            "curvature": optimum.curvature,
+            "low": optimum.interval[0],
+            "high": optimum.interval[1],
+        }
+        for optimum in (sources.law.optima if sources.law else ())
+    ]
     units = {"log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr", "loss": "bits/byte",
              "curvature": "per octave^2"}  # fmt: skip
-    return Table("optima", ("horizon_tokens",), units, frame)
+    return Table("optima", ("horizon_tokens",), units, pd.DataFrame(rows))
 
 
 def transfers(sources: Sources) -> Table:

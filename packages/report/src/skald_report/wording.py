@@ -14,6 +14,9 @@ from skald_specs.languages import BY_TAG
 from skald_report.cells import CELL, LOWER_IS_BETTER
 from skald_report.tables import LEVEL, MACRO, Table
 
+#: What the name of a model that was never trained begins with, as the evaluation names it.
+RANDOM_INIT = "random-init-"
+
 
 def language_name(tag: str) -> str:
     """Return a language's English name with its own name: Danish (dansk)."""
@@ -55,29 +58,41 @@ def claims(models: Table, scores: Table, differences: Table | None) -> list[str]
 
 
 def clearances(scores: Table, baselines: Sequence[str], controls: Sequence[str]) -> list[str]:
-    """Say where each baseline's interval lies on the better side of each control's.
+    """Say on which tasks the baselines' intervals lie on the better side of the controls'.
 
-    Controls that every baseline beats everywhere share one sentence.
+    The randomly initialised models are one kind of control and share a sentence.
     """
-    beaten: dict[str, list[str]] = {}
-    others: list[str] = []
-    for control in controls:
-        found = _standings(scores, baselines, control)
-        if not len(found):
-            others.append(f"No baseline shares a task with {control}, so they are not compared.")
-        elif (found["standing"] == "ahead").all():
-            labels = join(dict.fromkeys(found["label"]))
-            asked = scores.frame.loc[scores.frame["language"] != MACRO, CELL].drop_duplicates()
-            shared = "" if len(found) == len(asked) * len(baselines) else " that both have"
-            beaten.setdefault(f"every language{shared} on {labels}", []).append(control)
+    untrained = [control for control in controls if control.startswith(RANDOM_INIT)]
+    groups = [untrained] if untrained else []
+    groups += [[control] for control in controls if control not in untrained]
+    return [_clearance(scores, baselines, group) for group in groups]
+
+
+def _clearance(scores: Table, baselines: Sequence[str], controls: Sequence[str]) -> str:
+    rivals = _all_of(controls, "randomly initialised models")
+    who, are = _all_of(baselines, "baselines"), "is" if len(baselines) == 1 else "are"
+    # A model's name keeps its letters, a sentence begins with a capital.
+    who = who if len(baselines) == 1 else who.capitalize()
+    found = pd.concat([_standings(scores, baselines, control) for control in controls])
+    if found.empty:
+        return f"No baseline shares a task with {rivals}, so they are not compared."
+    measured = scores.frame[scores.frame["language"] != MACRO]
+    everywhere: list[str] = []
+    partly: list[tuple[str, str]] = []
+    for label, rows in found.groupby("label", sort=False):
+        n_cells = len(measured.loc[measured["label"] == label, CELL].drop_duplicates())
+        complete = len(rows) == n_cells * len(baselines) * len(controls)
+        if complete and (rows["standing"] == "ahead").all():
+            everywhere.append(f"on {label}")
         else:
-            others.append(_partly(found, baselines, control))
-    verb = "beats" if len(baselines) == 1 else "beat"
-    clear = [
-        f"{_all_of(baselines)} {verb} {join(named)} in {where}: the 95 % intervals do not overlap."
-        for where, named in beaten.items()
-    ]
-    return clear + others
+            partly.append((f"on {label}", _partly(rows)))
+    apart = "(95 % intervals do not overlap)"
+    if not everywhere:
+        tasks = "; ".join(f"{place} {counted}" for place, counted in partly)
+        return f"{who} {are} ahead of {rivals} {apart} {tasks}."
+    text = f"{who} {are} ahead of {rivals} in every language {join(everywhere)} {apart}"
+    they = "it is" if len(baselines) == 1 else "they are"
+    return "; ".join([text, *(f"{place} {they} {counted}" for place, counted in partly)]) + "."
 
 
 def _standings(scores: Table, baselines: Sequence[str], control: str) -> pd.DataFrame:
@@ -93,24 +108,23 @@ def _standings(scores: Table, baselines: Sequence[str], control: str) -> pd.Data
     return both
 
 
-def _partly(found: pd.DataFrame, baselines: Sequence[str], control: str) -> str:
-    who = f"{baselines[0]} is" if len(baselines) == 1 else "the baselines are"
-    ahead = int((found["standing"] == "ahead").sum())
-    text = (
-        f"Against {control}, {who} clearly ahead in {ahead} of {len(found)} "
-        "comparisons of language and task"
-    )
-    for standing, words in (
-        ("unclear", "the 95 % intervals overlap for"),
-        ("behind", "clearly behind is"),
-    ):
-        rows = found[found["standing"] == standing]
-        if len(rows):
-            named = "; ".join(
-                f"{model} ({_where(own)})" for model, own in rows.groupby("model", sort=False)
-            )
-            text += f"; {words} {named}"
-    return text + "."
+def _partly(rows: pd.DataFrame) -> str:
+    """Count the comparisons that are won, and name where the others were."""
+    ahead = int((rows["standing"] == "ahead").sum())
+    text = f"in {ahead or 'none'} of {len(rows)} comparisons of baseline, control and language"
+    named = [
+        f"{words} {join(_in_languages(rows[rows['standing'] == standing]))}"
+        for standing, words in (("unclear", "intervals overlap for"), ("behind", "behind is"))
+        if (rows["standing"] == standing).any()
+    ]
+    return f"{text} ({'; '.join(named)})" if named else text
+
+
+def _in_languages(rows: pd.DataFrame) -> list[str]:
+    return [
+        f"{model} in {', '.join(dict.fromkeys(own['language']))}"
+        for model, own in rows.groupby("model", sort=False)
+    ]
 
 
 def comparison(model: str, reference: str, rows: pd.DataFrame) -> str:
@@ -156,7 +170,7 @@ def _where(rows: pd.DataFrame) -> str:
     return "; ".join(f"{label}: {', '.join(tags)}" for label, tags in by_label.items())
 
 
-def _all_of(names: Sequence[str]) -> str:
+def _all_of(names: Sequence[str], kind: str) -> str:
     if len(names) == 1:
         return names[0]
-    return "Both baselines" if len(names) == 2 else f"All {len(names)} baselines"
+    return f"both {kind}" if len(names) == 2 else f"all {len(names)} {kind}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from skald_specs.errors import UserInputError
+from skald_specs.files import sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
 from skald_specs.recipe import CorpusRecipe
@@ -59,3 +62,35 @@ class CorpusManifest(Spec):
         """Return one shard's row, or None."""
         rows = [s for s in self.shards if s.language == language and s.split == split]
         return rows[0] if rows else None
+
+
+#: Shards above this size are checked by size alone: hashing a terabyte at each start takes minutes.
+HASHED_SHARD_BYTES = 1 << 30
+_REBUILD = "Run `skald corpus build` again"
+
+
+def load_corpus(folder: Path) -> CorpusManifest:
+    """Read a corpus's manifest and check that its files are the ones it describes.
+
+    Raises:
+        UserInputError: There is no corpus, or a file is missing or differs.
+    """
+    from skald_specs.shards import index_path, read_document_ends, token_dtype
+
+    manifest = CorpusManifest.load(folder / "corpus.json")
+    tokenizer = folder / "tokenizer.json"
+    if not tokenizer.is_file() or sha256_file(tokenizer) != manifest.tokenizer_sha256:
+        raise UserInputError(str(tokenizer), "missing, or not the one of corpus.json", _REBUILD)
+    itemsize = token_dtype(manifest.vocab_size).itemsize
+    for shard in manifest.shards:
+        path = folder / shard.path
+        if not path.is_file() or not index_path(path).is_file():
+            raise UserInputError(str(path), "the shard or its index is missing", _REBUILD)
+        size = path.stat().st_size
+        hashed = size <= HASHED_SHARD_BYTES
+        if size != shard.n_tokens * itemsize or (hashed and sha256_file(path) != shard.sha256):
+            raise UserInputError(str(path), "differs from what corpus.json describes", _REBUILD)
+        ends = read_document_ends(path)
+        if len(ends) != shard.n_documents or (len(ends) and int(ends[-1]) != shard.n_tokens):
+            raise UserInputError(str(index_path(path)), "does not fit its shard", _REBUILD)
+    return manifest

@@ -55,18 +55,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; swap it in for `path` when the block succeeds.
 
     Args:
-        path: Final folder; an existing one is replaced as a whole.
+        path: Final folder; an existing one of the same kind is replaced as a whole.
+        marker: A file that every folder of this kind holds. A folder with other content and
+            without it is somebody's own, and is never replaced.
 
     Yields:
         The temporary folder to write into.
 
     Raises:
-        UserInputError: The disk is full or the folder cannot be written to.
+        UserInputError: The path is taken by something else, the disk is full, or the folder cannot
+            be written to.
     """
+    if path.exists() and not path.is_dir():
+        raise UserInputError(str(path), "is a file, not a folder", "Choose another output folder")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
+        raise UserInputError(
+            str(path),
+            f"holds other files (no {marker} among them) and is not replaced",
+            "Choose an empty or new output folder",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -136,6 +147,10 @@ def read_text(path: Path) -> str:
         ) from None
     except IsADirectoryError:
         raise UserInputError(str(path), "is a folder, not a file", "Name a file") from None
+    except OSError as error:
+        raise UserInputError(
+            str(path), f"cannot be read ({error.strerror})", "Check the path"
+        ) from None
     except UnicodeDecodeError as error:
         raise UserInputError(
             str(path),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -40,8 +41,9 @@ class Spec(BaseModel):
 def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> UserInputError:
     """Turn pydantic's report into one line: field, value, rule, remedy."""
     item = error.errors()[0]
-    field = ".".join(str(part) for part in item["loc"]) or "(top level)"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    fields = [".".join(_field(e["loc"])) for e in error.errors()]
+    field, others = fields[0], len(set(fields)) - 1
+    more = f" (and {others} more)" if others else ""
     if item["type"] == "extra_forbidden":
         known = _known_keys(spec, item["loc"][:-1])
         remedy = f"Remove it, or use one of: {', '.join(known)}" if known else "Remove it"
@@ -50,7 +52,19 @@ def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> 
         return UserInputError(where, f"missing key `{field}`{more}", "Add it")
     message = item["msg"].removeprefix("Value error, ").rstrip(".")
     shown = "" if isinstance(item["input"], dict | list) else f" = {item['input']!r}"
-    return UserInputError(where, f"`{field}`{shown}: {message}{more}", "Change the value")
+    named = f"`{field}`{shown}: " if field else ""
+    # Our own validators name the remedy with the rule.
+    remedy = "" if item["type"] == "value_error" else "Change the value"
+    return UserInputError(where, f"{named}{message}{more}", remedy)
+
+
+def _field(location: tuple[Any, ...]) -> list[str]:
+    """Drop pydantic's tags of union members, which are no keys of the user's."""
+    return [
+        str(part)
+        for part in location
+        if not re.search(r"constrained|literal\[|function-", str(part))
+    ]
 
 
 def _known_keys(spec: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

@@ -7,8 +7,9 @@ holds the rest and never is.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
+from skald_specs.errors import UserInputError
 from skald_specs.files import write_yaml
 from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
@@ -123,12 +124,24 @@ class PlanIdentity(Spec):
 
 
 class Plan(Spec):
-    """One run, resolved."""
+    """One run, resolved.
+
+    `family` is `recipe_family` of its recipe; a plan made without a recipe has none.
+    """
 
     schema_version: Literal[1]
     name: str
     identity: PlanIdentity
     execution: ExecutionRecipe
+    family: str = ""
+
+    @classmethod
+    def check(cls, value: Any, where: str) -> Self:
+        """See `Spec.check`; a recipe in a plan's place is recognised."""
+        if isinstance(value, dict) and "corpus" in value and "identity" not in value:
+            remedy = "Run `skald plan fit` on it and name the plan that it writes"
+            raise UserInputError(where, "a recipe, not a plan", remedy)
+        return super().check(value, where)
 
     @property
     def fingerprint(self) -> str:

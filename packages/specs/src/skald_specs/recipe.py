@@ -6,10 +6,13 @@ and stands in the plan.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from skald_specs.errors import UserInputError
+from skald_specs.fingerprint import canonical
 from skald_specs.languages import BY_TAG
 from skald_specs.models import Spec
 
@@ -61,7 +64,6 @@ class ModelShape(Spec):
     seq_len: Positive
     rope_theta: PositiveFloat = 10_000.0
     norm_eps: PositiveFloat = 1e-5
-    tied_embeddings: bool = False
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -80,7 +82,10 @@ class ModelShape(Spec):
 
 
 class BaseShape(Spec):
-    """The shape at which every multiplier is 1 and `base_lr` is expressed."""
+    """The shape at which every multiplier is 1 and `base_lr` is expressed.
+
+    `base_depth` is the depth of the whole family, because the rules do not carry over depths.
+    """
 
     base_width: Positive
     base_depth: Positive
@@ -153,7 +158,19 @@ class SweepRecipe(Spec):
 
     base_lrs: Annotated[tuple[PositiveFloat, ...], Field(min_length=3)]
     horizons_tokens: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        values: tuple[tuple[str, tuple[float, ...]], ...] = (
+            ("base_lrs", self.base_lrs),
+            ("horizons_tokens", self.horizons_tokens),
+            ("seeds", self.seeds),
+        )
+        for field, listed in values:
+            if twice := [value for value in listed if listed.count(value) > 1]:
+                raise ValueError(f"{field} lists {twice[0]} twice; list it once")
+        return self
 
 
 class ExecutionRecipe(Spec):
@@ -193,6 +210,13 @@ class Recipe(Spec):
     sweep: SweepRecipe | None = None
     execution: ExecutionRecipe
 
+    @classmethod
+    def check(cls, value: Any, where: str) -> Self:
+        """See `Spec.check`; a plan in a recipe's place is recognised."""
+        if isinstance(value, dict) and "identity" in value and "corpus" not in value:
+            raise UserInputError(where, "a plan, not a recipe", "Name a file under recipes/")
+        return super().check(value, where)
+
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         if set(self.mixture) != set(self.corpus.languages):
@@ -208,6 +232,19 @@ class Recipe(Spec):
         if self.budget.horizon_tokens < batch:
             raise ValueError(
                 f"budget.horizon_tokens = {self.budget.horizon_tokens} is below one batch of {batch}"
+            )
+        horizons = self.sweep.horizons_tokens if self.sweep else ()
+        if horizons and min(horizons) < batch:
+            raise ValueError(
+                f"sweep.horizons_tokens has {min(horizons)}, below one batch of {batch}; use "
+                "horizons of at least budget.global_batch_tokens"
+            )
+        base_depth = self.parametrisation.base.base_depth
+        if self.model.n_layers != base_depth:
+            raise ValueError(
+                f"model.n_layers = {self.model.n_layers} differs from "
+                f"parametrisation.base.base_depth = {base_depth}: depth does not transfer under "
+                f"rules {self.parametrisation.rules!r}; make them equal"
             )
         run = self.execution
         sequences = batch // seq
@@ -236,3 +273,46 @@ class Recipe(Spec):
                 f"{self.corpus.tokenizer.vocab_size}; raise it to at least that"
             )
         return self
+
+
+def normalised(mixture: dict[str, float]) -> dict[str, float]:
+    """Scale shares to a sum of 1, languages in alphabetical order.
+
+    The order is fixed because the sampler walks it, while the fingerprint does not see it.
+    """
+    total = math.fsum(mixture.values())
+    return {tag: mixture[tag] / total for tag in sorted(mixture)}
+
+
+def recipe_family(recipe: Recipe) -> str:
+    """Return what the best base learning rate depends on, the terms of the law left out.
+
+    Recipes of one family differ in width (heads and d_ff with it), horizon, batch, learning rate,
+    seeds and execution only; a law fitted on one holds for the others. The family is spelled out
+    instead of hashed, so that a mismatch can name the field.
+
+    Args:
+        recipe: The recipe.
+
+    Returns:
+        Canonical JSON, nested and named as the recipe is.
+
+    Standing: assumed; the list is meant to be too long rather than too short.
+    """
+    data = recipe.model_dump(mode="json")
+    shares = normalised(recipe.mixture)
+    return canonical(
+        {
+            "parametrisation": data["parametrisation"],
+            "schedule": data["schedule"],
+            "optimizer": _without(data["optimizer"], "base_lr"),
+            "model": _without(data["model"], "d_model", "n_heads", "n_kv_heads", "d_ff"),
+            # Rounded, because shares written in another scale differ in their last bits.
+            "mixture": {tag: round(share, 9) for tag, share in shares.items()},
+            "dtype": data["dtype"],
+        }
+    )
+
+
+def _without(block: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in block.items() if name not in names}

@@ -9,8 +9,8 @@ class RunRow(Spec):
     """One finished proxy run.
 
     `loss` is validation bits per byte, the unweighted mean over languages; `loss_se` its standard
-    error over validation windows;
-    both are missing when the run diverged. `lr` is the base learning rate (expressed at the base shape).
+    error over validation windows; both are missing when the run diverged. `lr` is the base learning
+    rate (expressed at the base shape). `family` is `recipe_family` of the sweep's recipe.
     """
 
     width: int
@@ -26,6 +26,7 @@ class RunRow(Spec):
     loss_se: float | None
     diverged: bool
     fingerprint: str
+    family: str
 
 
 RUN_TABLE_COLUMNS: tuple[str, ...] = tuple(RunRow.model_fields)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import safe_open
+from skald_mup.tensorfile import Tensors, save_tensors
 from skald_specs.checkpoint import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -26,8 +26,6 @@ from skald_specs.checkpoint import verify as verify  # part of this module's fac
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.plan import Plan
-
-Tensors = dict[str, torch.Tensor]
 
 
 def save(
@@ -45,10 +43,10 @@ def save(
     Returns:
         The folder.
     """
-    with atomic_folder(folder) as temporary:
-        _save_tensors(weights, temporary / MODEL_FILE)
+    with atomic_folder(folder, marker=MANIFEST_FILE) as temporary:
+        save_tensors(weights, temporary / MODEL_FILE)
         if moments is not None:
-            _save_tensors(moments, temporary / OPTIMIZER_FILE)
+            save_tensors(moments, temporary / OPTIMIZER_FILE)
         write_json(temporary / STATE_FILE, state.model_dump())
         plan.save(temporary / PLAN_FILE)
         manifest = CheckpointManifest(
@@ -60,14 +58,6 @@ def save(
         )
         write_json(temporary / MANIFEST_FILE, manifest.model_dump())
     return folder
-
-
-def _save_tensors(tensors: Tensors, path: Path) -> None:
-    try:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, path)
-    except SafetensorError as error:
-        # safetensors wraps the operating system's error in text; a full disk must stay one.
-        raise OSError(28 if "No space" in str(error) else 5, str(error)) from error
 
 
 def inspect(folder: Path) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from skald_mup.export import fold, llama_name
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_shapes
+from skald_mup.tensorfile import load_tensors
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
@@ -16,6 +16,8 @@ from skald_specs.files import read_json
 from skald_specs.plan import Multipliers, Plan
 from skald_specs.recipe import ModelShape
 from tokenizers import Tokenizer
+
+_AGAIN = "Run `skald export` again"
 
 
 def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -> str:
@@ -39,7 +41,10 @@ def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -
     path = own if own.is_file() else corpus / "tokenizer.json"
     if not path.is_file():
         raise UserInputError(str(path), "no tokenizer", "Name the corpus with --corpus")
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise UserInputError(str(path), f"no tokenizer ({error})", _AGAIN) from None
     ids: list[int] = [END_OF_TEXT_ID, *tokenizer.encode(prompt).ids]
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
@@ -60,18 +65,25 @@ def _load(folder: Path) -> tuple[Decoder, int]:
         )
     if (folder / PLAN_FILE).is_file():
         verify(folder)
-    weights = load_file(folder / MODEL_FILE)
+    weights = load_tensors(folder / MODEL_FILE)
     if (folder / PLAN_FILE).is_file():
         identity = Plan.load(folder / PLAN_FILE).identity
         shape, weights = identity.model, fold(identity, weights)
     else:
         shape = _shape_of(read_json(folder / "config.json"), folder)
-        weights = {name: weights[llama_name(name)] for name in tensor_shapes(shape)}
+        names = {name: llama_name(name) for name in tensor_shapes(shape)}
+        if missing := sorted(set(names.values()) - set(weights)):
+            raise UserInputError(str(folder), f"no tensor {missing[0]}", _AGAIN)
+        weights = {name: weights[theirs] for name, theirs in names.items()}
     plain = Multipliers(
         emb_mult=1.0, attn_scale=shape.d_head**-0.5, residual_mult=1.0, output_mult=1.0
     )
     decoder = Decoder(shape, plain)
-    decoder.load_state_dict(weights)
+    try:
+        decoder.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip()
+        raise UserInputError(str(folder), f"its weights do not fit it: {first}", _AGAIN) from None
     return decoder.eval(), shape.seq_len
 
 

@@ -5,6 +5,7 @@ Knows ranks, signals and process groups; refuses to know what the ranks compute.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ from skald_specs.errors import InterruptedRunError, SkaldError, UserInputError
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _SECONDS_TO_STOP = 30.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Work = Callable[..., None]
 
@@ -44,6 +46,25 @@ class StopRequest:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Start children that leave Ctrl-C to their parent until they listen themselves.
+
+    A terminal sends SIGINT to every process of the group, and a child that is still importing
+    would answer with a traceback.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies, however that happens (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class RankError(SkaldError):
@@ -141,8 +162,9 @@ def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
         for rank in range(world_size)
     ]
     with request.listening():
-        for process in ranks:
-            process.start()
+        with ignoring_interrupts():
+            for process in ranks:
+                process.start()
         passed_on, failed_at, first_dead = "", 0.0, -1
         while alive := [p for p in ranks if p.is_alive()]:
             wait([p.sentinel for p in alive], timeout=0.2)
@@ -179,6 +201,7 @@ def _signal_all(processes: list[Any], number: signal.Signals) -> None:
 
 
 def _rank_main(errors: Any, work: Work, *args: Any) -> None:
+    end_with_parent()
     try:
         work(*args)
     except SkaldError as error:

@@ -15,12 +15,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import pandas as pd
-from skald_specs.corpus import CorpusManifest
+from skald_specs.corpus import CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
 from skald_specs.runtable import RUN_TABLE_COLUMNS, RunRow
 
+from skald_trainer.launch import end_with_parent, ignoring_interrupts
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
 from skald_trainer.run import DivergedError, Validation, choose_device, drive
@@ -41,7 +42,7 @@ def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None 
     Raises:
         UserInputError: The corpus is not the one the plans were made for.
     """
-    manifest = CorpusManifest.load(corpus / "corpus.json")
+    manifest = load_corpus(corpus)
     for plan in plans:
         if plan.identity.data.corpus_fingerprint != manifest.fingerprint:
             raise UserInputError(str(corpus), "not the corpus of the plans", "Make the plans again")
@@ -70,8 +71,9 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     # Longest first: the last ones to finish are then short.
     queue = sorted(plans, key=lambda plan: -plan.identity.horizon_tokens.value)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+        with ignoring_interrupts():
+            futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 name, row = future.result()
@@ -79,6 +81,9 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
                 shown = "diverged" if row.loss is None else f"{row.loss:.4f} bits/byte"
                 print(f"sweep {done}/{len(futures)}  {name}  {shown}", flush=True)
         except BaseException:
+            # The runs in flight are lost; the rows that are done are kept.
+            for worker in multiprocessing.active_children():
+                worker.kill()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
@@ -132,4 +137,5 @@ def _row(plan: Plan, measured: Validation) -> RunRow:
         loss_se=loss_se,
         diverged=loss is None,
         fingerprint=plan.fingerprint,
+        family=plan.family,
     )

@@ -9,9 +9,10 @@ from skald_specs.checkpoint import (
     MANIFEST_FILE,
     MODEL_FILE,
     PLAN_FILE,
+    STATE_FILE,
     CheckpointManifest,
 )
-from skald_specs.corpus import CorpusManifest
+from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json, write_jsonl
 from skald_specs.plan import Plan
@@ -19,7 +20,7 @@ from skald_specs.plan import Plan
 from skald_trainer import checkpoint
 from skald_trainer.launch import leads, run_ranks, started_elsewhere
 from skald_trainer.origin import origin_of
-from skald_trainer.run import RunFolder, train_rank
+from skald_trainer.run import RunFolder, choose_device, train_rank
 from skald_trainer.runlog import curve_rows
 
 CURVE_FILE = "curve.jsonl"
@@ -44,6 +45,8 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     """
     folder, layout = RunFolder(out), plan.execution
     _check_corpus(plan, corpus)
+    if layout.device == "cuda":
+        choose_device(plan)
     if resume is not None:
         _check_resume(plan, resume)
     keeper = leads()
@@ -79,7 +82,7 @@ def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
-    manifest = CorpusManifest.load(corpus / "corpus.json")
+    manifest = load_corpus(corpus)
     if manifest.fingerprint != plan.identity.data.corpus_fingerprint:
         raise UserInputError(
             str(corpus), f"not the corpus that plan {plan.name} was made for", "Make the plan again"
@@ -88,6 +91,10 @@ def _check_corpus(plan: Plan, corpus: Path) -> None:
 
 def _check_resume(plan: Plan, resume: Path) -> None:
     manifest = checkpoint.verify(resume)
+    if not (resume / STATE_FILE).is_file():
+        raise UserInputError(
+            str(resume), "a finished model without Adam's state", "Name a folder under checkpoints/"
+        )
     if manifest.plan_fingerprint != plan.fingerprint:
         raise UserInputError(
             str(resume),
@@ -108,7 +115,7 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
         raise UserInputError(
             str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"
         )
-    with atomic_folder(folder.final) as temporary:
+    with atomic_folder(folder.final, marker=MANIFEST_FILE) as temporary:
         shutil.copyfile(last / MODEL_FILE, temporary / MODEL_FILE)
         plan.save(temporary / PLAN_FILE)
         write_jsonl(temporary / CURVE_FILE, curve)
