@@ -112,6 +112,7 @@ def test_two_runs_write_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BYTES", {"train": 9000, "validation": 2000, "test": 3000})
     generate(tmp_path / "one")
     (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "about.json").write_text("{}")
     (tmp_path / "two" / "old.txt").write_text("from before")
     generate(tmp_path / "two")
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
