@@ -7,6 +7,7 @@ minimal pairs (`<language>.jsonl` or `.jsonl.gz`). Without pairs the page shows 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("source", type=Path, metavar="DIR")
     parser.add_argument("pairs", type=Path, nargs="?", metavar="PAIRS_DIR")
     args: argparse.Namespace = parser.parse_args(words)
+    # All stations run in this process, and tqdm reads this when the first of them imports it.
+    os.environ.setdefault("TQDM_DISABLE", "1")
     for command in commands(args.source, args.pairs):
         print(f"+ skald {shlex.join(command)}", flush=True)
         code = skald(command)

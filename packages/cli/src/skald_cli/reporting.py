@@ -40,7 +40,7 @@ def run_build(args: argparse.Namespace) -> int:
         from skald_report.inputs import ReportInputs
 
         names, suites = _named(args)
-        _require(args, names, suites)
+        _require(args, names)
         command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
         inputs = ReportInputs.from_folders(args.artifacts, names, suites, args.published, command)
         build(inputs, args.out)
@@ -48,13 +48,14 @@ def run_build(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _require(args: argparse.Namespace, names: list[str], suites: list[str]) -> None:
+def _require(args: argparse.Namespace, names: list[str]) -> None:
     """Refuse what was typed and does not exist; what a pipeline lacks, the page says itself."""
     from skald_specs.errors import UserInputError
 
-    wanted = [args.artifacts, args.published]
+    # The page does without published scores, and says so, unless a folder was named.
+    wanted = [args.artifacts]
+    wanted += [args.published] if args.published != places.PUBLISHED else []
     wanted += [args.artifacts / "runs" / name for name in (names if args.names else [])]
-    wanted += [args.artifacts / "eval" / suite for suite in (suites if args.suites else [])]
     for folder in wanted:
         if not folder.is_dir():
             raise UserInputError(str(folder), "no such folder", "Check the name")
