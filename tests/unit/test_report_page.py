@@ -102,10 +102,12 @@ def test_standing_figures_are_valid_svg_without_dates(whole):
 def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
     _, text = _read(whole[1])
     assert "They say nothing about competence in Danish" in text
+    assert "chosen on small proxies" in text
     own = write_inputs(tmp_path, source="/somewhere/texts", languages=("da", "sv"), n_items=16)
     _, text = _built(tmp_path, dataclasses.replace(own, published=None, law=None, sweep=None))
     assert "synthetic" not in text
     assert "texts" in text
+    assert "chosen on small proxies" not in text, "no sweep chose this run's learning rate"
 
 
 def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):

@@ -86,6 +86,15 @@ def test_a_sweep_that_makes_no_sense_is_refused(update: dict[str, Any], message:
     assert "\n" not in str(caught.value)
 
 
+def test_a_mistyped_key_is_named_as_it_was_written() -> None:
+    recipe = _changed("model.d_modl", 96)
+    del recipe["model"]["d_model"]
+    with pytest.raises(
+        UserInputError, match=r"unknown key `model\.d_modl` \(and 1 more\).*d_model"
+    ):
+        Recipe.check(recipe, "here")
+
+
 def test_a_missing_key_is_named() -> None:
     recipe = _changed("name", "same")
     del recipe["budget"]

@@ -68,10 +68,11 @@ def compose(
 
 def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Iterator[Block]:
     languages = join(language_name(tag) for tag in _languages(sources))
+    swept = "how the learning rate was chosen on small proxies and carried over, "
     yield Paragraph(
         f"This page reports on {len(named)} baseline language model{'s' * (len(named) != 1)} "
-        f"({join(named) or 'none'}) in {languages or 'no language'}: how the learning rate was "
-        "chosen on small proxies and carried over, how training went, and how the models score "
+        f"({join(named) or 'none'}) in {languages or 'no language'}: "
+        f"{swept if sources.law is not None else ''}how training went, and how the models score "
         "beside controls that never learned or only count. Every interval covers 95 %."
     )
     if sources.corpus is None:

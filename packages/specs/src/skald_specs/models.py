@@ -40,8 +40,10 @@ class Spec(BaseModel):
 
 def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> UserInputError:
     """Turn pydantic's report into one line: field, value, rule, remedy."""
-    item = error.errors()[0]
-    fields = [".".join(_field(e["loc"])) for e in error.errors()]
+    # A mistyped key is both unknown and missing; the word the user wrote says more.
+    problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    item = problems[0]
+    fields = [".".join(_field(e["loc"])) for e in problems]
     field, others = fields[0], len(set(fields)) - 1
     more = f" (and {others} more)" if others else ""
     if item["type"] == "extra_forbidden":
