@@ -38,7 +38,7 @@ def _trained(tmp_path: Path, plan: Plan) -> tuple[Path, Decoder]:
     state = CheckpointState(step=1, tokens_seen=1)
     final = checkpoint.save(tmp_path / "final", plan, state, weights, None)
     decoder = Decoder(plan.identity.model, plan.identity.multipliers)
-    decoder.load_state_dict(weights)
+    decoder.load_weights(weights)
     return final, decoder
 
 
@@ -67,7 +67,7 @@ def test_without_folding_the_logits_differ(tmp_path: Path) -> None:
 
     def logits(weights: dict[str, torch.Tensor]) -> torch.Tensor:
         other = Decoder(plan.identity.model, plain)
-        other.load_state_dict(weights)
+        other.load_weights(weights)
         return other(ids_BT)
 
     weights = dict(decoder.state_dict())

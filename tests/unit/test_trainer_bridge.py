@@ -90,7 +90,7 @@ def test_the_first_loss_is_the_plain_decoders(tmp_path: Path) -> None:
         lambda trainer, step, loss, seconds: losses.append(loss),
     )  # fmt: skip
     decoder = Decoder(plan.identity.model, plan.identity.multipliers)
-    decoder.load_state_dict(initial_weights(plan.identity))
+    decoder.load_weights(initial_weights(plan.identity))
     inputs, labels = data.micro_batch(1, 0, plan.batch_sequences)
     logits_BTV = decoder(torch.from_numpy(inputs.copy()))
     expected = torch.nn.functional.cross_entropy(

@@ -15,7 +15,7 @@ def n_params_non_embedding(shape: ModelShape) -> int:
         shape: The model's shape.
 
     Returns:
-        Parameters without the token embedding and without the output matrix.
+        Parameters without the token embedding and without the output matrix, whether tied or not.
 
     Source: the decoder's tensor list (grouped-query attention, SwiGLU, RMSNorm gains, no biases).
     Standing: derived.
@@ -23,8 +23,9 @@ def n_params_non_embedding(shape: ModelShape) -> int:
     d_attn, d_kv = shape.n_heads * shape.d_head, shape.n_kv_heads * shape.d_head
     attention = 2 * shape.d_model * d_attn + 2 * shape.d_model * d_kv
     mlp = 3 * shape.d_model * shape.d_ff
-    norms = 2 * shape.d_model
-    return shape.n_layers * (attention + mlp + norms) + shape.d_model
+    gains = 2 * shape.d_model + (2 * shape.d_head if shape.qk_norm else 0)
+    block = attention + mlp + (gains if shape.norm_gains else 0)
+    return shape.n_layers * block + (shape.d_model if shape.norm_gains else 0)
 
 
 def n_params_total(shape: ModelShape) -> int:
@@ -39,7 +40,8 @@ def n_params_total(shape: ModelShape) -> int:
     Source: as `n_params_non_embedding`, plus the embedding and the output matrix.
     Standing: derived; equals the published count of the 7.8B baseline.
     """
-    return n_params_non_embedding(shape) + 2 * shape.vocab_size * shape.d_model
+    n_matrices = 1 if shape.tie_embeddings else 2
+    return n_params_non_embedding(shape) + n_matrices * shape.vocab_size * shape.d_model
 
 
 def flops_per_token(shape: ModelShape) -> int:

@@ -22,7 +22,7 @@ def initial_tensor(identity: PlanIdentity, name: str) -> torch.Tensor:
     """
     shape = tensor_shapes(identity.model)[name]
     kind = tensor_kind(name)
-    if kind == "norm":
+    if identity.rules[kind].role == "vector":
         return torch.ones(shape)
     digest = hashlib.sha256(f"{identity.model_seed}:{name}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)

@@ -54,16 +54,19 @@ class PlainLayers:
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm with a gain (Zhang and Sennrich 2019, arXiv 1910.07467, eq. 4)."""
+    """Root-mean-square norm, with a gain or without one.
 
-    def __init__(self, d_model: int, eps: float) -> None:
+    Source: Zhang and Sennrich 2019, arXiv 1910.07467, eq. 4.
+    """
+
+    def __init__(self, n_features: int, eps: float, gain: bool) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(d_model))
-        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(n_features)) if gain else None
+        self.n_features, self.eps = n_features, eps
 
-    def forward(self, x_TBD: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise the last dimension."""
-        return F.rms_norm(x_TBD, self.weight.shape, self.weight, self.eps)
+        return F.rms_norm(x, (self.n_features,), self.weight, self.eps)
 
 
 @lru_cache(maxsize=8)
@@ -97,7 +100,11 @@ def rotate(x_BNTH: torch.Tensor, theta: float) -> torch.Tensor:
 
 
 class Attention(nn.Module):
-    """Causal grouped-query attention; the logits are `attn_scale * q.k`."""
+    """Causal grouped-query attention; the logits are `attn_scale * q.k`.
+
+    With QK-norm each head's queries and keys are normalised before the rotation, as in Qwen3; one
+    gain serves all heads.
+    """
 
     def __init__(self, shape: ModelShape, attn_scale: float, layers: LayerFactory) -> None:
         super().__init__()
@@ -106,16 +113,26 @@ class Attention(nn.Module):
         self.k_proj = layers.column(shape.d_model, d_kv)
         self.v_proj = layers.column(shape.d_model, d_kv)
         self.o_proj = layers.row(shape.d_model, shape.d_model)
+        self.q_norm = self.k_norm = None
+        if shape.qk_norm:
+            self.q_norm = RMSNorm(shape.d_head, shape.norm_eps, shape.norm_gains)
+            self.k_norm = RMSNorm(shape.d_head, shape.norm_eps, shape.norm_gains)
         self.d_head, self.rope_theta, self.attn_scale = shape.d_head, shape.rope_theta, attn_scale
 
     def _heads(self, x_TBX: torch.Tensor) -> torch.Tensor:
         n_tokens, batch, width = x_TBX.shape
         return x_TBX.view(n_tokens, batch, width // self.d_head, self.d_head).permute(1, 2, 0, 3)
 
+    def queries_keys(self, x_TBD: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return queries (B, N, T, H) and keys (B, K, T, H) as they meet in the dot product."""
+        q_BNTH, k_BKTH = self._heads(self.q_proj(x_TBD)), self._heads(self.k_proj(x_TBD))
+        if self.q_norm is not None and self.k_norm is not None:
+            q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
+        return rotate(q_BNTH, self.rope_theta), rotate(k_BKTH, self.rope_theta)
+
     def forward(self, x_TBD: torch.Tensor) -> torch.Tensor:
         """Attend; input and output are (T, B, D)."""
-        q_BNTH = rotate(self._heads(self.q_proj(x_TBD)), self.rope_theta)
-        k_BKTH = rotate(self._heads(self.k_proj(x_TBD)), self.rope_theta)
+        q_BNTH, k_BKTH = self.queries_keys(x_TBD)
         v_BKTH = self._heads(self.v_proj(x_TBD))
         y_BNTH = F.scaled_dot_product_attention(
             q_BNTH, k_BKTH, v_BKTH, is_causal=True, scale=self.attn_scale, enable_gqa=True
@@ -159,9 +176,9 @@ class Block(nn.Module):
 
     def __init__(self, shape: ModelShape, multipliers: Multipliers, layers: LayerFactory) -> None:
         super().__init__()
-        self.attn_norm = RMSNorm(shape.d_model, shape.norm_eps)
+        self.attn_norm = RMSNorm(shape.d_model, shape.norm_eps, shape.norm_gains)
         self.attn = Attention(shape, multipliers.attn_scale, layers)
-        self.mlp_norm = RMSNorm(shape.d_model, shape.norm_eps)
+        self.mlp_norm = RMSNorm(shape.d_model, shape.norm_eps, shape.norm_gains)
         self.mlp = Mlp(shape, layers)
         self.residual_mult = multipliers.residual_mult
 
@@ -176,7 +193,7 @@ class HeadStage(nn.Module):
 
     def __init__(self, shape: ModelShape, multipliers: Multipliers, layers: LayerFactory) -> None:
         super().__init__()
-        self.norm = RMSNorm(shape.d_model, shape.norm_eps)
+        self.norm = RMSNorm(shape.d_model, shape.norm_eps, shape.norm_gains)
         self.linear = layers.column(shape.d_model, shape.vocab_size)
         self.output_mult = multipliers.output_mult
 
@@ -200,6 +217,18 @@ class Decoder(nn.Module):
             Block(shape, multipliers, factory) for _ in range(shape.n_layers)
         )
         self.head = HeadStage(shape, multipliers, factory)
+        if shape.tie_embeddings:
+            self.head.linear.weight = self.embed.tokens.weight
+
+    def load_weights(self, weights: dict[str, torch.Tensor]) -> None:
+        """Take full tensors by name; a tied output matrix needs none.
+
+        Raises:
+            RuntimeError: A tensor is missing, unknown or of another shape (torch names it).
+        """
+        if self.head.linear.weight is self.embed.tokens.weight and "embed.tokens.weight" in weights:
+            weights = {**weights, "head.linear.weight": weights["embed.tokens.weight"]}
+        self.load_state_dict(weights)
 
     def forward(self, ids_BT: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, V) for token ids (B, T)."""

@@ -1,56 +1,36 @@
-"""The muP rule table: what each kind of tensor gets at a shape, as pure functions of floats.
+"""From a rule table to numbers: what each tensor gets at a shape, as pure functions of floats.
 
-Knows how standard deviation, learning rate, eps, weight decay and forward multipliers follow from
-a shape and the base shape. Refuses to know any tensor: importable without torch, so that a plan can
-be made without it.
-
-The form is the one with constant input and output standard deviations and a forward multiplier at
-the output (Table 8 of arXiv 2203.03466), as the public TrustLLM recipe uses it. The base shape is
-chosen freely: with the base at the target width, proxies have ratios below 1 and the target itself
-needs no multiplier. `base_lr` always means the learning rate at the base shape.
+Knows how base values and exponents become standard deviation, learning rate, eps, weight decay and
+forward multipliers. Refuses to know any tensor: importable without torch, so that a plan can be made
+without it. At the base shape every ratio is 1, so every value is the base value to the last bit.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from skald_specs.plan import Multipliers, TensorKind, TensorRule
 from skald_specs.recipe import BaseShape, ModelShape, Parametrisation
 
-Role = Literal["input", "hidden", "output", "vector"]
-FanIn = Literal["width", "ffn", "finite"]
+from skald_mup.names import tensor_kinds
+from skald_mup.tables import Power, Row, RuleTable, table_of
 
 
-class KindRow(NamedTuple):
-    """What a kind of tensor is: its role, what its fan-in grows with, whether it ends a branch."""
+class Ratios(NamedTuple):
+    """A shape over its base: one tensor's fan-in, the width, the depth."""
 
-    role: Role
-    fan_in: FanIn
-    ends_residual: bool = False
-
-
-#: One row for each kind of tensor, in the order of `TENSOR_KINDS`. A `finite` fan-in does not grow
-#: with the width: the vocabulary of an embedding row, the single factor of a norm gain.
-KIND_ROWS: dict[TensorKind, KindRow] = {
-    "embedding": KindRow("input", "finite"),
-    "q_proj": KindRow("hidden", "width"),
-    "k_proj": KindRow("hidden", "width"),
-    "v_proj": KindRow("hidden", "width"),
-    "o_proj": KindRow("hidden", "width", ends_residual=True),
-    "gate_proj": KindRow("hidden", "width"),
-    "up_proj": KindRow("hidden", "width"),
-    "down_proj": KindRow("hidden", "ffn", ends_residual=True),
-    "norm": KindRow("vector", "finite"),
-    "lm_head": KindRow("output", "width"),
-}
+    fan_in: float
+    width: float
+    depth: float
 
 
 def fan_in_mult(kind: TensorKind, shape: ModelShape, base: BaseShape) -> float:
     """Return a tensor's own fan-in as a multiple of the base shape's.
 
     The ratio is the tensor's true one, never a common width ratio: a rounded `d_ff` gives
-    `down_proj` another ratio than its neighbours. Ratios need not be whole numbers.
+    `down_proj` another ratio than its neighbours, and KV heads that do not grow change nothing,
+    because they are a fan-out. Ratios need not be whole numbers.
 
     Args:
         kind: The kind of tensor.
@@ -58,129 +38,125 @@ def fan_in_mult(kind: TensorKind, shape: ModelShape, base: BaseShape) -> float:
         base: The base shape.
 
     Returns:
-        A positive ratio; 1 where the fan-in does not grow with the width.
+        A positive ratio; 1 for what has no fan-in that grows: the rows of the embedding, gains.
 
     Source: arXiv 2203.03466, Table 8; true ratio per tensor as in microsoft/mup.
     Standing: derived.
     """
-    match KIND_ROWS[kind].fan_in:
-        case "width":
-            return shape.d_model / base.base_width
-        case "ffn":
-            return shape.d_ff / base.base_d_ff
-        case "finite":
-            return 1.0
+    if kind == "embedding" or kind.endswith("_norm"):
+        return 1.0
+    return shape.d_ff / base.base_d_ff if kind == "down_proj" else shape.d_model / base.base_width
 
 
-def init_std(kind: TensorKind, shape: ModelShape, parametrisation: Parametrisation) -> float:
-    """Return the standard deviation of a tensor's normal initialisation.
-
-    Hidden matrices get `hidden_std / sqrt(m)`; those that end a residual branch (`o_proj`,
-    `down_proj`) are divided by `sqrt(2 n_layers)` as well. Embedding and output matrix keep their
-    base values. Norm gains start at one without spread, so their standard deviation is 0.
+def ratios(kind: TensorKind, shape: ModelShape, base: BaseShape) -> Ratios:
+    """Return all ratios one tensor's rules can depend on.
 
     Args:
         kind: The kind of tensor.
         shape: The model's shape.
+        base: The base shape; without `base_depth` the depth ratio is 1.
+
+    Returns:
+        Positive ratios.
+
+    Standing: derived.
+    """
+    return Ratios(
+        fan_in=fan_in_mult(kind, shape, base),
+        width=shape.d_model / base.base_width,
+        depth=shape.n_layers / (base.base_depth or shape.n_layers),
+    )
+
+
+def scaled(value: float, power: Power, by: Ratios) -> float:
+    """Return `value x fan_in^a x width^b x depth^c`; an exponent of 0 leaves every bit alone.
+
+    Args:
+        value: The value at the base shape, in any unit.
+        power: The exponents.
+        by: The ratios.
+
+    Returns:
+        The value at the shape, in the same unit.
+
+    Standing: derived.
+    """
+    for ratio, exponent in zip(by, power, strict=True):
+        # -1 as a division and -0.5 through sqrt: exact for powers of two, where pow need not be.
+        match exponent:
+            case 0:
+                pass
+            case 1:
+                value *= ratio
+            case -1:
+                value /= ratio
+            case 0.5:
+                value *= math.sqrt(ratio)
+            case -0.5:
+                value /= math.sqrt(ratio)
+            case _:
+                value *= ratio**exponent
+    return value
+
+
+def init_std(row: Row, by: Ratios, shape: ModelShape, parametrisation: Parametrisation) -> float:
+    """Return the standard deviation of a tensor's normal initialisation.
+
+    Args:
+        row: The tensor's row of the table.
+        by: Its ratios.
+        shape: The model's shape; its depth divides the ends of residual branches, where the table
+            says so.
         parametrisation: Standard deviations at the base shape.
 
     Returns:
-        A standard deviation, 0 for gains.
+        A standard deviation; 0 for gains, which start at one without spread.
 
-    Source: arXiv 2203.03466, Table 8; the division by sqrt(2 n_layers) is the public TrustLLM
-        recipe's (TrustLLMeu/trustllm-envs), which keeps one depth for the whole family.
-    Standing: derived; the division by sqrt(2 n_layers) is a convention of that recipe.
+    Source: the table's basis for `init_std`; sqrt(2 n_layers) as in the public TrustLLM recipe.
+    Standing: as the table's basis says.
     """
-    row = KIND_ROWS[kind]
-    match row.role:
-        case "input":
-            return parametrisation.embedding_std
-        case "hidden":
-            branch = math.sqrt(2 * shape.n_layers) if row.ends_residual else 1.0
-            m = fan_in_mult(kind, shape, parametrisation.base)
-            return parametrisation.hidden_std / math.sqrt(m) / branch
-        case "output":
-            return parametrisation.output_std
-        case "vector":
-            return 0.0
+    bases = {
+        "input": parametrisation.embedding_std,
+        "hidden": parametrisation.hidden_std,
+        "output": parametrisation.output_std,
+        "vector": 0.0,
+    }
+    branch = math.sqrt(2 * shape.n_layers) if row.branch_init else 1.0
+    return scaled(bases[row.role], row.init_std, by) / branch
 
 
-def learning_rate(role: Role, fan_in_ratio: float, base_lr: float) -> float:
-    """Return a tensor's peak Adam learning rate.
-
-    Args:
-        role: The tensor's role.
-        fan_in_ratio: Its fan-in as a multiple of the base shape's.
-        base_lr: Learning rate at the base shape.
-
-    Returns:
-        `base_lr / m` for hidden matrices, `base_lr` for all others.
-
-    Source: arXiv 2203.03466, Table 8 (Adam).
-    Standing: derived.
-    """
-    return base_lr / fan_in_ratio if role == "hidden" else base_lr
-
-
-def adam_eps(role: Role, fan_in_ratio: float, eps: float) -> float:
-    """Return a tensor's Adam eps.
-
-    Gradients of hidden matrices shrink as 1/m, so an eps that did not would take over in wide
-    models.
-
-    Args:
-        role: The tensor's role.
-        fan_in_ratio: Its fan-in as a multiple of the base shape's.
-        eps: Adam's eps at the base shape.
-
-    Returns:
-        `eps / m` for hidden matrices, `eps` for all others.
-
-    Source: the public TrustLLM recipe (TrustLLMeu/trustllm-envs); arXiv 2407.05872 for the need.
-    Standing: derived for hidden matrices, a convention of that recipe for the others.
-    """
-    return eps / fan_in_ratio if role == "hidden" else eps
-
-
-def weight_decay(
-    role: Role,
-    fan_in_ratio: float,
-    decay: Literal["coupled", "independent"],
-    base_decay: float,
-    lr: float,
-) -> float:
+def weight_decay(row: Row, by: Ratios, parametrisation: Parametrisation, lr: float) -> float:
     """Return the `weight_decay` to hand to torch's AdamW, whose step decays by lr x weight_decay.
 
-    `coupled`: hidden matrices get `base_decay * m`, so that lr x weight_decay is the same at every
-    width; embedding and output matrix keep `base_decay`. `independent`: every decayed tensor gets
-    `base_decay / lr`, so that at the peak a step decays by `base_decay` whatever the learning rate.
-    Norm gains are not decayed.
+    `coupled`: the base value times the table's power, which in muP undoes that of the learning rate.
+    `independent`: base value / lr, so that at the peak a step decays by the base value whatever the
+    learning rate; the schedule still scales it.
 
     Args:
-        role: The tensor's role.
-        fan_in_ratio: Its fan-in as a multiple of the base shape's.
-        decay: The convention of the recipe.
-        base_decay: `coupled`: torch's weight decay at the base shape; `independent`: the share of a
-            weight that one step at the peak removes.
+        row: The tensor's row of the table.
+        by: Its ratios.
+        parametrisation: The convention, and the decay at the base shape (`coupled`: torch's weight
+            decay; `independent`: the share of a weight that one step at the peak removes).
         lr: The tensor's own peak learning rate.
 
     Returns:
-        torch's weight decay, 0 for gains.
+        torch's weight decay, 0 where the table has none.
 
-    Source: coupled as in the public TrustLLM recipe and microsoft/mup; independent as in arXiv
-        2407.17465 and argued for in arXiv 2510.19093. No decay on gains as in nanoGPT-mup; the
-        TrustLLM recipe leaves theirs decayed.
-    Standing: derived for hidden matrices, conventions for the others.
+    Source: the table's basis for `weight_decay`.
+    Standing: as the table's basis says.
     """
-    if role == "vector":
+    if row.weight_decay is None:
         return 0.0
-    if decay == "independent":
-        return base_decay / lr
-    return base_decay * fan_in_ratio if role == "hidden" else base_decay
+    if parametrisation.decay == "independent":
+        return parametrisation.weight_decay / lr
+    return scaled(parametrisation.weight_decay, row.weight_decay, by)
 
 
 def tensor_rules(
-    shape: ModelShape, parametrisation: Parametrisation, base_lr: float
+    shape: ModelShape,
+    parametrisation: Parametrisation,
+    base_lr: float,
+    table: RuleTable | None = None,
 ) -> dict[TensorKind, TensorRule]:
     """Resolve the whole table for one shape.
 
@@ -188,53 +164,55 @@ def tensor_rules(
         shape: The model's shape.
         parametrisation: The rule table's name, the base shape, and the values at it.
         base_lr: Peak learning rate at the base shape.
+        table: Another table in the place of the named one, to study variants.
 
     Returns:
-        A row for every kind of tensor, in the order of `TENSOR_KINDS`.
+        A row for every kind of tensor the shape has, in the order of `TENSOR_KINDS`.
 
-    Source: see the single rules of this module.
-    Standing: derived.
+    Source: see the table's basis.
+    Standing: as the table's basis says.
     """
+    table = table_of(parametrisation.rules, parametrisation.depth_alpha) if table is None else table
     rules: dict[TensorKind, TensorRule] = {}
-    for kind, row in KIND_ROWS.items():
-        role = row.role
-        m = fan_in_mult(kind, shape, parametrisation.base)
-        lr = learning_rate(role, m, base_lr)
+    for kind in tensor_kinds(shape):
+        row, by = table.rows[kind], ratios(kind, shape, parametrisation.base)
+        lr = scaled(base_lr, row.lr, by)
         rules[kind] = TensorRule(
-            role=role,
-            fan_in_mult=m,
-            init_std=init_std(kind, shape, parametrisation),
+            role=row.role,
+            fan_in_mult=by.fan_in,
+            init_std=init_std(row, by, shape, parametrisation),
             lr=lr,
-            eps=adam_eps(role, m, parametrisation.eps),
-            weight_decay=weight_decay(
-                role, m, parametrisation.decay, parametrisation.weight_decay, lr
-            ),
+            eps=scaled(parametrisation.eps, row.eps, by),
+            weight_decay=weight_decay(row, by, parametrisation, lr),
         )
     return rules
 
 
-def multipliers(shape: ModelShape, parametrisation: Parametrisation) -> Multipliers:
+def multipliers(
+    shape: ModelShape, parametrisation: Parametrisation, table: RuleTable | None = None
+) -> Multipliers:
     """Resolve the forward multipliers for one shape.
-
-    The attention scale follows 1/d_head and meets `1/sqrt(d_head)` at the base; the output logits
-    are divided by the width ratio; the residual multiplier stays as given, because this table does
-    not scale depth.
 
     Args:
         shape: The model's shape.
-        parametrisation: The base shape and the multipliers at it.
+        parametrisation: The rule table's name, the base shape and the multipliers at it.
+        table: Another table in the place of the named one, to study variants.
 
     Returns:
-        The multipliers that the model's forward pass applies.
+        The multipliers that the model's forward pass applies. The attention scale is
+        `attn_mult / sqrt(base_d_head) x (d_head / base_d_head)^attn_d_head`.
 
-    Source: arXiv 2203.03466, Table 8 and Definition 4.1 (attention); logit and softmax scale as in
-        the public TrustLLM recipe.
-    Standing: derived.
+    Source: see the table's basis for `multipliers`.
+    Standing: as the table's basis says.
     """
+    table = table_of(parametrisation.rules, parametrisation.depth_alpha) if table is None else table
     base = parametrisation.base
+    by = ratios("lm_head", shape, base)
+    heads = Ratios(fan_in=shape.d_head / base.base_d_head, width=1.0, depth=1.0)
+    at_base = parametrisation.attn_mult / math.sqrt(base.base_d_head)
     return Multipliers(
         emb_mult=parametrisation.emb_mult,
-        attn_scale=parametrisation.attn_mult * math.sqrt(base.base_d_head) / shape.d_head,
-        residual_mult=parametrisation.residual_mult,
-        output_mult=parametrisation.output_mult / fan_in_mult("lm_head", shape, base),
+        attn_scale=scaled(at_base, Power(fan_in=table.attn_d_head), heads),
+        residual_mult=scaled(parametrisation.residual_mult, table.residual_mult, by),
+        output_mult=scaled(parametrisation.output_mult, table.output_mult, by),
     )

@@ -7,7 +7,7 @@ holds the rest and never is.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_yaml
@@ -18,15 +18,13 @@ from skald_specs.recipe import ExecutionRecipe, ModelShape
 N = TypeVar("N", int, float)
 Standing = Literal["given", "derived", "fitted", "assumed"]
 
-#: Every kind of tensor of the decoder; the rule table has one row for each.
-TENSOR_KINDS = (
-    "embedding", "q_proj", "k_proj", "v_proj", "o_proj",
-    "gate_proj", "up_proj", "down_proj", "norm", "lm_head",
-)  # fmt: skip
+#: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
+#: their gains: before attention and MLP, of queries and keys, and before the readout.
 TensorKind = Literal[
-    "embedding", "q_proj", "k_proj", "v_proj", "o_proj",
-    "gate_proj", "up_proj", "down_proj", "norm", "lm_head",
+    "embedding", "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    "block_norm", "qk_norm", "final_norm", "lm_head",
 ]  # fmt: skip
+TENSOR_KINDS: tuple[TensorKind, ...] = get_args(TensorKind)
 
 
 class Quantity(Spec, Generic[N]):
@@ -39,7 +37,7 @@ class Quantity(Spec, Generic[N]):
 
 
 class TensorRule(Spec):
-    """What muP resolves for one kind of tensor; `lr` is the peak, `weight_decay` is torch's."""
+    """What the rules resolve for one kind of tensor; `lr` is the peak, `weight_decay` is torch's."""
 
     role: Literal["input", "hidden", "output", "vector"]
     fan_in_mult: float

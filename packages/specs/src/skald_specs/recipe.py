@@ -7,7 +7,7 @@ and stands in the plan.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -52,7 +52,12 @@ class CorpusRecipe(Spec):
 
 
 class ModelShape(Spec):
-    """The decoder's shape; names and units as in docs/notation.md."""
+    """The decoder's shape; names and units as in docs/notation.md.
+
+    `tie_embeddings`: the token embedding is the output matrix too. `qk_norm`: queries and keys of
+    each head are RMS-normalised before the rotation, with one gain for all heads. `norm_gains`:
+    whether RMSNorms have gains at all.
+    """
 
     d_model: Positive
     n_layers: Positive
@@ -64,6 +69,9 @@ class ModelShape(Spec):
     seq_len: Positive
     rope_theta: PositiveFloat = 10_000.0
     norm_eps: PositiveFloat = 1e-5
+    tie_embeddings: bool = False
+    qk_norm: bool = False
+    norm_gains: bool = True
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
@@ -84,35 +92,116 @@ class ModelShape(Spec):
 class BaseShape(Spec):
     """The shape at which every multiplier is 1 and `base_lr` is expressed.
 
-    `base_depth` is the depth of the whole family, because the rules do not carry over depths.
+    Its ratios to a model's shape need not be whole, but it is a shape that could be built.
+    `base_depth` is needed by rules that scale depth; under the others it may be left out, and where
+    it is given it is the depth of the whole family.
     """
 
     base_width: Positive
-    base_depth: Positive
+    base_depth: Positive | None = None
     base_d_head: Positive
     base_d_ff: Positive
+
+    @model_validator(mode="after")
+    def _buildable(self) -> Self:
+        if self.base_width % self.base_d_head:
+            raise ValueError(
+                f"base_width = {self.base_width} does not divide into heads of base_d_head = "
+                f"{self.base_d_head}; choose a multiple"
+            )
+        return self
+
+
+RulesName = Literal["mup", "completep", "trustllm", "sp", "sp_per_layer"]
+
+
+class RuleTraits(NamedTuple):
+    """What a recipe may combine with a rule table; the table itself is in `skald_mup.tables`."""
+
+    scales_depth: bool
+    ties_embeddings: bool
+    scales_d_head: bool
+
+
+#: Tying is refused where one matrix would need two standard deviations or learning rates (sp,
+#: sp_per_layer), or where the published recipe has no tied form (trustllm).
+RULES: dict[RulesName, RuleTraits] = {
+    "mup": RuleTraits(scales_depth=False, ties_embeddings=True, scales_d_head=True),
+    "completep": RuleTraits(scales_depth=True, ties_embeddings=True, scales_d_head=True),
+    "trustllm": RuleTraits(scales_depth=False, ties_embeddings=False, scales_d_head=False),
+    "sp": RuleTraits(scales_depth=False, ties_embeddings=False, scales_d_head=True),
+    "sp_per_layer": RuleTraits(scales_depth=False, ties_embeddings=False, scales_d_head=False),
+}
 
 
 class Parametrisation(Spec):
     """The rule table by name, with its conventions.
 
-    `decay` is `coupled` (torch AdamW: the step decays by lr x weight_decay, so hidden matrices get
-    weight_decay x width_mult) or `independent` (lambda / lr_peak per group). Standard deviations
-    and eps are values at the base shape.
+    `decay` is `independent` (lambda / lr_peak per group: a step at the peak removes `weight_decay`
+    of a weight, whatever the learning rate) or `coupled` (torch AdamW: the step decays by
+    lr x weight_decay, so muP's hidden matrices get weight_decay x their width ratio). Standard
+    deviations and eps are values at the base shape; an `output_std` of 0 starts the readout at
+    zero. `depth_alpha` is the exponent of completep: residual branches x depth_mult^-alpha.
     """
 
-    rules: Literal["mup"]
+    rules: RulesName
     base: BaseShape
-    decay: Literal["coupled", "independent"]
+    decay: Literal["coupled", "independent"] = "independent"
     weight_decay: Annotated[float, Field(ge=0)]
     eps: PositiveFloat
     hidden_std: PositiveFloat
     embedding_std: PositiveFloat
-    output_std: PositiveFloat
+    output_std: Annotated[float, Field(ge=0)]
     emb_mult: PositiveFloat = 1.0
     attn_mult: PositiveFloat = 1.0
     residual_mult: PositiveFloat = 1.0
     output_mult: PositiveFloat = 1.0
+    depth_alpha: float | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if RULES[self.rules].scales_depth:
+            if self.base.base_depth is None:
+                raise ValueError(
+                    f"rules {self.rules!r} scale depth and need base.base_depth; add the depth at "
+                    "which base_lr is expressed"
+                )
+            if self.depth_alpha not in (0.5, 1.0):
+                raise ValueError(
+                    f"rules {self.rules!r} need depth_alpha = 1.0 (CompleteP) or 0.5 (depth-muP), "
+                    f"not {self.depth_alpha}"
+                )
+        elif self.depth_alpha is not None:
+            raise ValueError(
+                f"depth_alpha = {self.depth_alpha} has no meaning under rules {self.rules!r}, which "
+                "do not scale depth; remove it, or use rules: completep"
+            )
+        return self
+
+    def check_fits(self, shape: ModelShape) -> None:
+        """Check that the rules carry from the base to a shape.
+
+        Raises:
+            ValueError: They do not: depth, heads or tied embeddings are beyond the table.
+        """
+        traits, base = RULES[self.rules], self.base
+        if not traits.scales_depth and base.base_depth not in (None, shape.n_layers):
+            raise ValueError(
+                f"model.n_layers = {shape.n_layers} differs from parametrisation.base.base_depth = "
+                f"{base.base_depth}: depth does not transfer under rules {self.rules!r}; make them "
+                "equal, or use rules: completep"
+            )
+        if not traits.scales_d_head and shape.d_head != base.base_d_head:
+            raise ValueError(
+                f"model.d_head = {shape.d_head} differs from parametrisation.base.base_d_head = "
+                f"{base.base_d_head}: heads keep their width under rules {self.rules!r}; make them "
+                "equal, or use rules: mup"
+            )
+        if shape.tie_embeddings and not traits.ties_embeddings:
+            raise ValueError(
+                f"model.tie_embeddings: rules {self.rules!r} give the embedding and the output "
+                "matrix different values, so they cannot be one; untie them, or use rules: mup"
+            )
 
 
 class OptimizerRecipe(Spec):
@@ -239,13 +328,7 @@ class Recipe(Spec):
                 f"sweep.horizons_tokens has {min(horizons)}, below one batch of {batch}; use "
                 "horizons of at least budget.global_batch_tokens"
             )
-        base_depth = self.parametrisation.base.base_depth
-        if self.model.n_layers != base_depth:
-            raise ValueError(
-                f"model.n_layers = {self.model.n_layers} differs from "
-                f"parametrisation.base.base_depth = {base_depth}: depth does not transfer under "
-                f"rules {self.parametrisation.rules!r}; make them equal"
-            )
+        self.parametrisation.check_fits(self.model)
         run = self.execution
         sequences = batch // seq
         if sequences % (run.dp * run.micro_batch_sequences):
@@ -288,7 +371,8 @@ def recipe_family(recipe: Recipe) -> str:
     """Return what the best base learning rate depends on, the terms of the law left out.
 
     Recipes of one family differ in width (heads and d_ff with it), horizon, batch, learning rate,
-    seeds and execution only; a law fitted on one holds for the others. The family is spelled out
+    seeds and execution only, and in depth where the rules scale it; a law fitted on one holds for
+    the others. The family is spelled out
     instead of hashed, so that a mismatch can name the field.
 
     Args:
@@ -306,7 +390,14 @@ def recipe_family(recipe: Recipe) -> str:
             "parametrisation": data["parametrisation"],
             "schedule": data["schedule"],
             "optimizer": _without(data["optimizer"], "base_lr"),
-            "model": _without(data["model"], "d_model", "n_heads", "n_kv_heads", "d_ff"),
+            "model": _without(
+                data["model"],
+                "d_model",
+                "n_heads",
+                "n_kv_heads",
+                "d_ff",
+                *(["n_layers"] if RULES[recipe.parametrisation.rules].scales_depth else []),
+            ),
             # Rounded, because shares written in another scale differ in their last bits.
             "mixture": {tag: round(share, 9) for tag, share in shares.items()},
             "dtype": data["dtype"],

@@ -80,7 +80,7 @@ def _load(folder: Path) -> tuple[Decoder, int]:
     )
     decoder = Decoder(shape, plain)
     try:
-        decoder.load_state_dict(weights)
+        decoder.load_weights(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserInputError(str(folder), f"its weights do not fit it: {first}", _AGAIN) from None
