@@ -9,38 +9,27 @@ from pathlib import Path
 
 import pytest
 from skald_mup.rules import multipliers, tensor_rules
+from skald_mup.shrink import widened
 from skald_specs.files import read_json, write_json
-from skald_specs.recipe import BaseShape, ModelShape, Parametrisation, Recipe
+from skald_specs.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).with_name("mup")
 #: Learning rate for the tables of recipes that leave theirs to the sweep.
 TABLE_LR = 0.004
-NAMES = ["mini-proxy", "mini-2.6b", "mini-7.8b", "trustllm-7.8b", "trustllm-proxy-512"]
-
-
-def public_shape(width):
-    return ModelShape(
-        d_model=width, n_layers=32, d_head=128, n_heads=width // 128, n_kv_heads=width // 512,
-        d_ff=width * 7 // 2, vocab_size=100_096, seq_len=4096, rope_theta=500_000.0,
-    )  # fmt: skip
+#: Every shipped recipe, and the proxy the public one was tuned on.
+NAMES = [
+    "mini-proxy", "mini-2.6b", "mini-7.8b", "trustllm-7.8b", "trustllm-2.6b", "trustllm-proxy-512",
+    "mup-transfer", "mup-depth", "own-text",
+]  # fmt: skip
 
 
 def resolved(name):
-    if name.startswith("mini"):
-        recipe = Recipe.load(ROOT / "recipes" / f"{name}.yaml")
-        shape, given, lr = recipe.model, recipe.parametrisation, TABLE_LR
-    else:
-        shape = public_shape(4096 if name.endswith("7.8b") else 512)
-        given, lr = (
-            Parametrisation(
-                rules="mup",
-                base=BaseShape(base_width=4096, base_depth=32, base_d_head=128, base_d_ff=14_336),
-                decay="coupled", weight_decay=0.01, eps=1e-15,
-                hidden_std=0.01, embedding_std=0.01, output_std=0.01,
-            ),
-            2.0**-8,
-        )  # fmt: skip
+    proxy = name == "trustllm-proxy-512"
+    recipe = Recipe.load(ROOT / "recipes" / f"{'trustllm-7.8b' if proxy else name}.yaml")
+    shape = widened(recipe.model, 512) if proxy else recipe.model
+    given, lr = recipe.parametrisation, recipe.optimizer.base_lr
+    lr = TABLE_LR if lr == "sweep" else lr
     rules = tensor_rules(shape, given, lr)
     return {
         "base_lr": lr,
@@ -69,10 +58,17 @@ def test_table_is_the_committed_one(name):
 
 
 def test_the_public_pair_differs_by_the_ratio_alone():
-    target, proxy = (json.loads((FOLDER / f"{n}.json").read_text()) for n in NAMES[3:])
+    target, proxy = (
+        json.loads((FOLDER / f"{name}.json").read_text())
+        for name in ("trustllm-7.8b", "trustllm-proxy-512")
+    )
     assert proxy["rules"]["q_proj"]["lr"] / target["rules"]["q_proj"]["lr"] == 8
-    assert proxy["rules"]["norm"] == target["rules"]["norm"]
+    assert proxy["rules"]["block_norm"] == target["rules"]["block_norm"]
     assert proxy["multipliers"]["output_mult"] == 8
+
+
+def test_every_recipe_has_a_table():
+    assert {path.stem for path in (ROOT / "recipes").glob("*.yaml")} <= set(NAMES)
 
 
 if __name__ == "__main__":

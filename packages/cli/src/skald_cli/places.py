@@ -19,6 +19,7 @@ RUNS = ARTIFACTS / "runs"
 EXPORTS = ARTIFACTS / "exports"
 EVALUATIONS = ARTIFACTS / "eval"
 MANIFESTS = ARTIFACTS / "manifests"
+COORD_CHECK = Path("build/coord-check")
 
 REPORT = Path("reports/latest")
 REFERENCE = Path("reports/reference")

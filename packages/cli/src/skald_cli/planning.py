@@ -39,6 +39,12 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "file", type=Path, metavar="PLAN_OR_RECIPE", help="a plan, a recipe or law.json"
     )
+    parser.add_argument(
+        "--width", type=int, metavar="D_MODEL", help="the recipe's sister of another width"
+    )
+    parser.add_argument(
+        "--depth", type=int, metavar="N_LAYERS", help="the recipe's sister of another depth"
+    )
 
 
 def run_sweep(args: argparse.Namespace) -> int:
@@ -122,6 +128,7 @@ def run_show(args: argparse.Namespace) -> int:
     """Print what a file resolves; which kind of file it is shows in its keys."""
     from skald_planner.law import Law
     from skald_planner.show import render_law, render_plan, render_recipe
+    from skald_specs.errors import UserInputError
     from skald_specs.files import read_yaml
     from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
@@ -129,10 +136,14 @@ def run_show(args: argparse.Namespace) -> int:
     # JSON is YAML, so one reader serves plans, recipes and laws.
     value, where = read_yaml(args.file), str(args.file)
     keys = set(value) if isinstance(value, dict) else set()
-    if "identity" in keys:
+    resolved = {"identity": Plan, "optima": Law}
+    kind = next((spec for key, spec in resolved.items() if key in keys), Recipe)
+    if kind is not Recipe and (args.width or args.depth):
+        raise UserInputError(where, f"a {kind.__name__.lower()} has one shape", "Name a recipe")
+    if kind is Plan:
         print(render_plan(Plan.check(value, where)))
-    elif "optima" in keys:
+    elif kind is Law:
         print(render_law(Law.check(value, where)))
     else:
-        print(render_recipe(Recipe.check(value, where)))
+        print(render_recipe(Recipe.check(value, where), args.width, args.depth))
     return EXIT_DONE

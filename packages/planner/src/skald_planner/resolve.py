@@ -62,10 +62,14 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
         ),
         schedule=plan_schedule(recipe.schedule, recipe.budget),
         global_batch_tokens=Quantity[int](
-            value=recipe.budget.global_batch_tokens, standing="given", source="recipe"
+            value=recipe.budget.global_batch_tokens,
+            standing=recipe.standing("budget.global_batch_tokens"),
+            source="recipe",
         ),
         horizon_tokens=Quantity[int](
-            value=recipe.budget.horizon_tokens, standing="given", source="recipe"
+            value=recipe.budget.horizon_tokens,
+            standing=recipe.standing("budget.horizon_tokens"),
+            source="recipe",
         ),
         data=PlannedData(
             corpus_fingerprint=corpus.fingerprint,
@@ -121,7 +125,8 @@ def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:
 def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:
     asked = recipe.optimizer.base_lr
     if asked != "sweep":
-        return Quantity[float](value=asked, standing="given", source="recipe")
+        standing = recipe.standing("optimizer.base_lr")
+        return Quantity[float](value=asked, standing=standing, source="recipe")
     where = f"recipe {recipe.name}"
     if law is None:
         raise UserInputError(

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from skald_mup.counts import flops_per_token, n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
+from skald_mup.shrink import widened
+from skald_mup.tables import table_of
+from skald_specs.errors import UserInputError
 from skald_specs.law import Law
 from skald_specs.models import Spec
 from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
-from skald_specs.recipe import ModelShape, Recipe
+from skald_specs.recipe import ModelShape, Parametrisation, Recipe
 
 
 def render_plan(plan: Plan) -> str:
@@ -65,38 +68,67 @@ def render_plan(plan: Plan) -> str:
     )
 
 
-def render_recipe(recipe: Recipe) -> str:
+def render_recipe(recipe: Recipe, d_model: int | None = None, n_layers: int | None = None) -> str:
     """Return what a recipe resolves to without corpus and law: counts, rules, multipliers.
 
     Args:
         recipe: The recipe. Where it leaves the learning rate to the sweep, the table is that of
             base_lr = 1, so its learning rates read as multiples of base_lr.
+        d_model: Another width of the same family.
+        n_layers: Another depth of the same family.
 
     Returns:
-        Lines of text.
+        Lines of text; every column of the table with its source and standing.
+
+    Raises:
+        UserInputError: The family has no such shape, or the rules do not carry to it.
     """
-    asked = recipe.optimizer.base_lr
+    shape = _sister(recipe, d_model, n_layers)
+    given, asked = recipe.parametrisation, recipe.optimizer.base_lr
     base_lr = 1.0 if asked == "sweep" else asked
     note = (
         "base_lr comes from the sweep; the table is that of base_lr = 1"
         if asked == "sweep"
-        else f"base_lr = {base_lr:g} (given)"
+        else f"base_lr = {base_lr:g} ({recipe.standing('optimizer.base_lr')})"
     )
+    guessed = [f"assumed in the recipe: {', '.join(recipe.assumed)}"] if recipe.assumed else []
     return "\n".join(
         [
             f"recipe {recipe.name}: {recipe.about}",
             "",
-            *_shape(recipe.model),
-            f"n_params_total = {n_params_total(recipe.model):,}",
-            f"n_params_non_embedding = {n_params_non_embedding(recipe.model):,}",
-            f"flops_per_token = {flops_per_token(recipe.model):,}",
+            *_shape(shape),
+            f"n_params_total = {n_params_total(shape):,}",
+            f"n_params_non_embedding = {n_params_non_embedding(shape):,}",
+            f"flops_per_token = {flops_per_token(shape):,}",
+            *guessed,
             "",
-            note,
-            *_rules(tensor_rules(recipe.model, recipe.parametrisation, base_lr)),
+            f"{note}; rules {given.rules}, base {_fields(given.base)}",
+            *_rules(tensor_rules(shape, given, base_lr)),
             "",
-            *_multipliers(multipliers(recipe.model, recipe.parametrisation)),
+            *_multipliers(multipliers(shape, given)),
+            "",
+            *_basis(given),
         ]
     )
+
+
+def _sister(recipe: Recipe, d_model: int | None, n_layers: int | None) -> ModelShape:
+    """Return the recipe's shape at another width or depth, if its rules carry there."""
+    shape = recipe.model if d_model is None else widened(recipe.model, d_model)
+    if n_layers is not None:
+        shape = shape.model_copy(update={"n_layers": n_layers})
+    try:
+        recipe.parametrisation.check_fits(shape)
+    except ValueError as error:
+        raise UserInputError(f"recipe {recipe.name}", str(error), "") from None
+    return shape
+
+
+def _basis(given: Parametrisation) -> list[str]:
+    table = table_of(given.rules, given.depth_alpha)
+    rows = [("column", "standing", "source")]
+    rows += [(name, basis.standing, basis.source) for name, basis in table.basis.items()]
+    return _table(rows)
 
 
 def render_law(law: Law) -> str:
@@ -145,7 +177,9 @@ def _shape(shape: ModelShape) -> list[str]:
 
 
 def _fields(spec: Spec) -> str:
-    return ", ".join(f"{name} {value}" for name, value in spec.model_dump(mode="json").items())
+    return ", ".join(
+        f"{name} {value}" for name, value in spec.model_dump(mode="json", exclude_none=True).items()
+    )
 
 
 def _rules(rules: Mapping[TensorKind, TensorRule]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from skald_report.figures import Drawing
+from skald_report.figures.style import Drawing
 
 
 class Paragraph(NamedTuple):

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from skald_specs import __version__
 
-from skald_report import figures
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
-from skald_report.figures import Look, looks, tokens
+from skald_report.figures import cycle as figures
+from skald_report.figures.style import Look, looks, tokens
 from skald_report.inputs import ReportInputs, Sources
 from skald_report.published import published
 from skald_report.tables import LEVEL, MACRO, Table

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from skald_report.blocks import Page
-from skald_report.figures import ACCENT, INK, MUTED, PAPER, RULE, Drawing
+from skald_report.figures.style import ACCENT, INK, MUTED, PAPER, RULE, Drawing
 
 _TONES = {
     INK: "var(--ink)",

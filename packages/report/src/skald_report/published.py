@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from skald_report import figures
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.figures import cycle as figures
 from skald_report.landscape import columns_of, page_languages, sorted_models
 from skald_report.tables import Table
 from skald_report.wording import language_name

@@ -281,7 +281,9 @@ class ExecutionRecipe(Spec):
 class Recipe(Spec):
     """One complete experiment.
 
-    Read top to bottom it says what the run is; `skald plan` turns it into numbers.
+    Read top to bottom it says what the run is; `skald plan` turns it into numbers. `assumed` lists
+    the keys (dotted; a block stands for all in it) whose values are a guess, such as the unpublished
+    half of somebody's recipe; the plan carries that on.
     """
 
     schema_version: Literal[1]
@@ -297,7 +299,13 @@ class Recipe(Spec):
     seeds: Seeds = Seeds()
     dtype: Literal["float32", "bfloat16"] = "float32"
     sweep: SweepRecipe | None = None
+    assumed: tuple[str, ...] = ()
     execution: ExecutionRecipe
+
+    def standing(self, key: str) -> Literal["given", "assumed"]:
+        """Return the standing of a value of this recipe by its dotted key."""
+        guessed = any(key == known or key.startswith(f"{known}.") for known in self.assumed)
+        return "assumed" if guessed else "given"
 
     @classmethod
     def check(cls, value: Any, where: str) -> Self:
@@ -329,6 +337,11 @@ class Recipe(Spec):
                 "horizons of at least budget.global_batch_tokens"
             )
         self.parametrisation.check_fits(self.model)
+        for key in self.assumed:
+            if not _has(self, key):
+                raise ValueError(
+                    f"assumed names {key!r}, which is no key of this recipe; remove it"
+                )
         run = self.execution
         sequences = batch // seq
         if sequences % (run.dp * run.micro_batch_sequences):
@@ -356,6 +369,15 @@ class Recipe(Spec):
                 f"{self.corpus.tokenizer.vocab_size}; raise it to at least that"
             )
         return self
+
+
+def _has(node: Any, key: str) -> bool:
+    """Say whether a dotted key leads to a value of a format."""
+    for part in key.split("."):
+        if part not in getattr(type(node), "model_fields", {}):
+            return False
+        node = getattr(node, part)
+    return True
 
 
 def normalised(mixture: dict[str, float]) -> dict[str, float]:

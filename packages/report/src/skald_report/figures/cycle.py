@@ -1,103 +1,43 @@
-"""All figures, as SVG text: the only module that imports seaborn and matplotlib.
-
-Every figure is as wide as a telephone's screen, so that its letters keep their size there, and a
-wide screen shows several in a row. Text stays text, the neutral tones are named constants that a
-page may replace by its own, and the same tables always give the same bytes.
-"""
+"""The figures of a cycle: scores, sweep, transfer, training, and the published landscape."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from skald_specs.law import Law
 
+from skald_report.figures.style import (
+    ACCENT,
+    HUES,
+    INK,
+    MAX_TICKS,
+    MUTED,
+    PAPER,
+    RULE,
+    SHAPES,
+    Drawing,
+    Look,
+    drawing,
+    file_name,
+    powers_of_two,
+    records,
+    short,
+    subplots,
+    theme,
+    tokens,
+)
 from skald_report.landscape import columns_of, sorted_models
 from skald_report.tables import MACRO, Table
 
-INK, MUTED, RULE, PAPER = "#1b1f24", "#59636e", "#dfe3e8", "#ffffff"
-#: The highlighted published model.
-ACCENT = "#8250a8"
-#: Okabe and Ito's colour-blind-safe hues for trained models, greys for controls; shapes differ too.
-_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_CONTROLS = ("#98a1ab", "#7b848e", MUTED, "#8a7f72")
-_SHAPES = ("o", "D", "^", "v", "P", "X")
-_CONTROL_SHAPES = ("<", ">", "s", "p")
-#: Paul Tol's muted hues for horizons, which are not models.
-_HORIZONS = ("#44aa99", "#882255", "#999933", "#aa4499", "#117733")
-_WIDTH_INCHES = 4.4
 #: Scores that span more than this factor are drawn on a log scale (an untrained model beside a
 #: trained one, in bits per byte).
 _LOG_ABOVE = 3.0
-_MAX_TICKS = 7
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_RC: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "skald",
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8.5,
-    "axes.titlesize": 9,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 8.5,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.8,
-    "text.color": INK,
-    "text.parse_math": False,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "grid.color": RULE,
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.5,
-    "lines.solid_capstyle": "round",
-    "figure.facecolor": PAPER,
-    "axes.facecolor": PAPER,
-}
-
-
-class Drawing(NamedTuple):
-    """One SVG and the words for those who cannot see it."""
-
-    name: str
-    svg: str
-    alt: str
-
-
-class Look(NamedTuple):
-    """The colour and shape of a model, the same in every figure."""
-
-    colour: str
-    shape: str
-
-
-def looks(models: pd.DataFrame) -> dict[str, Look]:
-    """Give every model its colour and shape, by its place among the trained ones or controls."""
-    found: dict[str, Look] = {}
-    counts = {True: 0, False: 0}
-    for name, role in zip(models["model"], models["role"], strict=True):
-        control = role == "control"
-        number = counts[control]
-        counts[control] += 1
-        colours, shapes = (_CONTROLS, _CONTROL_SHAPES) if control else (_TRAINED, _SHAPES)
-        found[name] = Look(colours[number % len(colours)], shapes[number % len(shapes)])
-    return found
 
 
 def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -> Drawing:
@@ -110,8 +50,8 @@ def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -
     label = f"{label}, lower is better" if kind == "text" else f"accuracy on {label}"
     step = 0.8 / max(1, len(present))
     height = 0.95 + len(tags) * max(0.3, 0.125 * len(present) + 0.05) + 0.17 * len(present) / 2
-    with _theme():
-        figure, axes = _subplots(height)
+    with theme():
+        figure, axes = subplots(height)
         for number in range(1, len(tags), 2):
             axes.axhspan(number - 0.5, number + 0.5, color=RULE, alpha=0.35, lw=0)
         for number, model in enumerate(present):
@@ -129,7 +69,7 @@ def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -
         axes.set(xlabel=label, ylabel="", ylim=(len(tags) - 0.5, -0.5))
         if kind == "text" and rows["score"].max() > _LOG_ABOVE * rows["score"].min() > 0:
             axes.set_xscale("log", base=2)
-            axes.xaxis.set_major_locator(LogLocator(base=2, numticks=_MAX_TICKS))
+            axes.xaxis.set_major_locator(LogLocator(base=2, numticks=MAX_TICKS))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
             axes.set_xlabel(f"{label}, log scale")
         axes.set_yticks(range(len(tags)), labels=tags)
@@ -142,7 +82,7 @@ def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -
             )
             for model in present
         )  # fmt: skip
-        return _drawing(figure, _file_name(f"scores-{suite}-{task}"), alt)
+        return drawing(figure, file_name(f"scores-{suite}-{task}"), alt)
 
 
 def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
@@ -153,13 +93,13 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
     """
     runs = points.frame
     horizons = sorted(runs["horizon_tokens"].unique())
-    vertex = {} if optima is None else {r["horizon_tokens"]: r for r in _rows(optima)}
-    given = [] if transfers is None else _rows(transfers)
+    vertex = {} if optima is None else {r["horizon_tokens"]: r for r in records(optima)}
+    given = [] if transfers is None else records(transfers)
     strip = len(vertex) + len(given)
-    with _theme():
-        figure, (top, below) = _subplots(2.9 + 0.2 * strip, (2.9, max(0.2 * strip, 0.05)))
+    with theme():
+        figure, (top, below) = subplots(2.9 + 0.2 * strip, (2.9, max(0.2 * strip, 0.05)))
         for number, horizon in enumerate(horizons):
-            colour, shape = _HORIZONS[number % len(_HORIZONS)], _SHAPES[number % len(_SHAPES)]
+            colour, shape = HUES[number % len(HUES)], SHAPES[number % len(SHAPES)]
             own = runs[runs["horizon_tokens"] == horizon]
             good = own[~own["diverged"] & np.isfinite(own["loss"])]
             sns.scatterplot(
@@ -187,7 +127,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
         labels, colours = [], []
         for number, horizon in enumerate(h for h in horizons if h in vertex):
             place = list(horizons).index(horizon)
-            colour, shape = _HORIZONS[place % len(_HORIZONS)], _SHAPES[place % len(_SHAPES)]
+            colour, shape = HUES[place % len(HUES)], SHAPES[place % len(SHAPES)]
             _whisker(below, vertex[horizon], number, colour, shape)
             labels.append(f"optimum, {tokens(horizon)}")
             colours.append(INK)
@@ -200,7 +140,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
         below.grid(visible=False, axis="y")
         below.tick_params(axis="y", length=0)
         below.set_xlabel("base learning rate, log2 scale")
-        below.set_xticks(*_powers_of_two(*below.get_xlim()))
+        below.set_xticks(*powers_of_two(*below.get_xlim()))
         top.tick_params(labelbottom=False)
         top.set(xlabel="", ylabel="validation bits per byte")
         figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
@@ -208,7 +148,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
             [f"Optimum at {tokens(h)} tokens: {2 ** v['log2_lr']:.4g}." for h, v in vertex.items()]
             + [f"{short(r['model'])} trains at {2 ** r['log2_lr']:.4g}." for r in given]
         )
-        return _drawing(figure, "learning-rate", alt)
+        return drawing(figure, "learning-rate", alt)
 
 
 def _whisker(axes: Axes, row: Mapping[str, Any], at: float, colour: str, shape: str) -> None:
@@ -221,8 +161,8 @@ def transfer(optima: Table, transfers: Table, law: Law,
              look: Mapping[str, Look]) -> Drawing:  # fmt: skip
     """Draw the optimum over the horizon: swept optima, the law's line and the transferred points."""
     swept, given = optima.frame, transfers.frame[transfers.frame["standing"] != "given"]
-    with _theme():
-        figure, axes = _subplots(3.2)
+    with theme():
+        figure, axes = subplots(3.2)
         x = np.log2(swept["horizon_tokens"])
         ends = np.log2([*swept["horizon_tokens"], *given["horizon_tokens"]])
         span, slope = np.array([ends.min(), ends.max()]), law.horizon_exponent.value
@@ -232,7 +172,7 @@ def transfer(optima: Table, transfers: Table, law: Law,
         sns.scatterplot(x=x, y=swept["log2_lr"], color=INK, marker="s", s=30, edgecolor=PAPER,
                         label="optimum in the sweep", legend=False, ax=axes, zorder=3)  # fmt: skip
         width = max(float(ends.max() - ends.min()), 1.0)
-        for number, row in enumerate(_rows(transfers._replace(frame=given))):
+        for number, row in enumerate(records(transfers._replace(frame=given))):
             own = look.get(row["model"], Look(INK, "o"))
             # Baselines with one horizon would hide each other.
             at = math.log2(row["horizon_tokens"]) + 0.02 * width * (number - (len(given) - 1) / 2)
@@ -241,17 +181,17 @@ def transfer(optima: Table, transfers: Table, law: Law,
                          edgecolor=PAPER, linewidth=0.5, label=short(row["model"]))  # fmt: skip
         marks = sorted({*swept["horizon_tokens"], *given["horizon_tokens"]})
         axes.set_xticks(np.log2(marks), labels=[tokens(mark) for mark in marks])
-        axes.set_yticks(*_powers_of_two(*axes.get_ylim()))
+        axes.set_yticks(*powers_of_two(*axes.get_ylim()))
         axes.set(xlabel="horizon in tokens, log2 scale", ylabel="base learning rate, log2 scale")
         figure.legend(loc="outside upper left", ncols=2, handletextpad=0.5, columnspacing=1.2)
         alt = "Optimal base learning rate over the training horizon, with the fitted law."
-        return _drawing(figure, "transfer", alt)
+        return drawing(figure, "transfer", alt)
 
 
 def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
     """Draw the training loss of every run."""
-    with _theme():
-        figure, axes = _subplots(2.8)
+    with theme():
+        figure, axes = subplots(2.8)
         for model, own in table.frame.groupby("model", sort=False):
             colour = look.get(str(model), Look(INK, "o")).colour
             sns.lineplot(x=own["tokens_seen"], y=own["loss_nats"], color=colour, lw=1.1,
@@ -264,15 +204,15 @@ def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
         alt = "Training loss over tokens; at the end " + ", ".join(
             f"{short(str(model))} {loss:.2f}" for model, loss in last.items()
         )
-        return _drawing(figure, "training-loss", alt)
+        return drawing(figure, "training-loss", alt)
 
 
 def validation_curves(table: Table, look: Mapping[str, Look]) -> Drawing:
     """Draw validation bits per byte over training, one small panel a language."""
     tags = sorted(table.frame["language"].unique())
     n_rows = -(-len(tags) // 2)
-    with _theme():
-        figure, grid = _subplots(0.65 + 1.25 * n_rows, [1.0] * n_rows, n_columns=2, share_y=True)
+    with theme():
+        figure, grid = subplots(0.65 + 1.25 * n_rows, [1.0] * n_rows, n_columns=2, share_y=True)
         panels = np.ravel(grid)
         for panel, tag in zip(panels, tags, strict=False):
             here = table.frame[table.frame["language"] == tag]
@@ -293,7 +233,7 @@ def validation_curves(table: Table, look: Mapping[str, Look]) -> Drawing:
         lines, names = panels[0].get_legend_handles_labels()
         figure.legend(lines, names, loc="outside upper left", ncols=2, columnspacing=1.2)
         alt = f"Validation bits per byte over tokens seen, in {', '.join(tags)}."
-        return _drawing(figure, "validation", alt)
+        return drawing(figure, "validation", alt)
 
 
 def landscape_panel(table: Table, language: str, title: str, newest: str) -> Drawing:
@@ -305,8 +245,8 @@ def landscape_panel(table: Table, language: str, title: str, newest: str) -> Dra
     columns, models = columns_of(rows), sorted_models(rows)
     named = rows.drop_duplicates("model").set_index("model")
     place = {model: number for number, model in enumerate(models)}
-    with _theme():
-        figure, grid = _subplots(0.95 + 0.185 * len(models), [1.0], n_columns=len(columns),
+    with theme():
+        figure, grid = subplots(0.95 + 0.185 * len(models), [1.0], n_columns=len(columns),
                                  share_y=True)  # fmt: skip
         for axes, column in zip(np.ravel(grid), columns, strict=True):
             own = rows[rows["column"] == column]
@@ -338,61 +278,4 @@ def landscape_panel(table: Table, language: str, title: str, newest: str) -> Dra
             f"Published scores in {title}: {len(models)} models on {', '.join(columns)}; "
             f"best on {columns[0]}: {named['label'][models[0]]}"
         )
-        return _drawing(figure, f"published-{language}", alt)
-
-
-def tokens(count: float) -> str:
-    """Return a short count of tokens: 262k, 0.8M, 2.3T."""
-    for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(count) >= 0.9995 * limit:
-            return f"{count / limit:.3g}{letter}"
-    return f"{count:.0f}"
-
-
-def short(name: str, limit: int = 30) -> str:
-    """Return a name that fits a legend; control characters and the middle of a long one go."""
-    clean = "".join(c for c in name if c.isprintable())
-    return clean if len(clean) <= limit else clean[: limit - 9] + "…" + clean[-8:]
-
-
-def _powers_of_two(low: float, high: float) -> tuple[list[int], list[str]]:
-    """Return ticks of a log2 axis, at most `_MAX_TICKS` whole octaves, and their labels."""
-    first, last = math.floor(low), math.ceil(high)
-    step = max(1, math.ceil((last - first) / (_MAX_TICKS - 1)))
-    ticks = list(range(first, last + 1, step))
-    return ticks, [f"2{str(tick).translate(_SUPERSCRIPT)}" for tick in ticks]
-
-
-def _file_name(text: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in text)
-
-
-def _rows(table: Table) -> list[dict[str, Any]]:
-    return [{str(k): v for k, v in row.items()} for row in table.frame.to_dict("records")]
-
-
-def _theme() -> Any:
-    settings: Any = {**sns.axes_style("whitegrid"), **_RC}
-    return mpl.rc_context(settings)
-
-
-def _subplots(
-    height: float,
-    heights: Sequence[float] = (1.0,),
-    n_columns: int = 1,
-    share_y: bool = False,
-) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
-    axes = figure.subplots(
-        len(heights), n_columns, sharex="col", sharey=share_y, height_ratios=list(heights)
-    )
-    for panel in np.ravel(axes):
-        sns.despine(ax=panel, left=True)
-    return figure, axes
-
-
-def _drawing(figure: Figure, name: str, alt: str) -> Drawing:
-    out = io.StringIO()
-    quiet = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(out, format="svg", metadata={**quiet, "Title": alt})
-    return Drawing(name, "\n".join(line.rstrip() for line in out.getvalue().splitlines()), alt)
+        return drawing(figure, f"published-{language}", alt)

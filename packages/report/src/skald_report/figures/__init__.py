@@ -1,0 +1,1 @@
+"""All figures, as SVG text: the only modules that import seaborn and matplotlib."""
