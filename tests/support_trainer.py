@@ -82,16 +82,22 @@ def _tokenizer() -> Tokenizer:
 
 
 def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:
-    """Resolve a plan by the real rules; `changes` go to shape, execution and the rest by name."""
-    shape = ModelShape(
-        d_model=32, n_layers=2, d_head=8, n_heads=4, n_kv_heads=2, d_ff=48, vocab_size=VOCAB,
-        seq_len=16,
+    """Resolve a plan by the real rules; `changes` go to execution and the rest by name, `model` and
+    `parametrisation` to theirs.
+    """
+    shape = ModelShape.model_validate(
+        {
+            "d_model": 32, "n_layers": 2, "d_head": 8, "n_heads": 4, "n_kv_heads": 2, "d_ff": 48,
+            "vocab_size": VOCAB, "seq_len": 16, **changes.pop("model", {}),
+        }
     )  # fmt: skip
-    parametrisation = Parametrisation(
-        rules="mup",
-        base=BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96),
-        decay="independent", weight_decay=1e-4, eps=1e-12,
-        hidden_std=0.1, embedding_std=1.0, output_std=0.2,
+    base = BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96)
+    parametrisation = Parametrisation.model_validate(
+        {
+            "rules": "mup", "base": base, "decay": "independent", "weight_decay": 1e-4,
+            "eps": 1e-12, "hidden_std": 0.1, "embedding_std": 1.0, "output_std": 0.2,
+            **changes.pop("parametrisation", {}),
+        }
     )  # fmt: skip
     lr, n_steps = changes.pop("base_lr", 0.01), changes.pop("n_steps", 6)
     dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
