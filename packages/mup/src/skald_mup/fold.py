@@ -80,8 +80,9 @@ def fold(identity: PlanIdentity, weights: Tensors) -> Folded:
         return factors.get(name, factors.get(".".join(name.split(".")[-3:]), 1.0))
 
     folded = shape.model_copy(update={"norm_gains": True})
+    dtype = weights["embed.tokens.weight"].dtype
     added = {
-        name: torch.ones(size)
+        name: torch.ones(size, dtype=dtype)
         for name, size in tensor_shapes(folded).items()
         if not shape.norm_gains and name.endswith("norm.weight")
     }
