@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
+from skald_mup.tensorfile import save_tensors
+from skald_specs.checkpoint import MODEL_FILE
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, ShardInfo
 from skald_specs.files import read_jsonl, sha256_file, write_json
 from skald_specs.plan import (
@@ -29,6 +33,9 @@ from skald_specs.recipe import (
     TokenizerRecipe,
 )
 from skald_specs.shards import index_path, write_shard
+from skald_trainer.bridge import patches
+from skald_trainer.launch import process_group
+from skald_trainer.loader import TrainingData
 from skald_trainer.run import train_rank
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -82,16 +89,22 @@ def _tokenizer() -> Tokenizer:
 
 
 def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:
-    """Resolve a plan by the real rules; `changes` go to shape, execution and the rest by name."""
-    shape = ModelShape(
-        d_model=32, n_layers=2, d_head=8, n_heads=4, n_kv_heads=2, d_ff=48, vocab_size=VOCAB,
-        seq_len=16,
+    """Resolve a plan by the real rules; `changes` go to execution and the rest by name, `model` and
+    `parametrisation` to theirs.
+    """
+    shape = ModelShape.model_validate(
+        {
+            "d_model": 32, "n_layers": 2, "d_head": 8, "n_heads": 4, "n_kv_heads": 2, "d_ff": 48,
+            "vocab_size": VOCAB, "seq_len": 16, **changes.pop("model", {}),
+        }
     )  # fmt: skip
-    parametrisation = Parametrisation(
-        rules="mup",
-        base=BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96),
-        decay="independent", weight_decay=1e-4, eps=1e-12,
-        hidden_std=0.1, embedding_std=1.0, output_std=0.2,
+    base = BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96)
+    parametrisation = Parametrisation.model_validate(
+        {
+            "rules": "mup", "base": base, "decay": "independent", "weight_decay": 1e-4,
+            "eps": 1e-12, "hidden_std": 0.1, "embedding_std": 1.0, "output_std": 0.2,
+            **changes.pop("parametrisation", {}),
+        }
     )  # fmt: skip
     lr, n_steps = changes.pop("base_lr", 0.01), changes.pop("n_steps", 6)
     dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
@@ -139,14 +152,51 @@ def losses_of(curve: Path) -> list[float]:
     return [row["loss_nats"] for row in read_jsonl(curve) if "loss_nats" in row]
 
 
-def train_each(
-    rank: int, world_size: int, rendezvous: Path, jobs: list[tuple[str, Path, Path | None]],
-    corpus: Path,
-) -> None:  # fmt: skip
-    """Train several plans one after another in one launch: starting processes is what costs."""
-    for number, (plan_json, root, resume) in enumerate(jobs):
+class Job(NamedTuple):
+    """One run of a launch: trained, only built (`initial`), or trained with a planted fault."""
+
+    plan_json: str
+    root: Path
+    resume: Path | None = None
+    what: Literal["train", "initial", "unsummed"] = "train"
+
+
+def train_each(rank: int, world_size: int, rendezvous: Path, jobs: list[Job], corpus: Path) -> None:
+    """Run several jobs one after another in one launch: starting processes is what costs."""
+    for number, job in enumerate(jobs):
         meeting = rendezvous.with_name(f"{rendezvous.name}-{number}")
-        train_rank(rank, world_size, meeting, plan_json, corpus, root, resume)
+        if job.what == "initial":
+            _save_initial(rank, world_size, meeting, job, corpus)
+            continue
+        with _gradients_of_gains_left_alone() if job.what == "unsummed" else nullcontext():
+            train_rank(rank, world_size, meeting, job.plan_json, corpus, job.root, job.resume)
+
+
+def _save_initial(rank: int, world_size: int, meeting: Path, job: Job, corpus: Path) -> None:
+    patches.apply("cpu")
+    from skald_trainer.bridge.trainer import SkaldTrainer
+
+    plan = Plan.model_validate_json(job.plan_json)
+    data = TrainingData(plan, corpus, CorpusManifest.load(corpus / "corpus.json"))
+    with process_group(rank, world_size, "cpu", meeting):
+        weights = SkaldTrainer(plan, data, lambda *step: None).full_weights()
+    if rank == 0:
+        job.root.mkdir(parents=True)
+        save_tensors(weights, job.root / MODEL_FILE)
+
+
+@contextmanager
+def _gradients_of_gains_left_alone() -> Iterator[None]:
+    """Plant the fault that nanotron's default is: gains of QK-norm see one rank's heads only."""
+    patches.apply("cpu")
+    from skald_trainer.bridge.model import NanotronDecoder
+
+    ours = NanotronDecoder.tie_custom_params
+    NanotronDecoder.tie_custom_params = lambda self: None
+    try:
+        yield
+    finally:
+        NanotronDecoder.tie_custom_params = ours
 
 
 def die_on_rank_1(rank: int, world_size: int, rendezvous: Path) -> None:

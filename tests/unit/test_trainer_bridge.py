@@ -17,6 +17,7 @@ from skald_trainer.run import drive
 from support_trainer import tiny_corpus, tiny_plan
 
 patches.apply("cpu")
+OPTIONS = {"tie_embeddings": True, "qk_norm": True, "norm_gains": False}
 
 
 def test_nanotron_is_the_version_the_patches_were_written_for() -> None:
@@ -54,9 +55,10 @@ def test_nanotrons_trainer_takes_every_step(
     assert seen == list(range(1, 7))
 
 
-def test_groups_and_schedule_are_the_plans(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [{}, {"tie_embeddings": True, "qk_norm": True}])
+def test_groups_and_schedule_are_the_plans(tmp_path: Path, model: dict[str, Any]) -> None:
     manifest = tiny_corpus(tmp_path)
-    plan, rates = tiny_plan(manifest), {}
+    plan, rates = tiny_plan(manifest, model=model), {}
 
     def on_step(trainer: Any, step: int, loss: float | None, seconds: float) -> None:
         # nanotron has moved the scheduler on: the groups hold the next step's rate.
@@ -69,21 +71,27 @@ def test_groups_and_schedule_are_the_plans(tmp_path: Path) -> None:
 
     drive(0, 1, tmp_path / "m", plan, TrainingData(plan, tmp_path, manifest), on_step)
     rules = plan.identity.rules
+    kinds = {
+        "embed.pp_block.tokens.weight": "embedding",
+        "layers.0.pp_block.attn.q_proj.weight": "q_proj",
+        "layers.1.pp_block.mlp.down_proj.weight": "down_proj",
+        "layers.1.pp_block.mlp_norm.weight": "block_norm",
+        "layers.1.pp_block.attn.k_norm.weight": "qk_norm",
+        "head.pp_block.norm.weight": "final_norm",
+        "head.pp_block.linear.weight": "lm_head",
+    }
     for step in range(1, 6):
-        for name, kind in (
-            ("embed.pp_block.tokens.weight", "embedding"),
-            ("layers.0.pp_block.attn.q_proj.weight", "q_proj"),
-            ("layers.1.pp_block.mlp.down_proj.weight", "down_proj"),
-            ("layers.1.pp_block.mlp_norm.weight", "norm"),
-            ("head.pp_block.linear.weight", "lm_head"),
-        ):
-            assert rates[name, step] == pytest.approx((rules[kind].lr, rules[kind].eps)), name
+        for name, kind in kinds.items():
+            assert ((name, step) in rates) == (kind in rules), name
+            if kind in rules:
+                assert rates[name, step] == pytest.approx((rules[kind].lr, rules[kind].eps)), name
     assert rules["q_proj"].lr != rules["embedding"].lr
 
 
-def test_the_first_loss_is_the_plain_decoders(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", [{}, *({name: on} for name, on in OPTIONS.items())])
+def test_the_first_loss_is_the_plain_decoders(tmp_path: Path, option: dict[str, Any]) -> None:
     manifest = tiny_corpus(tmp_path)
-    plan = tiny_plan(manifest, n_steps=3)
+    plan = tiny_plan(manifest, n_steps=3, model=option, parametrisation={"embedding_std": 0.1})
     data, losses = TrainingData(plan, tmp_path, manifest), []
     drive(
         0, 1, tmp_path / "m", plan, data,

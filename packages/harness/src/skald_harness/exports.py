@@ -1,6 +1,7 @@
 """Exported models on disk: what they are, whether they hold together, and how to load them.
 
-Reads plain Hugging Face `LlamaForCausalLM` folders, offline and without running code from them.
+Reads plain Hugging Face folders of the architectures that `skald export` writes, offline and without
+running code from them.
 Refuses to know tasks and scores.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skald_mup.huggingface import ARCHITECTURES
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, sha256_file
 from skald_specs.fingerprint import fingerprint
@@ -39,11 +41,16 @@ class Export:
     identity: dict[str, str]
 
     @property
+    def architecture(self) -> str:
+        """The class of transformers that computes it."""
+        return str(self.config["architectures"][0])
+
+    @property
     def about(self) -> str:
         """The shape in words."""
         c = self.config
         return (
-            f"Llama decoder, {c['num_hidden_layers']} layers, d_model {c['hidden_size']}, "
+            f"{self.architecture.removesuffix('ForCausalLM')} decoder, {c['num_hidden_layers']} layers, d_model {c['hidden_size']}, "
             f"vocabulary {c['vocab_size']}, context {c['max_position_embeddings']} tokens"
         )
 
@@ -52,16 +59,17 @@ def read_export(folder: Path) -> Export:
     """Read an export folder's facts and check that its parts belong together.
 
     Raises:
-        UserInputError: The folder or a file of it is missing, it is no Llama model, or its
-            tokenizer has more tokens than its weights have rows.
+        UserInputError: The folder or a file of it is missing, it is of another
+            architecture, or its tokenizer has more tokens than its weights have rows.
     """
     if not folder.is_dir():
         raise UserInputError(str(folder), "no such export", _REMEDY)
     config = read_json(_file(folder, "config.json"))
-    if config.get("architectures") != ["LlamaForCausalLM"]:
+    if config.get("architectures") not in [[name] for name in ARCHITECTURES]:
         raise UserInputError(
             str(folder / "config.json"),
-            f"`architectures` = {config.get('architectures')}: only LlamaForCausalLM is scored",
+            f"`architectures` = {config.get('architectures')}: only {' and '.join(ARCHITECTURES)} "
+            "are scored",
             "Name a folder written by `skald export`",
         )
     weights = sorted(folder.glob("*.safetensors"))
@@ -155,10 +163,8 @@ def load_model(export: Export) -> torch.nn.Module:
     Raises:
         UserInputError: The weights lack a tensor of the model, which would stay random.
     """
-    from transformers import LlamaForCausalLM
-
     try:
-        model, info = LlamaForCausalLM.from_pretrained(
+        model, info = _class_of(export).from_pretrained(
             export.path, local_files_only=True, dtype="auto", output_loading_info=True
         )
     except RuntimeError as error:
@@ -185,13 +191,19 @@ def random_model(export: Export, seed: int) -> torch.nn.Module:
         The model, in the export's type.
     """
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig.from_pretrained(export.path, local_files_only=True)
+    model_class = _class_of(export)
+    config = model_class.config_class.from_pretrained(export.path, local_files_only=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(config)
+        model = model_class(config)
     return _ready(model.to(getattr(torch, export.dtype)))
+
+
+def _class_of(export: Export) -> Any:
+    import transformers
+
+    return getattr(transformers, export.architecture)
 
 
 def device_type() -> str:

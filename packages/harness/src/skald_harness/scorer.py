@@ -24,7 +24,7 @@ Request = tuple[Sequence[int], Sequence[int]]
 
 
 class CausalScorer:
-    """Scores requests with a `LlamaForCausalLM`.
+    """Scores requests with a causal language model of transformers.
 
     Args:
         model: The network; called as `model.model(input_ids)` and `model.lm_head(hidden)`.

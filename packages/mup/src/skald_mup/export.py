@@ -1,13 +1,13 @@
-"""Fold the multipliers in and write a plain Hugging Face Llama folder.
+"""Write a finished run as a plain Hugging Face folder.
 
-After folding nothing of muP is left in the forward pass: the exported model is standard
-`LlamaForCausalLM` and computes the trained model's logits.
+After folding nothing of muP is left in the forward pass: the exported model is a standard
+`LlamaForCausalLM`, or `Qwen3ForCausalLM` where queries and keys are normalised, and computes the
+trained model's logits.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from pathlib import Path
 
@@ -15,86 +15,11 @@ from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
-from skald_specs.plan import Plan, PlanIdentity
+from skald_specs.plan import Plan
 
-from skald_mup.tensorfile import Tensors, load_tensors, save_tensors
-
-_LLAMA_LEAF = {
-    "attn_norm": "input_layernorm",
-    "mlp_norm": "post_attention_layernorm",
-    "attn": "self_attn",
-    "mlp": "mlp",
-}
-
-
-def fold(identity: PlanIdentity, weights: Tensors) -> Tensors:
-    """Multiply every forward multiplier into the weights it acts on.
-
-    Args:
-        identity: The plan's identity: shape and multipliers.
-        weights: Full tensors by the plain model's names.
-
-    Returns:
-        Tensors of the same names, for a decoder whose multipliers are all 1 and whose attention
-        scale is the standard 1/sqrt(d_head).
-
-    Source: q' = q * attn_scale * sqrt(d_head); o' = residual_mult * o; down' = residual_mult * down;
-        embed' = emb_mult * embed; head' = output_mult * head (TP-V, arXiv 2203.03466, section 3).
-    Standing: derived (exact up to rounding; a test compares logits).
-    """
-    m = identity.multipliers
-    factors = {
-        "embed.tokens.weight": m.emb_mult,
-        "head.linear.weight": m.output_mult,
-        "attn.q_proj.weight": m.attn_scale * math.sqrt(identity.model.d_head),
-        "attn.o_proj.weight": m.residual_mult,
-        "mlp.down_proj.weight": m.residual_mult,
-    }
-
-    def factor(name: str) -> float:
-        return factors.get(name, factors.get(".".join(name.split(".")[-3:]), 1.0))
-
-    return {name: tensor * factor(name) for name, tensor in weights.items()}
-
-
-def llama_name(name: str) -> str:
-    """Return the name a tensor has in Hugging Face's Llama."""
-    fixed = {
-        "embed.tokens.weight": "model.embed_tokens.weight",
-        "head.norm.weight": "model.norm.weight",
-        "head.linear.weight": "lm_head.weight",
-    }
-    if name in fixed:
-        return fixed[name]
-    _, layer, part, *rest = name.split(".")
-    return ".".join(["model.layers", layer, _LLAMA_LEAF[part], *rest])
-
-
-def llama_config(identity: PlanIdentity) -> dict[str, object]:
-    """Return config.json of the exported model."""
-    shape = identity.model
-    return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_size": shape.d_model,
-        "intermediate_size": shape.d_ff,
-        "num_hidden_layers": shape.n_layers,
-        "num_attention_heads": shape.n_heads,
-        "num_key_value_heads": shape.n_kv_heads,
-        "head_dim": shape.d_head,
-        "vocab_size": shape.vocab_size,
-        "max_position_embeddings": shape.seq_len,
-        "rope_theta": shape.rope_theta,
-        "rope_parameters": {"rope_type": "default", "rope_theta": shape.rope_theta},
-        "rms_norm_eps": shape.norm_eps,
-        "hidden_act": "silu",
-        "attention_bias": False,
-        "mlp_bias": False,
-        "tie_word_embeddings": False,
-        "bos_token_id": END_OF_TEXT_ID,
-        "eos_token_id": END_OF_TEXT_ID,
-        "dtype": "float32",
-    }
+from skald_mup.fold import fold
+from skald_mup.huggingface import architecture, config_of, hf_name
+from skald_mup.tensorfile import load_tensors, save_tensors
 
 
 def export(final: Path, corpus: Path, out: Path) -> None:
@@ -120,9 +45,10 @@ def export(final: Path, corpus: Path, out: Path) -> None:
     folded = fold(plan.identity, load_tensors(final / MODEL_FILE))
     with atomic_folder(out, marker="config.json") as temporary:
         save_tensors(
-            {llama_name(name): tensor for name, tensor in folded.items()}, temporary / MODEL_FILE
+            {hf_name(name): tensor for name, tensor in folded.weights.items()},
+            temporary / MODEL_FILE,
         )
-        write_json(temporary / "config.json", llama_config(plan.identity))
+        write_json(temporary / "config.json", config_of(folded.shape))
         ids = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}
         write_json(temporary / "generation_config.json", ids)
         shutil.copyfile(corpus / "tokenizer.json", temporary / "tokenizer.json")
@@ -152,8 +78,8 @@ tags: [skald, mup]
 ---
 # {plan.name}
 
-A Llama-architecture base model trained with Skald: muP parametrisation, multipliers folded in, so
-plain `LlamaForCausalLM` loads it.
+A base model trained with Skald, its forward multipliers folded in, so plain
+`{architecture(identity.model)}` loads it.
 
 | | |
 |---|---|

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from skald_mup.export import fold, llama_name
+from skald_mup.fold import Folded, fold
+from skald_mup.huggingface import hf_name, shape_of
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import load_tensors
@@ -13,8 +14,7 @@ from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
-from skald_specs.plan import Multipliers, Plan
-from skald_specs.recipe import ModelShape
+from skald_specs.plan import Plan
 from tokenizers import Tokenizer
 
 _AGAIN = "Run `skald export` again"
@@ -67,43 +67,16 @@ def _load(folder: Path) -> tuple[Decoder, int]:
         verify(folder)
     weights = load_tensors(folder / MODEL_FILE)
     if (folder / PLAN_FILE).is_file():
-        identity = Plan.load(folder / PLAN_FILE).identity
-        shape, weights = identity.model, fold(identity, weights)
+        folded = fold(Plan.load(folder / PLAN_FILE).identity, weights)
     else:
-        shape = _shape_of(read_json(folder / "config.json"), folder)
-        names = {name: llama_name(name) for name in tensor_shapes(shape)}
+        config = folder / "config.json"
+        shape = shape_of(read_json(config), str(config))
+        names = {name: hf_name(name) for name in tensor_shapes(shape)}
         if missing := sorted(set(names.values()) - set(weights)):
             raise UserInputError(str(folder), f"no tensor {missing[0]}", _AGAIN)
-        weights = {name: weights[theirs] for name, theirs in names.items()}
-    plain = Multipliers(
-        emb_mult=1.0, attn_scale=shape.d_head**-0.5, residual_mult=1.0, output_mult=1.0
-    )
-    decoder = Decoder(shape, plain)
+        folded = Folded(shape, {name: weights[theirs] for name, theirs in names.items()})
     try:
-        decoder.load_weights(weights)
+        return folded.decoder(), folded.shape.seq_len
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserInputError(str(folder), f"its weights do not fit it: {first}", _AGAIN) from None
-    return decoder.eval(), shape.seq_len
-
-
-def _shape_of(config: dict[str, object], folder: Path) -> ModelShape:
-    if config.get("architectures") != ["LlamaForCausalLM"]:
-        raise UserInputError(
-            str(folder), f"architecture {config.get('architectures')}", "Use an export of Skald"
-        )
-    return ModelShape.check(
-        {
-            "d_model": config["hidden_size"],
-            "n_layers": config["num_hidden_layers"],
-            "d_head": config["head_dim"],
-            "n_heads": config["num_attention_heads"],
-            "n_kv_heads": config["num_key_value_heads"],
-            "d_ff": config["intermediate_size"],
-            "vocab_size": config["vocab_size"],
-            "seq_len": config["max_position_embeddings"],
-            "rope_theta": config["rope_theta"],
-            "norm_eps": config["rms_norm_eps"],
-        },
-        str(folder / "config.json"),
-    )

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from nanotron import distributed as dist
 from nanotron.models import NanotronModel
 from nanotron.parallel import ParallelContext
 from nanotron.parallel.pipeline_parallel.block import PipelineBlock
 from nanotron.parallel.pipeline_parallel.p2p import P2P
 from nanotron.parallel.tensor_parallel.functional import sharded_cross_entropy
+from nanotron.parallel.tied_parameters import tie_parameters
 from skald_mup.model import Block, EmbedStage, HeadStage
+from skald_mup.names import tensor_kind
 from skald_specs.plan import Plan
 from torch import nn
 
 from skald_trainer.bridge.layers import NanotronLayers
 from skald_trainer.bridge.patches import device_type
+from skald_trainer.bridge.tensors import canonical_name
 from skald_trainer.loader import IGNORED
 
 
@@ -61,6 +65,7 @@ class NanotronDecoder(NanotronModel):
         super().__init__()
         self.config, self.parallel_context = config, parallel_context
         identity = Plan.model_validate_json(config.skald_plan).identity
+        self.shape = identity.model
         layers = NanotronLayers(
             parallel_context,
             parallel_config.tp_mode,
@@ -101,9 +106,42 @@ class NanotronDecoder(NanotronModel):
         """Refuse: the trainer subclass sets weights by name (see `bridge.tensors`)."""
         raise RuntimeError("weights come from the plan's seed or from a checkpoint")
 
+    def get_embeddings_lm_head_tied_names(self) -> list[str]:
+        """Name the matrices that are one parameter, the one whose name it keeps first.
+
+        nanotron makes them one tensor where a rank holds both; across pipeline ranks each keeps a
+        copy, and their gradients are summed.
+        """
+        names = ["embed.pp_block.tokens.weight", "head.pp_block.linear.weight"]
+        return names if self.shape.tie_embeddings else []
+
+    def tie_custom_params(self) -> None:
+        """Have the gradients of QK-norm's gains summed over the tensor-parallel ranks.
+
+        The other gains see the whole residual stream on every rank, so their gradients are equal
+        there and nanotron leaves them alone; these see the rank's own heads.
+        """
+        if self.shape.tie_embeddings and self.head.rank != self.embed.rank:
+            self._name_copy_of_embedding()
+        ranks = tuple(sorted(dist.get_process_group_ranks(self.parallel_context.tp_pg)))
+        for name, _ in list(self.named_parameters()):
+            if tensor_kind(canonical_name(name)) == "qk_norm":
+                tie_parameters(self, [(name, ranks)], self.parallel_context, dist.ReduceOp.SUM)
+
+    def _name_copy_of_embedding(self) -> None:
+        """Let the last stage find its copy under the embedding's name, too.
+
+        nanotron's ZeRO-1 looks its first parameter up by the tied name, and on a stage that holds a
+        readout without gains that is this one. Nothing runs through the holder.
+        """
+        if hasattr(self.head, "pp_block"):
+            self.embed.pp_block = nn.Module()
+            self.embed.pp_block.tokens = nn.Module()
+            self.embed.pp_block.tokens.weight = self.head.pp_block.linear.weight
+
     def get_block_compute_costs(self) -> dict[type[nn.Module], int]:
         """Weigh blocks for pipeline balance by their matrix parameters."""
-        shape = Plan.model_validate_json(self.config.skald_plan).identity.model
+        shape = self.shape
         d_kv = shape.n_kv_heads * shape.d_head
         return {
             Block: 2 * shape.d_model * (shape.d_model + d_kv) + 3 * shape.d_model * shape.d_ff,

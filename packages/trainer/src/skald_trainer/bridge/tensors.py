@@ -71,16 +71,15 @@ def full_tensors(trainer: Any, shape: ModelShape, what: str) -> Iterator[tuple[s
         Plain name and full tensor, in the same order on every rank.
     """
     held, context = held_tensors(trainer), trainer.parallel_context
-    tp_rank = torch.distributed.get_rank(context.tp_pg)
     dp_rank = torch.distributed.get_rank(context.dp_pg)
     masters = getattr(trainer.grad_accumulator, "parameters", None)
     device = next(trainer.unwrapped_model.parameters()).device
     for name, full_shape in tensor_shapes(shape).items():
         full = torch.zeros(full_shape, dtype=torch.float32, device=device)
-        if name in held:
+        if name in held and _speaks(held[name].param):
             piece = _local_piece(held[name], what, dp_rank, _master(masters, name, held[name]))
             if piece is not None:
-                _place(full, held[name].param, piece, tp_rank)
+                _place(full, held[name].param, piece)
         torch.distributed.all_reduce(full, group=context.world_pg)
         yield name, full.cpu()
 
@@ -112,12 +111,21 @@ def _local_piece(
     return flat.view(held.param.shape)
 
 
-def _place(full: torch.Tensor, param: Any, piece: torch.Tensor, tp_rank: int) -> None:
-    if param.is_sharded:
-        for pair in param.get_sharded_info().local_global_slices_pairs:
-            full[pair.global_slices] = piece[pair.local_slices]
-    elif tp_rank == 0:
+def _speaks(param: Any) -> bool:
+    """Whether this rank answers for a parameter: of several equal copies the first one does."""
+    if not param.is_tied:
+        return True
+    # nanotron ties whatever tensor parallelism replicates, and the embedding to the readout.
+    first: int = param.get_tied_info().global_ranks[0]
+    return first == torch.distributed.get_rank()
+
+
+def _place(full: torch.Tensor, param: Any, piece: torch.Tensor) -> None:
+    if not param.is_sharded:
         full.copy_(piece)
+        return
+    for pair in param.get_sharded_info().local_global_slices_pairs:
+        full[pair.global_slices] = piece[pair.local_slices]
 
 
 def local_part(param: Any, full: torch.Tensor) -> torch.Tensor:
