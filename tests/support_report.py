@@ -26,8 +26,9 @@ from skald_specs.plan import (
     Quantity,
     TensorRule,
 )
-from skald_specs.recipe import CorpusRecipe, ExecutionRecipe, ModelShape, TokenizerRecipe
+from skald_specs.recipe import CorpusRecipe, ExecutionRecipe, TokenizerRecipe
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, TaskInfo
+from skald_specs.shape import ModelShape
 from support import ROOT
 
 LANGUAGES = ("da", "de", "en", "nl", "sv")

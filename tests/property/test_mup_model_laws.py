@@ -15,8 +15,9 @@ from skald_mup.init import initial_weights
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_kind, tensor_shapes
 from skald_mup.rules import tensor_rules
+from skald_specs.parametrisation import BaseShape, Parametrisation
 from skald_specs.plan import Multipliers, PlanIdentity
-from skald_specs.recipe import BaseShape, ModelShape, Parametrisation
+from skald_specs.shape import ModelShape
 
 OPTIONS = ("tie_embeddings", "qk_norm", "norm_gains")
 PUBLIC = ModelShape(

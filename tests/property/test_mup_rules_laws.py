@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_mup.rules import multipliers, tensor_rules
 from skald_mup.tables import table_of
-from skald_specs.recipe import RULES, BaseShape, ModelShape, Parametrisation
+from skald_specs.parametrisation import RULES, BaseShape, Parametrisation
+from skald_specs.shape import ModelShape
 
 LRS = st.floats(1e-6, 1.0)
 

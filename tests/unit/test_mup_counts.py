@@ -2,7 +2,7 @@
 
 import pytest
 from skald_mup.counts import flops_per_token, n_params_non_embedding, n_params_total
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 
 PUBLIC = ModelShape(
     d_model=4096, n_layers=32, d_head=128, n_heads=32, n_kv_heads=8, d_ff=14_336,

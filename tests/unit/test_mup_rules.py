@@ -9,8 +9,8 @@ from skald_mup.names import tensor_kinds
 from skald_mup.rules import multipliers, tensor_rules
 from skald_mup.shrink import widened
 from skald_mup.tables import BRANCH_ENDS, GAINS, HIDDEN, SAME, completep, table_of
+from skald_specs.parametrisation import RULES, BaseShape, Parametrisation
 from skald_specs.plan import TENSOR_KINDS
-from skald_specs.recipe import RULES, BaseShape, Parametrisation
 from support_planner import recipe
 
 PUBLIC = recipe("trustllm-7.8b")

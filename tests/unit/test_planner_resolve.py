@@ -104,7 +104,7 @@ def test_the_fingerprint_sees_every_value_of_the_identity(plan, path):
     for key in path:
         old = old[key]
     new = {"dtype": "bfloat16", "corpus_fingerprint": "other"}.get(
-        path[-1], None if isinstance(old, str | bool) else old + 1
+        path[-1], not old if isinstance(old, bool) else None if isinstance(old, str) else old + 1
     )
     changed = replaced(data, ("identity", *path), new)
     # A shape has to stay coherent: heads x width per head is the model's width.
@@ -218,9 +218,39 @@ def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, va
 
 def test_a_base_that_does_not_divide_is_fine(target):
     given = changed(target, "optimizer.base_lr", 0.01)
-    odd = changed(given, "parametrisation.base.base_width", 100)
+    odd = changed(given, "parametrisation.base.base_width", 108)
     plan = make_plan(odd, corpus_for(odd), None)
-    assert plan.identity.rules["q_proj"].fan_in_mult == 0.96
+    assert plan.identity.rules["q_proj"].fan_in_mult == 96 / 108
+
+
+def test_the_public_recipe_resolves_to_its_published_numbers():
+    public = recipe("trustllm-7.8b")
+    it = make_plan(public, corpus_for(public, 10**9, 100_000), None).identity
+    schedule = it.schedule
+    assert it.n_params_total.value == 7_799_574_528
+    assert (schedule.n_steps.value, schedule.warmup_steps.value) == (489_553, 119_209)
+    assert schedule.decay_steps.value == 44_505
+    assert 489_553 - 119_209 - 44_505 - 325_839 == 0, "the constant part is what is left"
+    assert (it.optimizer.base_lr.value, it.optimizer.base_lr.standing) == (2**-8, "given")
+    assert (it.optimizer.beta1, it.optimizer.beta2, it.optimizer.grad_clip) == (0.9, 0.98, 1.0)
+    assert it.global_batch_tokens.value == 1152 * 4096 == 4_718_592
+    assert it.horizon_tokens.value == 489_553 * 4_718_592
+    assert (it.model.vocab_size, it.model.rope_theta, it.dtype) == (100_096, 5e5, "bfloat16")
+    assert len(it.data.mixture) == 17
+    for tag, share in public.mixture.items():
+        assert it.data.mixture[tag] == pytest.approx(share, abs=5e-5), tag
+    assert {rule.weight_decay for rule in it.rules.values()} == {0.01}
+    assert {rule.eps for rule in it.rules.values()} == {1e-15}
+
+
+def test_what_a_recipe_assumes_stays_assumed_in_the_plan():
+    guessed = recipe("trustllm-2.6b")
+    it = make_plan(guessed, corpus_for(guessed, 10**9, 100_000), None).identity
+    assert it.n_params_total.value == 2_591_197_184
+    for quantity in (it.optimizer.base_lr, it.horizon_tokens, it.global_batch_tokens):
+        assert quantity.standing == "assumed"
+    assert guessed.standing("model.n_layers") == "assumed"
+    assert guessed.standing("model.d_head") == "given"
 
 
 def test_the_sweep_is_a_grid_of_plans():

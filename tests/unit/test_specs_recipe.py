@@ -38,7 +38,7 @@ def test_the_unchanged_recipe_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("learning_rate", 0.1, r"unknown key `learning_rate`.*use one of: about, budget"),
+        ("learning_rate", 0.1, r"unknown key `learning_rate`.*use one of: about, assumed, budget"),
         ("model.d_modl", 96, r"unknown key `model\.d_modl`.*d_model"),
         ("budget.horizon_tokens", -5, r"`budget\.horizon_tokens` = -5: Input should be greater"),
         ("budget.horizon_tokens", 512, r"horizon_tokens = 512 is below one batch of 1024"),
@@ -51,6 +51,15 @@ def test_the_unchanged_recipe_is_accepted() -> None:
         ("model.vocab_size", 512, r"vocab_size = 512 is smaller than the tokenizer's 1024"),
         ("model.tied_embeddings", True, r"unknown key `model\.tied_embeddings`"),
         ("model.n_layers", 4, r"n_layers = 4 differs.*base_depth = 3: depth does not transfer"),
+        ("parametrisation.rules", "mu-p", r"`parametrisation\.rules` = 'mu-p'.*'mup', 'completep'"),
+        ("parametrisation.rules", "completep", r"completep' need depth_alpha = 1\.0 .* not None"),
+        (
+            "parametrisation.depth_alpha",
+            1.0,
+            r"depth_alpha = 1\.0 has no meaning under rules 'mup'",
+        ),
+        ("parametrisation.base.base_width", 190, r"base_width = 190 does not divide into heads"),
+        ("assumed", ["model.layers"], r"assumed names 'model\.layers', which is no key"),
         ("mixture", {"da": 1.0}, r"mixture and corpus\.languages differ in de, en, nl, sv"),
         ("corpus.languages", ["da", "xx"], r"unknown language 'xx'; use one of da, de"),
         ("corpus.languages", ["da", "da"], r"a language is listed twice"),
@@ -66,6 +75,35 @@ def test_an_incoherent_recipe_is_refused(path: str, value: Any, message: str) ->
         Recipe.check(_changed(path, value), "recipes/mine.yaml")
     assert str(caught.value).startswith("recipes/mine.yaml: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rules": "completep", "depth_alpha": 1.0, "base": {"base_depth": None}},
+         r"rules 'completep' scale depth and need base\.base_depth"),
+        ({"rules": "completep", "depth_alpha": 0.7}, r"1\.0 \(CompleteP\) or 0\.5.*not 0\.7"),
+        ({"rules": "sp", "tie": True}, r"tie_embeddings: rules 'sp' give .* untie them"),
+        ({"rules": "sp_per_layer", "base": {"base_d_head": 24}},
+         r"d_head = 12 differs from .*base_d_head = 24: heads keep their width under"),
+    ],
+)  # fmt: skip
+def test_rules_and_shape_must_go_together(changes: dict[str, Any], message: str) -> None:
+    recipe = _changed("name", "same")
+    block = recipe["parametrisation"]
+    recipe["model"]["tie_embeddings"] = changes.pop("tie", False)
+    block["base"] |= changes.pop("base", {})
+    block |= changes
+    with pytest.raises(UserInputError, match=message) as caught:
+        Recipe.check(recipe, "recipes/mine.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_depth_and_tied_embeddings_are_accepted_where_the_rules_carry_them() -> None:
+    recipe = _changed("model.n_layers", 6)
+    recipe["model"]["tie_embeddings"] = True
+    recipe["parametrisation"] |= {"rules": "completep", "depth_alpha": 1.0}
+    assert Recipe.check(recipe, "here").model.n_layers == 6
 
 
 @pytest.mark.parametrize(

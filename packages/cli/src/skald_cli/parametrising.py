@@ -45,7 +45,8 @@ def register(verbs: Verbs) -> None:
 def run_coord_check(args: argparse.Namespace) -> int:
     """Check widths, and depths where asked; write tables and a figure; the verdict is the exit code."""
     from skald_specs.errors import UserInputError
-    from skald_specs.recipe import RULES, Recipe
+    from skald_specs.parametrisation import RULES
+    from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.recipe)
     if args.seeds < 1:

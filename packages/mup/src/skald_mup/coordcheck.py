@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from skald_specs.recipe import ModelShape, Parametrisation
+from skald_specs.parametrisation import Parametrisation
+from skald_specs.shape import ModelShape
 
 from skald_mup.coordinates import Coordinate, Study, coordinates
 from skald_mup.rules import multipliers, tensor_rules

@@ -17,8 +17,9 @@ from typing import Literal, cast, get_args
 
 import numpy as np
 import torch
+from skald_specs.parametrisation import Parametrisation
 from skald_specs.plan import TensorKind, TensorRule
-from skald_specs.recipe import ModelShape, Parametrisation
+from skald_specs.shape import ModelShape
 from torch import nn
 from torch.nn import functional as F
 
@@ -145,7 +146,7 @@ def coordinates(shape: ModelShape, study: Study, seed: int) -> list[Coordinate]:
             )
         if step < study.n_steps:
             optimizer.zero_grad()
-            (loss * study.loss_mult).backward()  # type: ignore[no-untyped-call]
+            (loss * study.loss_mult).backward()  # type: ignore[no-untyped-call] - torch leaves it untyped
             optimizer.step()
     return rows
 

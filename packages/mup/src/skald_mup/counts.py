@@ -5,7 +5,7 @@ Knows the decoder's tensors by their sizes only; a built model must count the sa
 
 from __future__ import annotations
 
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 
 
 def n_params_non_embedding(shape: ModelShape) -> int:

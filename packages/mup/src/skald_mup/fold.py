@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 from skald_specs.plan import Multipliers, PlanIdentity
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_shapes

@@ -9,7 +9,7 @@ from typing import Any
 
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 
 _LLAMA, _QWEN3 = "LlamaForCausalLM", "Qwen3ForCausalLM"
 #: Qwen3 is Llama with QK-norm, as `model.Attention` has it.

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import torch
 from skald_specs.plan import Multipliers
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 from torch import nn
 from torch.nn import functional as F
 

@@ -6,7 +6,7 @@ Pure data: no torch. Every station that handles weights by name asks here.
 from __future__ import annotations
 
 from skald_specs.plan import TENSOR_KINDS, TensorKind
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 
 _KIND_BY_LEAF: dict[str, TensorKind] = {
     "embed.tokens.weight": "embedding",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from skald_specs.parametrisation import BaseShape, Parametrisation
 from skald_specs.plan import Multipliers, TensorKind, TensorRule
-from skald_specs.recipe import BaseShape, ModelShape, Parametrisation
+from skald_specs.shape import ModelShape
 
 from skald_mup.names import tensor_kinds
 from skald_mup.tables import Power, Row, RuleTable, table_of

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skald_specs.errors import UserInputError
-from skald_specs.recipe import ModelShape, Parametrisation
+from skald_specs.parametrisation import Parametrisation
+from skald_specs.shape import ModelShape
 
 #: What a study on a laptop keeps of a large model; heads and layers follow from the recipe.
 STUDY_VOCAB, STUDY_SEQ_LEN, STUDY_LAYERS = 256, 64, 2

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+from skald_specs.parametrisation import RulesName
 from skald_specs.plan import TENSOR_KINDS, TensorKind
-from skald_specs.recipe import RulesName
 
 Role = Literal["input", "hidden", "output", "vector"]
 Column = Literal["init_std", "lr", "eps", "weight_decay", "multipliers"]

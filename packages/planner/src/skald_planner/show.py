@@ -15,8 +15,10 @@ from skald_mup.tables import table_of
 from skald_specs.errors import UserInputError
 from skald_specs.law import Law
 from skald_specs.models import Spec
+from skald_specs.parametrisation import Parametrisation
 from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
-from skald_specs.recipe import ModelShape, Parametrisation, Recipe
+from skald_specs.recipe import Recipe
+from skald_specs.shape import ModelShape
 
 
 def render_plan(plan: Plan) -> str:

@@ -13,7 +13,8 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import write_yaml
 from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
-from skald_specs.recipe import ExecutionRecipe, ModelShape
+from skald_specs.recipe import ExecutionRecipe
+from skald_specs.shape import ModelShape
 
 N = TypeVar("N", int, float)
 Standing = Literal["given", "derived", "fitted", "assumed"]

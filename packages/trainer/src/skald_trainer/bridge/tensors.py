@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from skald_mup.names import tensor_shapes
-from skald_specs.recipe import ModelShape
+from skald_specs.shape import ModelShape
 from torch import nn
 
 #: Adam's state, as the checkpoint names it.
