@@ -33,7 +33,7 @@ def register(verbs: Verbs) -> None:
         help="also compare numbers of layers, at least three",
     )  # fmt: skip
     parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="seeds of weights and batch"
+        "--seeds", type=int, default=5, metavar="N", help="seeds of weights and batch"
     )
     parser.add_argument(
         "--scale-heads", action="store_true",
@@ -50,7 +50,7 @@ def run_coord_check(args: argparse.Namespace) -> int:
 
     recipe = Recipe.load(args.recipe)
     if args.seeds < 1:
-        raise UserInputError("--seeds", f"{args.seeds} is not a positive number", "Use 3")
+        raise UserInputError("--seeds", f"{args.seeds} is not a positive number", "Use 5")
     from skald_mup.coordcheck import check_depths, check_widths
 
     asked, seeds = recipe.optimizer.base_lr, range(1, args.seeds + 1)

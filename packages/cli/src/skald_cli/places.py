@@ -23,6 +23,7 @@ COORD_CHECK = Path("build/coord-check")
 
 REPORT = Path("reports/latest")
 REFERENCE = Path("reports/reference")
+EVIDENCE = Path("reports/evidence")
 
 CORPUS_FILE = "corpus.json"
 LAW_FILE = "law.json"

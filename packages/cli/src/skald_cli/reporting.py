@@ -25,6 +25,9 @@ def register(verbs: Verbs) -> None:
         "--suites", nargs="+", metavar="SUITE", help="evaluated suites; none: those of params.yaml"
     )
     parser.add_argument("--published", type=Path, default=places.PUBLISHED, help="folder of CSVs")
+    parser.add_argument(
+        "--evidence", type=Path, default=places.EVIDENCE, help="folder of committed proofs"
+    )
     parser.add_argument("--out", type=Path, default=places.REPORT, help="folder to write")
     parser = group.add("compare", "compare two reports within stated tolerances", run_compare)
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of a report")
@@ -42,7 +45,9 @@ def run_build(args: argparse.Namespace) -> int:
         names, suites = _named(args)
         _require(args, names)
         command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
-        inputs = ReportInputs.from_folders(args.artifacts, names, suites, args.published, command)
+        inputs = ReportInputs.from_folders(
+            args.artifacts, names, suites, args.published, command, args.evidence
+        )
         build(inputs, args.out)
     print(f"{args.out / 'index.html'}")
     return EXIT_DONE
@@ -52,9 +57,10 @@ def _require(args: argparse.Namespace, names: list[str]) -> None:
     """Refuse what was typed and does not exist; what a pipeline lacks, the page says itself."""
     from skald_specs.errors import UserInputError
 
-    # The page does without published scores, and says so, unless a folder was named.
+    # The page does without published scores or evidence, and says so, unless a folder was named.
     wanted = [args.artifacts]
     wanted += [args.published] if args.published != places.PUBLISHED else []
+    wanted += [args.evidence] if args.evidence != places.EVIDENCE else []
     wanted += [args.artifacts / "runs" / name for name in (names if args.names else [])]
     for folder in wanted:
         if not folder.is_dir():

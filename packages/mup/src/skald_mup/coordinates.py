@@ -146,7 +146,7 @@ def coordinates(shape: ModelShape, study: Study, seed: int) -> list[Coordinate]:
             )
         if step < study.n_steps:
             optimizer.zero_grad()
-            (loss * study.loss_mult).backward()  # type: ignore[no-untyped-call] - torch leaves it untyped
+            torch.autograd.backward(loss * study.loss_mult)
             optimizer.step()
     return rows
 

@@ -69,8 +69,8 @@ def slopes(rows: Sequence[Coordinate], axis: Axis, family: Traits = PLAIN) -> li
         family: What may legitimately decay in it.
 
     Returns:
-        One slope for each moment and quantity; the readout's learned part is zero at first and has
-        none there.
+        One slope for each moment and quantity. What the readout has learned stands in for the
+        logits where it is tied to the embedding, whose loud start hides them.
     """
     last = max(row.step for row in rows)
     cases: list[tuple[Moment, int]] = [("initial", 0), ("change", last)]
@@ -78,7 +78,7 @@ def slopes(rows: Sequence[Coordinate], axis: Axis, family: Traits = PLAIN) -> li
         _slope(rows, axis, moment, step, quantity, family)
         for moment, step in cases
         for quantity in QUANTITIES
-        if (moment, quantity) != ("initial", "readout")
+        if quantity != "readout" or (family.tied and moment == "change")
     ]
 
 

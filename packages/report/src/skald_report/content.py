@@ -16,6 +16,7 @@ from skald_specs import __version__
 
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.evidence import mup_evidence
 from skald_report.figures import cycle as figures
 from skald_report.figures.style import Look, looks, tokens
 from skald_report.inputs import ReportInputs, Sources
@@ -57,6 +58,8 @@ def compose(
         Section("differences", "Which differences are beyond noise", tuple(_differences(tables))),
         Section("learning-rate", "How the learning rate was transferred",
                 tuple(_learning_rate(sources, tables, look))),
+        Section("mup", "Whether learning rates carry over in width and depth",
+                tuple(mup_evidence(inputs.evidence))),
         Section("training", "Training", tuple(_training(tables, look))),
         Section("published", "Published scores of European models",
                 tuple(published(tables.get("published"))), foreign=True),

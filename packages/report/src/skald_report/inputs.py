@@ -57,6 +57,7 @@ class ReportInputs:
         sweep: The run table; read only when there is no law.
         corpus: `corpus.json`.
         published: Folder of published scores.
+        evidence: Folder of committed evidence; muP's is in `mup/`.
         command: The command that makes this report again.
     """
 
@@ -67,6 +68,7 @@ class ReportInputs:
     sweep: Path | None = None
     corpus: Path | None = None
     published: Path | None = None
+    evidence: Path | None = None
     command: str = "nox -s cycle"
 
     @classmethod
@@ -77,6 +79,7 @@ class ReportInputs:
         suites: Iterable[str],
         published: Path | None,
         command: str = "nox -s cycle",
+        evidence: Path | None = None,
     ) -> Self:
         """Find the standard files of named baselines and suites; absent ones are left out.
 
@@ -86,6 +89,7 @@ class ReportInputs:
             suites: Names of the evaluation suites.
             published: Folder of published scores, or None.
             command: The command that makes this report again.
+            evidence: Folder of committed evidence, or None.
         """
 
         def there(path: Path) -> Path | None:
@@ -102,6 +106,7 @@ class ReportInputs:
             corpus=there(artifacts / "corpus" / "corpus.json"),
             published=there(published) if published else None,
             command=command,
+            evidence=there(evidence) if evidence else None,
         )
 
 

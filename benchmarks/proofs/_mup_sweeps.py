@@ -1,0 +1,306 @@
+"""The part of the muP proof that trains sweeps: learning rates over width and over depth.
+
+The readout's initial standard deviation is tuned at the base, where all parametrisations are one and
+the same, before anything wider is trained. SP takes the best value there. muP takes the largest of
+those that the base cannot tell from the best, because its initial logits fade with width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from skald_corpus.build import build
+from skald_corpus.generate import generate
+from skald_mup.shrink import widened
+from skald_planner.proxy import proxy_plans
+from skald_planner.stability import Drift, best_lrs, drift
+from skald_report.figures.evidence import optimum_lines, transfer_curves
+from skald_specs.claims import Measure
+from skald_specs.corpus import CorpusManifest, load_corpus
+from skald_specs.errors import SkaldError
+from skald_specs.files import write_text
+from skald_specs.parametrisation import RulesName
+from skald_specs.plan import Plan
+from skald_specs.recipe import Recipe, SweepRecipe
+from skald_trainer.sweep import CURVES_FILE, TABLE_FILE, run_sweep
+
+WIDTHS, DEPTHS, SEEDS = (32, 64, 128, 256), (2, 4, 8, 16), (1, 2, 3)
+#: log2 of the base learning rates, around where each optimum is: muP's and CompleteP's stay, SP's
+#: falls by an octave a doubling (arXiv 2203.03466, figure 1).
+GRIDS: dict[str, dict[int, tuple[float, ...]]] = {
+    "mup": {
+        32: (-7, -6.5, -6, -5.5, -5, -4.5, -4),
+        64: (-7, -6.5, -6, -5.5, -5, -4.5),
+        128: (-7, -6.5, -6, -5.5, -5, -4.5),
+        256: (-6.5, -6, -5.5, -5),
+    },
+    "sp": {64: (-8, -7, -6, -5), 128: (-9, -8, -7, -6), 256: (-10, -9, -8, -7)},
+    "completep": dict.fromkeys(DEPTHS, (-7, -6.5, -6, -5.5, -5)),
+}
+OUTPUT_STDS = tuple(factor / math.sqrt(32) for factor in (1.0, 2.0, 4.0, 8.0))
+#: Mean losses at the base closer than this share are one: seeds scatter by a little more.
+SAME_LOSS = 0.01
+MUP_DRIFT, SP_DRIFT, DEPTH_DRIFT = 0.5, 2.0, 0.3
+#: Steps averaged for one logged loss of the comparison of widths.
+LOGGED_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One parametrisation at one shape."""
+
+    rules: str
+    recipe: Recipe
+    log2_lrs: tuple[float, ...]
+
+
+def measures(folder: Path) -> list[Measure]:
+    """Train, measure, and write tables and figures."""
+    width_recipe = Recipe.load(Path("recipes/mup-transfer.yaml"))
+    depth_recipe = Recipe.load(Path("recipes/mup-depth.yaml"))
+    corpus, manifest = _corpus(folder, width_recipe)
+    sweeps = _Sweeps(folder, corpus, manifest)
+
+    tuning = sweeps.run("readout", [_tuning_case(width_recipe, std) for std in OUTPUT_STDS])[0]
+    tuned, told = _tuned(tuning)
+    found = [told]
+    widths, curves = sweeps.run("width", _width_cases(width_recipe, tuned))
+    depths, _ = sweeps.run("depth", _depth_cases(_with_std(depth_recipe, tuned["mup"])))
+    # At the base SP trains as muP does, to the last bit (a test holds it), so its runs are there.
+    base = tuning[np.isclose(tuning["output_std"], tuned["sp"])].assign(rules="sp")
+    widths = pd.concat([widths, base], ignore_index=True)
+    _written(folder, "width", widths)
+    found += _drifts(folder, widths, depths)
+    return found + _quality(widths, curves)
+
+
+def _corpus(folder: Path, recipe: Recipe) -> tuple[Path, CorpusManifest]:
+    source, corpus = folder / "data", folder / "corpus"
+    generate(source)
+    # `source` is part of the corpus' identity, so it stays what the recipe says.
+    build(recipe, source / "text", corpus)
+    return corpus, load_corpus(corpus)
+
+
+class _Sweeps:
+    """Runs sweeps into the proof's folder; finished runs of an earlier call are kept."""
+
+    def __init__(self, folder: Path, corpus: Path, manifest: CorpusManifest) -> None:
+        self.folder, self.corpus, self.manifest = folder, corpus, manifest
+
+    def run(self, name: str, cases: Sequence[Case]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Train every case; return its runs (with `rules`, `output_std`) and their loss curves."""
+        plans: list[Plan] = []
+        labels = {}
+        for case in cases:
+            for plan in proxy_plans(_swept(case), self.manifest):
+                plans.append(plan)
+                labels[plan.fingerprint] = case
+        out = self.folder / name
+        run_sweep(plans, self.corpus, out, kept=self.folder / "runs")
+        runs = pd.read_parquet(out / TABLE_FILE)
+        runs["rules"] = [labels[f].rules for f in runs["fingerprint"]]
+        runs["output_std"] = [
+            labels[f].recipe.parametrisation.output_std for f in runs["fingerprint"]
+        ]
+        _written(self.folder, name, runs)
+        return runs, pd.read_parquet(out / CURVES_FILE)
+
+
+def _written(folder: Path, name: str, runs: pd.DataFrame) -> None:
+    columns = ["rules", "width", "depth", "output_std", "horizon_tokens", "lr", "seed", "loss"]
+    table = runs[[*columns, "diverged"]]
+    table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+
+
+def _swept(case: Case) -> Recipe:
+    shape, recipe = case.recipe.model, case.recipe
+    name = f"{case.rules.replace(' ', '-')}-w{shape.d_model}-l{shape.n_layers}"
+    sweep = SweepRecipe(
+        base_lrs=tuple(2.0**x for x in case.log2_lrs),
+        horizons_tokens=(recipe.budget.horizon_tokens,),
+        seeds=SEEDS,
+    )
+    std = f"-o{recipe.parametrisation.output_std:.3g}"
+    return recipe.model_copy(update={"name": name + std, "sweep": sweep})
+
+
+def _with_std(recipe: Recipe, std: float) -> Recipe:
+    given = recipe.parametrisation.model_copy(update={"output_std": std})
+    return recipe.model_copy(update={"parametrisation": given})
+
+
+def _under(recipe: Recipe, rules: RulesName, **shape: int) -> Recipe:
+    given = recipe.parametrisation.model_copy(
+        update={"rules": rules, "depth_alpha": 1.0 if rules == "completep" else None}
+    )
+    model = widened(recipe.model, shape.get("d_model", recipe.model.d_model))
+    model = model.model_copy(update={"n_layers": shape.get("n_layers", model.n_layers)})
+    return recipe.model_copy(update={"parametrisation": given, "model": model})
+
+
+def _tuning_case(recipe: Recipe, std: float) -> Case:
+    return Case("mup", _with_std(recipe, std), (-6, -5.5, -5, -4.5))
+
+
+def _width_cases(recipe: Recipe, output_stds: dict[RulesName, float]) -> list[Case]:
+    return [
+        Case(rules, _under(_with_std(recipe, std), rules, d_model=width), GRIDS[rules][width])
+        for rules, std in output_stds.items()
+        for width in GRIDS[rules]
+    ]
+
+
+def _depth_cases(recipe: Recipe) -> list[Case]:
+    return [
+        Case("completep", _under(recipe, "completep", n_layers=depth), GRIDS["completep"][depth])
+        for depth in DEPTHS
+    ]
+
+
+def _tuned(runs: pd.DataFrame) -> tuple[dict[RulesName, float], Measure]:
+    losses = [
+        float(runs[np.isclose(runs["output_std"], std)].groupby("lr")["loss"].mean().min())
+        for std in OUTPUT_STDS
+    ]
+    best = min(losses)
+    tuned: dict[RulesName, float] = {
+        "mup": max(
+            std for std, loss in zip(OUTPUT_STDS, losses, strict=True)
+            if loss <= best * (1 + SAME_LOSS)
+        ),
+        "sp": OUTPUT_STDS[losses.index(best)],
+    }  # fmt: skip
+    root = math.sqrt(WIDTHS[0])
+    at_best = ", ".join(
+        f"{std * root:.2g}: {loss:.4f}" for std, loss in zip(OUTPUT_STDS, losses, strict=True)
+    )
+    return tuned, Measure(
+        measure="readout init of muP, tuned at the base before anything wider",
+        value=round(tuned["mup"] * root, 3),
+        unit="/ sqrt(32)",
+        bound="of 1, 2, 4, 8",
+        holds=True,
+        detail=f"SP: {tuned['sp'] * root:.2g}; bits per byte at the best rate: {at_best}",
+    )
+
+
+def _drifts(folder: Path, widths: pd.DataFrame, depths: pd.DataFrame) -> list[Measure]:
+    found = []
+    cases = (
+        ("muP", widths[widths["rules"] == "mup"], "width", MUP_DRIFT, "<="),
+        ("SP", widths[widths["rules"] == "sp"], "width", SP_DRIFT, ">="),
+        ("CompleteP", depths[depths["rules"] == "completep"], "depth", DEPTH_DRIFT, "<="),
+    )
+    for label, runs, along, bound, sign in cases:
+        sizes = sorted(runs[along].unique())
+        where = f"{along} {sizes[0]} to {sizes[-1]}"
+        try:
+            moved, optima = drift(runs, along), best_lrs(runs, [along])
+        except SkaldError as error:
+            found.append(
+                Measure(
+                    measure=f"{label}: drift of the best learning rate, {where}", value=None,
+                    unit="octaves", bound=f"{sign} {bound:g}", holds=False, detail=str(error),
+                )
+            )  # fmt: skip
+            continue
+        found.append(_drift_measure(label, where, moved, optima, along, sign, bound))
+    _draw(folder, widths, "width", "learning-rate-width")
+    _draw(folder, depths, "depth", "learning-rate-depth")
+    return found
+
+
+def _drift_measure(
+    label: str, where: str, moved: Drift, optima: pd.DataFrame, along: str, sign: str, bound: float
+) -> Measure:
+    size = abs(moved.octaves)
+    return Measure(
+        measure=f"{label}: drift of the best learning rate, {where}",
+        value=round(size, 3),
+        unit="octaves",
+        bound=f"{sign} {bound:g}",
+        holds=size <= bound if sign == "<=" else size >= bound,
+        detail=f"{moved.octaves:+.2f} +- {moved.standard_error:.2f} over {len(SEEDS)} seeds; optima "
+        + ", ".join(f"{getattr(row, along)}: 2^{row.log2_lr:.2f}" for row in optima.itertuples()),
+    )
+
+
+def _draw(folder: Path, runs: pd.DataFrame, along: str, name: str) -> None:
+    try:
+        optima = best_lrs(runs, ["rules", along])
+    except SkaldError as error:
+        print(f"no figure {name}: {error}", flush=True)
+        return
+    optima.to_csv(folder / f"optima-{along}.csv", index=False, float_format="%.5g")
+    for drawing in (
+        transfer_curves(runs, optima, name, along),
+        optimum_lines(optima, f"optimum-{along}", along),
+    ):
+        write_text(folder / f"{drawing.name}.svg", drawing.svg + "\n")
+
+
+def _quality(widths: pd.DataFrame, curves: pd.DataFrame) -> list[Measure]:
+    """Transferred muP against tuned SP at the widest, and wider against narrower over training."""
+    mup, widest = widths[widths["rules"] == "mup"], WIDTHS[-1]
+    base = best_lrs(mup[mup["width"] == WIDTHS[0]], ["width"])["log2_lr"].iloc[0]
+    offered = sorted(set(np.log2(mup[mup["width"] == widest]["lr"])))
+    log2_lr = min(offered, key=lambda x: abs(x - base))
+    at = mup[np.isclose(np.log2(mup["lr"]), log2_lr)]
+    ours = at[at["width"] == widest].set_index("seed")["loss"]
+    theirs = widths[(widths["rules"] == "sp") & (widths["width"] == widest)]
+    sp_mean = theirs.groupby("lr")["loss"].mean()
+    sp_lr = min(set(theirs["lr"]), key=lambda lr: sp_mean[lr])
+    tuned = theirs[theirs["lr"] == sp_lr].set_index("seed")["loss"]
+    paired = ours - tuned
+    detail = (
+        f"muP {ours.mean():.4f} at 2^{log2_lr:g}, the grid's rate nearest the base optimum "
+        f"2^{base:.2f}; SP {tuned.mean():.4f} at its best, 2^{math.log2(sp_lr):g}; paired "
+        f"difference {paired.mean():+.4f} +- {paired.sem():.4f}"
+    )
+    better = Measure(
+        measure=f"muP at the transferred rate against SP at its own best, width {widest}",
+        value=round(float(paired.mean()), 4),
+        unit="bits/byte",
+        bound="<= 0",
+        holds=float(paired.mean()) <= 0,
+        detail=detail,
+    )
+    return [better, _wider(at, curves)]
+
+
+def _wider(runs: pd.DataFrame, curves: pd.DataFrame) -> Measure:
+    """Count logged steps at which a wider model is worse than the next narrower one."""
+    joined = curves.merge(runs[["fingerprint", "width", "seed"]], on="fingerprint")
+    n_steps = int(joined["step"].max())
+    joined["block"] = (joined["step"] - 1) // LOGGED_STEPS
+    # Rows are seeds, columns logged steps; the warmup, a tenth of the run, is left out.
+    warm = joined[joined["block"] * LOGGED_STEPS >= n_steps // 10]
+    logged = {
+        width: warm[warm["width"] == width]
+        .pivot_table(index="seed", columns="block", values="loss_nats")
+        .to_numpy(dtype=np.float64)
+        for width in WIDTHS
+    }
+    worse, n_compared, closest = 0, 0, -math.inf
+    for narrow, wide in pairwise(WIDTHS):
+        excess = logged[wide] - logged[narrow]
+        mean, error = excess.mean(axis=0), excess.std(axis=0, ddof=1) / math.sqrt(len(excess))
+        worse += int((mean > 2 * error).sum())
+        n_compared += len(mean)
+        closest = max(closest, float(mean.max()))
+    return Measure(
+        measure="wider is better: logged steps after warmup at which a wider model is worse",
+        value=worse,
+        unit=f"of {n_compared}",
+        bound="= 0",
+        holds=worse == 0,
+        detail=f"means of {LOGGED_STEPS} steps, {len(SEEDS)} paired seeds, by more than two standard "
+        f"errors; largest mean excess {closest:+.3f} nats",
+    )

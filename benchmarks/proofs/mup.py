@@ -1,0 +1,30 @@
+"""`nox -s prove -- mup`: coordinates, learning rates over width and depth, wider is better.
+
+Everything is trained here, with the sweep's resident workers. Finished runs are kept in
+build/proofs/mup/, so an interrupted proof continues; tables and figures lie there too.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import _mup_coordinates as coordinate_part
+import _mup_sweeps as sweep_part
+from skald_specs.claims import Measure, conclude
+
+FOLDER = Path("build/proofs/mup")
+
+
+def main() -> int:
+    """Run the parts and conclude."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    measures: list[Measure] = coordinate_part.measures(FOLDER)
+    for measure in measures:
+        print(f"{measure.measure}: {measure.value} ({measure.detail})", flush=True)
+    measures += sweep_part.measures(FOLDER)
+    return conclude("mup", "proofs", measures, "--allow-missing" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The section on muP: what its proof measured, from the committed tables beside the figures.
+
+The proof trains for some twenty minutes, so no cycle repeats it; `nox -s prove -- mup` does. This
+module reads `<folder>/mup/`: measures.json, coordinates.csv, width.csv, depth.csv, optima-*.csv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from skald_specs.claims import Measure
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json
+
+from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
+from skald_report.figures.evidence import coordinate_panels, optimum_lines, transfer_curves
+
+MEASURES_FILE = "measures.json"
+_MARKS = {True: ("holds", "better"), False: ("does not hold", "worse"), None: ("not measured", "")}
+
+
+def mup_evidence(folder: Path | None) -> Iterator[Block]:
+    """Yield the section's blocks, or why it is empty.
+
+    Args:
+        folder: The evidence folder, or None.
+
+    Raises:
+        UserInputError: A file of the evidence is missing or malformed.
+    """
+    if folder is None or not (folder / "mup").is_dir():
+        yield Paragraph(
+            "No evidence on muP was given: this page cannot say whether learning rates carry over "
+            "in width and depth.",
+            "gap",
+        )
+        return
+    own = folder / "mup"
+    measures = _measures(own / MEASURES_FILE)
+    held = sum(measure.holds is True for measure in measures)
+    yield Paragraph(
+        "Learning rates are tuned on narrow proxies and used at other widths, which is right only if "
+        "the parametrisation is. Standard parametrisation (SP) is the negative control: a check that "
+        f"it also passed would show nothing. {held} of {len(measures)} measures hold. They were taken "
+        "once, on the family of recipes/mup-transfer.yaml and recipes/mup-depth.yaml, not in this "
+        "cycle; `nox -s prove -- mup` takes them again."
+    )
+    coordinates, width, depth = (
+        _table(own / f"{name}.csv") for name in ("coordinates", "width", "depth")
+    )
+    optima = {along: _table(own / f"optima-{along}.csv") for along in ("width", "depth")}
+    over_width = coordinates[coordinates["axis"] == "width"]
+    seeds = width["seed"].nunique()
+    yield Gallery(
+        (
+            coordinate_panels(over_width, "width", "mup-coordinates"),
+            transfer_curves(width, optima["width"], "mup-width", "width"),
+            optimum_lines(optima["width"], "mup-optimum-width", "width"),
+            transfer_curves(depth, optima["depth"], "mup-depth", "depth"),
+        ),
+        f"First: change of activations after five steps, mean and range over "
+        f"{over_width['seed'].nunique()} seeds; level is right. Others: validation bits per byte of "
+        f"{len(width)} and {len(depth)} proxy runs, mean of {seeds} paired seeds with its standard "
+        "error; dotted: the optimum of a parabola through the points near the lowest.",
+    )
+    rows = tuple(
+        (
+            Cell(m.measure),
+            Cell("–" if m.value is None else f"{m.value:.4g} {m.unit}".strip(), mark=_MARKS[m.holds][1]),
+            Cell(f"{m.bound} {m.unit}".strip() if m.unit and m.unit.isalpha() else m.bound),
+            Cell(_MARKS[m.holds][0]),
+            Cell(m.detail),
+        )
+        for m in measures
+    )  # fmt: skip
+    header = ("measure", "value", "bound", "", "detail")
+    yield Grid("mup", "What the proof of muP measured", "Drifts and slopes are signed in the detail.",
+               header, rows, folded=True)  # fmt: skip
+
+
+def _measures(path: Path) -> list[Measure]:
+    try:
+        return TypeAdapter(list[Measure]).validate_python(read_json(path))
+    except ValidationError as error:
+        raise UserInputError(
+            str(path), f"no list of measures ({error.error_count()} problems)", _AGAIN
+        ) from None
+
+
+_AGAIN = "Run `nox -s prove -- mup` and copy its tables here"
+
+
+def _table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserInputError(str(path), f"no readable table ({error})", _AGAIN) from None
