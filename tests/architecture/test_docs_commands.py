@@ -93,3 +93,11 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_lines_lead_to_what_they_name(document: Path) -> None:
+    links = re.findall(r"\[`(\w+)[^`]*`\]\(([^)#]+)#L(\d+)\)", document.read_text(encoding="utf-8"))
+    for name, target, number in links:
+        lines = (document.parent / target).read_text(encoding="utf-8").splitlines()
+        assert re.search(rf"\b{name}\b", lines[int(number) - 1]), f"{name}: {target}#L{number}"
