@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from skald_specs.runtable import RUN_TABLE_COLUMNS
+from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS
 from skald_trainer import sweep
 from support_trainer import tiny_corpus, tiny_plan
 
@@ -28,7 +28,14 @@ def test_workers_agree_with_a_run_alone_and_keep_what_is_done(
     assert table["diverged"].tolist() == [False, False, False, True]
     assert table["loss"].isna().tolist() == [False, False, False, True]
     alone = sweep.proxy_run(plans[1].model_dump_json(), tmp_path / "corpus")[1]
-    assert alone.loss == table["loss"][1], "bit-equal to a run of its own"
+    assert alone.row.loss == table["loss"][1], "bit-equal to a run of its own"
+    curves = pd.read_parquet(tmp_path / "sweep" / sweep.CURVES_FILE)
+    assert tuple(curves.columns) == CURVE_COLUMNS
+    own = curves[curves["fingerprint"] == table["fingerprint"][1]]
+    assert own["step"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert tuple(own["loss_nats"]) == alone.losses_nats
+    diverged = curves[curves["fingerprint"] == table["fingerprint"][3]]
+    assert len(diverged) < 6, "a diverged run's curve ends where its loss is no number"
 
     (next((tmp_path / "sweep-runs").glob("p2-*"))).unlink()
     (tmp_path / "sweep" / sweep.TABLE_FILE).unlink()
@@ -36,3 +43,16 @@ def test_workers_agree_with_a_run_alone_and_keep_what_is_done(
     sweep.run_sweep(plans, tmp_path / "corpus", tmp_path / "sweep")
     assert "sweep 1/1  p2" in capfd.readouterr().out
     assert pd.read_parquet(tmp_path / "sweep" / sweep.TABLE_FILE).equals(table)
+
+
+def test_shapes_may_differ_and_the_costliest_starts_first(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    wide = {"d_model": 64, "n_heads": 8, "n_kv_heads": 4, "d_ff": 96}
+    plans = [
+        tiny_plan(manifest, "narrow", micro_batch_sequences=8),
+        tiny_plan(manifest, "wide", micro_batch_sequences=8, model=wide),
+    ]
+    assert sweep._cost_flops(plans[1]) > sweep._cost_flops(plans[0])
+    sweep.run_sweep(plans[::-1], tmp_path / "corpus", tmp_path / "sweep")
+    table = pd.read_parquet(tmp_path / "sweep" / sweep.TABLE_FILE)
+    assert table["width"].tolist() == [32, 64]

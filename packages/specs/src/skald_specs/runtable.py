@@ -1,4 +1,7 @@
-"""The run table: one tidy Parquet row per proxy run. The trainer writes it, the planner reads it."""
+"""The run table: one tidy Parquet row per proxy run, and their loss curves beside it.
+
+The trainer writes both, the planner reads them.
+"""
 
 from __future__ import annotations
 
@@ -30,3 +33,24 @@ class RunRow(Spec):
 
 
 RUN_TABLE_COLUMNS: tuple[str, ...] = tuple(RunRow.model_fields)
+
+
+class FinishedRun(Spec):
+    """A finished proxy run as a sweep keeps it: its row, and its training loss at every step.
+
+    `losses_nats` starts at step 1; a diverged run's ends before the first loss that is no number.
+    """
+
+    row: RunRow
+    losses_nats: tuple[float, ...]
+
+
+class CurvePoint(Spec):
+    """One row of a sweep's `curves.parquet`: the training loss of one step of one run."""
+
+    fingerprint: str
+    step: int
+    loss_nats: float
+
+
+CURVE_COLUMNS: tuple[str, ...] = tuple(CurvePoint.model_fields)

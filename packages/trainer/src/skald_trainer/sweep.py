@@ -10,32 +10,34 @@ import math
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from skald_mup.counts import flops_per_token
 from skald_specs.corpus import CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
-from skald_specs.runtable import RUN_TABLE_COLUMNS, RunRow
+from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
 
 from skald_trainer.launch import end_with_parent, ignoring_interrupts
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
 from skald_trainer.run import DivergedError, Validation, choose_device, drive
 
-TABLE_FILE = "runs.parquet"
+TABLE_FILE, CURVES_FILE = "runs.parquet", "curves.parquet"
 
 
 def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None = None) -> None:
-    """Train every plan and write the run table.
+    """Train every plan and write the run table and the loss curves.
 
     Args:
-        plans: One-process plans, in any order.
+        plans: One-process plans of any shapes, in any order.
         corpus: Folder of the built corpus.
-        out: Folder for `runs.parquet`.
+        out: Folder for `runs.parquet` and `curves.parquet`.
         kept: Folder for finished rows, so that an interrupted sweep loses at most the runs in
             flight; `<out>-runs` by default.
 
@@ -51,11 +53,25 @@ def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None 
     todo = [plan for plan in plans if not files[plan.name].is_file()]
     if todo:
         _train_all(todo, corpus, files)
-    rows = [RunRow.load(files[plan.name]).model_dump() for plan in plans]
-    order = ["horizon_tokens", "lr", "seed"]
-    table = pd.DataFrame(rows, columns=list(RUN_TABLE_COLUMNS)).sort_values(order)
-    with atomic_path(out / TABLE_FILE) as temporary:
-        table.to_parquet(temporary, index=False)
+    runs = [FinishedRun.load(files[plan.name]) for plan in plans]
+    runs.sort(key=lambda run: _order(run.row))
+    rows = pd.DataFrame([run.row.model_dump() for run in runs], columns=list(RUN_TABLE_COLUMNS))
+    curves = pd.DataFrame(
+        [
+            (run.row.fingerprint, step, loss)
+            for run in runs
+            for step, loss in enumerate(run.losses_nats, start=1)
+        ],
+        columns=list(CURVE_COLUMNS),
+    )
+    for table, name in ((curves, CURVES_FILE), (rows, TABLE_FILE)):
+        with atomic_path(out / name) as temporary:
+            table.to_parquet(temporary, index=False)
+
+
+def _order(row: RunRow) -> tuple[float, ...]:
+    # The fingerprint would be no order a reader could follow; these tell all runs of a sweep apart.
+    return row.width, row.depth, row.horizon_tokens, row.lr, row.seed
 
 
 def _key(plan: Plan) -> str:
@@ -68,27 +84,61 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     cores = len(os.sched_getaffinity(0)) // threads
     # One worker on a GPU: several would only take turns on the card.
     workers = 1 if choose_device(plans[0]) == "cuda" else max(1, min(len(plans), cores))
-    # Longest first: the last ones to finish are then short.
-    queue = sorted(plans, key=lambda plan: -plan.identity.horizon_tokens.value)
+    with resident_workers(workers) as pool:
+        for done, (name, run) in enumerate(trained(pool, plans, corpus), start=1):
+            write_json(files[name], run.model_dump())
+            loss = run.row.loss
+            shown = "diverged" if loss is None else f"{loss:.4f} bits/byte"
+            print(f"sweep {done}/{len(plans)}  {name}  {shown}", flush=True)
+
+
+@contextmanager
+def resident_workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Keep processes that train one proxy after another; leaving by an error ends them at once.
+
+    Args:
+        count: How many.
+
+    Yields:
+        The pool, for `trained`. Runs in flight are lost with an error, finished ones are not.
+    """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
-        with ignoring_interrupts():
-            futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
+    with ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                name, row = future.result()
-                write_json(files[name], row.model_dump())
-                shown = "diverged" if row.loss is None else f"{row.loss:.4f} bits/byte"
-                print(f"sweep {done}/{len(futures)}  {name}  {shown}", flush=True)
+            yield pool
         except BaseException:
-            # The runs in flight are lost; the rows that are done are kept.
             for worker in multiprocessing.active_children():
                 worker.kill()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def proxy_run(plan_json: str, corpus: Path) -> tuple[str, RunRow]:
+def trained(
+    pool: ProcessPoolExecutor, plans: Sequence[Plan], corpus: Path
+) -> Iterator[tuple[str, FinishedRun]]:
+    """Train plans in resident workers.
+
+    Args:
+        pool: See `resident_workers`.
+        plans: One-process plans.
+        corpus: Folder of the built corpus.
+
+    Yields:
+        A plan's name and its run, as each finishes. The costliest start first, so that the last
+        ones to finish are short.
+    """
+    queue = sorted(plans, key=_cost_flops, reverse=True)
+    with ignoring_interrupts():
+        futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
+    for future in as_completed(futures):
+        yield future.result()
+
+
+def _cost_flops(plan: Plan) -> int:
+    return flops_per_token(plan.identity.model) * plan.identity.horizon_tokens.value
+
+
+def proxy_run(plan_json: str, corpus: Path) -> tuple[str, FinishedRun]:
     """Train one proxy in this process and measure its final validation loss.
 
     Args:
@@ -96,16 +146,18 @@ def proxy_run(plan_json: str, corpus: Path) -> tuple[str, RunRow]:
         corpus: Folder of the built corpus.
 
     Returns:
-        The plan's name and its row of the run table.
+        The plan's name, and its row of the run table with its training losses.
     """
     plan = Plan.model_validate_json(plan_json)
     manifest = CorpusManifest.load(corpus / "corpus.json")
     data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
     measured: Validation = {}
+    losses: list[float] = []
 
     def on_step(trainer: object, step: int, loss: float | None, seconds: float) -> None:
         if loss is None or not math.isfinite(loss):
             raise DivergedError(plan.name)
+        losses.append(loss)
 
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -115,7 +167,7 @@ def proxy_run(plan_json: str, corpus: Path) -> tuple[str, RunRow]:
             )  # fmt: skip
         except DivergedError:
             measured = {}
-    return plan.name, _row(plan, measured)
+    return plan.name, FinishedRun(row=_row(plan, measured), losses_nats=tuple(losses))
 
 
 def _row(plan: Plan, measured: Validation) -> RunRow:

@@ -1,0 +1,140 @@
+"""`nox -s bench -- sweep`: proxies a minute, resident workers against one process for each run.
+
+Both arms train the same plans with the same function, validation included, as many at a time as there
+are cores, one thread each. The peer starts a Python for every run; the resident pool starts once for a
+sweep, so its start is spread over `SWEEP_RUNS` runs. Ratios are taken pair by pair in one go, A B A B.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+from skald_corpus.build import build
+from skald_corpus.generate import generate
+from skald_mup.shrink import widened
+from skald_planner.proxy import proxy_plans
+from skald_specs.claims import Measure, conclude
+from skald_specs.corpus import CorpusManifest
+from skald_specs.plan import Plan
+from skald_specs.recipe import Recipe, SweepRecipe
+from skald_trainer.sweep import resident_workers, trained
+
+RECIPE = Path("recipes/mup-depth.yaml")
+WIDTHS_AND_TARGETS = ((32, 4.0), (64, 2.0), (128, 1.0))
+PAIRS = 5
+#: Runs over which the pool's start is spread: the miniature's own sweep has 16, a study of four
+#: widths has sixty.
+SWEEP_RUNS = 48
+#: What the peer runs: the same proxy, in a fresh interpreter.
+_ALONE = """
+import json, sys
+from pathlib import Path
+from skald_trainer.sweep import proxy_run
+for name in sys.argv[2:]:
+    plan = Path(name).read_text()
+    print(json.dumps(proxy_run(plan, Path(sys.argv[1]))[1].model_dump()))
+"""
+
+
+def main() -> int:
+    """Measure and conclude."""
+    workers = len(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        recipe = Recipe.load(RECIPE)
+        generate(folder / "data")
+        manifest = build(recipe, folder / "data" / "text", folder / "corpus")
+        started = time.perf_counter()
+        with resident_workers(workers) as pool:
+            plans = _plans(recipe, WIDTHS_AND_TARGETS[0][0], manifest)[:workers]
+            _resident(pool, plans, folder)
+            # What the first round takes beyond a second one is processes starting and importing.
+            start_seconds = time.perf_counter() - started
+            start_seconds -= _timed(lambda: _resident(pool, plans, folder))[0]
+            measures = [
+                measure
+                for width, target in WIDTHS_AND_TARGETS
+                for measure in _compared(
+                    recipe, width, target, manifest, folder, pool, workers, start_seconds
+                )
+            ]
+    return conclude("sweep", "bench", measures)
+
+
+def _compared(
+    recipe: Recipe, width: int, target: float, manifest: CorpusManifest, folder: Path, pool: ProcessPoolExecutor,
+    workers: int, start_seconds: float,
+) -> Iterator[Measure]:  # fmt: skip
+    """Time both arms in turn on one run for each worker."""
+    plans = _plans(recipe, width, manifest)[:workers]
+    n_steps = plans[0].identity.schedule.n_steps.value
+    share = start_seconds * len(plans) / SWEEP_RUNS
+    ratios, bare, minutes, differing = [], [], [], 0
+    for _ in range(PAIRS):
+        ours, kept = _timed(lambda: _resident(pool, plans, folder))
+        theirs, alone = _timed(lambda: _separate(plans, folder, workers))
+        ratios.append(theirs / (ours + share))
+        bare.append(theirs / ours)
+        minutes.append(60 * len(plans) / (ours + share))
+        differing += sum(a != b for a, b in zip(kept, alone, strict=True))
+    yield Measure(
+        measure=f"runs a minute against one process a run, width {width}, {n_steps} steps",
+        value=round(statistics.median(ratios), 2),
+        unit="x",
+        bound=f">= {target:g}",
+        holds=statistics.median(ratios) >= target,
+        detail=f"{statistics.median(minutes):.0f} runs a minute; {min(ratios):.2f} to "
+        f"{max(ratios):.2f} over {PAIRS} pairs of {len(plans)}; the pool's start of {start_seconds:.1f} s "
+        f"is spread over {SWEEP_RUNS} runs, without it {statistics.median(bare):.2f}",
+    )
+    yield Measure(
+        measure=f"runs whose row or curve differs from the separate run's, width {width}",
+        value=differing,
+        unit=f"of {PAIRS * len(plans)}",
+        bound="= 0",
+        holds=differing == 0,
+        detail="validation loss and every training loss, to the last bit",
+    )
+
+
+def _plans(recipe: Recipe, width: int, manifest: CorpusManifest) -> list[Plan]:
+    sweep = SweepRecipe(
+        base_lrs=(0.01, 0.014, 0.02, 0.028), horizons_tokens=(recipe.budget.horizon_tokens,)
+    )
+    update = {"name": f"w{width}", "model": widened(recipe.model, width), "sweep": sweep}
+    return proxy_plans(recipe.model_copy(update=update), manifest)
+
+
+def _timed(work: Callable[[], list[str]]) -> tuple[float, list[str]]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def _resident(pool: ProcessPoolExecutor, plans: Sequence[Plan], folder: Path) -> list[str]:
+    runs = [run for _, run in trained(pool, plans, folder / "corpus")]
+    return sorted(json.dumps(run.model_dump()) for run in runs)
+
+
+def _separate(plans: Sequence[Plan], folder: Path, workers: int) -> list[str]:
+    def alone(plan: Plan) -> str:
+        path = folder / f"{plan.name}.json"
+        path.write_text(plan.model_dump_json(), encoding="utf-8")
+        command = (sys.executable, "-c", _ALONE, str(folder / "corpus"), str(path))
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    with ThreadPoolExecutor(workers) as threads:
+        return sorted(threads.map(alone, plans))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
