@@ -2,13 +2,16 @@
 
 Both arms train the same plans with the same function, validation included, as many at a time as there
 are cores, one thread each. The peer starts a Python for every run; the resident pool starts once for a
-sweep, so its start is spread over `SWEEP_RUNS` runs. Ratios are taken pair by pair in one go, A B A B.
+sweep, so its start is spread over `SWEEP_RUNS` runs. Ratios are taken pair by pair in one go, A B A B,
+in wall seconds on a quiet machine and in CPU seconds on a busy one.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from skald_corpus.build import build
 from skald_corpus.generate import generate
@@ -31,9 +35,11 @@ from skald_trainer.sweep import resident_workers, trained
 RECIPE = Path("recipes/mup-depth.yaml")
 WIDTHS_AND_TARGETS = ((32, 4.0), (64, 2.0), (128, 1.0))
 PAIRS = 5
-#: Runs over which the pool's start is spread: the miniature's own sweep has 16, a study of four
-#: widths has sixty.
-SWEEP_RUNS = 48
+#: Runs over which the pool's start is spread: the sweep over widths of the muP proof has 105, the
+#: miniature's own has 16.
+SWEEP_RUNS = 100
+#: Runnable processes, on average over a minute, above which the machine counts as busy.
+BUSY_LOAD = 0.7
 #: What the peer runs: the same proxy, in a fresh interpreter.
 _ALONE = """
 import json, sys
@@ -45,46 +51,56 @@ for name in sys.argv[2:]:
 """
 
 
+class Seconds(NamedTuple):
+    """What some work took."""
+
+    wall: float
+    cpu: float
+
+    def of(self, busy: bool) -> float:
+        """Return the seconds to judge by."""
+        return self.cpu if busy else self.wall
+
+
 def main() -> int:
     """Measure and conclude."""
+    busy = os.getloadavg()[0] > BUSY_LOAD
     workers = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         recipe = Recipe.load(RECIPE)
         generate(folder / "data")
         manifest = build(recipe, folder / "data" / "text", folder / "corpus")
-        started = time.perf_counter()
         with resident_workers(workers) as pool:
             plans = _plans(recipe, WIDTHS_AND_TARGETS[0][0], manifest)[:workers]
-            _resident(pool, plans, folder)
             # What the first round takes beyond a second one is processes starting and importing.
-            start_seconds = time.perf_counter() - started
-            start_seconds -= _timed(lambda: _resident(pool, plans, folder))[0]
+            first, second = (_timed(lambda: _resident(pool, plans, folder))[0] for _ in range(2))
+            start_seconds = first.of(busy) - second.of(busy)
             measures = [
                 measure
                 for width, target in WIDTHS_AND_TARGETS
                 for measure in _compared(
-                    recipe, width, target, manifest, folder, pool, workers, start_seconds
+                    _plans(recipe, width, manifest)[:workers], width, target, folder, pool,
+                    start_seconds, busy,
                 )
-            ]
+            ]  # fmt: skip
     return conclude("sweep", "bench", measures)
 
 
 def _compared(
-    recipe: Recipe, width: int, target: float, manifest: CorpusManifest, folder: Path, pool: ProcessPoolExecutor,
-    workers: int, start_seconds: float,
+    plans: Sequence[Plan], width: int, target: float, folder: Path, pool: ProcessPoolExecutor,
+    start_seconds: float, busy: bool,
 ) -> Iterator[Measure]:  # fmt: skip
     """Time both arms in turn on one run for each worker."""
-    plans = _plans(recipe, width, manifest)[:workers]
     n_steps = plans[0].identity.schedule.n_steps.value
     share = start_seconds * len(plans) / SWEEP_RUNS
-    ratios, bare, minutes, differing = [], [], [], 0
+    ratios, bare, per_minute, differing = [], [], [], 0
     for _ in range(PAIRS):
         ours, kept = _timed(lambda: _resident(pool, plans, folder))
-        theirs, alone = _timed(lambda: _separate(plans, folder, workers))
-        ratios.append(theirs / (ours + share))
-        bare.append(theirs / ours)
-        minutes.append(60 * len(plans) / (ours + share))
+        theirs, alone = _timed(lambda: _separate(plans, folder))
+        ratios.append(theirs.of(busy) / (ours.of(busy) + share))
+        bare.append(theirs.of(busy) / ours.of(busy))
+        per_minute.append(60 * len(plans) / ours.wall)
         differing += sum(a != b for a, b in zip(kept, alone, strict=True))
     yield Measure(
         measure=f"runs a minute against one process a run, width {width}, {n_steps} steps",
@@ -92,9 +108,10 @@ def _compared(
         unit="x",
         bound=f">= {target:g}",
         holds=statistics.median(ratios) >= target,
-        detail=f"{statistics.median(minutes):.0f} runs a minute; {min(ratios):.2f} to "
+        detail=f"{statistics.median(per_minute):.0f} runs a minute; {min(ratios):.2f} to "
         f"{max(ratios):.2f} over {PAIRS} pairs of {len(plans)}; the pool's start of {start_seconds:.1f} s "
-        f"is spread over {SWEEP_RUNS} runs, without it {statistics.median(bare):.2f}",
+        f"is spread over {SWEEP_RUNS} runs, without it {statistics.median(bare):.2f}; "
+        f"judged in {'CPU' if busy else 'wall'} seconds",
     )
     yield Measure(
         measure=f"runs whose row or curve differs from the separate run's, width {width}",
@@ -114,10 +131,21 @@ def _plans(recipe: Recipe, width: int, manifest: CorpusManifest) -> list[Plan]:
     return proxy_plans(recipe.model_copy(update=update), manifest)
 
 
-def _timed(work: Callable[[], list[str]]) -> tuple[float, list[str]]:
-    start = time.perf_counter()
+def _timed(work: Callable[[], list[str]]) -> tuple[Seconds, list[str]]:
+    wall, cpu = time.perf_counter(), _cpu_seconds()
     result = work()
-    return time.perf_counter() - start, result
+    return Seconds(time.perf_counter() - wall, _cpu_seconds() - cpu), result
+
+
+def _cpu_seconds() -> float:
+    """CPU seconds of all children: those that have ended, and the resident workers so far."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ticks = 0
+    for child in multiprocessing.active_children():
+        # utime and stime, after the name in brackets; see proc_pid_stat(5).
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pool: ProcessPoolExecutor, plans: Sequence[Plan], folder: Path) -> list[str]:
@@ -125,14 +153,14 @@ def _resident(pool: ProcessPoolExecutor, plans: Sequence[Plan], folder: Path) ->
     return sorted(json.dumps(run.model_dump()) for run in runs)
 
 
-def _separate(plans: Sequence[Plan], folder: Path, workers: int) -> list[str]:
+def _separate(plans: Sequence[Plan], folder: Path) -> list[str]:
     def alone(plan: Plan) -> str:
         path = folder / f"{plan.name}.json"
         path.write_text(plan.model_dump_json(), encoding="utf-8")
         command = (sys.executable, "-c", _ALONE, str(folder / "corpus"), str(path))
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
-    with ThreadPoolExecutor(workers) as threads:
+    with ThreadPoolExecutor(len(plans)) as threads:
         return sorted(threads.map(alone, plans))
 
 
