@@ -29,7 +29,7 @@ from skald_planner.proxy import proxy_plans
 from skald_specs.claims import Measure, conclude
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
-from skald_specs.recipe import Recipe, SweepRecipe
+from skald_specs.recipe import Recipe
 from skald_trainer.sweep import resident_workers, trained
 
 RECIPE = Path("recipes/mup-depth.yaml")
@@ -124,9 +124,8 @@ def _compared(
 
 
 def _plans(recipe: Recipe, width: int, manifest: CorpusManifest) -> list[Plan]:
-    sweep = SweepRecipe(
-        base_lrs=(0.01, 0.014, 0.02, 0.028), horizons_tokens=(recipe.budget.horizon_tokens,)
-    )
+    assert recipe.sweep is not None, "the recipe is one of a sweep"
+    sweep = recipe.sweep.model_copy(update={"seeds": (1,)})
     update = {"name": f"w{width}", "model": widened(recipe.model, width), "sweep": sweep}
     return proxy_plans(recipe.model_copy(update=update), manifest)
 

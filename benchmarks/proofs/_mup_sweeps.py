@@ -42,6 +42,7 @@ GRIDS: dict[str, dict[int, tuple[float, ...]]] = {
     },
     "sp": {64: (-8, -7, -6, -5), 128: (-9, -8, -7, -6), 256: (-10, -9, -8, -7)},
     "completep": dict.fromkeys(DEPTHS, (-7, -6.5, -6, -5.5, -5)),
+    "mup over depth": {DEPTHS[-1]: (-7, -6.5, -6, -5.5)},
 }
 OUTPUT_STDS = tuple(factor / math.sqrt(32) for factor in (1.0, 2.0, 4.0, 8.0))
 #: Mean losses at the base closer than this share are one: seeds scatter by a little more.
@@ -77,7 +78,7 @@ def measures(folder: Path) -> list[Measure]:
     widths = pd.concat([widths, base], ignore_index=True)
     _written(folder, "width", widths)
     found += _drifts(folder, widths, depths)
-    return found + _quality(widths, curves)
+    return [*found, *_quality(widths, curves), _against_no_depth_rule(depths)]
 
 
 def _corpus(folder: Path, recipe: Recipe) -> tuple[Path, CorpusManifest]:
@@ -126,6 +127,7 @@ def _swept(case: Case) -> Recipe:
         base_lrs=tuple(2.0**x for x in case.log2_lrs),
         horizons_tokens=(recipe.budget.horizon_tokens,),
         seeds=SEEDS,
+        validation_tokens=recipe.sweep.validation_tokens if recipe.sweep else None,
     )
     std = f"-o{recipe.parametrisation.output_std:.3g}"
     return recipe.model_copy(update={"name": name + std, "sweep": sweep})
@@ -158,10 +160,16 @@ def _width_cases(recipe: Recipe, output_stds: dict[RulesName, float]) -> list[Ca
 
 
 def _depth_cases(recipe: Recipe) -> list[Case]:
-    return [
+    deepened = [
         Case("completep", _under(recipe, "completep", n_layers=depth), GRIDS["completep"][depth])
         for depth in DEPTHS
     ]
+    deepest = DEPTHS[-1]
+    unscaled = recipe.parametrisation.base.model_copy(update={"base_depth": None})
+    control = _under(recipe, "mup", n_layers=deepest)
+    given = control.parametrisation.model_copy(update={"base": unscaled})
+    control = control.model_copy(update={"parametrisation": given})
+    return [*deepened, Case("mup", control, GRIDS["mup over depth"][deepest])]
 
 
 def _tuned(runs: pd.DataFrame) -> tuple[dict[RulesName, float], Measure]:
@@ -213,7 +221,7 @@ def _drifts(folder: Path, widths: pd.DataFrame, depths: pd.DataFrame) -> list[Me
             continue
         found.append(_drift_measure(label, where, moved, optima, along, sign, bound))
     _draw(folder, widths, "width", "learning-rate-width")
-    _draw(folder, depths, "depth", "learning-rate-depth")
+    _draw(folder, depths[depths["rules"] == "completep"], "depth", "learning-rate-depth")
     return found
 
 
@@ -255,9 +263,7 @@ def _quality(widths: pd.DataFrame, curves: pd.DataFrame) -> list[Measure]:
     at = mup[np.isclose(np.log2(mup["lr"]), log2_lr)]
     ours = at[at["width"] == widest].set_index("seed")["loss"]
     theirs = widths[(widths["rules"] == "sp") & (widths["width"] == widest)]
-    sp_mean = theirs.groupby("lr")["loss"].mean()
-    sp_lr = min(set(theirs["lr"]), key=lambda lr: sp_mean[lr])
-    tuned = theirs[theirs["lr"] == sp_lr].set_index("seed")["loss"]
+    sp_lr, tuned = _best(theirs)
     paired = ours - tuned
     detail = (
         f"muP {ours.mean():.4f} at 2^{log2_lr:g}, the grid's rate nearest the base optimum "
@@ -273,6 +279,30 @@ def _quality(widths: pd.DataFrame, curves: pd.DataFrame) -> list[Measure]:
         detail=detail,
     )
     return [better, _wider(at, curves)]
+
+
+def _best(runs: pd.DataFrame) -> tuple[float, pd.Series[float]]:
+    """Return the learning rate with the lowest mean loss, and its losses by seed."""
+    mean = runs.groupby("lr")["loss"].mean()
+    lr = min(set(runs["lr"]), key=lambda one: mean[one])
+    return float(lr), runs[runs["lr"] == lr].set_index("seed")["loss"]
+
+
+def _against_no_depth_rule(depths: pd.DataFrame) -> Measure:
+    deepest = depths[depths["depth"] == DEPTHS[-1]]
+    (ours_lr, ours), (theirs_lr, theirs) = (
+        _best(deepest[deepest["rules"] == rules]) for rules in ("completep", "mup")
+    )
+    paired = ours - theirs
+    return Measure(
+        measure=f"CompleteP against muP without a depth rule, {DEPTHS[-1]} layers, each at its best",
+        value=round(float(paired.mean()), 4),
+        unit="bits/byte",
+        bound="<= 0",
+        holds=float(paired.mean()) <= 0,
+        detail=f"{ours.mean():.4f} at 2^{math.log2(ours_lr):g}, {theirs.mean():.4f} at "
+        f"2^{math.log2(theirs_lr):g}; paired difference {paired.mean():+.4f} +- {paired.sem():.4f}",
+    )
 
 
 def _wider(runs: pd.DataFrame, curves: pd.DataFrame) -> Measure:

@@ -104,7 +104,8 @@ def test_the_fingerprint_sees_every_value_of_the_identity(plan, path):
     for key in path:
         old = old[key]
     new = {"dtype": "bfloat16", "corpus_fingerprint": "other"}.get(
-        path[-1], not old if isinstance(old, bool) else None if isinstance(old, str) else old + 1
+        path[-1],
+        not old if isinstance(old, bool) else None if isinstance(old, str) else (old or 0) + 1,
     )
     changed = replaced(data, ("identity", *path), new)
     # A shape has to stay coherent: heads x width per head is the model's width.

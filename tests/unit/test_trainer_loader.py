@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skald_corpus.build import build
 from skald_specs.errors import UserInputError
+from skald_specs.plan import Plan
+from skald_specs.recipe import TokenizerRecipe
 from skald_trainer.loader import (
     CYCLE_SLOTS,
     IGNORED,
@@ -17,8 +20,10 @@ from skald_trainer.loader import (
     TrainingOrder,
     mixture_cycle,
     permuted,
+    token_bytes,
     validation_sets,
 )
+from support_planner import recipe as planner_recipe
 from support_trainer import tiny_corpus, tiny_plan
 
 
@@ -85,6 +90,39 @@ def test_validation_predicts_every_text_token_exactly_once(tmp_path: Path) -> No
         targets = held_out.labels[held_out.labels != IGNORED]
         assert len(targets) == shard.n_tokens - shard.n_documents
         assert held_out.n_bytes == shard.n_bytes
+
+
+def limited(plan: Plan, tokens: int | None) -> Plan:
+    data = plan.identity.data.model_copy(update={"validation_tokens": tokens})
+    return plan.model_copy(update={"identity": plan.identity.model_copy(update={"data": data})})
+
+
+def test_a_limit_takes_windows_spread_evenly_and_counts_their_bytes(tmp_path: Path) -> None:
+    """On a corpus that was built: tokens of several bytes, characters of several bytes."""
+    recipe = planner_recipe("mini-proxy")
+    corpus = recipe.corpus.model_copy(
+        update={"languages": ("da", "sv"), "validation_fraction": 0.4,
+                "tokenizer": TokenizerRecipe(vocab_size=280)}
+    )  # fmt: skip
+    for tag, text in (("da", "Æblet ligger på øen {}. "), ("sv", "Ån är smal på våren {}. ")):
+        (tmp_path / "text" / tag).mkdir(parents=True)
+        paragraphs = "\n\n".join(text.format(i) * 3 for i in range(400))
+        (tmp_path / "text" / tag / "text.txt").write_text(paragraphs, encoding="utf-8")
+    manifest = build(
+        recipe.model_copy(update={"corpus": corpus}), tmp_path / "text", tmp_path / "corpus"
+    )
+    plan = tiny_plan(manifest)
+    lengths = token_bytes(tmp_path / "corpus" / "tokenizer.json")
+    whole = validation_sets(plan, tmp_path / "corpus", manifest)
+    some = validation_sets(limited(plan, 2 * 16 * 10), tmp_path / "corpus", manifest)
+    for full, part in zip(whole, some, strict=True):
+        assert int(lengths[full.labels[full.labels != IGNORED]].sum()) == full.n_bytes
+        assert len(part.inputs) == 10 < len(full.inputs)
+        assert int(lengths[part.labels[part.labels != IGNORED]].sum()) == part.n_bytes
+        assert np.array_equal(part.inputs[0], full.inputs[0])
+        assert np.array_equal(part.inputs[-1], full.inputs[-1])
+    everything = validation_sets(limited(plan, 10**9), tmp_path / "corpus", manifest)
+    assert [one.n_bytes for one in everything] == [one.n_bytes for one in whole]
 
 
 def test_a_corpus_too_small_for_one_sequence_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from itertools import product
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
-from skald_specs.recipe import Budget, ExecutionRecipe, Recipe, Seeds
+from skald_specs.recipe import Budget, ExecutionRecipe, Recipe, Seeds, SweepRecipe
 
 from skald_planner.resolve import make_plan
 
@@ -41,11 +41,16 @@ def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
             "Add one (base_lrs, horizons_tokens, seeds)",
         )
     return [
-        make_plan(_proxy(recipe, horizon, lr, seed), corpus, None)
+        _validated_on(make_plan(_proxy(recipe, horizon, lr, seed), corpus, None), sweep)
         for horizon, lr, seed in product(
             sorted(sweep.horizons_tokens), sorted(sweep.base_lrs), sorted(sweep.seeds)
         )
     ]
+
+
+def _validated_on(plan: Plan, sweep: SweepRecipe) -> Plan:
+    data = plan.identity.data.model_copy(update={"validation_tokens": sweep.validation_tokens})
+    return plan.model_copy(update={"identity": plan.identity.model_copy(update={"data": data})})
 
 
 def _proxy(recipe: Recipe, horizon_tokens: int, base_lr: float, seed: int) -> Recipe:

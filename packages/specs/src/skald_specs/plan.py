@@ -98,11 +98,15 @@ class PlannedSchedule(Spec):
 
 
 class PlannedData(Spec):
-    """Which corpus, in which shares, in which order."""
+    """Which corpus, in which shares, in which order, and how much of its validation text.
+
+    `validation_tokens` is shared equally among languages; None: all there is.
+    """
 
     corpus_fingerprint: str
     mixture: dict[str, float]
     seed: int
+    validation_tokens: int | None = None
 
 
 class PlanIdentity(Spec):

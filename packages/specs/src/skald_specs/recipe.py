@@ -90,11 +90,16 @@ class Seeds(Spec):
 
 
 class SweepRecipe(Spec):
-    """A grid of learning rates (expressed at the base shape) and horizons, paired by seed."""
+    """A grid of learning rates (expressed at the base shape) and horizons, paired by seed.
+
+    `validation_tokens` limits what each run is validated on: windows spread evenly over each
+    language's validation text, the same for every run; None takes all of it.
+    """
 
     base_lrs: Annotated[tuple[PositiveFloat, ...], Field(min_length=3)]
     horizons_tokens: Annotated[tuple[Positive, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    validation_tokens: Positive | None = None
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest
+from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
 from skald_specs.shards import read_tokens
+from tokenizers import Tokenizer
 
 #: Slots of one mixture cycle, and how far it grows so that the smallest share gets eight of them.
 #: Each language gets its share of the slots exactly, to within one.
@@ -204,13 +205,17 @@ class ValidationSet:
 def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[ValidationSet]:
     """Cut the validation shards into windows of seq_len.
 
-    End-of-text tokens are context but no targets: bits per byte counts text only.
+    End-of-text tokens are context but no targets: bits per byte counts text only. A plan that
+    limits its validation tokens takes windows spread evenly over each language's text.
 
     Returns:
         One set per language that has validation text; inputs and labels are (windows, seq_len).
     """
     seq_len, sets = plan.identity.model.seq_len, []
-    for tag in sorted(plan.identity.data.mixture):
+    tags = sorted(plan.identity.data.mixture)
+    limit = plan.identity.data.validation_tokens
+    most = None if limit is None else max(1, limit // (seq_len * len(tags)))
+    for tag in tags:
         shard = manifest.shard(tag, "validation")
         if shard is None or shard.n_tokens == 0:
             continue
@@ -218,11 +223,29 @@ def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[
         inputs = np.concatenate(([END_OF_TEXT_ID], tokens[:-1]))
         labels = np.where(tokens == END_OF_TEXT_ID, IGNORED, tokens)
         padding = -len(tokens) % seq_len
-        inputs = np.pad(inputs, (0, padding), constant_values=END_OF_TEXT_ID)
-        labels = np.pad(labels, (0, padding), constant_values=IGNORED)
-        sets.append(
-            ValidationSet(
-                tag, inputs.reshape(-1, seq_len), labels.reshape(-1, seq_len), shard.n_bytes
-            )
-        )
+        inputs = np.pad(inputs, (0, padding), constant_values=END_OF_TEXT_ID).reshape(-1, seq_len)
+        labels = np.pad(labels, (0, padding), constant_values=IGNORED).reshape(-1, seq_len)
+        n_bytes = shard.n_bytes
+        if most is not None and most < len(inputs):
+            chosen = np.linspace(0, len(inputs) - 1, most).round().astype(np.int64)
+            inputs, labels = inputs[chosen], labels[chosen]
+            lengths = token_bytes(corpus / "tokenizer.json")
+            n_bytes = int(lengths[labels[labels != IGNORED]].sum())
+        sets.append(ValidationSet(tag, inputs, labels, n_bytes))
     return sets
+
+
+def token_bytes(tokenizer: Path) -> Tokens:
+    """Return how many bytes of UTF-8 text each token stands for.
+
+    Args:
+        tokenizer: A byte-level `tokenizer.json`, which spells every byte as one character.
+
+    Returns:
+        Bytes by token id; 0 for the end-of-text token.
+    """
+    vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab(with_added_tokens=True)
+    lengths = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
+    for token, i in vocabulary.items():
+        lengths[i] = 0 if token == END_OF_TEXT else len(token)
+    return lengths
