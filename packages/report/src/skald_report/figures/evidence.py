@@ -92,7 +92,8 @@ def transfer_curves(runs: pd.DataFrame, optima: pd.DataFrame, name: str, along: 
 
     Args:
         runs: Columns rules, `along`, lr, seed, loss (bits per byte).
-        optima: Columns rules, `along`, log2_lr, standard_error, loss.
+        optima: Columns rules, `along`, log2_lr, standard_error, loss; a parametrisation without an
+            optimum here is left out.
         name: File name.
         along: `width` or `depth`.
 
@@ -100,8 +101,8 @@ def transfer_curves(runs: pd.DataFrame, optima: pd.DataFrame, name: str, along: 
         The figure: points are means over seeds, bars their standard errors; a mark stands at each
         optimum.
     """
-    tables = list(dict.fromkeys(runs["rules"]))
-    sizes = sorted(runs[along].unique())
+    tables = list(dict.fromkeys(optima["rules"]))
+    sizes = sorted(optima[along].unique())
     with theme():
         figure, grid = subplots(1.9 * len(tables) + 0.5, [1.0] * len(tables), 1)
         for panel, rules in zip(np.ravel(grid), tables, strict=True):

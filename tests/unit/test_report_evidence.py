@@ -1,0 +1,79 @@
+"""The section on muP: shown from committed tables, absent with a reason, damaged in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from skald_report.blocks import Gallery, Grid, Paragraph
+from skald_report.evidence import mup_evidence
+from skald_specs.errors import UserInputError
+from skald_specs.files import write_json
+
+MEASURES = [
+    {"measure": "drift of muP", "value": 0.31, "unit": "octaves", "bound": "<= 0.5", "holds": True,
+     "detail": "-0.31 +- 0.05"},
+    {"measure": "drift of SP", "value": 1.2, "unit": "octaves", "bound": ">= 2", "holds": False},
+    {"measure": "on a GPU", "value": None, "unit": "", "bound": "", "holds": None},
+]  # fmt: skip
+
+
+def written(folder: Path) -> Path:
+    own = folder / "mup"
+    own.mkdir(parents=True)
+    write_json(own / "measures.json", MEASURES)
+    coordinates = [
+        {"axis": "width", "rules": rules, "d_model": width, "n_layers": 2, "seed": seed, "step": 5,
+         "quantity": quantity, "size": 1.0, "change": 0.1 * seed * width**slope}
+        for rules, slope in (("mup", 0.0), ("sp", 1.0))
+        for width in (32, 64, 128)
+        for seed in (1, 2)
+        for quantity in ("embedding", "residual")
+    ]  # fmt: skip
+    pd.DataFrame(coordinates).to_csv(own / "coordinates.csv", index=False)
+    for along, sizes in (("width", (32, 64, 128)), ("depth", (2, 4, 8))):
+        rules = ("mup", "sp") if along == "width" else ("completep",)
+        runs = [
+            {"rules": name, along: size, "lr": 2.0**x, "seed": seed, "loss": 2 + 0.1 * (x + 6) ** 2}
+            for name in rules for size in sizes for x in (-7, -6, -5) for seed in (1, 2)
+        ]  # fmt: skip
+        optima = [
+            {"rules": name, along: size, "log2_lr": -6.0, "standard_error": 0.1, "loss": 2.0}
+            for name in rules for size in sizes
+        ]  # fmt: skip
+        pd.DataFrame(runs).to_csv(own / f"{along}.csv", index=False)
+        pd.DataFrame(optima).to_csv(own / f"optima-{along}.csv", index=False)
+    return folder
+
+
+def test_figures_and_every_measure_are_shown(tmp_path: Path) -> None:
+    blocks = list(mup_evidence(written(tmp_path)))
+    words = next(block for block in blocks if isinstance(block, Paragraph))
+    assert "1 of 3 measures hold" in words.text and "nox -s prove -- mup" in words.text
+    gallery = next(block for block in blocks if isinstance(block, Gallery))
+    assert len(gallery.drawings) == 4
+    assert all(drawing.alt and "<svg" in drawing.svg for drawing in gallery.drawings)
+    grid = next(block for block in blocks if isinstance(block, Grid))
+    marks = [(row[0].text, row[3].text) for row in grid.rows]
+    assert marks == [
+        ("drift of muP", "holds"), ("drift of SP", "does not hold"), ("on a GPU", "not measured"),
+    ]  # fmt: skip
+
+
+def test_without_evidence_the_page_says_so(tmp_path: Path) -> None:
+    for folder in (None, tmp_path / "nowhere", tmp_path):
+        (only,) = mup_evidence(folder)
+        assert isinstance(only, Paragraph) and only.kind == "gap"
+
+
+@pytest.mark.parametrize("name", ["width.csv", "measures.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_a_damaged_file_is_one_line(tmp_path: Path, name: str, damage: str) -> None:
+    path = written(tmp_path) / "mup" / name
+    path.unlink()
+    if damage == "empty":
+        path.write_text("[{}]" if name.endswith("json") else "", encoding="utf-8")
+    with pytest.raises(UserInputError) as caught:
+        list(mup_evidence(tmp_path))
+    assert name in str(caught.value) and "\n" not in str(caught.value)
