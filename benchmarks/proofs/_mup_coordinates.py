@@ -31,7 +31,8 @@ def measures(folder: Path) -> list[Measure]:
     depths = {
         name: check_depths(shape, _under(given, name), seeds=SEEDS) for name in ("completep", "mup")
     }
-    _write(folder, checks, depths)
+    # At one depth CompleteP is muP, and its lines would hide muP's.
+    _write(folder, {name: checks[name] for name in ("mup", "sp", "sp_per_layer")}, depths)
     found = [
         _changes("mup", checks["mup"]),
         Measure(
@@ -119,7 +120,7 @@ def _write(folder: Path, checks: dict[RulesName, Check], depths: dict[str, Check
             {"axis": check.axis, "rules": rules, **asdict(row)}
             for group in (checks, depths)
             for rules, check in group.items()
-            for row in check.rows
+            for row in check.judged_rows
         ]
     )
     rows.to_csv(folder / "coordinates.csv", index=False, float_format="%.6g")

@@ -104,7 +104,7 @@ def _write(checks: list[Check], out: Path) -> None:
     from skald_specs.files import atomic_folder, write_text
 
     rows = pd.concat(
-        [pd.DataFrame([{"axis": c.axis, **asdict(row)} for row in c.rows]) for c in checks]
+        [pd.DataFrame([{"axis": c.axis, **asdict(row)} for row in c.judged_rows]) for c in checks]
     )
     fitted = pd.DataFrame(
         [

@@ -48,6 +48,12 @@ class Check:
     notes: tuple[str, ...]
 
     @property
+    def judged_rows(self) -> tuple[Coordinate, ...]:
+        """The coordinates of activations that have a slope here."""
+        judged = {slope.quantity for slope in self.slopes}
+        return tuple(row for row in self.rows if row.quantity in judged)
+
+    @property
     def holds(self) -> bool:
         """Whether every slope lies within its bounds."""
         return all(slope.holds for slope in self.slopes)
