@@ -4,6 +4,9 @@ Both arms train the same plans with the same function, validation included, as m
 are cores, one thread each. The peer starts a Python for every run; the resident pool starts once for a
 sweep, so its start is spread over `SWEEP_RUNS` runs. Ratios are taken pair by pair in one go, A B A B,
 in wall seconds on a quiet machine and in CPU seconds on a busy one.
+
+The ratio is (start + run) / run, so it falls with what a step computes: at width 32 it is taken at two
+batch sizes.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ from skald_planner.proxy import proxy_plans
 from skald_specs.claims import Measure, conclude
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
-from skald_specs.recipe import Recipe
+from skald_specs.recipe import Budget, Recipe
 from skald_trainer.sweep import resident_workers, trained
 
 RECIPE = Path("recipes/mup-depth.yaml")
-WIDTHS_AND_TARGETS = ((32, 4.0), (64, 2.0), (128, 1.0))
+#: Width, tokens a step, least ratio.
+CASES = ((32, 256, 4.0), (32, 512, 3.0), (64, 512, 2.0), (128, 512, 1.0))
+N_STEPS = 240
 PAIRS = 5
 #: Runs over which the pool's start is spread: the sweep over widths of the muP proof has 105, the
 #: miniature's own has 16.
@@ -72,15 +77,16 @@ def main() -> int:
         generate(folder / "data")
         manifest = build(recipe, folder / "data" / "text", folder / "corpus")
         with resident_workers(workers) as pool:
-            plans = _plans(recipe, WIDTHS_AND_TARGETS[0][0], manifest)[:workers]
+            plans = _plans(recipe, *CASES[0][:2], manifest)[:workers]
             # What the first round takes beyond a second one is processes starting and importing.
             first, second = (_timed(lambda: _resident(pool, plans, folder))[0] for _ in range(2))
             start_seconds = first.of(busy) - second.of(busy)
             measures = [
                 measure
-                for width, target in WIDTHS_AND_TARGETS
+                for width, batch_tokens, target in CASES
                 for measure in _compared(
-                    _plans(recipe, width, manifest)[:workers], width, target, folder, pool,
+                    _plans(recipe, width, batch_tokens, manifest)[:workers],
+                    f"width {width}, {batch_tokens} tokens a step", target, folder, pool,
                     start_seconds, busy,
                 )
             ]  # fmt: skip
@@ -88,11 +94,10 @@ def main() -> int:
 
 
 def _compared(
-    plans: Sequence[Plan], width: int, target: float, folder: Path, pool: ProcessPoolExecutor,
+    plans: Sequence[Plan], case: str, target: float, folder: Path, pool: ProcessPoolExecutor,
     start_seconds: float, busy: bool,
 ) -> Iterator[Measure]:  # fmt: skip
     """Time both arms in turn on one run for each worker."""
-    n_steps = plans[0].identity.schedule.n_steps.value
     share = start_seconds * len(plans) / SWEEP_RUNS
     ratios, bare, per_minute, differing = [], [], [], 0
     for _ in range(PAIRS):
@@ -103,7 +108,7 @@ def _compared(
         per_minute.append(60 * len(plans) / ours.wall)
         differing += sum(a != b for a, b in zip(kept, alone, strict=True))
     yield Measure(
-        measure=f"runs a minute against one process a run, width {width}, {n_steps} steps",
+        measure=f"runs a minute against one process a run, {case}, {N_STEPS} steps",
         value=round(statistics.median(ratios), 2),
         unit="x",
         bound=f">= {target:g}",
@@ -114,7 +119,7 @@ def _compared(
         f"judged in {'CPU' if busy else 'wall'} seconds",
     )
     yield Measure(
-        measure=f"runs whose row or curve differs from the separate run's, width {width}",
+        measure=f"runs whose row or curve differs from the separate run's, {case}",
         value=differing,
         unit=f"of {PAIRS * len(plans)}",
         bound="= 0",
@@ -123,10 +128,16 @@ def _compared(
     )
 
 
-def _plans(recipe: Recipe, width: int, manifest: CorpusManifest) -> list[Plan]:
+def _plans(recipe: Recipe, width: int, batch_tokens: int, manifest: CorpusManifest) -> list[Plan]:
     assert recipe.sweep is not None, "the recipe is one of a sweep"
-    sweep = recipe.sweep.model_copy(update={"seeds": (1,)})
-    update = {"name": f"w{width}", "model": widened(recipe.model, width), "sweep": sweep}
+    horizon = N_STEPS * batch_tokens
+    sweep = recipe.sweep.model_copy(update={"seeds": (1,), "horizons_tokens": (horizon,)})
+    update = {
+        "name": f"w{width}-b{batch_tokens}",
+        "model": widened(recipe.model, width),
+        "sweep": sweep,
+        "budget": Budget(horizon_tokens=horizon, global_batch_tokens=batch_tokens),
+    }
     return proxy_plans(recipe.model_copy(update=update), manifest)
 
 
