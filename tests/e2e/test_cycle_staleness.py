@@ -119,7 +119,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = root / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"# {source.name}\n")
-    for name in ("data/text/a", "data/items/b", "evals/core/t.yaml", "evals/published/p.csv"):
+    for name in (
+        "data/text/a", "data/items/b", "evals/core/t.yaml", "evals/published/p.csv",
+        "reports/evidence/mup/m.csv",
+    ):  # fmt: skip
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}\n")
@@ -166,6 +169,8 @@ def test_changed_tasks_and_published_scores_train_nothing(checkout: Checkout) ->
     checkout.edit("evals/core/t.yaml", "t.yaml", "t2.yaml")
     assert checkout.repro() == (0, {"evaluate@core"})
     checkout.edit("evals/published/p.csv", "p.csv", "p2.csv")
+    assert checkout.repro() == (0, {"report"})
+    checkout.edit("reports/evidence/mup/m.csv", "m.csv", "m2.csv")
     assert checkout.repro() == (0, {"report"})
 
 
