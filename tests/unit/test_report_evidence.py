@@ -55,6 +55,7 @@ def test_figures_and_every_measure_are_shown(tmp_path: Path) -> None:
     assert len(gallery.drawings) == 4
     assert all(drawing.alt and "<svg" in drawing.svg for drawing in gallery.drawings)
     grid = next(block for block in blocks if isinstance(block, Grid))
+    assert not grid.folded, "a folded table leads to a file, and this one has none"
     marks = [(row[0].text, row[3].text) for row in grid.rows]
     assert marks == [
         ("drift of muP", "holds"), ("drift of SP", "does not hold"), ("on a GPU", "not measured"),

@@ -77,8 +77,8 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         for m in measures
     )  # fmt: skip
     header = ("measure", "value", "bound", "", "detail")
-    yield Grid("mup", "What the proof of muP measured", "Drifts and slopes are signed in the detail.",
-               header, rows, folded=True)  # fmt: skip
+    caption = "Drifts and slopes are signed in the detail."
+    yield Grid("mup", "What the proof of muP measured", caption, header, rows)
 
 
 def _measures(path: Path) -> list[Measure]:
