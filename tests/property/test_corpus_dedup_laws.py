@@ -82,6 +82,7 @@ def test_workers_change_nothing(tmp_path, workers):
     assert got == expected
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.lists(st.tuples(st.integers(0, 59), st.integers(0, 59))))
 def test_the_forest_finds_components(n, edges):
     edges = [(a % n, b % n) for a, b in edges]
