@@ -1,7 +1,7 @@
 """Peak memory of deduplication on a synthetic stream: `python benchmarks/_dedup_memory.py 5 130`.
 
 Arguments: gigabytes of text, bytes a document (130 is a sentence, 2000 a web page), and, if wanted,
-a folder for the parts and `verify`. Nothing of the stream is kept, so what is measured is ours.
+a folder for the parts, `verify`, and `near` to leave the exact step out. Nothing of the stream is kept, so what is measured is ours.
 One in five documents is a near-copy of one before it, at a distance of up to 1,000 documents.
 """
 
@@ -79,11 +79,8 @@ def report(stage: str, stream: Stream, start: float, folder: Path) -> None:
     )
 
 
-def main(gigabytes: float, document_bytes: int, scratch: Path, verify: bool) -> None:
-    """Run both kinds of deduplication over the stream."""
-    stream = Stream(int(gigabytes * 1e9), document_bytes)
-    rule = NearDuplicates(verify_jaccard=0.72 if verify else None)
-    print(f"{gigabytes:g} GB, {document_bytes} bytes a document, start {peak_mb():.0f} MB")
+def run_exact(stream: Stream, scratch: Path) -> None:
+    """Find the exact duplicates of the stream."""
     start = time.process_time()
     exact.write_part(stream.documents(), scratch / "exact")
     report("exact, hashing", stream, start, scratch)
@@ -91,6 +88,17 @@ def main(gigabytes: float, document_bytes: int, scratch: Path, verify: bool) -> 
         print("kept, removed", drain(found))
     report("exact, clusters", stream, start, scratch)
     shutil.rmtree(scratch / "exact")
+
+
+def main(
+    gigabytes: float, document_bytes: int, scratch: Path, verify: bool, exact_too: bool
+) -> None:
+    """Run deduplication over the stream."""
+    stream = Stream(int(gigabytes * 1e9), document_bytes)
+    print(f"{gigabytes:g} GB, {document_bytes} bytes a document, start {peak_mb():.0f} MB")
+    if exact_too:
+        run_exact(stream, scratch)
+    rule = NearDuplicates(verify_jaccard=0.72 if verify else None)
     start = time.process_time()
     minhash.write_part(stream.documents(), scratch / "near", rule)
     report("near, sketching", stream, start, scratch)
@@ -100,6 +108,12 @@ def main(gigabytes: float, document_bytes: int, scratch: Path, verify: bool) -> 
 
 
 if __name__ == "__main__":
-    words = [word for word in sys.argv[1:] if word != "verify"]
-    with tempfile.TemporaryDirectory(dir=words[2] if len(words) > 2 else None) as made:
-        main(float(words[0]), int(words[1]), Path(made), "verify" in sys.argv)
+    given = [word for word in sys.argv[1:] if word not in ("verify", "near")]
+    with tempfile.TemporaryDirectory(dir=given[2] if len(given) > 2 else None) as made:
+        main(
+            float(given[0]),
+            int(given[1]),
+            Path(made),
+            verify="verify" in sys.argv,
+            exact_too="near" not in sys.argv,
+        )

@@ -50,7 +50,7 @@ def test_spans_cover_the_words_and_cutting_takes_no_others(text, data):
     assert left == [w for w, span in zip(found, spans, strict=True) if span not in gone]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(SENTENCE, min_size=1, max_size=5),
     st.lists(SENTENCE, max_size=10),

@@ -16,7 +16,7 @@ from skald_specs.shape import Positive
 
 Standing = Literal["contaminated", "common", "short"]
 Count = Annotated[int, Field(ge=0)]
-#: Texts shorter than `short_ngram_words` are matched as a whole, up to this many words less one.
+#: Longest n-gram that a rule may ask for.
 MAX_NGRAM_WORDS = 64
 
 
@@ -41,9 +41,9 @@ class Decontamination(Spec):
     `min_words` it is reported only. An n-gram shorter than `ngram_words` that more than
     `common_documents` documents have is common.
 
-    Source: 13-grams and the idea of common n-grams from GPT-3 (arXiv 2005.14165, appendix C), which
-    takes n-grams of 8 words for short items and ignores those in more than 10 documents. Standing
-    of `min_words`: assumed.
+    Source: GPT-3 (arXiv 2005.14165, appendix C) takes n-grams of 8 to 13 words and ignores those of
+    more than 10 documents as common phrases; here only the shorter ones can be common, so that a
+    leak is not excused by being copied often. Standing of `min_words`: assumed.
     """
 
     ngram_words: Annotated[int, Field(ge=2, le=MAX_NGRAM_WORDS)] = 13
