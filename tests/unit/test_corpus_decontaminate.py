@@ -6,10 +6,12 @@ import unicodedata
 
 import numpy as np
 import pytest
+from skald_corpus.decontaminate import index as index_module
 from skald_corpus.decontaminate import sources
 from skald_corpus.decontaminate.index import ItemIndex, gram_length
 from skald_corpus.decontaminate.scan import Decontaminator, Tally, count
 from skald_corpus.decontaminate.spans import joined, without, word_spans
+from skald_corpus.words import hash_texts
 from skald_specs.corpus import Document
 from skald_specs.decontamination import CorpusHits, Decontamination, ReferenceItem
 from skald_specs.errors import UserInputError
@@ -147,6 +149,16 @@ def test_parts_add_up():
     list(work.apply(docs, both))
     two.add(one)
     assert work.report([two]) == work.report([both])
+
+
+def test_long_texts_are_searched_in_blocks(monkeypatch):
+    texts = [inside(LONG), inside(MIDDLE), FILLER, inside(f"{WHOLE} {WHOLE}")]
+    hashed, one = hash_texts(texts), ItemIndex(ITEMS, RULE)
+    whole = one.match(hashed)
+    monkeypatch.setattr(index_module, "_BLOCK_WORDS", 7)
+    blocks = one.match(hashed)
+    pairs = [sorted(zip(m.grams.tolist(), m.words.tolist(), strict=True)) for m in (whole, blocks)]
+    assert pairs[0] == pairs[1] and len(pairs[0]) > 6
 
 
 def test_nothing_to_look_for_finds_nothing():

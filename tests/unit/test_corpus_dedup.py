@@ -91,6 +91,7 @@ def test_a_long_document_is_signed_like_a_short_one(monkeypatch):
     texts = [made_up(rng, n_words=n) for n in (3, 300, 40, 1, 500)]
     whole, flags = minhash.sketch(texts, RULE)
     monkeypatch.setattr(minhash, "_SHINGLES", 64)
+    monkeypatch.setattr(minhash, "_LONG_WORDS", 50)
     pieces, _ = minhash.sketch(texts, RULE)
     assert np.array_equal(whole, pieces) and flags.all()
 

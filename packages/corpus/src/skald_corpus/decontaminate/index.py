@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from skald_corpus.words import Hashes, WordBatch, constants, mixed, ngram_hashes
 Grams = NDArray[np.int64]
 #: Slots of the first sieve for each n-gram of the index; 1 in 16 other n-grams passes it.
 _SIEVE_SLOTS = 16
+#: Words searched at once: some 60 MB of arrays, also for a text of 200 MB.
+_BLOCK_WORDS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -85,26 +87,33 @@ class ItemIndex:
             Every place where a text has an n-gram of an item.
         """
         grams, words = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for begin in range(0, len(batch.hashes), _BLOCK_WORDS):
+            end = min(begin + _BLOCK_WORDS, len(batch.hashes))
+            for first, found in self._match_block(batch, begin, end):
+                grams.append(first)
+                words.append(found)
+        return Match(np.concatenate(grams), np.concatenate(words))
+
+    def _match_block(self, batch: WordBatch, begin: int, end: int) -> Iterator[tuple[Grams, Grams]]:
+        """Yield the n-grams of each length that begin in a block, and where."""
         longest = self.widths[-1].n if self.widths else 0
-        room = np.repeat(batch.starts[1:], batch.lengths) - np.arange(len(batch.hashes))
-        factors = constants("skald.ngram", longest, odd=True) if longest else ()
-        total = np.zeros(len(batch.hashes), dtype=np.uint64)
+        hashes = batch.hashes[begin : end + longest - 1]
+        at = np.arange(begin, end)
+        room = batch.starts[np.searchsorted(batch.starts, at, side="right")] - at
+        total = np.zeros(end - begin, dtype=np.uint64)
         widths = {width.n: width for width in self.widths}
         # The sum of n words' terms is the start of the sum of n + 1: one pass serves all lengths.
-        for place, factor in enumerate(factors):
-            if place >= len(total):
-                break
-            total[: len(total) - place] += batch.hashes[place:] * factor
+        for place in range(min(longest, len(hashes))):
+            term = hashes[place : place + len(total)]
+            total[: len(term)] += term * constants("skald.ngram", longest, odd=True)[place]
             if (width := widths.get(place + 1)) is not None:
-                hashes = mixed(total[: len(total) - place] + np.uint64(width.n))
-                near = np.flatnonzero(width.sieve[hashes >> width.shift])
+                seen = mixed(total[: len(term)] + np.uint64(width.n))
+                near = np.flatnonzero(width.sieve[seen >> width.shift])
                 near = near[room[near] >= width.n]
-                slot = np.searchsorted(width.hashes, hashes[near])
+                slot = np.searchsorted(width.hashes, seen[near])
                 slot[slot == len(width.hashes)] = 0
-                found = width.hashes[slot] == hashes[near]
-                grams.append(width.first + slot[found])
-                words.append(near[found])
-        return Match(np.concatenate(grams), np.concatenate(words))
+                found = width.hashes[slot] == seen[near]
+                yield width.first + slot[found], begin + near[found]
 
 
 def gram_length(n_words: int, rule: Decontamination) -> int:
