@@ -87,7 +87,9 @@ class LanguageModel:
             counts[:, column] = _count(reference[tag], bits)
             if not counts[:, column].any():
                 raise UserInputError(
-                    f"language identification, {tag}", "no letters in its reference text", "Add text"
+                    f"language identification, {tag}",
+                    "no letters in its reference text",
+                    "Add text",
                 )
             singles = counts[:, column].sum() / len(ORDERS)
             for letter in LETTERS.get(tag, ""):
