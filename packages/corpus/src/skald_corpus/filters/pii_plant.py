@@ -88,7 +88,7 @@ def _personnummer(stream: Stream) -> str:
 def _kennitala(stream: Stream) -> str:
     return _until(
         lambda: "".join(_date(stream)) + digits(stream, 3) + "9",
-        lambda number: kennitala.is_valid(number),
+        kennitala.is_valid,
     )
 
 
@@ -162,7 +162,7 @@ def _ipv6(stream: Stream) -> str:
 def _no_ipv6(stream: Stream) -> str:
     a, b, c = (f"{stream.below(60):02}" for _ in range(3))
     return stream.pick(
-        (f"{a}:{b}:{c}", f"std::{stream.pick(_NAMES)}", f"{a}:{b}", f"abe::bad", f"1::{a}")
+        (f"{a}:{b}:{c}", f"std::{stream.pick(_NAMES)}", f"{a}:{b}", "abe::bad", f"1::{a}")
     )
 
 
