@@ -164,7 +164,7 @@ class LanguageModel:
             table[rows] = weights
         except FileNotFoundError:
             raise UserInputError(str(path), "no such language model", remedy) from None
-        except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, LookupError, ValueError, TypeError, zipfile.BadZipFile) as error:
             raise UserInputError(str(path), f"no language model ({error})", remedy) from None
         return cls(head["languages"], table)
 

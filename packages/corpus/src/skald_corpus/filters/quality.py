@@ -20,7 +20,7 @@ from skald_corpus.filters.verdict import KEPT, Verdict, removed
 #: Texts with fewer words are judged by `SHORT_METRICS` alone: shares of a handful of words jump.
 #: Standing: assumed.
 SHORT_WORDS = 20
-SHORT_METRICS = frozenset({"n_words", "mean_word_length", "alphabetic_share", "symbol_ratio"})
+SHORT_METRICS = frozenset({"n_words", "alphabetic_share", "symbol_ratio"})
 
 
 class Limit(Spec):

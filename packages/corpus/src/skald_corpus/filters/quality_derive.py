@@ -7,7 +7,6 @@ and a top 2-gram share of .899, which filter nothing, and stop words such as "f.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +45,6 @@ N_STOP_WORDS = 16
 #: A stop word occurs in at least this share of the documents.
 STOP_WORD_SHARE = 0.25
 _MIN_DOCUMENTS = 50
-_TOKEN = re.compile(r"\S+")
 _EDGES = ".,;:!?\"'()[]«»„“”’–-…"
 
 
@@ -147,6 +145,8 @@ def _derive_one(documents: Sequence[str], quantile: float) -> LanguageQuality:
 
 
 class _WordUse(NamedTuple):
+    """By word: documents with it, uses within sentences, and those of them with a capital."""
+
     documents: Counter[str]
     uses: Counter[str]
     capitalised: Counter[str]
@@ -155,13 +155,17 @@ class _WordUse(NamedTuple):
 def _use(documents: Iterable[str]) -> _WordUse:
     use = _WordUse(Counter(), Counter(), Counter())
     for text in documents:
-        tokens = [t for t in (t.strip(_EDGES) for t in _TOKEN.findall(text)) if t]
-        lower = [token.lower() for token in tokens]
-        use.documents.update(set(lower))
-        use.uses.update(lower)
-        use.capitalised.update(
-            low for token, low in zip(tokens, lower, strict=True) if token != low
-        )
+        seen, begins = set(), True
+        for token in text.split():
+            if word := token.strip(_EDGES):
+                lower = word.lower()
+                seen.add(lower)
+                # Every word has a capital at the beginning of a sentence.
+                if not begins:
+                    use.uses[lower] += 1
+                    use.capitalised[lower] += word != lower
+            begins = token.endswith((".", "!", "?", ":", '"', "”", "“"))
+        use.documents.update(seen)
     return use
 
 
