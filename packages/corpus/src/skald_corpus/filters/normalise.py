@@ -28,12 +28,12 @@ _GAPS = re.compile("\n{3,}")
 #: control of Latin-1. A look of microseconds before ftfy's own, which reads 3 MB/s.
 _SUSPECT = re.compile(
     "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
-    "\u2013-\u203a\u20ac\u2122]|[\u221a\u00ac\u251c\u252c][^\\x00-\\x7f]|[\u00c2\u00c3] |[\x80-\x9f]"
+    "\u2013-\u203a\u20ac\u2122]|[\u221a\u00ac\u251c\u252c][^\\x00-\\x7f]|[\x80-\x9f]"
 )
 #: Mending is only asked to undo one wrong decoding. Quotes, ligatures, entities, width: left alone,
 #: and no letter is guessed where its byte was lost.
 _MENDING = ftfy.TextFixerConfig(
-    unescape_html=False, remove_terminal_escapes=False, replace_lossy_sequences=False,
+    unescape_html=False, remove_terminal_escapes=False, replace_lossy_sequences=False, restore_byte_a0=False,
     fix_latin_ligatures=False, fix_character_width=False, uncurl_quotes=False,
     fix_line_breaks=False, fix_surrogates=False, remove_control_chars=False, normalization=None,
     explain=False,
