@@ -22,7 +22,8 @@ from skald_specs.languages import REGISTER
 from skald_corpus.filters.language_model import LanguageModel
 from skald_corpus.filters.verdict import Verdict, removed
 
-#: Languages mistaken for each other. Source: issue threads in shared/notes/data.md, section 2.
+#: Languages mistaken for each other. Source: users' reports (fastText #1117, fairseq #5614, bigscience
+#: data_tooling #61) and the documents that FineWeb-2 removes: 89 % of Nynorsk and Luxembourgish ones.
 CONFUSABLE: tuple[frozenset[str], ...] = (
     frozenset({"da", "nb", "nn"}),
     frozenset({"nl", "af", "fy"}),

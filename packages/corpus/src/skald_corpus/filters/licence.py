@@ -20,7 +20,7 @@ _NAMES = """
     Apache-2.0 MIT MIT-0 BSD-2-Clause BSD-3-Clause ISC Zlib Unicode-DFS-2016 Unicode-3.0
     MPL-2.0 EUPL-1.2 GFDL-1.2-or-later GFDL-1.3-or-later GFDL-1.3-only
 """
-#: Source: SPDX licence list 3.27, and the terms of each.
+#: Source: identifiers of the SPDX licence list; standing: the choice is ours, by the terms of each.
 ALLOWED: frozenset[str] = frozenset(_NAMES.split())
 _BY_LOWER = {name.lower(): name for name in ALLOWED}
 _FORBIDDING = re.compile(r"(?:^|[-\s_])(nc|nd)(?:$|[-\s_])", re.IGNORECASE)

@@ -111,9 +111,9 @@ _P_TAL_WORDS = _context(r"p-?tal|persóns?tal")
 
 
 def _p_tal(match: re.Match[str], before: str) -> str:
-    """Faroese p-tal: ddmmyy-nnn. No checksum is published; the hyphened form is known by its date.
+    """Faroese p-tal: ddmmyy-nnn. We found no checksum published; the date alone knows the hyphened form.
 
-    Nine bare digits need a word before them: a ninth of a thousandth is no evidence.
+    Nine bare digits need a word before them: one such number in 27 has a date.
     """
     number = _digits(match)
     if not _is_date(int(number[:2]), int(number[2:4]), int(number[4:6])):
