@@ -192,10 +192,13 @@ def drive(
             )
             if start[0] >= plan.identity.schedule.n_steps.value:
                 return
-        trainer = SkaldTrainer(plan, data, on_step, start)
-        trainer.run()
-        if after is not None:
-            after(trainer)
+        try:
+            trainer = SkaldTrainer(plan, data, on_step, start)
+            trainer.run()
+            if after is not None:
+                after(trainer)
+        finally:
+            patches.forget_groups()
 
 
 def _agreed(resume: Path | None, world_size: int) -> Path | None:

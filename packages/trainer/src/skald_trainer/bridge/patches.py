@@ -2,7 +2,7 @@
 
 The wheel (March 2024) cannot be imported as shipped and hard-codes CUDA. Each row names the symbol,
 when it applies and why; a test asserts that every symbol still exists. P rows apply always, C rows
-on a CPU only. C0 (the gloo group) and C9 (no all-reduce over fresh weights) need no patch: the
+on a CPU only, S rows wherever a process group has one member (see `alone`). C0 (the gloo group) and C9 (no all-reduce over fresh weights) need no patch: the
 group is made before nanotron looks, and the trainer subclass draws weights identically everywhere.
 """
 
@@ -57,6 +57,23 @@ PATCHES: tuple[Patch, ...] = (
     Patch("C8", "nanotron.optim.clip_grads:torch", "cpu", "literal device='cuda'"),
     Patch("C10", "nanotron.distributed:all_gather_coalesced", "cpu",
           "ZeRO-1 slices are uneven when dp does not divide them; gloo refuses unequal sizes"),
+    Patch("S1", "nanotron.distributed:all_reduce", "always",
+          "16 us for each tensor at each step, also where the group is one process"),
+    Patch("S2", "nanotron.parallel.tensor_parallel.nn:column_linear", "always",
+          "an autograd function, forward and backward, that does nothing at tp = 1"),
+    Patch("S2", "nanotron.parallel.tensor_parallel.nn:row_linear", "always", "as column_linear"),
+    Patch("S2", "nanotron.parallel.tensor_parallel.nn:differentiable_all_reduce_sum", "always",
+          "as column_linear, in the embedding"),
+    Patch("S3", "nanotron.trainer:sync_gradients_across_dp", "always",
+          "visits every parameter at each step, also at dp = 1"),
+    Patch("S4", "nanotron.trainer:sync_tied_weights_gradients", "always",
+          "names every tied parameter at each step, also where no other process holds it"),
+    Patch("S5", "nanotron.trainer:clip_grad_norm", "always",
+          "three small operations for each parameter where one call takes the whole list"),
+    Patch("S6", "nanotron.parallel.pipeline_parallel.block:PipelineBlock.forward", "always",
+          "prepares to send and receive in each block, also at pp = 1"),
+    Patch("S6", "nanotron.parallel.pipeline_parallel.engine:attach_pipeline_state_to_model",
+          "always", "visits every module twice a step, also at pp = 1"),
 )  # fmt: skip
 
 _applied: Literal["cpu", "cuda"] | None = None
@@ -87,6 +104,7 @@ def apply(device: Literal["cpu", "cuda"]) -> None:
         "ignore", category=FutureWarning, module=r"(torch\.distributed|nanotron).*"
     )
     _numpy_2_metadata()
+    importlib.import_module("skald_trainer.bridge.alone").install()
     if device == "cpu":
         _cpu()
     _applied = device
@@ -212,6 +230,16 @@ def _all_gather_uneven(
         torch.distributed.all_gather(gathered, padded, group=group)
         for target, piece in zip(outputs, gathered, strict=True):
             target.copy_(piece[: target.numel()])
+
+
+def forget_groups() -> None:
+    """Let go of the process groups of a finished run, which nanotron's caches of ranks hold.
+
+    Measured: 9 threads and 12 open files are left by each run of a resident worker otherwise.
+    """
+    distributed = importlib.import_module("nanotron.distributed")
+    distributed.get_rank.cache_clear()
+    distributed.get_global_rank.cache_clear()
 
 
 def quiet_nanotron() -> None:

@@ -79,6 +79,8 @@ class SkaldTrainer(DistributedTrainer):
         """Split the one optimizer group by rule, put the plan's schedule on it, restore state."""
         base, schedule = self.optimizer.get_base_optimizer(), self.plan.identity.schedule
         base.param_groups[:] = self._groups(base.param_groups[0])
+        model = self.unwrapped_model
+        model.named = tuple(model.get_named_params_with_correct_tied())
         first = self.start[0] if self.start else 0
         self.start_iteration_step = self.iteration_step = first
         self.consumed_train_samples = first * self.global_batch_size
@@ -157,6 +159,8 @@ class SkaldTrainer(DistributedTrainer):
         return self._sum([float(flag)])[0] > 0
 
     def _sum(self, values: list[float]) -> list[float]:
+        if self.parallel_context.world_pg.size() == 1:
+            return values
         device = next(self.unwrapped_model.parameters()).device
         total = torch.tensor(values, dtype=torch.float64, device=device)
         torch.distributed.all_reduce(total, group=self.parallel_context.world_pg)
