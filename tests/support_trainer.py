@@ -83,13 +83,14 @@ def _tokenizer() -> Tokenizer:
 
 def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:
     """Resolve a plan by the real rules; `changes` go to shape, execution and the rest by name."""
+    d_model, n_layers = changes.pop("d_model", 32), changes.pop("n_layers", 2)
     shape = ModelShape(
-        d_model=32, n_layers=2, d_head=8, n_heads=4, n_kv_heads=2, d_ff=48, vocab_size=VOCAB,
+        d_model=d_model, n_layers=n_layers, d_head=8, n_heads=d_model // 8, n_kv_heads=2, d_ff=48, vocab_size=VOCAB,
         seq_len=16,
     )  # fmt: skip
     parametrisation = Parametrisation(
         rules="mup",
-        base=BaseShape(base_width=64, base_depth=2, base_d_head=8, base_d_ff=96),
+        base=BaseShape(base_width=64, base_depth=n_layers, base_d_head=8, base_d_ff=96),
         decay="independent", weight_decay=1e-4, eps=1e-12,
         hidden_std=0.1, embedding_std=1.0, output_std=0.2,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def register(verbs: Verbs) -> None:
 
 
 def run_sweep(args: argparse.Namespace) -> int:
-    """Train the proxies and write the run table."""
+    """Train the proxies and write the run table and the loss curves."""
     from skald_specs.corpus import CorpusManifest
     from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe

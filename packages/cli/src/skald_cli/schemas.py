@@ -22,11 +22,12 @@ from skald_specs.plan import Plan
 from skald_specs.published import PublishedScore
 from skald_specs.recipe import Recipe
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
-from skald_specs.runtable import RunRow
+from skald_specs.runtable import CurveRow, FinishedRun, RunRow
 
 #: Every format that passes between stations or is written by a user.
 FORMATS: tuple[type[Spec], ...] = (
-    Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, Plan,
+    Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow,
+    FinishedRun, CurveRow, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
     PublishedScore, RunManifest, Law,
 )  # fmt: skip

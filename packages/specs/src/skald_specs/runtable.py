@@ -1,4 +1,7 @@
-"""The run table: one tidy Parquet row per proxy run. The trainer writes it, the planner reads it."""
+"""The run table: one tidy Parquet row per proxy run, and the loss curves beside it.
+
+The trainer writes both, the planner reads the table.
+"""
 
 from __future__ import annotations
 
@@ -30,3 +33,29 @@ class RunRow(Spec):
 
 
 RUN_TABLE_COLUMNS: tuple[str, ...] = tuple(RunRow.model_fields)
+
+
+class FinishedRun(Spec):
+    """One proxy run as a sweep keeps it: what an interrupted sweep need not repeat.
+
+    `losses` holds the training loss of each step in nats per token, from step 1 on; for a run that
+    diverged, those before the loss stopped being a number.
+    """
+
+    row: RunRow
+    losses: tuple[float, ...]
+
+
+class CurveRow(Spec):
+    """One step of one proxy run.
+
+    `fingerprint` is the run's in the run table, `step` counts from 1, `loss_nats` is the training
+    loss of that step in nats per token, before its update.
+    """
+
+    fingerprint: str
+    step: int
+    loss_nats: float
+
+
+CURVE_COLUMNS: tuple[str, ...] = tuple(CurveRow.model_fields)
