@@ -89,8 +89,7 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     workers = 1 if choose_device(plans[0]) == "cuda" else max(1, min(len(plans), cores))
     # Longest first: the last ones to finish are then short.
     queue = sorted(plans, key=_flops, reverse=True)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+    with resident_workers(workers) as pool:
         with ignoring_interrupts():
             futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
         try:
@@ -106,6 +105,19 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
                 worker.kill()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def resident_workers(count: int) -> ProcessPoolExecutor:
+    """Start processes that live for a whole sweep; each pays its imports with its first run.
+
+    Args:
+        count: How many; one for each core that a run's threads leave free.
+
+    Returns:
+        The pool; it ends its processes when it is closed, and they end with this one.
+    """
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent)
 
 
 def _flops(plan: Plan) -> int:
