@@ -23,8 +23,6 @@ from skald_specs.errors import InterruptedRunError, SkaldError, UserInputError
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 _SECONDS_TO_STOP = 30.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_KEPT_BYTES = 1 << 30
 
 Work = Callable[..., None]
 
@@ -67,19 +65,6 @@ def ignoring_interrupts() -> Iterator[None]:
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent dies, however that happens (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def keep_freed_memory() -> None:
-    """Have malloc keep what is freed until the process ends (glibc; elsewhere nothing happens).
-
-    By default blocks above 128 KiB to 32 MiB go back to the kernel when they are freed, and come
-    back page by page at the next step. Measured: 1,160 page faults and 1.9 of 7.7 ms of a step at
-    width 32, vocabulary 1024 and 512 tokens.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 class RankError(SkaldError):

@@ -14,7 +14,7 @@ from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
-from skald_trainer.launch import StopRequest, keep_freed_memory, process_group
+from skald_trainer.launch import StopRequest, process_group
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.runlog import RunLog
 
@@ -179,7 +179,6 @@ def drive(
     from skald_trainer.bridge import patches
 
     device = choose_device(plan)
-    keep_freed_memory()
     patches.apply(device)
     from skald_trainer.bridge.trainer import SkaldTrainer
 
