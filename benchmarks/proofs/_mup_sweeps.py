@@ -193,8 +193,8 @@ def _tuned(runs: pd.DataFrame) -> tuple[dict[RulesName, float], Measure]:
         measure="readout init of muP, tuned at the base before anything wider",
         value=round(tuned["mup"] * root, 3),
         unit="/ sqrt(32)",
-        bound="of 1, 2, 4, 8",
-        holds=True,
+        bound="inside 1 .. 8",
+        holds=OUTPUT_STDS[0] < tuned["mup"] < OUTPUT_STDS[-1],
         detail=f"SP: {tuned['sp'] * root:.2g}; bits per byte at the best rate: {at_best}",
     )
 

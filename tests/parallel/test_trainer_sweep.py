@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from skald_specs.errors import UserInputError
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS
 from skald_trainer import sweep
 from support_trainer import tiny_corpus, tiny_plan
@@ -56,3 +57,20 @@ def test_shapes_may_differ_and_the_costliest_starts_first(tmp_path: Path) -> Non
     sweep.run_sweep(plans[::-1], tmp_path / "corpus", tmp_path / "sweep")
     table = pd.read_parquet(tmp_path / "sweep" / sweep.TABLE_FILE)
     assert table["width"].tolist() == [32, 64]
+
+
+def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Finished runs are kept by name; the second would be taken for the first."""
+    manifest = tiny_corpus(tmp_path / "corpus")
+    plans = [tiny_plan(manifest, "same", base_lr=lr) for lr in (0.01, 0.02)]
+    with pytest.raises(UserInputError, match="two runs are named same"):
+        sweep.run_sweep(plans, tmp_path / "corpus", tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_validation_loss_that_is_no_number_is_a_divergence(tmp_path: Path, bad: float) -> None:
+    plan = tiny_plan(tiny_corpus(tmp_path / "corpus"))
+    row = sweep._row(plan, {"da": (2.0, 0.1), "sv": (bad, 0.1)})
+    assert row.diverged and row.loss is None and row.loss_se is None
+    assert sweep._row(plan, {"da": (2.0, 0.1), "sv": (3.0, 0.1)}).loss == 2.5

@@ -141,7 +141,7 @@ def bearable_lr(
     Standing: assumed; measured at width 32 only.
     """
     hidden_lr_at_one = tensor_rules(shape, given, 1.0, table)["q_proj"].lr
-    return min(base_lr or 1.0, HIDDEN_LR_AT_NARROWEST / hidden_lr_at_one)
+    return min(base_lr or math.inf, HIDDEN_LR_AT_NARROWEST / hidden_lr_at_one)
 
 
 def quiet_readout(given: Parametrisation, family: Sequence[ModelShape]) -> Parametrisation:
@@ -176,14 +176,10 @@ def quiet_readout(given: Parametrisation, family: Sequence[ModelShape]) -> Param
 
 def _checked(
     axis: Axis, family: Family, base_lr: float | None, seeds: Sequence[int],
-    table: RuleTable | None, traits: Traits,
-    loss_mult: float = 1.0,
+    table: RuleTable | None, traits: Traits, loss_mult: float = 1.0,
 ) -> Check:  # fmt: skip
-    given, narrowest = (
-        quiet_readout(family.parametrisation, family.shapes),
-        family.shapes[0],
-    )
-    lr = bearable_lr(narrowest, given, base_lr, table)
+    given = quiet_readout(family.parametrisation, family.shapes)
+    lr = bearable_lr(family.shapes[0], given, base_lr, table)
     study = Study(given, lr, table=table, loss_mult=loss_mult)
     notes = [*family.notes]
     if given.output_std != family.parametrisation.output_std:

@@ -19,6 +19,7 @@ from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.figures.evidence import coordinate_panels, optimum_lines, transfer_curves
 
 MEASURES_FILE = "measures.json"
+_AGAIN = "Run `nox -s prove -- mup` and copy its tables here"
 _MARKS = {True: ("holds", "better"), False: ("does not hold", "worse"), None: ("not measured", "")}
 
 
@@ -88,9 +89,6 @@ def _measures(path: Path) -> list[Measure]:
         raise UserInputError(
             str(path), f"no list of measures ({error.error_count()} problems)", _AGAIN
         ) from None
-
-
-_AGAIN = "Run `nox -s prove -- mup` and copy its tables here"
 
 
 def _table(path: Path) -> pd.DataFrame:

@@ -42,9 +42,14 @@ def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None 
             flight; `<out>-runs` by default.
 
     Raises:
-        UserInputError: The corpus is not the one the plans were made for.
+        UserInputError: The corpus is not the one the plans were made for, or two plans share a name.
     """
     manifest = load_corpus(corpus)
+    names = [plan.name for plan in plans]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserInputError(
+            f"sweep {out.name}", f"two runs are named {twice[0]}", "Give each run a name of its own"
+        )
     for plan in plans:
         if plan.identity.data.corpus_fingerprint != manifest.fingerprint:
             raise UserInputError(str(corpus), "not the corpus of the plans", "Make the plans again")
@@ -172,7 +177,8 @@ def proxy_run(plan_json: str, corpus: Path) -> tuple[str, FinishedRun]:
 
 def _row(plan: Plan, measured: Validation) -> RunRow:
     identity, loss, loss_se = plan.identity, None, None
-    if measured:
+    # A run can end on a finite training loss with weights whose validation loss is none.
+    if measured and all(math.isfinite(value) for value, _ in measured.values()):
         loss = sum(value for value, _ in measured.values()) / len(measured)
         loss_se = math.sqrt(sum(se**2 for _, se in measured.values())) / len(measured)
     return RunRow(
