@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from skald_mup.coordcheck import check_depths, check_widths
+from skald_mup.coordcheck import bearable_lr, check_depths, check_widths
 from skald_mup.coordinates import Study, built, fixed_batch
 from skald_mup.mutants import MUTANTS, Mutant
 from skald_mup.names import tensor_kind
-from skald_mup.shrink import width_family
+from skald_mup.shrink import widened, width_family
 from skald_mup.tables import HIDDEN, MUP, SAME, table_of
 from skald_specs.parametrisation import Parametrisation
 from support_planner import recipe
@@ -59,6 +59,17 @@ def test_shipped_recipes_hold_and_say_what_was_shrunk(name: str) -> None:
     assert check.holds, [s for s in check.slopes if not s.holds]
     assert any(note.startswith("vocab_size") for note in check.notes)
     assert any(note.startswith("base_lr") for note in check.notes)
+
+
+def test_the_rate_it_checks_at_follows_the_narrowest_width() -> None:
+    """Whichever widths are asked for, the narrowest learns as fast as it bears and no faster."""
+    given = asked()
+    rates = [bearable_lr(widened(SHAPE, width), given, None) for width in (32, 64, 128)]
+    assert rates == [2.0**-6] * 3, "under muP one base rate serves all widths"
+    plain = [bearable_lr(widened(SHAPE, width), asked("sp"), None) for width in (32, 64, 128)]
+    assert plain == [2.0**-6, 2.0**-7, 2.0**-8]
+    assert bearable_lr(SHAPE, given, 1e-4) == 1e-4
+    assert check_widths(SHAPE, given, widths=(64, 128, 256, 512)).holds
 
 
 def test_legitimate_exceptions_are_known() -> None:

@@ -24,9 +24,10 @@ from skald_mup.tables import RuleTable
 WIDTHS = (32, 64, 128, 256)
 #: One seed scatters by up to 0.2 in the slope of attention logits (measured over eight).
 SEEDS = (1, 2, 3, 4, 5)
-#: The best learning rate of hidden matrices at width 32 (measured, docs/mup.md). Above the optimum
-#: even correct rules bend within a few steps, so the check stays at or below it.
-HIDDEN_LR_AT_NARROWEST = 2.0**-6
+#: Learning rate of hidden matrices x width that the best learning rate of a narrow model has
+#: (2^-6 at width 32; measured, docs/mup.md). Above the optimum even correct rules bend within a few
+#: steps, so the check stays at or below it.
+HIDDEN_LR_TIMES_WIDTH = 0.5
 #: Root mean square of the narrowest shape's logits before the first step, at most.
 INITIAL_LOGIT = 0.5
 
@@ -135,13 +136,14 @@ def bearable_lr(
         table: A rule table in the place of the parametrisation's own.
 
     Returns:
-        The recipe's learning rate, or the one at which that shape's hidden matrices learn at
-        `HIDDEN_LR_AT_NARROWEST`, whichever is lower.
+        The recipe's learning rate, or the one at which the learning rate of that shape's hidden
+        matrices, times its width, is `HIDDEN_LR_TIMES_WIDTH`, whichever is lower.
 
     Standing: assumed; measured at width 32 only.
     """
     hidden_lr_at_one = tensor_rules(shape, given, 1.0, table)["q_proj"].lr
-    return min(base_lr or math.inf, HIDDEN_LR_AT_NARROWEST / hidden_lr_at_one)
+    best = HIDDEN_LR_TIMES_WIDTH / shape.d_model
+    return min(base_lr or math.inf, best / hidden_lr_at_one)
 
 
 def quiet_readout(given: Parametrisation, family: Sequence[ModelShape]) -> Parametrisation:
