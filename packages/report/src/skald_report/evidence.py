@@ -71,13 +71,13 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         (
             Cell(m.measure),
             Cell("–" if m.value is None else f"{m.value:.4g} {m.unit}".strip(), mark=_MARKS[m.holds][1]),
-            Cell(f"{m.bound} {m.unit}".strip() if m.unit and m.unit.isalpha() else m.bound),
+            Cell(m.bound),
             Cell(_MARKS[m.holds][0]),
             Cell(m.detail),
         )
         for m in measures
     )  # fmt: skip
-    header = ("measure", "value", "bound", "", "detail")
+    header = ("measure", "value", "bound", "verdict", "detail")
     caption = "Drifts and slopes are signed in the detail."
     yield Grid("mup", "What the proof of muP measured", caption, header, rows)
 
