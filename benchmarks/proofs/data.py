@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import tempfile
 from itertools import combinations
@@ -20,12 +22,20 @@ PIN = Path("data.dvc")
 
 
 def main() -> int:
-    """Generate twice, compare with the pin, look for leaks, and plant a changed byte."""
+    """Generate twice, in two processes, compare with the pin, look for leaks, and plant a changed byte."""
     pinned = read_yaml(PIN)["outs"][0]["md5"]
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "first", Path(folder) / "second"
         generate(first)
-        generate(second)
+        # The second time in another process, whose strings hash otherwise.
+        script = (
+            "import sys; from pathlib import Path; from skald_corpus.generate import generate; "
+        )
+        subprocess.run(
+            [sys.executable, "-c", script + "generate(Path(sys.argv[1]))", str(second)],
+            env={**os.environ, "PYTHONHASHSEED": "4711"},
+            check=True,
+        )
         differing = sum(directory_md5(data) != pinned for data in (first, second))
         victim = max(second.rglob("*.jsonl"), key=lambda path: path.stat().st_size)
         victim.write_bytes(victim.read_bytes().replace(b"e", b"E", 1))

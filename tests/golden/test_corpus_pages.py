@@ -1,7 +1,8 @@
 """One page of each language, read form by form; the generator still writes it.
 
 The first part says one list of abstract sentences in every language, so that the files can be read
-beside each other. To renew them on purpose: `python tests/golden/test_corpus_pages.py`.
+beside each other. To renew them on purpose: `python tests/golden/test_corpus_pages.py`. What each
+page was checked against, and who has not read it, stands in `corpus/README.md`.
 """
 
 from pathlib import Path
@@ -75,6 +76,15 @@ def test_a_changed_form_would_be_seen():
     assert page("de") != page("nl")
     changed = (FOLDER / "de.txt").read_text(encoding="utf-8").replace("einen", "ein", 1)
     assert page("de") != changed
+
+
+def test_every_page_says_what_it_was_checked_against():
+    lines = (FOLDER / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = {cells[1].strip(): cells for cells in (line.split("|") for line in lines) if cells[1:]}
+    for tag in LANGUAGES:
+        # Change the last cell when a native speaker has read the page, with name and date.
+        assert len(rows[tag]) == 6 and all(cell.strip() for cell in rows[tag][1:5])
+    assert "xx" not in rows
 
 
 if __name__ == "__main__":

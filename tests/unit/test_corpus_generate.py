@@ -1,12 +1,15 @@
 """The synthetic sources: no combination in two splits, the same bytes twice, the promised sizes."""
 
 import json
+import os
+import subprocess
+import sys
 from itertools import islice
 
 import pytest
 from skald_corpus import generate as module
 from skald_corpus.combinations import agents_of, patients_of, split_of, verbs_of
-from skald_corpus.generate import BYTES, documents, generate
+from skald_corpus.generate import BYTES, documents, fresh, generate
 from skald_corpus.grammar.concepts import NOUNS
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.grammar.scene import events
@@ -124,3 +127,46 @@ def test_two_runs_write_the_same_bytes(tmp_path, monkeypatch):
     assert sorted(about["languages"]) == sorted(LANGUAGES)
     assert about["languages"]["da"]["pairs"] == 400
     assert BYTES["train"] >= 1_000_000
+    floors = about["floors"]["is"]
+    assert sorted(floors) == sorted(SPLITS)
+    assert all(0.2 < floors[split]["bits_per_byte"] < 0.6 for split in SPLITS)
+
+
+def test_fresh_text_is_any_amount_by_seed_and_leaks_nothing():
+    icelandic = LANGUAGES["is"]
+    one, again, other = (list(fresh(icelandic, seed, 20_000)) for seed in ("a", "a", "b"))
+    assert one == again and {d.text for d in one}.isdisjoint(d.text for d in other)
+    size = sum(len(document.text.encode()) for document in one)
+    assert 20_000 <= size < 21_500
+    assert {split_of(*document.key.split("+")) for document in one} == {"train"}
+    # A prefix of more is the same text: a longer run goes on where a shorter one stopped.
+    assert list(islice(fresh(icelandic, "a", 40_000), len(one))) == one
+
+
+SCRIPT = """
+import hashlib, sys
+from itertools import islice
+from skald_corpus.cloze import cloze
+from skald_corpus.generate import documents, fresh
+from skald_corpus.grammar.register import LANGUAGES
+from skald_corpus.pairs import pairs
+digest = hashlib.sha256()
+for tag, language in LANGUAGES.items():
+    for document, _ in islice(documents(language, "train"), 40):
+        digest.update(repr(document).encode())
+    for made in (pairs(language), cloze(language), fresh(language, "seed", 5000)):
+        digest.update(repr(list(islice(made, 40))).encode())
+print(digest.hexdigest())
+"""
+
+
+def test_another_process_with_another_hash_seed_writes_the_same_bytes():
+    def digest(hash_seed, script=SCRIPT):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        run = [sys.executable, "-c", script]
+        return subprocess.run(run, env=environment, check=True, capture_output=True).stdout
+
+    assert digest("1") == digest("2718") != b""
+    # A digest of what does depend on the seed differs: the check can fail.
+    careless = "print(list({'dog', 'cat', 'cow', 'pig', 'horse', 'mouse', 'bear', 'wolf'}))"
+    assert digest("1", careless) != digest("2718", careless)

@@ -1,5 +1,7 @@
 """Every language has every form; phrases are built as its grammar wants."""
 
+from dataclasses import replace
+
 import pytest
 from skald_corpus.grammar.concepts import (
     ADJECTIVES,
@@ -21,9 +23,14 @@ def missing(lexicon):
     wanted = {
         "nouns": NOUNS, "adjectives": ADJECTIVES, "verbs": VERBS, "places": PLACES,
         "times": TIMES, "auxiliaries": AUXILIARIES, "attitudes": ATTITUDES,
-        "links": (*ATTITUDES, "because"), "words": (*QUANTITIES, *ADVERBS, "yes", "no"),
+        "links": (*ATTITUDES, "because"), "words": (*ADVERBS, "yes", "no"),
     }  # fmt: skip
     gaps = [
+        f"quantities {concept}"
+        for concept in QUANTITIES
+        if not (concept in lexicon.words or concept in lexicon.determiners)
+    ]
+    gaps += [
         f"{table} {concept}"
         for table, concepts in wanted.items()
         for concept in concepts
@@ -56,12 +63,66 @@ def test_a_missing_form_is_named():
     assert missing(type(lexicon)(**{**vars(lexicon), "nouns": nouns})) == ["nouns wolf"]
 
 
-@pytest.mark.parametrize("tag", ["da", "sv"])
+@pytest.mark.parametrize("tag", ["da", "nb", "sv"])
 def test_the_suffixed_article_follows_the_gender(tag):
-    for noun in LANGUAGES[tag].lexicon.nouns.values():
-        ending = {"en": "n", "et": "t"}[noun.gender]
+    for concept, noun in LANGUAGES[tag].lexicon.nouns.items():
+        ending = {"en": "n", "ei": "a", "et": "t"}[noun.gender]
         assert noun.definite.endswith(ending), noun
-        assert noun.definite_plural[-2:] in ("ne", "na", "en"), noun
+        irregular = tag == "nb" and concept == "child"
+        assert irregular or noun.definite_plural[-2:] in ("ne", "na", "en"), noun
+
+
+def gaps_of(lexicon, cases):
+    """Return the concepts without a full paradigm of case, number and definiteness."""
+    gaps = [
+        concept
+        for concept, noun in lexicon.nouns.items()
+        if len(noun.declined) != cases
+        or any(len(row) != 4 or not all(row) for row in noun.declined)
+    ]
+    gaps += [c for c, forms in lexicon.adjectives.items() if len(forms) != 6 * cases + 3]
+    gaps += [c for c, forms in lexicon.adjectives.items() if not all(forms)]
+    gaps += [c for c, forms in lexicon.determiners.items() if len(forms) != 6 * cases]
+    return gaps + [key for key, forms in lexicon.pronouns.items() if len(forms) != cases]
+
+
+@pytest.mark.parametrize(("tag", "cases"), [("is", 3), ("fo", 2)])
+def test_paradigms_of_case_are_complete(tag, cases):
+    lexicon = LANGUAGES[tag].lexicon
+    assert gaps_of(lexicon, cases) == []
+    wolf = lexicon.nouns["wolf"]
+    short = replace(wolf, declined=(*wolf.declined[:-1], ("x", "y", "", "z")))
+    assert gaps_of(replace(lexicon, nouns={"wolf": short}), cases) == ["wolf"]
+
+
+#: How the suffixed article ends, by gender, for each case: singular, plural.
+ARTICLES = {
+    "is": {
+        "m": (("inn", "nir"), ("nn", "na"), ("num", "num")),
+        "f": (("n", "nar"), ("na", "nar"), ("nni", "num")),
+        "n": (("ð", "n"), ("ð", "n"), ("nu", "num")),
+    },
+    "fo": {
+        "m": (("in", "nir"), ("n", "nar")),
+        "f": (("n", "nar"), ("na", "nar")),
+        "n": (("ð", "ni"), ("ð", "ni")),
+    },
+}
+#: Feminine plurals in -ir keep it in the Faroese article; kinship terms lack the masculine -nar.
+IRREGULAR = {("is", "brother"), ("fo", "bed"), ("fo", "bear"), ("fo", "goat")}
+
+
+@pytest.mark.parametrize("tag", sorted(ARTICLES))
+def test_the_article_agrees_in_gender_number_and_case(tag):
+    wrong = set()
+    for concept, noun in LANGUAGES[tag].lexicon.nouns.items():
+        for row, (one, many) in zip(noun.declined, ARTICLES[tag][noun.gender], strict=True):
+            if not (row[1].endswith(one) and row[3].endswith(many)):
+                wrong.add((tag, concept))
+            # The definite form is longer than the bare one, and the dative plural ends in -m.
+            assert len(row[1]) > len(row[0]) and len(row[3]) > len(row[2])
+        assert len(noun.declined) == 2 or noun.declined[2][2].endswith("m")
+    assert wrong <= IRREGULAR
 
 
 def test_german_plurals_take_the_article_of_the_plural():
@@ -91,6 +152,31 @@ PHRASES = [
     ("nl", NounPhrase("house", adjective="big"), "object", "het grote huis"),
     ("nl", NounPhrase("dog", "sg", "indefinite", "big"), "object", "een grote hond"),
     ("nl", NounPhrase("house", "pl", adjective="big"), "object", "de grote huizen"),
+    ("nb", NounPhrase("dog", adjective="big"), "object", "den store hunden"),
+    ("nb", NounPhrase("book", "sg", "indefinite", "small"), "object", "ei lita bok"),
+    ("nb", NounPhrase("book", adjective="small"), "object", "den lille boka"),
+    ("nb", NounPhrase("house", "sg", "indefinite", "small"), "object", "et lite hus"),
+    ("nb", NounPhrase("house", "pl", adjective="small"), "object", "de små husene"),
+    ("is", NounPhrase("dog", adjective="big"), "subject", "stóri hundurinn"),
+    ("is", NounPhrase("dog", adjective="big"), "object", "stóra hundinn"),
+    ("is", NounPhrase("dog", adjective="big"), "dative", "stóra hundinum"),
+    ("is", NounPhrase("cat", "sg", "indefinite", "black"), "dative", "svörtum ketti"),
+    ("is", NounPhrase("bag", "sg", "indefinite", "old"), "dative", "gamalli tösku"),
+    ("is", NounPhrase("bag", adjective="old"), "object", "gömlu töskuna"),
+    ("is", NounPhrase("lamb", "pl", "indefinite", "young", "two"), "object", "tvö ung lömb"),
+    ("is", NounPhrase("dog", "pl", "indefinite", "", "three"), "object", "þrjá hunda"),
+    ("is", NounPhrase("dog", "pl", "indefinite", "", "three"), "dative", "þremur hundum"),
+    ("is", NounPhrase("queen", "pl", "pronoun"), "object", "þær"),
+    ("fo", NounPhrase("dog", adjective="big"), "subject", "tann stóri hundurin"),
+    ("fo", NounPhrase("dog", adjective="big"), "object", "tann stóra hundin"),
+    ("fo", NounPhrase("bag", adjective="old"), "subject", "tann gamla taskan"),
+    ("fo", NounPhrase("bag", adjective="old"), "object", "ta gomlu taskuna"),
+    ("fo", NounPhrase("house", adjective="old"), "object", "tað gamla húsið"),
+    ("fo", NounPhrase("child", "sg", "indefinite", "happy"), "object", "eitt glatt barn"),
+    ("fo", NounPhrase("bear", "sg", "indefinite"), "object", "eina bjørn"),
+    ("fo", NounPhrase("boy", "pl", adjective="young"), "object", "teir ungu dreingirnar"),
+    ("fo", NounPhrase("boy", "pl", "indefinite", "", "three"), "object", "tríggjar dreingir"),
+    ("fo", NounPhrase("lamb", "pl", "pronoun"), "subject", "tey"),
     ("en", NounPhrase("apple", "sg", "indefinite"), "object", "an apple"),
     ("en", NounPhrase("apple", "sg", "indefinite", "red"), "object", "a red apple"),
     ("en", NounPhrase("house", "sg", "indefinite", "old"), "object", "an old house"),
@@ -112,6 +198,9 @@ def test_verb_second_and_its_absence():
         "da": "I går så kvinden ham.",
         "de": "Gestern sah die Frau ihn.",
         "en": "Yesterday the woman saw him.",
+        "fo": "Í gjár sá kvinnan hann.",
+        "is": "Í gær sá konan hann.",
+        "nb": "I går så kvinnen ham.",
         "nl": "Gisteren zag de vrouw hem.",
         "sv": "I går såg kvinnan honom.",
     }
@@ -128,6 +217,9 @@ def test_subordinate_clauses_and_object_shift():
         "da": ("Kvinden så ham ikke.", "Manden sagde, at kvinden ikke så ham."),
         "de": ("Die Frau sah ihn nicht.", "Der Mann sagte, dass die Frau ihn nicht sah."),
         "en": ("The woman did not see him.", "The man said that the woman did not see him."),
+        "fo": ("Kvinnan sá hann ikki.", "Maðurin segði at kvinnan ikki sá hann."),
+        "is": ("Konan sá hann ekki.", "Maðurinn sagði að konan sæi hann ekki."),
+        "nb": ("Kvinnen så ham ikke.", "Mannen sa at kvinnen ikke så ham."),
         "nl": ("De vrouw zag hem niet.", "De man zei dat de vrouw hem niet zag."),
         "sv": ("Kvinnan såg honom inte.", "Mannen sade att kvinnan inte såg honom."),
     }
@@ -141,6 +233,20 @@ def test_the_end_of_a_modal_clause():
         "da": "Manden spørger, om kvinden ikke kan se hunden.",
         "de": "Der Mann fragt, ob die Frau den Hund nicht sehen kann.",
         "en": "The man asks whether the woman cannot see the dog.",
+        "fo": "Maðurin spyr um kvinnan ikki kann síggja hundin.",
+        "is": "Maðurinn spyr hvort konan geti ekki séð hundinn.",
+        "nb": "Mannen spør om kvinnen ikke kan se hunden.",
         "nl": "De man vraagt of de vrouw de hond niet kan zien.",
         "sv": "Mannen frågar om kvinnan inte kan se hunden.",
     }
+
+
+def test_icelandic_verbs_govern_their_case_and_reasons_keep_the_indicative():
+    icelandic = LANGUAGES["is"]
+    lost = Clause(WOMAN, "lose", "past", NounPhrase("bag"))
+    assert icelandic.sentence(Sentence("statement", lost)) == "Konan týndi töskunni."
+    bought = replace(lost, verb="buy", object=NounPhrase("bag", "sg", "pronoun"), adverb="not")
+    assert icelandic.sentence(Sentence("statement", bought)) == "Konan keypti hana ekki."
+    old = Clause(NounPhrase("bag", "sg", "pronoun"), "be", "past", quality="old")
+    said = icelandic.sentence(Sentence("reason", lost, reason=old))
+    assert said == "Konan týndi töskunni af því að hún var gömul."

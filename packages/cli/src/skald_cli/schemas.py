@@ -12,10 +12,12 @@ from typing import Any
 
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.corpus import CorpusManifest, Document
+from skald_specs.decontamination import CleanSubset, DecontaminationReport, ReferenceItem
 from skald_specs.files import write_json
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.law import Law
 from skald_specs.manifest import RunManifest
+from skald_specs.mixture import Mixture
 from skald_specs.models import Spec
 from skald_specs.params import Params
 from skald_specs.plan import Plan
@@ -28,7 +30,7 @@ from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
-    PublishedScore, RunManifest, Law,
+    PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
 )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def _reference(language: Linearizer, stream: Stream) -> Made:
         clause = Clause(known, verb, tense, NounPhrase(patient, number))
         whole, last = language.sentence(Sentence("statement", clause)), clause.object
         assert last is not None
-        ending = f" {language.noun_phrase(last, 'object')}."
+        ending = f" {language.noun_phrase(last, language.object_case(verb))}."
         assert whole.endswith(ending)
         beginning = whole.removesuffix(ending)
         endings.append(ending)
@@ -103,7 +103,7 @@ def _reference(language: Linearizer, stream: Stream) -> Made:
 def _pronoun(language: Linearizer, stream: Stream, right: str) -> Made:
     """One thing is there, or two of one kind meet; the next sentence is about one of them."""
     event = draw_event(stream, "test")
-    number: Number = "pl" if right == "they" else "sg"
+    number: Number = "pl" if right.startswith("they") else "sg"
     quantity = stream.pick(QUANTITIES) if number == "pl" else ""
     target = NounPhrase(event.patient, number, "indefinite", quantity=quantity)
     tense = stream.pick(TENSES)
@@ -163,9 +163,10 @@ def _order(language: Linearizer, stream: Stream) -> Made:
 
 def _representatives(language: Linearizer) -> dict[str, NounPhrase]:
     """Return a pronoun of each kind: that of the first noun that takes it."""
-    found = {"they": NounPhrase("man", "pl", "pronoun")}
-    for noun in NOUNS:
-        key = language.pronoun_key(noun, "sg")
-        if key:
-            found.setdefault(key, NounPhrase(noun, "sg", "pronoun"))
+    found: dict[str, NounPhrase] = {}
+    numbers: tuple[Number, ...] = ("pl", "sg")
+    for number in numbers:
+        for noun in NOUNS:
+            if key := language.pronoun_key(noun, number):
+                found.setdefault(key, NounPhrase(noun, number, "pronoun"))
     return found

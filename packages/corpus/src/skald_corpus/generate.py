@@ -1,11 +1,13 @@
 """Write the synthetic sources and evaluation items: `data/`.
 
-There are no settings: one version of this package writes one folder, byte for byte, everywhere. What
-it writes shows that the machinery works; it says nothing about a model's command of Danish.
+The command has no settings: one version of this package writes one folder, byte for byte, everywhere.
+`fresh` yields any amount of other training text by seed. What it writes shows that the machinery
+works; it says nothing about a model's command of Danish.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from skald_specs.models import Spec
 
 from skald_corpus.cloze import cloze
 from skald_corpus.combinations import key_of
+from skald_corpus.entropy import floor_of
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.grammar.rules.base import Linearizer
 from skald_corpus.keyed import Stream
@@ -23,9 +26,11 @@ from skald_corpus.pairs import pairs
 from skald_corpus.story import Story
 
 #: Raise it when the bytes change; `data.dvc` must be renewed with it.
-VERSION = 1
+VERSION = 2
 #: UTF-8 bytes of text for each language.
 BYTES: dict[Split, int] = {"train": 1_000_000, "validation": 30_000, "test": 25_000}
+#: Whose information is stated: of validation and test text all documents, of training text the first.
+FLOOR_DOCUMENTS = 500
 MAX_TEXT_ITEMS, MAX_TEXT_ITEM_BYTES = 60, 12_500
 
 
@@ -39,11 +44,15 @@ def generate(out: Path) -> None:
         UserInputError: The folder cannot be written.
     """
     about: dict[str, dict[str, int]] = {}
+    floors: dict[str, dict[str, dict[str, float]]] = {}
     with atomic_folder(out, marker="about.json") as folder:
         for tag, language in LANGUAGES.items():
             counts: dict[str, int] = {}
+            floors[tag] = {}
             for split in SPLITS:
-                made = [document for document, _ in documents(language, split)]
+                told = list(documents(language, split))
+                made = [document for document, _ in told]
+                floors[tag][split] = _floor(language, split, told[:FLOOR_DOCUMENTS])
                 write_jsonl(folder / "text" / tag / f"{split}.jsonl", map(_row, made))
                 counts[f"{split}_documents"] = len(made)
                 counts[f"{split}_bytes"] = sum(len(d.text.encode()) for d in made)
@@ -56,7 +65,8 @@ def generate(out: Path) -> None:
                 write_jsonl(folder / "items" / kind / f"{tag}.jsonl", map(_row, rows))
                 counts[kind] = len(rows)
             about[tag] = counts
-        write_json(folder / "about.json", {"version": VERSION, "languages": about})
+        content = {"version": VERSION, "languages": about, "floors": floors}
+        write_json(folder / "about.json", content)
 
 
 def documents(language: Linearizer, split: Split) -> Iterator[tuple[Document, Story]]:
@@ -74,6 +84,31 @@ def documents(language: Linearizer, split: Split) -> Iterator[tuple[Document, St
         yield Document(id=name, text=text, key=key_of(story.agent, story.patient)), story
 
 
+def fresh(language: Linearizer, seed: str, n_bytes: int) -> Iterator[Document]:
+    """Yield new training documents, as many as wanted, none twice.
+
+    Use it where a run needs more tokens than `data/` holds. Combinations are those of the training
+    split, so validation text and items stay unseen; the documents of `data/` come from no seed.
+
+    Args:
+        language: One of `register.LANGUAGES`.
+        seed: Any text but the empty one; the same seed gives the same documents everywhere.
+        n_bytes: UTF-8 bytes of text after which no further document begins.
+    """
+    assert seed, "the empty seed is that of data/"
+    tag, seen, written, index = language.lexicon.tag, set[bytes](), 0, 0
+    while written < n_bytes:
+        name = f"{tag}-fresh-{seed}-{index:09d}"
+        story = Story(Stream(f"story {name}"), "train", language.pronoun_key)
+        index += 1
+        text = " ".join(map(language.sentence, story.sentences))
+        digest = hashlib.sha256(text.encode()).digest()[:12]
+        if digest not in seen:
+            seen.add(digest)
+            written += len(text.encode())
+            yield Document(id=name, text=text, key=key_of(story.agent, story.patient))
+
+
 def text_items(test: list[Document]) -> Iterator[TextItem]:
     """Yield the first test documents, for bits per byte."""
     room = MAX_TEXT_ITEM_BYTES
@@ -82,6 +117,15 @@ def text_items(test: list[Document]) -> Iterator[TextItem]:
         if room < 0:
             return
         yield TextItem(id=document.id, key=document.key, text=document.text)
+
+
+def _floor(
+    language: Linearizer, split: Split, told: list[tuple[Document, Story]]
+) -> dict[str, float]:
+    # Rounded so that the last bits of a platform's logarithm cannot change the pin.
+    return {
+        name: round(value, 4) for name, value in floor_of(language, split, told)._asdict().items()
+    }
 
 
 def _row(value: Spec) -> dict[str, object]:

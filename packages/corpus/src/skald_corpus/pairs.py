@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace as changed
+from functools import partial
+from typing import Literal
 
 from skald_specs.items import PairItem
 
 from skald_corpus.combinations import draw_event, key_of
 from skald_corpus.grammar.concepts import ADVERBS, NOUNS, QUANTITIES, TENSES
-from skald_corpus.grammar.rules.base import Case, Fault, Linearizer, Piece, Role, spell
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Piece, Role, spell
 from skald_corpus.grammar.scene import Clause, Form, NounPhrase, Number, Sentence
 from skald_corpus.keyed import Stream
 from skald_corpus.story import places_for, qualities_of, times_for
@@ -66,8 +68,8 @@ def phenomena(language: Linearizer) -> dict[str, Callable[[Stream], Made]]:
     }
     if language.agrees:
         makers["agreement"] = lambda stream: _agreement(language, stream)
-    else:
-        makers["definiteness"] = lambda stream: _phrase(language, stream, "definiteness")
+    for fault in language.further_faults:
+        makers[fault] = partial(_phrase, language, fault=fault)
     return makers
 
 
@@ -110,7 +112,7 @@ def _verb_position(language: Linearizer, stream: Stream) -> Made:
 
 
 def _subordinate(language: Linearizer, stream: Stream) -> Made:
-    """After "whether", where even spoken main-clause order is out in all five languages."""
+    """After "whether", where even spoken main-clause order is out in all languages."""
     clause, key = _clause(stream)
     if "adverb" in language.subordinate_fault:
         clause = changed(clause, adverb=stream.pick(ADVERBS))
@@ -140,13 +142,25 @@ def _phrase(language: Linearizer, stream: Stream, fault: Fault) -> Made:
         clause = _fronted(clause, stream)
     good = language.clause(clause, "main")
     assert clause.object is not None
-    role: Case = "subject" if stream.chance(0.5) else "object"
-    phrase = clause.subject if role == "subject" else clause.object
-    wrong = language.faults(phrase, role).get(fault, ())
+    role: Literal["subject", "object"] = "subject" if stream.chance(0.5) else "object"
+    phrase, other = clause.subject, clause.object
+    case = language.object_case(clause.verb)
+    if role == "object":
+        phrase, other = other, phrase
+    elif fault == "case" and case != "object":
+        return None
+    # Else the other one, read as what this one is now, could make another sentence of it.
+    if fault == "case" and _keeps_its_form(language, other):
+        return None
+    wrong = language.faults(phrase, case if role == "object" else "subject").get(fault, ())
     if not wrong or phrase.concept in language.lexicon.homographs:
         return None
     text = stream.pick(wrong)
     return good, [Piece(role, text) if piece.role == role else piece for piece in good], key
+
+
+def _keeps_its_form(language: Linearizer, phrase: NounPhrase) -> bool:
+    return language.noun_phrase(phrase, "subject") == language.noun_phrase(phrase, "object")
 
 
 def _agreement(language: Linearizer, stream: Stream) -> Made:

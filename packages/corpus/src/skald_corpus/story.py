@@ -34,9 +34,9 @@ from skald_corpus.keyed import Stream
 PronounOf = Callable[[str, Number], str]
 
 MIN_SENTENCES, MAX_SENTENCES = 4, 8
-_HUMANS = tuple(noun for noun, classes in NOUNS.items() if "h" in classes)
-_OUTDOORS = tuple(place for place, roomy in PLACES.items() if roomy)
-_INDOORS = tuple(place for place, roomy in PLACES.items() if not roomy)
+HUMANS = tuple(noun for noun, classes in NOUNS.items() if "h" in classes)
+OUTDOORS = tuple(place for place, roomy in PLACES.items() if roomy)
+INDOORS = tuple(place for place, roomy in PLACES.items() if not roomy)
 _ANIMATE = {noun for noun, classes in NOUNS.items() if fits(classes, "ha")}
 
 
@@ -85,7 +85,7 @@ class Story:
         self._tense: Tense = stream.pick(TENSES)
         self._agent, self._patient = self._somebody(first.agent), self._somebody(first.patient)
         # One scene has few places and times.
-        self._places = [*stream.shuffled(_OUTDOORS)[:2], stream.pick(_INDOORS)]
+        self._places = [*stream.shuffled(OUTDOORS)[:2], stream.pick(INDOORS)]
         self._times = stream.shuffled(times_for(self._tense))[:2]
         self._said: set[Event] = set()
         self._facts: set[Event] = set()
@@ -177,7 +177,7 @@ class Story:
         return quality
 
     def _report(self) -> None:
-        speaker = self._somebody(draw(self._stream, _HUMANS))
+        speaker = self._somebody(draw(self._stream, HUMANS))
         taken = (self._agent.concept, self._patient.concept)
         verb = self._new_verb()
         if speaker.concept in taken or not verb or not self._patient.mentioned:

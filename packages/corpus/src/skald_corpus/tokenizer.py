@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID
+from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, reserved_token
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import TokenizerRecipe
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -39,10 +39,10 @@ def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) ->
 
     Args:
         texts: Training documents of each language.
-        recipe: Vocabulary size and sampling.
+        recipe: Vocabulary size, sampling and reserved tokens.
 
     Returns:
-        A tokenizer whose token 0 is the end-of-text token.
+        A tokenizer whose token 0 is the end-of-text token; the reserved ones follow it.
 
     Raises:
         UserInputError: The sample is too small for so large a vocabulary.
@@ -54,7 +54,7 @@ def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) ->
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=recipe.vocab_size,
-        special_tokens=[END_OF_TEXT],
+        special_tokens=[END_OF_TEXT, *map(reserved_token, range(recipe.reserved_tokens))],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )

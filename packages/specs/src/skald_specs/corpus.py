@@ -13,9 +13,15 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
 from skald_specs.recipe import CorpusRecipe
 
-#: The one special token: it ends a document and conditions the next one (begin and end of text).
+#: The one special token that text has: it ends a document and conditions the next one (begin and end of text).
 END_OF_TEXT = "<|endoftext|>"
 END_OF_TEXT_ID = 0
+
+
+def reserved_token(number: int) -> str:
+    """Return the text of a token that is set aside for chat tuning; its id is number + 1."""
+    return f"<|reserved_{number}|>"
+
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

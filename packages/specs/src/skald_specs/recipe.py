@@ -21,16 +21,32 @@ from skald_specs.shape import ModelShape, Positive, PositiveFloat
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+def _is_zero(value: int) -> bool:
+    return value == 0
+
+
 class TokenizerRecipe(Spec):
     """Byte-level BPE trained on a temperature sample of the training text.
 
-    `vocab_size` counts every token, the special one included. `sampling_exponent` is the alpha in
-    share ~ bytes^alpha: 1 is proportional, 0 is balanced.
+    `vocab_size` counts every token, the special ones included. `sampling_exponent` is the alpha in
+    share ~ bytes^alpha: 1 is proportional, 0 is balanced. `reserved_tokens` special tokens are set
+    aside for later chat tuning; no text becomes one of them.
     """
 
     vocab_size: Annotated[int, Field(ge=257)]
     sampling_exponent: Fraction = 0.0
     sample_bytes: Positive = 2_000_000
+    # Not written when it is 0, so that recipes without it keep the bytes of their corpus.json.
+    reserved_tokens: Annotated[int, Field(ge=0, exclude_if=_is_zero)] = 0
+
+    @model_validator(mode="after")
+    def _room(self) -> Self:
+        if self.vocab_size < 257 + self.reserved_tokens:
+            raise ValueError(
+                f"vocab_size = {self.vocab_size} has no room for 256 bytes, the end of text and "
+                f"reserved_tokens = {self.reserved_tokens}; raise it"
+            )
+        return self
 
 
 class CorpusRecipe(Spec):

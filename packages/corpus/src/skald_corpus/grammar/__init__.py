@@ -4,7 +4,7 @@
 language's words, `words/` holds the words as data, `rules/` turns abstract sentences into text.
 
 To add a language: write `words/<tag>.py` (every concept, all forms spelled out), a class in
-`rules/` (or reuse one: Norwegian Bokmål would be `rules.north` with its own words), and one line in
+`rules/` (or reuse one: Nynorsk would be `rules.north` with its own words), and one line in
 `register`. `tests/unit/test_corpus_grammar.py` says which forms are missing; then have a page read
 by somebody who speaks the language and put it in `tests/golden/corpus/`.
 """

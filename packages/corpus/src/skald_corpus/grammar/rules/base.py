@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 from skald_corpus.grammar.concepts import NOUNS, Tense
-from skald_corpus.grammar.lexicon import Lexicon, Verb
+from skald_corpus.grammar.lexicon import CASES, Case, Lexicon, Verb
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number, Sentence
 
 #: What a piece of a sentence does in it; faults are made by naming roles.
@@ -15,11 +15,10 @@ Role = Literal[
     "reply", "speaker", "attitude", "comma", "link", "front", "there", "subject", "verb", "adverb",
     "infinitive", "object", "predicate", "time", "place",
 ]  # fmt: skip
-Case = Literal["subject", "object"]
 Order = Literal["main", "question", "subordinate"]
 
-#: Kinds of wrong noun phrase: article, adjective, marking of definiteness.
-Fault = Literal["determiner", "adjective", "definiteness"]
+#: Kinds of wrong noun phrase: article or numeral, adjective, marking of definiteness, case.
+Fault = Literal["determiner", "adjective", "definiteness", "case"]
 
 
 class Piece(NamedTuple):
@@ -37,8 +36,10 @@ class Linearizer(ABC):
     comma: ClassVar[bool]
     #: The two pieces whose exchange makes a subordinate clause ungrammatical.
     subordinate_fault: ClassVar[tuple[Role, Role]]
-    #: Faults that exist in the language: subject-verb agreement, and those of noun phrases.
+    #: Whether the verb agrees with its subject.
     agrees: ClassVar[bool]
+    #: Faults of noun phrases that the language has beside those of determiners and adjectives.
+    further_faults: ClassVar[tuple[Fault, ...]] = ()
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -111,7 +112,11 @@ class Linearizer(ABC):
     def pronoun(self, phrase: NounPhrase, case: Case) -> str:
         """Return the pronoun for a noun phrase."""
         forms = self.lexicon.pronouns[self.pronoun_key(phrase.concept, phrase.number)]
-        return forms[0] if case == "subject" else forms[1]
+        return forms[CASES.index(case)]
+
+    def object_case(self, verb: str) -> Case:
+        """Return the case that a verb wants its object in."""
+        return self.lexicon.verbs[verb].governs
 
     def optional(self, role: Role, table: Mapping[str, str], concept: str) -> list[Piece]:
         """Return the piece for a concept, or none for an empty one."""

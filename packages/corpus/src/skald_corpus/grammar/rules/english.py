@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skald_corpus.grammar.rules.base import Case, Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.lexicon import Case
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number
 
 

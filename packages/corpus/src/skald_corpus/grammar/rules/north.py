@@ -1,27 +1,31 @@
-"""Danish and Swedish: verb second, object after the verb everywhere, the article as a suffix."""
+"""Danish, Norwegian Bokmål and Swedish: verb second, object after the verb, suffixed article."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skald_corpus.grammar.rules.base import Case, Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.lexicon import Case
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number
 
-_COMMON, _NEUTER, _DEFINITE, _PLURAL = range(4)
+_COMMON, _NEUTER, _DEFINITE, _PLURAL, _FEMININE = range(5)
 
 
 class Scandinavian(Linearizer):
     """Mainland Scandinavian linearisation.
 
-    Adjective forms: common, neuter, definite singular, plural.
+    Adjective forms: common, neuter, definite singular, plural; Norwegian adds feminine.
     """
 
     subordinate_fault: ClassVar[tuple[Role, Role]] = ("adverb", "verb")
     agrees: ClassVar[bool] = False
+    further_faults: ClassVar[tuple[Fault, ...]] = ("definiteness",)
     #: Whether the noun keeps its suffix after article and adjective ("den stora hunden").
     double_definiteness: ClassVar[bool]
-    _FREE_ARTICLE: ClassVar[dict[str, str]] = {"en": "den", "et": "det"}
+    _FREE_ARTICLE: ClassVar[dict[str, str]] = {"en": "den", "ei": "den", "et": "det"}
+    #: Genders whose articles are surely wrong with a noun of this one.
+    _STRANGE: ClassVar[dict[str, tuple[str, ...]]] = {"en": ("et",), "et": ("en",)}
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
         """Say a noun phrase."""
@@ -53,31 +57,35 @@ class Scandinavian(Linearizer):
         if phrase.form == "pronoun" or phrase.number == "pl":
             return {}
         gender = self.lexicon.nouns[phrase.concept].gender
-        other = "et" if gender == "en" else "en"
+        others = self._STRANGE[gender]
         made: dict[Fault, list[str]] = {"determiner": [], "adjective": [], "definiteness": []}
         right = self.noun_phrase(phrase, case)
         if phrase.form == "indefinite":
             article, form = self.lexicon.words[gender], self._agreeing(phrase)
             if not phrase.adjective:
-                made["determiner"].append(
-                    self._said(phrase, self.lexicon.words[other], form, False)
-                )
+                made["determiner"] += [
+                    self._said(phrase, self.lexicon.words[other], form, False) for other in others
+                ]
             else:
-                wrong = _NEUTER if form == _COMMON else _COMMON
+                wrong = _COMMON if form == _NEUTER else _NEUTER
                 made["adjective"].append(self._said(phrase, article, wrong, False))
             if self.double_definiteness:
                 made["definiteness"].append(self._said(phrase, article, form, True))
         elif phrase.adjective:
             article, double = self._FREE_ARTICLE[gender], self.double_definiteness
-            strange = self._FREE_ARTICLE[other]
+            strange = self._FREE_ARTICLE[others[0]]
             made["determiner"].append(self._said(phrase, strange, _DEFINITE, double))
-            made["definiteness"].append(self._said(phrase, article, _DEFINITE, not double))
+            made["definiteness"].append(self._misplaced(phrase, article, gender))
             if not double:
                 made["definiteness"].append(
                     self._said(phrase, article, self._agreeing(phrase), False)
                 )
         # An adjective with one form for both genders makes no fault.
         return {kind: tuple(w for w in words if w != right) for kind, words in made.items()}
+
+    def _misplaced(self, phrase: NounPhrase, article: str, gender: str) -> str:
+        """Say a definite phrase with the suffix where it must not be, or not where it must be."""
+        return self._said(phrase, article, _DEFINITE, not self.double_definiteness)
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
         """Order a clause: an adverb follows the finite verb, but precedes it when subordinate."""
@@ -119,7 +127,9 @@ class Scandinavian(Linearizer):
     def _agreeing(self, phrase: NounPhrase) -> int:
         if phrase.number == "pl":
             return _PLURAL
-        return _COMMON if self.lexicon.nouns[phrase.concept].gender == "en" else _NEUTER
+        return {"en": _COMMON, "ei": _FEMININE, "et": _NEUTER}[
+            self.lexicon.nouns[phrase.concept].gender
+        ]
 
 
 class Danish(Scandinavian):
@@ -127,6 +137,27 @@ class Danish(Scandinavian):
 
     comma: ClassVar[bool] = True
     double_definiteness: ClassVar[bool] = False
+
+
+class Bokmal(Scandinavian):
+    """Norwegian Bokmål: "den store hunden", "ei lita bok"; no comma before subordinate clauses.
+
+    Source: rules after Faarlund, Lie and Vannebo, Norsk referansegrammatikk, 1997. Forms: UniMorph,
+    which has them from Norsk ordbank.
+    """
+
+    comma: ClassVar[bool] = False
+    double_definiteness: ClassVar[bool] = True
+    # Feminine nouns may take "en" too, and some that have it here may take "ei".
+    _STRANGE: ClassVar[dict[str, tuple[str, ...]]] = {
+        "en": ("et",),
+        "ei": ("et",),
+        "et": ("en", "ei"),
+    }
+
+    def _misplaced(self, phrase: NounPhrase, article: str, gender: str) -> str:
+        # "Den store hund", without the suffix, is right in a formal style.
+        return self._said(phrase, self.lexicon.words[gender], _DEFINITE, True)
 
 
 class Swedish(Scandinavian):

@@ -1,0 +1,119 @@
+"""Peak memory of deduplication on a synthetic stream: `python benchmarks/_dedup_memory.py 5 130`.
+
+Arguments: gigabytes of text, bytes a document (130 is a sentence, 2000 a web page), and, if wanted,
+a folder for the parts, `verify`, and `near` to leave the exact step out. Nothing of the stream is kept, so what is measured is ours.
+One in five documents is a near-copy of one before it, at a distance of up to 1,000 documents.
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from skald_corpus.dedup import exact, minhash
+from skald_corpus.dedup.clusters import Clusters
+from skald_specs.corpus import Document
+from skald_specs.dedup import NearDuplicates
+
+#: Bytes of a made-up word with the space behind it.
+_WORD_BYTES = 7
+_BLOCK, _TYPES = 1000, 200_000
+
+
+@dataclass
+class Stream:
+    """Made-up documents, and how many and how large they were."""
+
+    n_bytes: int
+    document_bytes: int
+    n_documents: int = 0
+    seen: int = 0
+
+    def documents(self) -> Iterator[Document]:
+        """Yield documents until there are enough bytes."""
+        words = np.array([f"{i * 7919 % 16**6:06x}" for i in range(_TYPES)])
+        length, rng = max(2, self.document_bytes // _WORD_BYTES), np.random.default_rng(1)
+        self.n_documents = self.seen = 0
+        while self.seen < self.n_bytes:
+            block = rng.integers(0, _TYPES, (_BLOCK, length))
+            copies = np.flatnonzero(rng.random(_BLOCK) < 0.2)
+            copies = copies[copies > 0]
+            block[copies] = block[(rng.random(len(copies)) * copies).astype(int)]
+            block[copies, rng.integers(0, length, len(copies))] = 0
+            for row in words[block].tolist():
+                text = " ".join(row)
+                yield Document(id=f"synthetic/part-{self.n_documents:012}", text=text)
+                self.n_documents += 1
+                self.seen += len(text)
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def drain(found: Clusters) -> tuple[int, int]:
+    """Walk all verdicts; return how many stay and how many go."""
+    kept = total = 0
+    for verdict in found.verdicts():
+        kept += verdict.kept
+        total += 1
+    return kept, total - kept
+
+
+def report(stage: str, stream: Stream, start: float, folder: Path) -> None:
+    """Print a line about a stage."""
+    disk = sum(path.stat().st_size for path in folder.rglob("*.bin"))
+    print(
+        f"{stage:<16} peak {peak_mb():7.0f} MB   {time.process_time() - start:7.1f} CPU s   "
+        f"{stream.n_documents:,} documents   disk {disk / max(1, stream.n_documents):.0f} bytes "
+        "a document",
+        flush=True,
+    )
+
+
+def run_exact(stream: Stream, scratch: Path) -> None:
+    """Find the exact duplicates of the stream."""
+    start = time.process_time()
+    exact.write_part(stream.documents(), scratch / "exact")
+    report("exact, hashing", stream, start, scratch)
+    with exact.exact_clusters([scratch / "exact"]) as found:
+        print("kept, removed", drain(found))
+    report("exact, clusters", stream, start, scratch)
+    shutil.rmtree(scratch / "exact")
+
+
+def main(
+    gigabytes: float, document_bytes: int, scratch: Path, verify: bool, exact_too: bool
+) -> None:
+    """Run deduplication over the stream."""
+    stream = Stream(int(gigabytes * 1e9), document_bytes)
+    print(f"{gigabytes:g} GB, {document_bytes} bytes a document, start {peak_mb():.0f} MB")
+    if exact_too:
+        run_exact(stream, scratch)
+    rule = NearDuplicates(verify_jaccard=0.72 if verify else None)
+    start = time.process_time()
+    minhash.write_part(stream.documents(), scratch / "near", rule)
+    report("near, sketching", stream, start, scratch)
+    with minhash.near_clusters([scratch / "near"], rule) as near:
+        print("kept, removed", drain(near))
+    report("near, clusters", stream, start, scratch)
+
+
+if __name__ == "__main__":
+    given = [word for word in sys.argv[1:] if word not in ("verify", "near")]
+    with tempfile.TemporaryDirectory(dir=given[2] if len(given) > 2 else None) as made:
+        main(
+            float(given[0]),
+            int(given[1]),
+            Path(made),
+            verify="verify" in sys.argv,
+            exact_too="near" not in sys.argv,
+        )

@@ -1,0 +1,165 @@
+"""Evaluation items as plain strings, from the layouts that items come in.
+
+Task names and item ids are those of the evaluation records, so that a clean-subset list fits them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from skald_specs.decontamination import ReferenceItem
+from skald_specs.errors import UserInputError
+from skald_specs.items import ClozeItem, PairItem, TextItem
+from skald_specs.languages import language
+from skald_specs.models import Spec
+
+
+def skald_items(folder: Path) -> list[ReferenceItem]:
+    """Read Skald's own items, `<folder>/{pairs,cloze,text}/<language>.jsonl`.
+
+    Raises:
+        UserInputError: The folder has none, or a line is malformed.
+    """
+    found: list[ReferenceItem] = []
+    for kind, (spec, strings) in _KINDS.items():
+        for path, tag in _files(folder / kind):
+            task = f"skald_core_{kind}_{_code(tag, path)}"
+            for where, row in _rows(path):
+                item = spec.check(row, where)
+                found.append(_item(task, str(getattr(item, "id")), tag, strings(item)))  # noqa: B009 - every item format has an id
+    return _some(found, folder)
+
+
+def pair_files(folder: Path) -> list[ReferenceItem]:
+    """Read minimal pairs, `<folder>/<language>.jsonl[.gz]` with good, bad, type and source_id.
+
+    Raises:
+        UserInputError: The folder has none, or a line is malformed.
+    """
+    return _some(
+        [
+            _item(
+                f"skald_ud_{_text(row, 'type', where)}_{_code(tag, path)}",
+                f"{row['type']}/{_text(row, 'source_id', where)}",
+                tag,
+                [_text(row, "good", where), _text(row, "bad", where)],
+            )
+            for path, tag in _files(folder)
+            for where, row in _rows(path)
+        ],
+        folder,
+    )
+
+
+def sentence_files(
+    folder: Path, task: str, name: Callable[[dict[str, Any]], str]
+) -> list[ReferenceItem]:
+    """Read one sentence a line, `<folder>/<language>.jsonl[.gz]` with a `text`.
+
+    Args:
+        folder: Such as `scala` or `ntrex` of the test data.
+        task: Start of the tasks' names; the language's code is appended.
+        name: Makes an item's id from its row.
+
+    Raises:
+        UserInputError: The folder has none, or a line is malformed.
+    """
+    return _some(
+        [
+            _item(f"{task}_{_code(tag, path)}", name(row), tag, [_text(row, "text", where)])
+            for path, tag in _files(folder)
+            for where, row in _rows(path)
+        ],
+        folder,
+    )
+
+
+def scala_id(row: dict[str, Any]) -> str:
+    """Name a line of a ScaLA file: its sentence and what was done to it."""
+    return f"{row.get('source_id')}/{row.get('corruption_type') or 'correct'}"
+
+
+def row_id(row: dict[str, Any]) -> str:
+    """Name a line by its `id`."""
+    return str(row.get("id"))
+
+
+def listed_items(path: Path) -> list[ReferenceItem]:
+    """Read a neutral list of items, a `ReferenceItem` a line: any task of any harness.
+
+    Raises:
+        UserInputError: The file is missing or empty, or a line is malformed.
+    """
+    return _some([ReferenceItem.check(row, where) for where, row in _rows(path)], path)
+
+
+def _pair(item: Any) -> list[str]:
+    return [item.good, item.bad]
+
+
+def _cloze(item: Any) -> list[str]:
+    # Choices bring their own first space, see evals/core/_cloze_yaml.
+    return [item.context + choice for choice in item.choices]
+
+
+def _document(item: Any) -> list[str]:
+    return [item.text]
+
+
+_KINDS: dict[str, tuple[type[Spec], Callable[[Any], list[str]]]] = {
+    "pairs": (PairItem, _pair),
+    "cloze": (ClozeItem, _cloze),
+    "text": (TextItem, _document),
+}
+
+
+def _item(task: str, item_id: str, tag: str, strings: list[str]) -> ReferenceItem:
+    return ReferenceItem(task=task, item_id=item_id, language=tag, strings=tuple(strings))
+
+
+def _code(tag: str, path: Path) -> str:
+    return language(tag, str(path)).flores or tag
+
+
+def _some(items: list[ReferenceItem], where: Path) -> list[ReferenceItem]:
+    if not items:
+        raise UserInputError(str(where), "no evaluation items there", "Check the path")
+    return items
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(folder.glob("*.jsonl*")):
+        if path.name.endswith((".jsonl", ".jsonl.gz")):
+            yield path, path.name.split(".")[0]
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the JSON objects of a file, each with its place."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserInputError(str(path), f"cannot be read ({error})", "Check the file") from None
+    # Only newlines end a line: str.splitlines would also split at U+2028 inside a string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserInputError(where, f"not JSON ({error.msg})", "Mend or remove it") from None
+        if not isinstance(row, dict):
+            raise UserInputError(where, "not a JSON object", "Mend or remove it")
+        yield where, row
+
+
+def _text(row: dict[str, Any], key: str, where: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise UserInputError(where, f"no `{key}`", "Mend or remove the line")
+    return value
