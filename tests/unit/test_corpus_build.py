@@ -117,7 +117,7 @@ def test_the_sample_is_shared_out():
 @pytest.mark.parametrize("wanted", [1000, 999, 900, 667, 501, 500, 334, 200, 7, 1])
 def test_the_sample_is_spread_over_the_whole_source(wanted):
     documents = [f"{i:04d}" for i in range(1000)]
-    kept = [int(document) for document in thinned(documents, 4 * wanted)]
+    kept = [int(document) for document in thinned(documents, 4000, 4 * wanted)]
     assert len(kept) == wanted
     # What was kept is never more than a document from its share of what went by.
     passed = [i * wanted / 1000 for i in kept]
@@ -130,8 +130,8 @@ def test_documents_of_all_sizes_fill_the_sample():
     documents = ["a" * (1 + 37 * i % 101) for i in range(500)]
     total = sum(map(len, documents))
     for share in (total, total * 2 // 3, total // 3, total // 50):
-        assert share <= sum(map(len, thinned(documents, share))) + 101 <= share + 202
-    assert list(thinned(documents, 0)) == [] == list(thinned([], 10))
+        assert share <= sum(map(len, thinned(documents, total, share))) + 101 <= share + 202
+    assert list(thinned(documents, total, 0)) == [] == list(thinned([], 0, 10))
 
 
 def test_every_byte_has_a_token():

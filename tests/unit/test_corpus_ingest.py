@@ -6,7 +6,8 @@ import unicodedata
 from itertools import pairwise
 
 import pytest
-from skald_corpus.ingest import BLOCK_PARAGRAPHS, read_language, validation_keys
+from skald_corpus.ingest import BLOCK_PARAGRAPHS, Texts, validation_rule
+from skald_specs.corpus import SPLITS
 from skald_specs.errors import EXIT_USER_INPUT, UserInputError
 from support import REAL_TEXT
 from support_corpus import small_recipe, some_text, write_rows
@@ -15,7 +16,8 @@ RECIPE = small_recipe().corpus
 
 
 def read(source, tag="da"):
-    return list(read_language(source, tag, RECIPE))
+    texts = Texts(source, tag, RECIPE)
+    return [(split, document) for split in SPLITS for document in texts.of(split)]
 
 
 def refused(source, tag="da"):
@@ -142,7 +144,7 @@ def test_text_is_normalised_and_packed_files_are_read(tmp_path):
         ("a.jsonl", b'{"text": "ja"}\n[1]\n', "a.jsonl:2: no `text`"),
         ("a.jsonl", b'{"text": "ja"}\n{"text": 3}\n', "a.jsonl:2: no `text`"),
         ("a.jsonl", b'{"text": "ja"\n', "a.jsonl:1: not JSON"),
-        ("a.jsonl", b'{"text": "\\ud800"}\n', "a.jsonl:1: `text` holds a lone surrogate"),
+        ("a.jsonl", b'{"text": "\\ud800"}\n', "a.jsonl:1: not JSON (a lone surrogate)"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "ja"}\n' * 900)[:-9], "damaged gzip"),
         ("a.jsonl.gz", b"not gzip at all", "a.jsonl.gz:1: damaged gzip"),
         ("a.parquet", b"PAR1", "a.parquet: not a text file"),
@@ -166,12 +168,17 @@ def test_a_missing_language_names_the_nearest(tmp_path):
 
 def test_the_share_of_hashed_keys():
     keys = {f"key {i}" for i in range(4000)}
-    chosen = validation_keys(keys, 0.25)
+
+    def chosen_of(keys, share):
+        rule = validation_rule(iter(sorted(keys)), share)
+        return {key for key in keys if rule(key)}
+
+    chosen = chosen_of(keys, 0.25)
     assert chosen < keys and 0.22 < len(chosen) / 4000 < 0.28
     # More text moves no key, and a small share leaves some of several.
-    assert validation_keys(keys | {f"other {i}" for i in range(99)}, 0.25) & keys == chosen
-    assert len(validation_keys(keys, 1e-9)) == 1
-    assert validation_keys({"one"}, 1e-9) == set() == validation_keys(set(), 0.25)
+    assert chosen_of(keys | {f"other {i}" for i in range(99)}, 0.25) & keys == chosen
+    assert len(chosen_of(keys, 1e-9)) == 1
+    assert chosen_of({"one"}, 1e-9) == set() == chosen_of(set(), 0.25)
 
 
 @pytest.mark.real_text

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from skald_specs.errors import EXIT_DONE
+from skald_specs.errors import EXIT_DONE, UserInputError
 
-from skald_cli import places
+from skald_cli import corpora, places
 from skald_cli.parser import Verbs
 
 
@@ -23,12 +23,30 @@ def register(verbs: Verbs) -> None:
         help="a .dvc file: generate only if the folder is missing, then refuse it unless its bytes "
         "are the pinned ones",
     )
-    parser = group.add("build", "train the tokenizer and write token shards", run_build)
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file under recipes/")
+    parser = group.add("build", "make a corpus of a recipe's text, or of sources", run_build)
     parser.add_argument(
-        "--source", type=Path, metavar="DIR", help="text folder, instead of the recipe's"
+        "file", type=Path, metavar="FILE", help="a recipe, or a sources file (docs/data.md)"
     )
-    parser.add_argument("--out", type=Path, default=places.CORPUS, help="folder to write")
+    parser.add_argument(
+        "--source", type=Path, metavar="DIR", help="recipe: text folder, instead of the recipe's"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help=f"folder to write ({places.CORPUS}, or {places.CORPORA}/NAME for sources)",
+    )
+    parser.add_argument("--stage", choices=corpora.ALL_STAGES, help="sources: run this stage alone")
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="sources: processes (0: one a core)"
+    )
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="sources: leave out what cannot be read, and write it down, instead of stopping",
+    )
+    parser = group.add("why", "tell what happened to one document of a corpus", run_why)
+    parser.add_argument("corpus", type=Path, metavar="DIR", help="what `build SOURCES` wrote")
+    parser.add_argument("id", metavar="ID", help="<source>/<id>, or the file:line it stood at")
 
 
 def run_generate(args: argparse.Namespace) -> int:
@@ -50,16 +68,60 @@ def run_generate(args: argparse.Namespace) -> int:
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Build tokenizer, shards and corpus.json."""
+    """Build a corpus of a recipe or of sources, as the file says."""
+    from skald_specs.files import read_yaml
+
+    value = read_yaml(args.file)
+    if isinstance(value, dict) and "sources" in value:
+        return _build_sources(args, value)
+    for flag in ("stage", "keep_going", "workers"):
+        if getattr(args, flag):
+            raise UserInputError(
+                f"--{flag.replace('_', '-')}",
+                "is for a sources file, not for a recipe",
+                "Leave it out",
+            )
+    return _build_recipe(args)
+
+
+def _build_recipe(args: argparse.Namespace) -> int:
     from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
-    recipe = Recipe.load(args.recipe)
+    recipe = Recipe.load(args.file)
+    out = args.out or places.CORPUS
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
 
         source = args.source if args.source is not None else Path(recipe.corpus.source)
-        manifest = build(recipe, source, args.out)
+        manifest = build(recipe, source, out)
     tokens = sum(shard.n_tokens for shard in manifest.shards)
-    print(f"{args.out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
+    print(f"{out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
+    return EXIT_DONE
+
+
+def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
+    from skald_specs.manifest import recorded
+
+    if args.source is not None:
+        raise UserInputError(
+            "--source", "is for a recipe; a sources file names its own", "Leave it out"
+        )
+    if args.workers < 0:
+        raise UserInputError("--workers", f"{args.workers} processes", "Give 0 or more")
+    name = str(value.get("name"))
+    out = args.out or places.CORPORA / name
+    stages = [args.stage] if args.stage else list(corpora.ALL_STAGES)
+    with recorded("corpus", name):
+        corpora.build(args.file, out, stages, args.workers, args.keep_going)
+    print(f"{out}: written")
+    return EXIT_DONE
+
+
+def run_why(args: argparse.Namespace) -> int:
+    """Tell what each stage did with a document."""
+    from skald_corpus.pipeline.why import why
+
+    for line in why(args.corpus, args.id):
+        print(line)
     return EXIT_DONE

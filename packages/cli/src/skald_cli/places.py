@@ -13,6 +13,7 @@ PUBLISHED = Path("evals/published")
 
 ARTIFACTS = Path("artifacts")
 CORPUS = ARTIFACTS / "corpus"
+CORPORA = ARTIFACTS / "corpora"
 SWEEP = ARTIFACTS / "sweep"
 PLANS = ARTIFACTS / "plan"
 RUNS = ARTIFACTS / "runs"

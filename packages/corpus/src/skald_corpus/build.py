@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo, Split
+from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, Document, ShardInfo, Split
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
 from tokenizers import Tokenizer
 
-from skald_corpus.ingest import read_language
+from skald_corpus.ingest import Texts
 from skald_corpus.tokenizer import train_tokenizer
 
 #: Splits that become shards; test documents are held out for evaluation.
 _SHARDED: tuple[Split, ...] = ("train", "validation")
-_BATCH_DOCUMENTS = 2000
-
-Texts = dict[str, dict[Split, list[str]]]
+#: Encoded at once: enough for all cores, small beside the memory of one.
+_BATCH_CHARACTERS = 1 << 20
 
 
 def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
@@ -38,16 +39,18 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
     Raises:
         UserInputError: The text cannot be read, or is too little for the recipe.
     """
-    texts = {tag: _read(source, tag, recipe) for tag in sorted(recipe.corpus.languages)}
+    texts = {tag: Texts(source, tag, recipe.corpus) for tag in sorted(recipe.corpus.languages)}
+    for tag, found in texts.items():
+        _check_splits(source / tag, found)
     tokenizer = train_tokenizer(
-        {tag: splits["train"] for tag, splits in texts.items()}, recipe.corpus.tokenizer
+        {tag: _Training(found) for tag, found in texts.items()}, recipe.corpus.tokenizer
     )
     with atomic_folder(out, marker="corpus.json") as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
         # A document that spells the special token out must not be cut by it.
         tokenizer.encode_special_tokens = True
         shards = [
-            _write(folder, tag, split, texts[tag][split], tokenizer)
+            _write(folder, tag, split, texts[tag].of(split), tokenizer)
             for tag in texts
             for split in _SHARDED
         ]
@@ -63,41 +66,62 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
     return manifest
 
 
-def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[str]]:
-    splits: dict[Split, list[str]] = {"train": [], "validation": [], "test": []}
-    for split, document in read_language(source, tag, recipe.corpus):
-        splits[split].append(document.text)
+@dataclass(frozen=True)
+class _Training:
+    """The training texts of a language, as often as they are asked for."""
+
+    texts: Texts
+
+    def __iter__(self) -> Iterator[str]:
+        return (document.text for document in self.texts.of("train"))
+
+
+def _check_splits(folder: Path, texts: Texts) -> None:
     for split in _SHARDED:
-        if not splits[split]:
+        if next(texts.of(split), None) is None:
             raise UserInputError(
-                str(source / tag),
+                str(folder),
                 f"no {split} text",
                 "Add text, or raise corpus.validation_fraction",
             )
-    return splits
 
 
 def _write(
-    folder: Path, tag: str, split: Split, documents: Sequence[str], tokenizer: Tokenizer
+    folder: Path, tag: str, split: Split, documents: Iterable[Document], tokenizer: Tokenizer
 ) -> ShardInfo:
     path = folder / f"{tag}.{split}.ds"
-    n_tokens = write_shard(path, _encoded(documents, tokenizer), tokenizer.get_vocab_size())
+    sizes = array("Q")
+    n_tokens = write_shard(path, _encoded(documents, tokenizer, sizes), tokenizer.get_vocab_size())
     return ShardInfo(
         language=tag,
         split=split,
         path=path.name,
         sha256=sha256_file(path),
-        n_documents=len(documents),
+        n_documents=len(sizes),
         n_tokens=n_tokens,
-        n_bytes=sum(len(document.encode()) for document in documents),
+        n_bytes=sum(sizes),
     )
 
 
-def _encoded(documents: Sequence[str], tokenizer: Tokenizer) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(documents), _BATCH_DOCUMENTS):
-        batch = list(documents[start : start + _BATCH_DOCUMENTS])
+def _encoded(
+    documents: Iterable[Document], tokenizer: Tokenizer, sizes: array[int]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the tokens of each document; its UTF-8 bytes are appended to `sizes`."""
+    stream = iter(documents)
+    while batch := list(_some(stream)):
+        sizes.extend(len(text.encode()) for text in batch)
         for encoding in tokenizer.encode_batch_fast(batch):
             yield np.asarray([*encoding.ids, END_OF_TEXT_ID], dtype=np.int64)
+
+
+def _some(documents: Iterator[Document]) -> Iterator[str]:
+    """Yield a batch's worth of texts."""
+    room = _BATCH_CHARACTERS
+    for document in documents:
+        yield document.text
+        room -= len(document.text)
+        if room <= 0:
+            return
 
 
 def _check_sizes(shards: Sequence[ShardInfo], recipe: Recipe) -> None:

@@ -5,28 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from skald_specs.errors import UserInputError
-from skald_specs.models import Spec
+from skald_specs.fertility import Fertility
 from tokenizers import Tokenizer
 
 _BATCH_DOCUMENTS = 2000
-
-
-class Fertility(Spec):
-    """One language's figures on held-out text.
-
-    `tokens_per_word` is the fertility: words are what white space parts. `bytes_per_token` counts
-    UTF-8. `parity` is tokens over the reference language's tokens for the same content; None where
-    the texts are not translations of each other.
-    """
-
-    language: str
-    n_texts: int
-    n_words: int
-    n_tokens: int
-    n_bytes: int
-    tokens_per_word: float
-    bytes_per_token: float
-    parity: float | None
 
 
 def measure_fertility(

@@ -5,7 +5,7 @@ The `tokenizers` library does the training; this module chooses the sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, reserved_token
 from skald_specs.errors import UserInputError
@@ -34,11 +34,11 @@ def sample_bytes(available: dict[str, int], recipe: TokenizerRecipe) -> dict[str
     return shares
 
 
-def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) -> Tokenizer:
+def train_tokenizer(texts: Mapping[str, Iterable[str]], recipe: TokenizerRecipe) -> Tokenizer:
     """Train the tokenizer.
 
     Args:
-        texts: Training documents of each language.
+        texts: Training documents of each language, read twice: no iterators.
         recipe: Vocabulary size, sampling and reserved tokens.
 
     Returns:
@@ -58,7 +58,10 @@ def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) ->
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_sample(texts, shares), trainer)
+    sample = (
+        text for tag in sorted(shares) for text in thinned(texts[tag], available[tag], shares[tag])
+    )
+    tokenizer.train_from_iterator(sample, trainer)
     learned = tokenizer.get_vocab_size()
     if learned < recipe.vocab_size:
         raise UserInputError(
@@ -70,13 +73,7 @@ def train_tokenizer(texts: dict[str, Sequence[str]], recipe: TokenizerRecipe) ->
     return tokenizer
 
 
-def _sample(texts: dict[str, Sequence[str]], shares: dict[str, int]) -> Iterator[str]:
-    """Yield each language's share."""
-    for tag in sorted(shares):
-        yield from thinned(texts[tag], shares[tag])
-
-
-def thinned(documents: Sequence[str], share: int) -> Iterator[str]:
+def thinned(documents: Iterable[str], total: int, share: int) -> Iterator[str]:
     """Yield documents spread evenly over a source, so that a sorted one is sampled throughout.
 
     A document is kept when what was kept before it is no more than its share of what went by;
@@ -84,11 +81,12 @@ def thinned(documents: Sequence[str], share: int) -> Iterator[str]:
 
     Args:
         documents: The source.
+        total: Its UTF-8 bytes.
         share: UTF-8 bytes to yield; exceeded by less than one document.
     """
-    sizes = [len(document.encode()) for document in documents]
-    total, passed, taken = sum(sizes), 0, 0
-    for document, size in zip(documents, sizes, strict=True):
+    passed = taken = 0
+    for document in documents:
+        size = len(document.encode())
         if taken * total <= share * passed and taken < share:
             taken += size
             yield document

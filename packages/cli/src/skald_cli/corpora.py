@@ -1,0 +1,69 @@
+"""`skald corpus build SOURCES.yaml` and `skald corpus why`: real text, stage by stage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from skald_specs.errors import UserInputError
+from skald_specs.files import write_json
+from skald_specs.funnel import STAGES
+from skald_specs.sources import SourcesFile
+
+#: After the stages of the funnel: tokenizer and shards, then the data card.
+SHARDS, CARD = "shards", "card"
+ALL_STAGES = (*STAGES, SHARDS, CARD)
+#: Says that a folder is one of ours, and of which corpus.
+MARKER = "about.json"
+
+
+def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going: bool) -> None:
+    """Run stages of a sources file.
+
+    Args:
+        path: The sources file.
+        out: Folder to write to, one folder a stage.
+        stages: In their order.
+        workers: Processes; 0 takes one for each core.
+        keep_going: Whether what cannot be read is left out and written down.
+
+    Raises:
+        UserInputError: The input is wrong.
+    """
+    from skald_corpus.pipeline.pool import Pool
+    from skald_corpus.pipeline.run import Pipeline
+
+    sources = SourcesFile.load(path)
+    base = path.resolve().parent
+    if sources.shards is None and SHARDS in stages:
+        stages = [stage for stage in stages if stage != SHARDS]
+    _claim(out, sources.name)
+    with Pool(workers or len(os.sched_getaffinity(0))) as pool:
+        pipeline = Pipeline(sources, base, out, pool, keep_going)
+        pipeline.run([stage for stage in stages if stage in STAGES])
+    if SHARDS in stages:
+        from skald_corpus.pipeline.shards import make_shards
+
+        assert sources.shards is not None
+        facts = make_shards(sources.shards, sources, base, out)
+        print(facts.mixture.table())
+    if CARD in stages:
+        from skald_corpus.pipeline.card import collect
+        from skald_report.datacard import write_card
+
+        print(f"data card: {write_card(collect(sources, base, out), out / CARD)}")
+
+
+def _claim(out: Path, name: str) -> None:
+    """Refuse a folder that is somebody's own, or another corpus'."""
+    from skald_specs.files import read_json
+
+    if out.is_dir() and any(out.iterdir()):
+        if not (out / MARKER).is_file():
+            raise UserInputError(
+                str(out), f"holds other files (no {MARKER})", "Choose an empty or new folder"
+            )
+        if (held := read_json(out / MARKER).get("name")) != name:
+            raise UserInputError(str(out), f"holds the corpus {held}, not {name}", "Choose another")
+    write_json(out / MARKER, {"schema_version": 1, "name": name})

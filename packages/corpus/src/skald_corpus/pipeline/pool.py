@@ -1,0 +1,61 @@
+"""Work on parts in several processes; what comes out does not depend on how many."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Self, TypeVar
+
+from skald_specs.errors import SkaldError
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Pool:
+    """Some worker processes, or none: with one worker everything runs in this process.
+
+    Args:
+        workers: Processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def map(self, function: Callable[[A], B], items: Sequence[A]) -> Iterable[B]:
+        """Return the results in the order of the items.
+
+        Raises:
+            SkaldError: A worker was killed, for want of memory for example.
+        """
+        if self.workers == 1 or len(items) == 1:
+            return map(function, items)
+        if self._executor is None:
+            # Not fork: threads of numpy or tokenizers would not survive it.
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self.workers, mp_context=context)
+        return self._guarded(self._executor.map(function, items))
+
+    def _guarded(self, results: Iterator[B]) -> Iterator[B]:
+        try:
+            yield from results
+        except BrokenProcessPool:
+            raise SkaldError(
+                "workers: one was killed, perhaps for want of memory. Use fewer with --workers"
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
