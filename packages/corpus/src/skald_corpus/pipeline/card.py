@@ -9,8 +9,9 @@ from typing import Any
 from skald_specs.datacard import CardSource, CardText, Confusion, DataCard, LimitComplaint
 from skald_specs.decontamination import DecontaminationReport
 from skald_specs.files import read_json, sha256_file
-from skald_specs.funnel import STAGES, Amount
+from skald_specs.funnel import Amount
 from skald_specs.sources import Source, SourcesFile
+from skald_specs.stages import STAGES
 
 from skald_corpus.pipeline.ingest import files_sha256, source_files
 from skald_corpus.pipeline.rows import json_rows, n_bytes, parts, read_part

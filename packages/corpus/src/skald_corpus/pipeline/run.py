@@ -11,8 +11,9 @@ from pathlib import Path
 from skald_specs.dedup import NearDuplicates
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json
-from skald_specs.funnel import STAGES, Funnel, FunnelRow, summed
+from skald_specs.funnel import Funnel, FunnelRow, summed
 from skald_specs.sources import QualityStage, SourcesFile
+from skald_specs.stages import STAGES
 
 from skald_corpus.filters.licence import judge_licence
 from skald_corpus.pipeline.contamination import decontaminate
