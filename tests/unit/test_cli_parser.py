@@ -26,6 +26,7 @@ FLAGS = {
     "evaluate": {"--suite", "--items", "--corpus", "--out", "--languages"},
     "evals list": {"--suite", "--language"},
     "evals check": set(),
+    "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
     "report compare": set(),
     "mup coord-check": {"--widths", "--depths", "--seeds", "--scale-heads", "--out"},
