@@ -29,6 +29,14 @@ def register(verbs: Verbs) -> None:
         "--source", type=Path, metavar="DIR", help="text folder, instead of the recipe's"
     )
     parser.add_argument("--out", type=Path, default=places.CORPUS, help="folder to write")
+    parser.add_argument(
+        "--items",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="evaluation items to look for in the training text: folders, or lists that `skald evals "
+        f"items` wrote; none: {places.ITEMS}, if it is there",
+    )
 
 
 def run_generate(args: argparse.Namespace) -> int:
@@ -50,16 +58,24 @@ def run_generate(args: argparse.Namespace) -> int:
 
 
 def run_build(args: argparse.Namespace) -> int:
-    """Build tokenizer, shards and corpus.json."""
+    """Build tokenizer, shards and corpus.json; look for evaluation items in the training text."""
+    from skald_specs.decontamination import REPORT_FILE, DecontaminationReport
     from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.recipe)
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
+        from skald_corpus.decontaminate.report import finding, read_items
 
         source = args.source if args.source is not None else Path(recipe.corpus.source)
-        manifest = build(recipe, source, args.out)
+        named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
+        items = [item for path in named for item in read_items(path)]
+        manifest = build(recipe, source, args.out, items)
     tokens = sum(shard.n_tokens for shard in manifest.shards)
     print(f"{args.out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
+    if items:
+        print(f"{args.out}: {finding(DecontaminationReport.load(args.out / REPORT_FILE))}")
+    else:
+        print(f"{args.out}: not searched for evaluation items; name some with --items")
     return EXIT_DONE

@@ -1,4 +1,7 @@
-"""Build a corpus: documents to a tokenizer and token shards, `corpus.json` last."""
+"""Build a corpus: documents to a tokenizer and token shards, `corpus.json` last.
+
+Training text is searched for evaluation items where some are given; the tokens stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo, Split
+from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, Document, ShardInfo, Split
+from skald_specs.decontamination import ReferenceItem
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
 from tokenizers import Tokenizer
 
+from skald_corpus.decontaminate.report import search, write_findings
 from skald_corpus.ingest import read_language
 from skald_corpus.tokenizer import train_tokenizer
 
@@ -21,16 +26,18 @@ from skald_corpus.tokenizer import train_tokenizer
 _SHARDED: tuple[Split, ...] = ("train", "validation")
 _BATCH_DOCUMENTS = 2000
 
-Texts = dict[str, dict[Split, list[str]]]
 
-
-def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
+def build(
+    recipe: Recipe, source: Path, out: Path, items: Sequence[ReferenceItem] = ()
+) -> CorpusManifest:
     """Build the corpus of a recipe.
 
     Args:
         recipe: Languages, tokenizer and validation share.
         source: Folder `<source>/<language>/*` (see `ingest`).
         out: Folder to write; an existing one is replaced as a whole.
+        items: Evaluation items to look for in training text; what is found is written beside the
+            shards and changes none of them. None: not searched, and nothing is written.
 
     Returns:
         The manifest, also written as `corpus.json`.
@@ -39,8 +46,10 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
         UserInputError: The text cannot be read, or is too little for the recipe.
     """
     texts = {tag: _read(source, tag, recipe) for tag in sorted(recipe.corpus.languages)}
+    training = {tag: splits["train"] for tag, splits in texts.items()}
     tokenizer = train_tokenizer(
-        {tag: splits["train"] for tag, splits in texts.items()}, recipe.corpus.tokenizer
+        {tag: [document.text for document in documents] for tag, documents in training.items()},
+        recipe.corpus.tokenizer,
     )
     with atomic_folder(out, marker="corpus.json") as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
@@ -52,6 +61,8 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
             for split in _SHARDED
         ]
         _check_sizes(shards, recipe)
+        if items:
+            write_findings(folder, search(training, items))
         manifest = CorpusManifest(
             schema_version=1,
             recipe=recipe.corpus,
@@ -63,10 +74,10 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
     return manifest
 
 
-def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[str]]:
-    splits: dict[Split, list[str]] = {"train": [], "validation": [], "test": []}
+def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[Document]]:
+    splits: dict[Split, list[Document]] = {"train": [], "validation": [], "test": []}
     for split, document in read_language(source, tag, recipe.corpus):
-        splits[split].append(document.text)
+        splits[split].append(document)
     for split in _SHARDED:
         if not splits[split]:
             raise UserInputError(
@@ -78,18 +89,19 @@ def _read(source: Path, tag: str, recipe: Recipe) -> dict[Split, list[str]]:
 
 
 def _write(
-    folder: Path, tag: str, split: Split, documents: Sequence[str], tokenizer: Tokenizer
+    folder: Path, tag: str, split: Split, documents: Sequence[Document], tokenizer: Tokenizer
 ) -> ShardInfo:
     path = folder / f"{tag}.{split}.ds"
-    n_tokens = write_shard(path, _encoded(documents, tokenizer), tokenizer.get_vocab_size())
+    texts = [document.text for document in documents]
+    n_tokens = write_shard(path, _encoded(texts, tokenizer), tokenizer.get_vocab_size())
     return ShardInfo(
         language=tag,
         split=split,
         path=path.name,
         sha256=sha256_file(path),
-        n_documents=len(documents),
+        n_documents=len(texts),
         n_tokens=n_tokens,
-        n_bytes=sum(len(document.encode()) for document in documents),
+        n_bytes=sum(len(text.encode()) for text in texts),
     )
 
 
