@@ -14,6 +14,7 @@ from skald_harness.reference import reference_items, task_language, write_refere
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
 from skald_specs.records import ItemRecord
+from support import REAL_TEXT
 
 
 @pytest.fixture
@@ -63,6 +64,12 @@ def test_items_are_named_as_the_records_of_an_evaluation(suite, items, pairs, tm
 def test_the_corpus_station_reads_the_same_strings_by_itself(items, pairs):
     assert whole(reference_items(["core"], items)) == whole(skald_items(items))
     assert whole(reference_items(["ud"], pairs)) == whole(pair_files(pairs))
+
+
+@pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text beside the checkout")
+def test_real_pairs_are_the_same_strings():
+    found = list(reference_items(["ud"], REAL_TEXT / "pairs"))
+    assert whole(found) == whole(pair_files(REAL_TEXT / "pairs")) and len(found) > 1000
 
 
 def test_every_choice_has_its_context(items):
