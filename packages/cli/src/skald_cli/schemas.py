@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from skald_specs.ablation import Ablation, AblationItem, AblationRun
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.corpus import CorpusManifest, Document
 from skald_specs.decontamination import CleanSubset, DecontaminationReport, ReferenceItem
@@ -31,6 +32,7 @@ FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    Ablation, AblationItem, AblationRun,
 )  # fmt: skip
 
 

@@ -77,19 +77,32 @@ def _sample(texts: dict[str, Sequence[str]], shares: dict[str, int]) -> Iterator
 
 
 def thinned(documents: Sequence[str], share: int) -> Iterator[str]:
-    """Yield documents spread evenly over a source, so that a sorted one is sampled throughout.
-
-    A document is kept when what was kept before it is no more than its share of what went by;
-    with documents of one size and k of n wanted, every n/k-th.
+    """Yield documents spread evenly over a source, see `spread`.
 
     Args:
         documents: The source.
         share: UTF-8 bytes to yield; exceeded by less than one document.
     """
-    sizes = [len(document.encode()) for document in documents]
+    for at in spread([len(document.encode()) for document in documents], share):
+        yield documents[at]
+
+
+def spread(sizes: Sequence[int], share: int) -> Iterator[int]:
+    """Choose documents spread evenly over a source, so that a sorted one is sampled throughout.
+
+    A document is kept when what was kept before it is no more than its share of what went by;
+    with documents of one size and k of n wanted, every n/k-th.
+
+    Args:
+        sizes: UTF-8 bytes of each document.
+        share: Bytes to keep; exceeded by less than one document.
+
+    Yields:
+        Numbers of documents, in order.
+    """
     total, passed, taken = sum(sizes), 0, 0
-    for document, size in zip(documents, sizes, strict=True):
+    for at, size in enumerate(sizes):
         if taken * total <= share * passed and taken < share:
             taken += size
-            yield document
+            yield at
         passed += size
