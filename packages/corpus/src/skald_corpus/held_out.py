@@ -30,7 +30,7 @@ from skald_corpus.ingest import held_out_documents
 from skald_corpus.tokenizer import spread
 
 #: UTF-8 bytes of held-out text of each language, spread evenly over what there is. Standing:
-#: measured (docs/data.md): beyond it, seeds and not texts decide the width of the interval.
+#: measured (docs/data.md): on plain text, three seeds are then the larger part of an interval.
 HELD_OUT_BYTES = 200_000
 #: Share of a language's items that may be left out as seen; beyond it the text is no held-out text.
 MAX_SEEN = 0.5
