@@ -79,7 +79,16 @@ def _interval(d: AblationDifference) -> str:
 
 def _comparisons(ablation: Ablation) -> Iterator[str]:
     """Yield the table of all comparisons: with two corpora it adds the parts of the error alone."""
-    head = ["corpus", "against", "of", "difference", "error by seeds", "by texts", "p", "verdict"]
+    head = [
+        "corpus",
+        "against",
+        "of",
+        "difference",
+        "error by seeds",
+        "by texts",
+        "p (Holm)",
+        "verdict",
+    ]
     yield from _table(
         head,
         [
