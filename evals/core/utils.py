@@ -71,8 +71,10 @@ def _cloze(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fact(row: dict[str, Any]) -> dict[str, Any]:
-    # A key begins with its family: "weekday 5 14", "code DK".
-    return _cloze(row) | {"group": row["key"].split()[0]}
+    # Whole lines without a context, so that the end-of-text token stands before them as in training
+    # text; what the choices share decides nothing. A key begins with its family: "code DK".
+    lines = [row["context"] + choice for choice in row["choices"]]
+    return _cloze(row) | {"context": "", "choices": lines, "group": row["key"].split()[0]}
 
 
 def _text(row: dict[str, Any]) -> dict[str, Any]:
