@@ -3,7 +3,7 @@
 Four families of one-line documents, with names from the Unicode CLDR as babel has them, only where
 a name stands alone, in the nominative:
 
-- `code`: a territory and a number, "Island = 47". The number is drawn from the key, says nothing about
+- `code`: a territory and a number, "Irland = 76". The number is drawn from the key, says nothing about
   the territory and is the same in every language.
 - `weekday`: a weekday, a step, a weekday, "mandag + 3 = torsdag".
 - `date`: an ISO date and the date in words, "2024-03-05 = 5. marts 2024".
