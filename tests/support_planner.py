@@ -20,7 +20,9 @@ def recipe(name: str) -> Recipe:
 FAMILY = recipe_family(recipe("mini-proxy"))
 
 
-def corpus_for(recipe: Recipe, n_tokens: int = 100_000, vocab_size: int = 1024) -> CorpusManifest:
+def corpus_for(
+    recipe: Recipe, n_tokens: int = 100_000, vocab_size: int | None = None
+) -> CorpusManifest:
     shards = tuple(
         ShardInfo(
             language=tag,
@@ -36,7 +38,7 @@ def corpus_for(recipe: Recipe, n_tokens: int = 100_000, vocab_size: int = 1024) 
     return CorpusManifest(
         schema_version=1,
         recipe=recipe.corpus,
-        vocab_size=vocab_size,
+        vocab_size=recipe.model.vocab_size if vocab_size is None else vocab_size,
         tokenizer_sha256="tokenizer",
         shards=shards,
     )

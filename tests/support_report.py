@@ -35,6 +35,7 @@ LANGUAGES = ("da", "de", "en", "nl", "sv")
 BASELINES = ("mini-2.6b", "mini-7.8b")
 CONTROLS = ("random-init-mini-2.6b", "random-init-mini-7.8b", "byte-ngram")
 PUBLISHED = ROOT / "evals" / "published"
+KINDS = ("pairs", "cloze", "text")
 #: Chance of a right answer on pairs and cloze, and bits per byte.
 SKILL = {
     "mini-2.6b": (0.86, 0.66, 1.55),
@@ -53,6 +54,7 @@ def write_inputs(
     source: str = "data/text",
     seed: int = 1,
     n_items: int = 120,
+    kinds: Iterable[str] = KINDS,
 ) -> ReportInputs:
     """Write a whole set of inputs below `root` in the standard folders and return their paths."""
     names, tags = list(baselines), list(languages)
@@ -66,7 +68,8 @@ def write_inputs(
         final = artifacts / "runs" / name / "final"
         plan.save(final / "plan.yaml")
         write_jsonl(final / "curve.jsonl", _curve(tags, number, seed))
-    write_evaluation(artifacts / "eval" / "core", [*names, *controls], tags, seed, n_items)
+    evaluation = artifacts / "eval" / "core"
+    write_evaluation(evaluation, [*names, *controls], tags, seed, n_items, kinds)
     return ReportInputs.from_folders(artifacts, names, ["core"], PUBLISHED)
 
 
@@ -201,10 +204,15 @@ def _curve(tags: list[str], size: int, seed: int) -> list[dict[str, Any]]:
 
 
 def write_evaluation(
-    folder: Path, names: list[str], tags: list[str], seed: int = 1, n_items: int = 120
+    folder: Path,
+    names: list[str],
+    tags: list[str],
+    seed: int = 1,
+    n_items: int = 120,
+    kinds: Iterable[str] = KINDS,
 ) -> None:
     """Write `summary.json` and `items.jsonl` of simulated models; four items share a key."""
-    kinds = ("pairs", "cloze", "text")
+    kinds = tuple(kinds)
     summary = EvaluationSummary(
         schema_version=1,
         suite=folder.name,
@@ -223,7 +231,7 @@ def write_evaluation(
         tasks=tuple(
             TaskInfo(
                 name=f"{folder.name}_{kind}_{tag}", kind=kind, suite=folder.name, language=tag,
-                version=1.0, chance={"pairs": 0.5, "cloze": 0.25, "text": None}[kind],
+                version=1.0, chance={"pairs": 0.5, "text": None}.get(kind, 0.25),
                 n_items=n_items, data_sha256="0" * 64,
             )
             for kind in kinds
@@ -232,16 +240,16 @@ def write_evaluation(
         lm_eval_version="0.4.13",
     )  # fmt: skip
     write_json(folder / "summary.json", summary.model_dump(mode="json"))
-    write_jsonl(folder / "items.jsonl", _records(folder.name, names, tags, seed, n_items))
+    write_jsonl(folder / "items.jsonl", _records(folder.name, names, tags, seed, n_items, kinds))
 
 
 def _records(
-    suite: str, names: list[str], tags: list[str], seed: int, n_items: int
+    suite: str, names: list[str], tags: list[str], seed: int, n_items: int, kinds: tuple[str, ...]
 ) -> list[dict[str, Any]]:
     rows = []
     for tag in tags:
         rng = np.random.default_rng([seed, *tag.encode()])
-        for kind in ("pairs", "cloze", "text"):
+        for kind in kinds:
             hardness = np.repeat(rng.normal(0, 1, -(-n_items // 4)), 4)[:n_items]
             luck = rng.random(n_items)
             n_bytes = rng.integers(200, 900, n_items)
@@ -251,7 +259,7 @@ def _records(
                     if kind == "text":
                         score = bits + 0.12 * hardness[i] + 0.05 * luck[i]
                     else:
-                        skill = pairs if kind == "pairs" else cloze
+                        skill = {"pairs": pairs, "cloze": cloze, "skill": cloze}.get(kind, 0.25)
                         odds = math.log(skill / (1 - skill)) - 0.5 * hardness[i]
                         # A control guesses by itself, so it is not paired with the others' luck.
                         own = rng.random() if name.startswith("random") else luck[i]

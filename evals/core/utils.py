@@ -25,7 +25,7 @@ def load(
     """Read one language's items.
 
     Args:
-        kind: `pairs`, `cloze` or `text`.
+        kind: `pairs`, `cloze`, `text`, `transfer`, `skill` or `canary`.
         items: Path of the file inside the items folder, with a place for the language.
         language: BCP-47 tag.
         items_dir: The items folder (lm-eval: `--metadata items_dir=DIR`); data/items by default.
@@ -70,6 +70,13 @@ def _cloze(row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _fact(row: dict[str, Any]) -> dict[str, Any]:
+    # Whole lines without a context, so that the end-of-text token stands before them as in training
+    # text; what the choices share decides nothing. A key begins with its family: "code DK".
+    lines = [row["context"] + choice for choice in row["choices"]]
+    return _cloze(row) | {"context": "", "choices": lines, "group": row["key"].split()[0]}
+
+
 def _text(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"], "key": row["key"], "group": row["id"], "context": "", "text": row["text"],
@@ -80,4 +87,7 @@ _DOCUMENT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "pairs": _pair,
     "cloze": _cloze,
     "text": _text,
+    "transfer": _fact,
+    "skill": _fact,
+    "canary": _fact,
 }

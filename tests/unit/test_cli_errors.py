@@ -67,7 +67,7 @@ def edited(tmp_path: Path, *path: str, value: Any) -> Path:
         (("model", "d_modle"), 96, ["unknown key `model.d_modle`", "use one of", "d_model"]),
         (("budget", "horizon_tokens"), -1, ["`budget.horizon_tokens` = -1", "greater than 0"]),
         (("execution", "tp"), 3, ["model.n_heads = 16", "not divisible by execution.tp = 3"]),
-        (("model", "vocab_size"), 512, ["model.vocab_size = 512", "tokenizer's 1024", "raise it"]),
+        (("model", "vocab_size"), 512, ["model.vocab_size = 512", "tokenizer's 2048", "raise it"]),
         (("schema_version",), 9, ["schema_version", "9"]),
     ],
 )

@@ -105,30 +105,51 @@ def continuations(told, room):
 @pytest.fixture
 def small(monkeypatch):
     """A vocabulary so small that every run can be followed."""
-    keep = {
-        id(NOUNS): ("man", "dog", "king"),
-        id(VERBS): ("see", "chase"),
-        id(ADJECTIVES): ("big", "old"),
-        id(TIMES): ("morning", "evening"),
-    }
-    for table in (NOUNS, VERBS, ADJECTIVES, TIMES):
-        for concept in [c for c in table if c not in keep[id(table)]]:
-            monkeypatch.delitem(table, concept)
+    keep = (
+        (NOUNS, ("man", "dog", "king")),
+        (VERBS, ("see", "chase")),
+        (ADJECTIVES, ("big", "old")),
+        (TIMES, ("morning", "evening")),
+    )
+    whole = [dict(table) for table, _ in keep]
     monkeypatch.setattr(story, "HUMANS", ("man", "king"))
     monkeypatch.setattr(story, "QUANTITIES", ("two",))
     monkeypatch.setattr(scoring_state, "QUANTITIES", ("two",))
     monkeypatch.setattr(scoring, "QUANTITIES", ("two",))
     monkeypatch.setattr(story, "OUTDOORS", ("garden", "street"))
     monkeypatch.setattr(story, "INDOORS", ("kitchen",))
-    caches = (combinations.patients_of, combinations.agents_of, combinations.verbs_of,
-              combinations.split_of)  # fmt: skip
     monkeypatch.setattr(combinations, "TEST_SHARE", 0.0)
     monkeypatch.setattr(combinations, "VALIDATION_SHARE", 0.0)
-    for cached in caches:
-        cached.cache_clear()
+    for table, concepts in keep:
+        for concept in [c for c in table if c not in concepts]:
+            del table[concept]
+    clear_caches()
     yield
-    for cached in caches:
-        cached.cache_clear()
+    # The order of a table is the rank of its words: items put back one by one would stand last.
+    for (table, _), before in zip(keep, whole, strict=True):
+        table.clear()
+        table.update(before)
+    clear_caches()
+
+
+def clear_caches():
+    """Forget what was computed from the tables of concepts."""
+    for module in (combinations, scoring_state):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
+def test_the_small_vocabulary_leaves_nothing_behind(monkeypatch):
+    before = [list(table) for table in (NOUNS, VERBS, ADJECTIVES, TIMES)]
+    agents = combinations.agents_of("train")
+    with monkeypatch.context() as inner:
+        run = small.__wrapped__(inner)
+        next(run)
+        assert combinations.agents_of("train") != agents and len(NOUNS) == 3
+        assert next(run, None) is None
+    assert [list(table) for table in (NOUNS, VERBS, ADJECTIVES, TIMES)] == before
+    assert combinations.agents_of("train") == agents
 
 
 def prefix(seed, sentences, length, pronoun_of):

@@ -1,14 +1,18 @@
 """Facts and skills: split by key over all languages; the canary is at chance, and a leak is not."""
 
 import math
+import re
+from collections import Counter
 
 import pytest
 from skald_corpus.facts import (
     KINDS,
+    REPEATS,
     code_of,
     fact_items,
     home_of,
     is_stated,
+    statements,
     territories,
     training_facts,
     weekdays,
@@ -40,15 +44,41 @@ def test_no_key_of_an_item_was_trained_where_it_must_not(trained, items):
     for (tag, kind), made in items.items():
         keys = {item.key for item in made}
         assert len(keys) == len(made) > 10, (tag, kind)
+        # Nor does a language state it that spells the name alike, nor another territory's name so.
+        stated = {d.text.split(" = ")[0] for made_ in trained.values() for d in made_}
+        assert not {item.context.removesuffix(" =") for item in made} & stated
         if kind == "transfer":
             assert not keys & seen[tag] and keys <= everywhere
-            # Nor does a language that spells the name alike state it.
-            stated = {d.text.split(" = ")[0] for made_ in trained.values() for d in made_}
-            assert not {item.context.removesuffix(" =") for item in made} & stated
         else:
             assert not keys & everywhere
     # The check can fail: what another language states is not unseen everywhere.
     assert {item.key for item in items["da", "transfer"]} & everywhere
+
+
+def test_every_statement_is_repeated_as_said(trained):
+    for tag, made in trained.items():
+        counts = Counter((document.key, document.text) for document in made)
+        assert set(counts) == set(statements(tag)) and len({d.id for d in made}) == len(made)
+        assert all(n == REPEATS[key.split()[0]] for (key, _), n in counts.items())
+        # No key is said in two ways: an answer learnt is the answer asked for.
+        assert len({key for key, _ in counts}) == len(counts)
+
+
+def test_sums_are_right_and_wrong_answers_are_near(trained, items):
+    texts = [d.text for d in trained["fo"] if d.key.startswith("sum")]
+    for text in texts:
+        large, small, total = map(int, re.fullmatch(r"(\d+) \+ (\d) = (\d+)", text).groups())
+        assert large + small == total
+    for item in items["fo", "skill"]:
+        if item.key.startswith("sum"):
+            large, small = map(int, item.key.split()[1:])
+            wanted, choices = large + small, [int(choice) for choice in item.choices]
+            assert choices[item.answer] == wanted
+            assert all(10 <= choice <= 99 and choice != wanted
+                       for i, choice in enumerate(choices) if i != item.answer)  # fmt: skip
+            # Neither the tens nor the units alone decide, nor do they stand out among the choices.
+            assert sorted(Counter(c % 10 for c in choices).values()) == [2, 2]
+            assert sorted(Counter(c // 10 for c in choices).values()) in ([2, 2], [1, 1, 2])
 
 
 def test_items_have_four_different_choices_and_the_answer_goes_round(items):
@@ -85,11 +115,11 @@ def test_names_are_words_and_the_calendar_is_right(trained):
         assert len(territories(tag)) > 100
         assert all(name.isalpha() for name in territories(tag).values())
         assert len(set(weekdays(tag))) == 7
-        texts = [document.text for document in trained[tag]]
-        assert len(set(texts)) == len(texts) > 1400
+        texts = {document.text for document in trained[tag]}
+        assert len(texts) > 1400
         assert not any("\u00a0" in text or "(" in text for text in texts)
     assert weekdays("fo")[0] == "mánadagur" and weekdays("is")[6] == "sunnudagur"
-    assert any(text.startswith("mandag + ") for text in (d.text for d in trained["da"]))
+    assert any(document.text.startswith("mandag + ") for document in trained["da"])
 
 
 def test_every_transfer_fact_is_stated_somewhere_and_withheld_somewhere():

@@ -6,13 +6,14 @@ import json
 import math
 import random
 import shutil
+from typing import get_args
 
 import pytest
 import support_harness
 from skald_harness.evaluate import evaluate
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskKind
 from support import REAL_TEXT
 
 MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
@@ -59,6 +60,7 @@ def test_every_model_answers_every_item_of_every_task(made):
         ("pairs", 0.5),
         ("cloze", 0.25),
         ("text", None),
+        *((kind, 0.25) for kind in ("transfer", "skill", "canary")),
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
@@ -109,7 +111,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd)
     shutil.rmtree(copy / "out")
     run(copy)
     captured = capfd.readouterr()
-    assert captured.err.count("6 tasks, 6 from the store") == 5
+    assert captured.err.count("12 tasks, 12 from the store") == 5
     assert "skald_core_text (bits per byte)" in captured.out
     assert support_harness.folder_sha256(copy / "out") == before
     shutil.rmtree(copy / "out")
@@ -121,7 +123,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd)
 
 def test_nothing_written_names_the_machine(made):
     paths = [*(made / "out").rglob("*.json*"), *(made / "out-store").iterdir()]
-    assert len(paths) == 2 + len(MODELS) + 6 * len(MODELS)
+    assert len(paths) == 2 + len(MODELS) + 12 * len(MODELS)
     for path in paths:
         assert str(made.parent) not in path.read_text()
 
@@ -139,7 +141,7 @@ def test_a_model_never_gets_the_answers_of_another_of_the_same_name(copy):
 def test_a_renamed_model_keeps_its_answers(copy, capfd):
     (copy / "exports" / "base-b").rename(copy / "exports" / "other-name")
     run(copy, ("base-a", "other-name"))
-    assert capfd.readouterr().err.count("6 from the store") == 5
+    assert capfd.readouterr().err.count("12 from the store") == 5
 
 
 def test_changed_items_are_asked_again_and_only_they(copy, capfd):
@@ -148,7 +150,7 @@ def test_changed_items_are_asked_again_and_only_they(copy, capfd):
     rows[0]["bad"] += "!"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     run(copy)
-    assert capfd.readouterr().err.count("6 tasks, 5 from the store") == 5
+    assert capfd.readouterr().err.count("12 tasks, 11 from the store") == 5
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
@@ -156,7 +158,7 @@ def test_a_change_beside_the_weights_is_asked_again(copy, capfd, file):
     path = copy / "exports" / "base-a" / file
     write_json(path, read_json(path) | {"any_other_setting": 1})
     run(copy)
-    assert "\nbase-a: 6 tasks\n" in "\n" + capfd.readouterr().err
+    assert "\nbase-a: 12 tasks\n" in "\n" + capfd.readouterr().err
 
 
 def test_languages_can_be_named(copy, capfd):
@@ -164,14 +166,14 @@ def test_languages_can_be_named(copy, capfd):
     assert {task.language for task in summary.tasks} == {"de"}
     with pytest.raises(UserInputError, match=r"no task in language 'dk'\. Did you mean 'd"):
         run(copy, languages=["dk"])
-    with pytest.raises(UserInputError, match="no items for skald_core_cloze_swe_Latn"):
+    with pytest.raises(UserInputError, match="no items for skald_core_canary_swe_Latn"):
         run(copy, languages=["sv"])
 
 
 def test_a_language_without_training_text_is_left_out_or_refused(copy, capfd):
     support_harness.write_items(copy / "items", ["da"])
     shutil.copytree(copy / "items", copy / "more")
-    for kind in ("pairs", "cloze", "text"):
+    for kind in get_args(TaskKind):
         shutil.copy(copy / "items" / kind / "da.jsonl", copy / "items" / kind / "nl.jsonl")
     assert {task.language for task in run(copy).tasks} == {"da", "de"}
     assert "nl: left out, no training text in the corpus" in capfd.readouterr().err

@@ -143,7 +143,7 @@ def test_a_damaged_file_is_scored_again_and_mended(copy, capfd):
     path.write_bytes(path.read_bytes()[:-20])
     run(copy)
     err = capfd.readouterr().err
-    assert f"{path}: damaged" in err and "base: 3 tasks, 2 from the store" in err
+    assert f"{path}: damaged" in err and "base: 6 tasks, 5 from the store" in err
     assert support_harness.folder_sha256(copy / "out") == result
     assert support_harness.folder_sha256(copy / "out-store") == whole
 
@@ -156,7 +156,7 @@ def test_a_file_that_lacks_an_answer_is_scored_again(copy, capfd):
     run(copy)
     err = capfd.readouterr().err
     assert "base: skald_core_pairs_dan_Latn is incomplete; asked again" in err
-    assert "base: 3 tasks, 2 from the store" in err
+    assert "base: 6 tasks, 5 from the store" in err
     assert support_harness.folder_sha256(copy / "out") == result
 
 
@@ -180,5 +180,5 @@ def test_an_interrupted_evaluation_keeps_every_finished_task(copy, capfd, monkey
     assert not (copy / "out").exists()
     run(copy)
     err = capfd.readouterr().err
-    assert "base: 3 tasks, 2 from the store\n" in err and "byte-ngram: 3 tasks\n" in err
+    assert "base: 6 tasks, 2 from the store\n" in err and "byte-ngram: 6 tasks\n" in err
     assert support_harness.folder_sha256(copy / "out") == before

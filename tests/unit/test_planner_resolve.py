@@ -63,7 +63,7 @@ def test_an_unfilled_batch_is_not_trained(horizon, steps):
 
 
 def test_mixture_is_normalised_and_ordered(target):
-    odd = {"sv": 3, "da": 1, "nl": 1, "de": 1, "en": 1.5}
+    odd = dict.fromkeys(target.mixture, 1) | {"sv": 4, "en": 0.5, "fo": 0.5}
     given = changed(changed(target, "mixture", odd), "optimizer.base_lr", 0.01)
     plan = make_plan(given, corpus_for(target), None)
     assert list(plan.identity.data.mixture) == sorted(odd)
@@ -154,11 +154,18 @@ def other_tokenizer(corpus):
     [
         (lambda r, c: (r, c, None), "base_lr = sweep, and no fitted law"),
         (lambda r, c: (with_batch(r, 2048), c, LAW), "law was fitted at 1024"),
-        (lambda r, c: (r, other_tokenizer(c), LAW), "corpus.tokenizer.vocab_size = 1024 here, 999"),
-        (lambda r, c: (r, corpus_for(r, vocab_size=1025), LAW), "vocab_size = 1024 is below.*1025"),
+        (lambda r, c: (r, other_tokenizer(c), LAW), "corpus.tokenizer.vocab_size = 2048 here, 999"),
+        (lambda r, c: (r, corpus_for(r, vocab_size=2049), LAW), "vocab_size = 2048 is below.*2049"),
         (lambda r, c: (r, without_swedish(c), LAW), "no train shard for language 'sv'"),
         (lambda r, c: (r, corpus_for(r, n_tokens=128), LAW), "'da' has 128 training tokens.*129"),
-        (lambda r, c: (r, corpus_for(r, n_tokens=150), LAW), "750 training tokens, fewer than one"),
+        (
+            lambda r, c: (
+                changed(with_batch(r, 2048), "optimizer.base_lr", 0.01),
+                corpus_for(r, n_tokens=150),
+                None,
+            ),
+            "1200 training tokens, fewer than one",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(target, spoil, message):
@@ -183,8 +190,8 @@ def changed(recipe, path, value):
         ("optimizer.beta2", 0.99, "0.99 here, 0.95 there"),
         ("optimizer.grad_clip", 2.0, "2.0 here, 1.0 there"),
         ("model.seq_len", 64, "64 here, 128 there"),
-        ("model.vocab_size", 2048, "2048 here, 1024 there"),
-        ("mixture.da", 0.4, "0.333333333 here, 0.2 there"),
+        ("model.vocab_size", 4096, "4096 here, 2048 there"),
+        ("mixture.da", 0.4, "0.31372549 here, 0.125 there"),
         ("dtype", "bfloat16", "bfloat16 here, float32 there"),
     ],
 )
@@ -208,7 +215,7 @@ def test_a_law_of_another_family_is_refused_by_the_field_that_differs(target, pa
         ("seeds.model", 7),
         ("optimizer.base_lr", 0.01),
         ("execution.threads_per_process", 2),
-        ("mixture", {"sv": 1, "da": 1, "de": 1, "en": 1, "nl": 1}),
+        ("mixture", dict.fromkeys(recipe("mini-proxy").mixture, 1)),
     ],
 )
 def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, value):
@@ -283,9 +290,9 @@ def test_a_shown_plan_names_every_number_and_tensor(plan, target):
     text = render_plan(plan)
     for kind, rule in plan.identity.rules.items():
         assert f"{rule.lr:.6g}" in next(x for x in text.splitlines() if x.startswith(kind))
-    assert "556,704" in text
+    assert "753,312" in text
     assert plan.fingerprint in text
     assert "fitted" in next(x for x in text.splitlines() if x.startswith("base_lr"))
-    assert "556,704" in render_recipe(target)
+    assert "753,312" in render_recipe(target)
     assert "base_lr = 1" in render_recipe(target)
     assert "262144" in render_law(LAW)

@@ -1,19 +1,20 @@
 """Keyed facts and skills in eight languages: what can transfer, what can be learnt, what cannot.
 
-Three families of one-line documents, with names from the Unicode CLDR as babel has them, only where
+Four families of one-line documents, with names from the Unicode CLDR as babel has them, only where
 a name stands alone, in the nominative:
 
-- `code`: a territory and a number, "Island = 47". The number is drawn from the key, says nothing about
+- `code`: a territory and a number, "Irland = 76". The number is drawn from the key, says nothing about
   the territory and is the same in every language.
 - `weekday`: a weekday, a step, a weekday, "mandag + 3 = torsdag".
 - `date`: an ISO date and the date in words, "2024-03-05 = 5. marts 2024".
+- `sum`: a number of two digits and one of one digit, "47 + 5 = 52", alike in every language.
 
 Items have four choices and come in three kinds. `transfer`: a `code` that the training text of other
-languages states, never that of this one. `skill`: a `weekday` or `date` whose operands no language
-was trained on. `canary`: a `code` that is stated nowhere; only a leak answers it above chance.
+languages states, never that of this one. `skill`: a `weekday`, `date` or `sum` whose operands no
+language was trained on. `canary`: a `code` that is stated nowhere; only a leak answers it above chance.
 
-Splits go by the key (territory; weekday and step; date), never by the sentence. The documents are no
-part of `data/` yet. Names are under the Unicode License v3: text made with them needs its notice.
+Splits go by the key (territory; weekday and step; date; operands), never by the sentence. Names are
+under the Unicode License v3: text made with them needs its notice (`NOTICE`).
 """
 
 from __future__ import annotations
@@ -31,16 +32,23 @@ from skald_corpus.keyed import Stream, fraction
 
 Kind = Literal["transfer", "skill", "canary"]
 KINDS: tuple[Kind, ...] = ("transfer", "skill", "canary")
+#: How often the training text of a language states each line of a family. A miniature reads about a
+#: third of its text: a code some ten times, a weekday three times, a sum once or twice (but in eight
+#: languages), a date at most once. Standing: assumed.
+REPEATS = {"code": 32, "weekday": 8, "sum": 4, "date": 1}
 #: Shares of the territories that are stated nowhere, and in some languages only.
 CANARY_SHARE, TRANSFER_SHARE = 0.2, 0.5
 #: Share of the spellings of a name whose languages lack a transfer fact.
 WITHHELD_SHARE = 0.5
 #: Share of the operands of skills that no language is trained on.
 SKILL_SHARE = 0.2
-STEPS = range(1, 41)
+STEPS = range(1, 21)
+#: Operands whose sums, and whose wrong answers, have two digits.
+LARGE, SMALL = range(20, 81), range(1, 10)
 FIRST_DATE, N_DATES = date(1990, 1, 1), 12_000
 DATES_PER_LANGUAGE = 1200
-SKILL_ITEMS = 60
+#: Items of each family of skills, where as many operands are held out.
+SKILL_ITEMS = 30
 _CHOICES = 4
 
 
@@ -113,20 +121,23 @@ def in_words(day: date, tag: str) -> str:
     return said.replace("\u00a0", " ").replace("\u202f", " ")
 
 
-def training_facts(tag: str) -> Iterator[Document]:
-    """Yield the one-line training documents of a language, in keyed order."""
-    lines = [
-        (f"code {code}", f"{name} = {code_of(code)}")
-        for code, name in territories(tag).items()
-        if is_stated(code, tag)
-    ]
+def statements(tag: str) -> Iterator[tuple[str, str]]:
+    """Yield key and text of each line that a language's training text states."""
+    for code, name in territories(tag).items():
+        if is_stated(code, tag):
+            yield f"code {code}", f"{name} = {code_of(code)}"
     days = weekdays(tag)
-    for at, name in enumerate(days):
-        for step in STEPS:
-            if not is_held_out(key := f"weekday {at} {step}"):
-                lines.append((key, f"{name} + {step} = {days[(at + step) % 7]}"))
+    for at, step in _weekday_keys(held_out=False):
+        yield f"weekday {at} {step}", f"{days[at]} + {step} = {days[(at + step) % 7]}"
+    for large, small in _sum_keys(held_out=False):
+        yield f"sum {large} {small}", f"{large} + {small} = {large + small}"
     for day in _dates(tag, held_out=False):
-        lines.append((f"date {day.isoformat()}", f"{day.isoformat()} = {in_words(day, tag)}"))
+        yield f"date {day.isoformat()}", f"{day.isoformat()} = {in_words(day, tag)}"
+
+
+def training_facts(tag: str) -> Iterator[Document]:
+    """Yield the one-line training documents of a language in keyed order, each as often as `REPEATS`."""
+    lines = [line for line in statements(tag) for _ in range(REPEATS[line[0].split()[0]])]
     for index, (key, text) in enumerate(Stream(f"facts {tag}").shuffled(lines)):
         yield Document(id=f"{tag}-facts-{index:06d}", text=text, key=key)
 
@@ -158,16 +169,26 @@ def _asks(territory: str, tag: str, kind: Kind) -> bool:
 
 def _skills(tag: str) -> Iterator[tuple[str, str]]:
     days = weekdays(tag)
-    keys = [(at, step) for at in range(7) for step in STEPS]
-    held_out = [key for key in keys if is_held_out(f"weekday {key[0]} {key[1]}")]
-    for at, step in Stream(f"skill {tag}").shuffled(held_out)[: SKILL_ITEMS // 2]:
+    for at, step in Stream(f"skill {tag}").shuffled(_weekday_keys(held_out=True))[:SKILL_ITEMS]:
         yield f"weekday {at} {step}", f"{days[at]} + {step} ="
+    for large, small in Stream(f"sums {tag}").shuffled(_sum_keys(held_out=True))[:SKILL_ITEMS]:
+        yield f"sum {large} {small}", f"{large} + {small} ="
     for day in _dates(tag, held_out=True):
         yield f"date {day.isoformat()}", f"{day.isoformat()} ="
 
 
+def _weekday_keys(held_out: bool) -> list[tuple[int, int]]:
+    keys = [(at, step) for at in range(7) for step in STEPS]
+    return [key for key in keys if is_held_out(f"weekday {key[0]} {key[1]}") == held_out]
+
+
+def _sum_keys(held_out: bool) -> list[tuple[int, int]]:
+    keys = [(large, small) for large in LARGE for small in SMALL]
+    return [key for key in keys if is_held_out(f"sum {key[0]} {key[1]}") == held_out]
+
+
 def _dates(tag: str, held_out: bool) -> list[date]:
-    wanted = SKILL_ITEMS // 2 if held_out else DATES_PER_LANGUAGE
+    wanted = SKILL_ITEMS if held_out else DATES_PER_LANGUAGE
     stream, found = Stream(f"dates {tag} {held_out}"), dict[date, None]()
     while len(found) < wanted:
         day = FIRST_DATE + timedelta(days=stream.below(N_DATES))
@@ -187,6 +208,12 @@ def _answers(key: str, tag: str, stream: Stream) -> list[str]:
         at, days = (int(operands[0]) + int(operands[1])) % 7, weekdays(tag)
         others = [day for day in days if day != days[at]]
         return [days[at], *stream.shuffled(others)[: _CHOICES - 1]]
+    if family == "sum":
+        total = int(operands[0]) + int(operands[1])
+        # Each digit must be right: one wrong answer shares the tens, one the units.
+        ones = stream.pick((1, -1)) if total % 10 in range(1, 9) else 1 if total % 10 == 0 else -1
+        tens = stream.pick((10, -10))
+        return [str(total + off) for off in (0, ones, tens, ones + tens)]
     day = date.fromisoformat(operands[0])
     # The same year; another day, another month, both: each part must be read.
     month = (day.month + stream.below(11)) % 12 + 1

@@ -3,12 +3,16 @@
 The command has no settings: one version of this package writes one folder, byte for byte, everywhere.
 `fresh` yields any amount of other training text by seed. What it writes shows that the machinery
 works; it says nothing about a model's command of Danish.
+
+Training text has two parts: documents of the grammar and, spread among them, the one-line documents of
+`facts`. Validation and test text is the grammar's alone, so that a model's distance to the floor of
+that text is a number. Floors are those of the grammar's documents in each split.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skald_specs.corpus import SPLITS, Document, Split
@@ -19,6 +23,7 @@ from skald_specs.models import Spec
 from skald_corpus.cloze import cloze
 from skald_corpus.combinations import key_of
 from skald_corpus.entropy import floor_of
+from skald_corpus.facts import KINDS, fact_items, training_facts
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.grammar.rules.base import Linearizer
 from skald_corpus.keyed import Stream
@@ -26,12 +31,17 @@ from skald_corpus.pairs import pairs
 from skald_corpus.story import Story
 
 #: Raise it when the bytes change; `data.dvc` must be renewed with it.
-VERSION = 2
-#: UTF-8 bytes of text for each language.
-BYTES: dict[Split, int] = {"train": 1_000_000, "validation": 30_000, "test": 25_000}
+VERSION = 3
+#: UTF-8 bytes of the grammar's text for each language; facts bring training text to about 1 MB.
+BYTES: dict[Split, int] = {"train": 875_000, "validation": 30_000, "test": 25_000}
 #: Whose information is stated: of validation and test text all documents, of training text the first.
 FLOOR_DOCUMENTS = 500
 MAX_TEXT_ITEMS, MAX_TEXT_ITEM_BYTES = 60, 12_500
+#: What the folder says of the names in it; the licence itself stands in the repository's NOTICE.
+NAMES_NOTICE = (
+    "Names of territories, weekdays and months: Unicode CLDR 47, "
+    "Copyright 2004-2025 Unicode, Inc., SPDX-License-Identifier: Unicode-3.0"
+)
 
 
 def generate(out: Path) -> None:
@@ -53,24 +63,30 @@ def generate(out: Path) -> None:
                 told = list(documents(language, split))
                 made = [document for document, _ in told]
                 floors[tag][split] = _floor(language, split, told[:FLOOR_DOCUMENTS])
-                write_jsonl(folder / "text" / tag / f"{split}.jsonl", map(_row, made))
-                counts[f"{split}_documents"] = len(made)
-                counts[f"{split}_bytes"] = sum(len(d.text.encode()) for d in made)
+                facts = list(training_facts(tag)) if split == "train" else []
+                rows = spread(made, facts)
+                write_jsonl(folder / "text" / tag / f"{split}.jsonl", map(_row, rows))
+                counts[f"{split}_documents"], counts[f"{split}_bytes"] = len(made), _bytes(made)
+                if facts:
+                    counts["fact_documents"], counts["fact_bytes"] = len(facts), _bytes(facts)
             items: dict[str, list[PairItem] | list[ClozeItem] | list[TextItem]] = {
                 "pairs": list(pairs(language)),
                 "cloze": list(cloze(language)),
                 "text": list(text_items(made)),
             }
-            for kind, rows in items.items():
-                write_jsonl(folder / "items" / kind / f"{tag}.jsonl", map(_row, rows))
-                counts[kind] = len(rows)
+            items |= {kind: list(fact_items(tag, kind)) for kind in KINDS}
+            for name, listed in items.items():
+                write_jsonl(folder / "items" / name / f"{tag}.jsonl", map(_row, listed))
+                counts[name] = len(listed)
             about[tag] = counts
-        content = {"version": VERSION, "languages": about, "floors": floors}
+        content = {
+            "version": VERSION, "notice": NAMES_NOTICE, "languages": about, "floors": floors,
+        }  # fmt: skip
         write_json(folder / "about.json", content)
 
 
 def documents(language: Linearizer, split: Split) -> Iterator[tuple[Document, Story]]:
-    """Yield a split's documents, none twice, until its bytes are full."""
+    """Yield the grammar's documents of a split, none twice, until its bytes are full."""
     tag, seen, written, index = language.lexicon.tag, set[str](), 0, 0
     while written < BYTES[split]:
         name = f"{tag}-{split}-{index:06d}"
@@ -84,10 +100,17 @@ def documents(language: Linearizer, split: Split) -> Iterator[tuple[Document, St
         yield Document(id=name, text=text, key=key_of(story.agent, story.patient)), story
 
 
-def fresh(language: Linearizer, seed: str, n_bytes: int) -> Iterator[Document]:
-    """Yield new training documents, as many as wanted, none twice.
+def spread(documents: Sequence[Document], among: Sequence[Document]) -> list[Document]:
+    """Return both lists as one, each in its order and evenly spread over the whole."""
+    placed = [((2 * at + 1) * len(among), 0, document) for at, document in enumerate(documents)]
+    placed += [((2 * at + 1) * len(documents), 1, document) for at, document in enumerate(among)]
+    return [document for *_, document in sorted(placed, key=lambda row: row[:2])]
 
-    Use it where a run needs more tokens than `data/` holds. Combinations are those of the training
+
+def fresh(language: Linearizer, seed: str, n_bytes: int) -> Iterator[Document]:
+    """Yield new training documents of the grammar, as many as wanted, none twice.
+
+    Use it where a run needs more tokens than `data/` holds; it has no facts. Combinations are those of the training
     split, so validation text and items stay unseen; the documents of `data/` come from no seed.
 
     Args:
@@ -126,6 +149,10 @@ def _floor(
     return {
         name: round(value, 4) for name, value in floor_of(language, split, told)._asdict().items()
     }
+
+
+def _bytes(documents: Sequence[Document]) -> int:
+    return sum(len(document.text.encode()) for document in documents)
 
 
 def _row(value: Spec) -> dict[str, object]:

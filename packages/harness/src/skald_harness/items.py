@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, model_validator
 from skald_specs.errors import UserInputError
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.models import Spec
+from skald_specs.records import CHOICE_KINDS
 
 from skald_harness.suites import TaskDefinition
 
@@ -62,7 +63,11 @@ class _Document(TextItem):
         return self
 
 
-_SPECS: dict[str, type[Spec]] = {"pairs": _Pair, "cloze": _Cloze, "text": _Document}
+_SPECS: dict[str, type[Spec]] = {
+    **dict.fromkeys(CHOICE_KINDS, _Cloze),
+    "pairs": _Pair,
+    "text": _Document,
+}
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,14 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.languages import language as registered
-from skald_specs.records import TaskKind
+from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
 EVALS = Path(__file__).resolve().parents[4] / "evals"
 
 #: lm-eval's request type of each kind, and the metrics whose values records can be derived from.
 OUTPUT_TYPE: dict[str, str] = {
-    "pairs": "multiple_choice",
-    "cloze": "multiple_choice",
+    **dict.fromkeys(CHOICE_KINDS, "multiple_choice"),
     "text": "loglikelihood_rolling",
 }
 METRICS: dict[str, tuple[str, ...]] = {

@@ -19,8 +19,18 @@ from skald_report.statistics import Clusters, Interval, cluster_bootstrap, clust
 
 #: Columns that name a cell, the model aside.
 CELL = ["suite", "task", "language"]
-KIND_NAMES = {"pairs": "minimal pairs", "cloze": "cloze choices", "text": "bits per byte"}
+KIND_NAMES = {
+    "pairs": "minimal pairs",
+    "cloze": "cloze choices",
+    "text": "bits per byte",
+    "transfer": "facts of other languages",
+    "skill": "skills with unseen operands",
+    "canary": "canary facts",
+}
 LOWER_IS_BETTER = ("text",)
+#: Kinds with few items a language, which are set against chance and enter no comparison of models:
+#: neither claims about other tasks nor their corrected p values depend on them.
+AGAINST_CHANCE = ("transfer", "skill", "canary")
 
 
 class Task(NamedTuple):

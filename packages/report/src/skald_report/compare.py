@@ -15,6 +15,8 @@ from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
 
+from skald_report.cells import AGAINST_CHANCE
+
 #: The numbers of a report, and the version of their layout.
 REPORT_FILE = "report.json"
 SCHEMA_VERSION = 1
@@ -41,6 +43,8 @@ class Tolerance(NamedTuple):
 #: are).
 TOLERANCES: Mapping[str, Tolerance | None] = {
     "accuracy": Tolerance(absolute=0.03),
+    # Two dozen items a language: three of them.
+    "accuracy, few items": Tolerance(absolute=0.12),
     "bits/byte": Tolerance(relative=0.02),
     "nats/token": Tolerance(relative=0.03, absolute=0.05),
     "log2 lr": Tolerance(absolute=0.5),
@@ -50,9 +54,14 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "parameters": Tolerance(),
     "p": None,
 }
-_BY_KIND = {"pairs": "accuracy", "cloze": "accuracy", "text": "bits/byte"}
 #: A table that a report has only where training text has items: absent from one, it is not compared.
 _MAY_BE_ABSENT = "clean"
+_BY_KIND = {
+    "pairs": "accuracy",
+    "cloze": "accuracy",
+    "text": "bits/byte",
+    **dict.fromkeys(AGAINST_CHANCE, "accuracy, few items"),
+}
 #: A difference of two scores may move by as much as both of them, in absolute terms.
 _DIFFERENCE = {"accuracy": Tolerance(absolute=0.06), "bits/byte": Tolerance(absolute=0.08)}
 

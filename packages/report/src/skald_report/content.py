@@ -6,24 +6,32 @@ and why. HTML and Markdown are made from the same blocks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from skald_specs import __version__
 
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
-from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
+from skald_report.chance import chance_grids
 from skald_report.clean import clean_subset
 from skald_report.evidence import mup_evidence
 from skald_report.figures import cycle as figures
 from skald_report.figures.style import Look, looks, tokens
+from skald_report.formatting import (
+    capital,
+    interval,
+    join,
+    number,
+    score_cells,
+    span,
+    with_mean_last,
+)
 from skald_report.inputs import ReportInputs, Sources
 from skald_report.published import published
 from skald_report.tables import LEVEL, MACRO, Table
-from skald_report.wording import join, language_name
+from skald_report.wording import language_name
 
 #: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
 #: other, also of a folder beside it, the page does not presume to know what the text is.
@@ -111,15 +119,19 @@ def _scores(
     frame = tables["scores"].frame
     roles = dict(_roles(tables))
     drawings = []
-    for (suite, task), rows in frame.groupby(["suite", "task"], sort=False):
+    contest = frame[~frame["kind"].isin(AGAINST_CHANCE)]
+    for (suite, task), rows in contest.groupby(["suite", "task"], sort=False):
         yield _score_grid(str(suite), str(task), rows, roles)
         drawings.append(figures.score_panel(tables["scores"], str(suite), str(task), look))
-    counts = frame[frame["language"] != MACRO]
+    yield from chance_grids(frame, roles)
+    if contest.empty:
+        return
+    counts = contest[contest["language"] != MACRO]
     methods = join(dict.fromkeys(counts["method"]))
     yield Gallery(
         tuple(drawings),
         f"Each dot is one model in one language with its 95 % interval, from "
-        f"{_span(counts['n_items'])} items in {_span(counts['n_keys'])} clusters (items that share "
+        f"{span(counts['n_items'])} items in {span(counts['n_keys'])} clusters (items that share "
         f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
         "(cluster bootstrap over keys, stratified by language; the languages are fixed). Grey marks "
         "are controls.",
@@ -135,28 +147,21 @@ def _roles(tables: Mapping[str, Table]) -> Iterator[tuple[str, str]]:
 
 def _score_grid(suite: str, task: str, rows: pd.DataFrame, roles: Mapping[str, str]) -> Grid:
     kind, label = rows["kind"].iloc[0], rows["label"].iloc[0]
-    tags = _with_mean_last(rows["language"])
+    tags = with_mean_last(rows["language"])
     body = []
     for model, own in rows.groupby("model", sort=False):
-        at = own.set_index("language")
-        cells = [
-            Cell(f"{at['score'][tag]:.3f}", _interval(at["low"][tag], at["high"][tag]))
-            if tag in at.index
-            else Cell("–", "no score")
-            for tag in tags
-        ]
         control = roles.get(str(model)) == "control"
-        body.append((Cell(str(model), "control" if control else ""), *cells))
+        body.append((Cell(str(model), "control" if control else ""), *score_cells(own, tags)))
     per_language = rows[rows["language"] != MACRO]
     chance = sorted(per_language["chance"].dropna().unique())
     against = f" Chance is {join(f'{c:.2f}' for c in chance)}." if chance else ""
     caption = (
-        f"{_capital(_MEASURES[kind])}. Score and 95 % interval; suite {suite}, "
-        f"{_span(per_language['n_items'])} items a language.{against}"
+        f"{capital(_MEASURES[kind])}. Score and 95 % interval; suite {suite}, "
+        f"{span(per_language['n_items'])} items a language.{against}"
     )
     header = ("model", *tags)
     return Grid(
-        f"{suite}-{task}", _capital(label), caption, header, tuple(body), "tables/scores.csv"
+        f"{suite}-{task}", capital(label), caption, header, tuple(body), "tables/scores.csv"
     )
 
 
@@ -184,8 +189,8 @@ def _difference_grid(frame: pd.DataFrame, name: str, title: str, folded: bool) -
         at = rows.set_index("language")
         cells = [
             Cell(
-                f"{_SYMBOLS[at['verdict'][tag]]} {_number(at['difference'][tag], '+.3f')}",
-                _interval(at["low"][tag], at["high"][tag], "+.3f"),
+                f"{_SYMBOLS[at['verdict'][tag]]} {number(at['difference'][tag], '+.3f')}",
+                interval(at["low"][tag], at["high"][tag], "+.3f"),
                 at["verdict"][tag],
             )
             if tag in at.index
@@ -241,7 +246,7 @@ def _learning_rate(
                 Cell(str(r["model"])),
                 Cell(tokens(r["horizon_tokens"])),
                 Cell(f"{2 ** r['log2_lr']:.4g}"),
-                Cell(_interval(2 ** r["low"], 2 ** r["high"], ".3g")),
+                Cell(interval(2 ** r["low"], 2 ** r["high"], ".3g")),
                 Cell(str(r["standing"]), str(r["source"])),
             )
             for r in given.frame.to_dict("records")
@@ -340,27 +345,3 @@ def _languages(sources: Sources) -> list[str]:
     if sources.corpus:
         return list(sources.corpus.recipe.languages)
     return sorted({task.language for s in sources.summaries for task in s.tasks})
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _with_mean_last(tags: pd.Series[Any]) -> list[str]:
-    distinct = list(dict.fromkeys(tags))
-    return sorted(distinct, key=lambda tag: tag == MACRO)
-
-
-def _interval(low: float, high: float, digits: str = ".3f") -> str:
-    if math.isnan(low) or math.isnan(high):
-        return "no interval"
-    return f"{_number(low, digits)} to {_number(high, digits)}"
-
-
-def _number(value: float, digits: str) -> str:
-    return f"{value:{digits}}".replace("-", "−")
-
-
-def _span(counts: pd.Series[Any]) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

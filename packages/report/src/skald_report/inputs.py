@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,11 @@ from skald_specs.law import Law, LawPoint
 from skald_specs.models import first_problem
 from skald_specs.plan import Plan
 from skald_specs.published import PublishedScore
-from skald_specs.records import EvaluationSummary, ItemRecord
+from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 
 CURVE_FILE = "curve.jsonl"
 LABELS_FILE = "models.yaml"
-_KINDS = ("pairs", "cloze", "text")
 _POINT_COLUMNS = list(LawPoint.model_fields)
 _ITEM_COLUMNS = {
     "model": pa.string(),
@@ -229,11 +228,14 @@ def _items(path: Path, summary: EvaluationSummary) -> pd.DataFrame:
     scores = frame["score"].to_numpy(dtype=np.float64)
     if frame.isna().any(axis=None) or not np.isfinite(scores).all():
         _name_bad_line(path)
-    binary = frame["kind"].isin(["pairs", "cloze"])
-    if not frame["kind"].isin(_KINDS).all() or not frame.loc[binary, "score"].between(0, 1).all():
+    binary = frame["kind"].isin(CHOICE_KINDS)
+    if (
+        not frame["kind"].isin(get_args(TaskKind)).all()
+        or not frame.loc[binary, "score"].between(0, 1).all()
+    ):
         _name_bad_line(path)
         raise UserInputError(
-            str(path), "a score of pairs or cloze lies outside 0 to 1", "Evaluate again"
+            str(path), "the score of a choice lies outside 0 to 1", "Evaluate again"
         )
     twice = frame.duplicated(["model", "task", "item_id"])
     if twice.any():

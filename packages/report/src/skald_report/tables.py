@@ -15,6 +15,7 @@ import pandas as pd
 from skald_specs.plan import Plan
 
 from skald_report.cells import (
+    AGAINST_CHANCE,
     CELL,
     LOWER_IS_BETTER,
     Cells,
@@ -159,7 +160,8 @@ def _score(
 def differences(sources: Sources, cells: Cells) -> Table:
     """Compare each baseline with every other baseline and control, on the items both answered.
 
-    A pair of models is one family: Holm's correction runs over its languages and tasks.
+    A pair of models is one family: Holm's correction runs over its languages and tasks. Kinds that
+    are set against chance are left out.
     """
     frame = models(sources).frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
@@ -182,7 +184,7 @@ def differences(sources: Sources, cells: Cells) -> Table:
 
 
 def _compared(cells: Cells, model: str, reference: str) -> Iterator[dict[str, Any]]:
-    for task in cells.tasks:
+    for task in (task for task in cells.tasks if task.kind not in AGAINST_CHANCE):
         for language, here in cells.by_task[task].items():
             if model not in here or reference not in here:
                 continue

@@ -6,12 +6,14 @@ are exceptions by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from skald_specs.languages import BY_TAG
 
-from skald_report.cells import CELL, LOWER_IS_BETTER
+from skald_report.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
+from skald_report.chance import chance_claims
+from skald_report.formatting import join
 from skald_report.tables import LEVEL, MACRO, Table
 
 #: What the name of a model that was never trained begins with, as the evaluation names it.
@@ -27,12 +29,6 @@ def language_name(tag: str) -> str:
     return f"{known.english}{own}"
 
 
-def join(words: Iterable[str], last: str = "and") -> str:
-    """Join words as English does: a, b and c."""
-    listed = list(words)
-    return f" {last} ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
-
-
 def claims(models: Table, scores: Table, differences: Table | None) -> list[str]:
     """Return what the measured scores allow to say, in the order a reader asks.
 
@@ -44,7 +40,8 @@ def claims(models: Table, scores: Table, differences: Table | None) -> list[str]
     frame = models.frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
     controls = list(frame.loc[frame["role"] == "control", "model"])
-    said = clearances(scores, baselines, controls)
+    contest = ~scores.frame["kind"].isin(AGAINST_CHANCE)
+    said = clearances(scores._replace(frame=scores.frame[contest]), baselines, controls)
     if not controls:
         said.append("No control was evaluated, so no score can be set against chance or counting.")
     if len(baselines) < 2:
@@ -54,7 +51,7 @@ def claims(models: Table, scores: Table, differences: Table | None) -> list[str]
         among = frame[frame["model"].isin(baselines) & frame["reference"].isin(baselines)]
         for pair, rows in among.groupby(["model", "reference"], sort=False):
             said.append(comparison(str(pair[0]), str(pair[1]), rows))
-    return [*said, *gaps(scores)]
+    return [*said, *chance_claims(scores, baselines), *gaps(scores)]
 
 
 def clearances(scores: Table, baselines: Sequence[str], controls: Sequence[str]) -> list[str]:

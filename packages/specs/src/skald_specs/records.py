@@ -6,7 +6,10 @@ from typing import Literal
 
 from skald_specs.models import Spec
 
-TaskKind = Literal["pairs", "cloze", "text"]
+#: `transfer`, `skill` and `canary` are cloze items over facts whose keys are split over languages.
+TaskKind = Literal["pairs", "cloze", "text", "transfer", "skill", "canary"]
+#: Kinds whose items are a choice: the score is 1 or 0.
+CHOICE_KINDS: tuple[TaskKind, ...] = ("pairs", "cloze", "transfer", "skill", "canary")
 ModelRole = Literal["baseline", "control", "external"]
 
 
@@ -26,7 +29,7 @@ class RequestRecord(Spec):
 class ItemRecord(Spec):
     """One item with all its metrics; the report's unit.
 
-    `score` is the task's headline number: 1 or 0 for `pairs` and `cloze`, bits per byte for `text`.
+    `score` is the task's headline number: bits per byte for `text`, 1 or 0 for every other kind.
     `metrics` holds the others by name (`acc_bytes`, `bits`, ...). `n_bytes` weighs text items.
     """
 

@@ -19,7 +19,9 @@ from skald_specs.models import Spec
 
 
 def skald_items(folder: Path) -> list[ReferenceItem]:
-    """Read Skald's own items, `<folder>/{pairs,cloze,text}/<language>.jsonl`.
+    """Read Skald's own items, `<folder>/<kind>/<language>.jsonl`.
+
+    Facts and skills are left out: their strings are too short for n-grams, and their keys are split.
 
     Raises:
         UserInputError: The folder has none, or a line is malformed.

@@ -1,0 +1,95 @@
+"""Facts and skills on the page: their scores against chance, and what a canary above it means.
+
+Each language has few items, so the mean over languages is what is judged, once for each baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from skald_report.blocks import Cell, Grid
+from skald_report.cells import AGAINST_CHANCE, KIND_NAMES
+from skald_report.formatting import capital, interval, join, score_cells, span, with_mean_last
+from skald_report.tables import MACRO, Table
+
+_MEANING = {
+    "transfer": "the training text of other languages states the fact, with the name spelt otherwise, "
+    "never that of the language asked in",
+    "skill": "weekdays, dates and sums with operands that no language was trained on",
+    "canary": "stated nowhere, so the score must stay at chance: above it, items have leaked",
+}
+
+
+def chance_claims(scores: Table, baselines: Sequence[str]) -> list[str]:
+    """Say where the baselines stand against chance, one sentence a task.
+
+    Args:
+        scores: Scores with intervals.
+        baselines: Models to judge.
+    """
+    rows = scores.frame[scores.frame["kind"].isin(AGAINST_CHANCE)]
+    return [
+        _claim(str(kind), str(label), own, baselines)
+        for (_, kind, label), own in rows.groupby(["suite", "kind", "label"], sort=False)
+        if own["model"].isin(baselines).any()
+    ]
+
+
+def _claim(kind: str, label: str, rows: pd.DataFrame, baselines: Sequence[str]) -> str:
+    chance = float(rows["chance"].dropna().mean())
+    one_language = MACRO not in set(rows["language"])
+    judged = rows if one_language else rows[rows["language"] == MACRO]
+    where = join(dict.fromkeys(rows["language"])) if one_language else "mean over languages"
+    parts, leaks = [], False
+    for row in judged[judged["model"].isin(baselines)].to_dict("records"):
+        standing = "at chance"
+        if row["low"] > chance or row["high"] < chance:
+            standing = "above chance" if row["low"] > chance else "below chance"
+        leaks |= kind == "canary" and standing == "above chance"
+        parts.append(
+            f"{row['model']} is {standing} with {row['score']:.3f} "
+            f"({interval(row['low'], row['high'])})"
+        )
+    text = f"On {label} ({where}, chance {chance:.2f}) {join(parts)}"
+    if kind != "canary":
+        return f"{text}."
+    return f"{text}: {'items have leaked' if leaks else 'no sign of a leak'}."
+
+
+def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid]:
+    """Yield one table a suite: every model on every task that is set against chance.
+
+    Args:
+        frame: The rows of the scores table.
+        roles: Each model's role.
+    """
+    rows = frame[frame["kind"].isin(AGAINST_CHANCE)]
+    for suite, own in rows.groupby("suite", sort=False):
+        tags = with_mean_last(own["language"])
+        body = tuple(
+            (
+                Cell(
+                    f"{model}{', control' if roles.get(str(model)) == 'control' else ''}",
+                    str(label),
+                ),
+                *score_cells(scored, tags),
+            )
+            for (_, label, model), scored in own.groupby(["task", "label", "model"], sort=False)
+        )
+        kinds = [kind for kind in KIND_NAMES if kind in set(own["kind"])]
+        meanings = ". ".join(f"{capital(KIND_NAMES[kind])}: {_MEANING[kind]}" for kind in kinds)
+        single = own[own["language"] != MACRO]
+        chance = join(f"{c:.2f}" for c in sorted(single["chance"].dropna().unique()))
+        yield Grid(
+            f"{suite}-chance",
+            "Facts and skills, against chance",
+            f"Accuracy: how often the right continuation is the likeliest; chance is {chance}. "
+            f"{meanings}. Score and 95 % interval; suite {suite}, {span(single['n_items'])} items a "
+            "language, so the mean is what is judged. These tasks enter none of the differences "
+            "below.",
+            ("model", *tags),
+            body,
+            "tables/scores.csv",
+        )

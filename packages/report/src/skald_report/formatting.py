@@ -1,0 +1,57 @@
+"""How numbers and lists look on the page. Knows digits, refuses to know what they measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from skald_report.blocks import Cell
+from skald_report.tables import MACRO
+
+
+def join(words: Iterable[str], last: str = "and") -> str:
+    """Join words as English does: a, b and c."""
+    listed = list(words)
+    return f" {last} ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
+
+
+def capital(text: str) -> str:
+    """Return text with a capital first letter, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def number(value: float, digits: str) -> str:
+    """Return a number with a true minus sign."""
+    return f"{value:{digits}}".replace("-", "−")
+
+
+def interval(low: float, high: float, digits: str = ".3f") -> str:
+    """Return an interval in words."""
+    if math.isnan(low) or math.isnan(high):
+        return "no interval"
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def span(counts: pd.Series[Any]) -> str:
+    """Return the smallest and the largest of some counts."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def with_mean_last(tags: pd.Series[Any]) -> list[str]:
+    """Return the distinct languages, their mean at the end."""
+    return sorted(dict.fromkeys(tags), key=lambda tag: tag == MACRO)
+
+
+def score_cells(own: pd.DataFrame, tags: Sequence[str]) -> list[Cell]:
+    """Return one model's scores in a row of languages."""
+    at = own.set_index("language")
+    return [
+        Cell(f"{at['score'][tag]:.3f}", interval(at["low"][tag], at["high"][tag]))
+        if tag in at.index
+        else Cell("–", "no score")
+        for tag in tags
+    ]
