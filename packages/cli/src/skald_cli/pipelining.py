@@ -1,0 +1,273 @@
+"""A sources file as stages of DVC: writes `corpora/NAME/dvc.yaml` and runs it.
+
+`python -m skald_cli.pipelining --from SOURCES.yaml`, for `nox -s data -- --from SOURCES.yaml`. Knows
+which stage reads which files and which keys of the sources file, and which folder it writes; what has
+to run is DVC's to say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from skald_specs.errors import EXIT_DONE, SkaldError, UserInputError
+from skald_specs.files import read_text, read_yaml, write_text
+from skald_specs.funnel import STAGES
+from skald_specs.sources import SourcesFile
+
+from skald_cli import corpora, places
+from skald_cli.parser import Parser
+
+_CLI = "packages/cli/src/skald_cli"
+#: What every stage's result comes from besides its input; constraints.txt says which libraries.
+_CODE = (
+    "constraints.txt",
+    "packages/corpus/src",
+    "packages/specs/src",
+    *(f"{_CLI}/{name}.py" for name in ("places", "corpus", "corpora")),
+)
+_MADE_FROM = "# Made from "
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One sources file, and the places that its stages read and write.
+
+    Args:
+        path: The sources file.
+        root: The checkout; paths below it are written relative to it, others as they are.
+        keep_going: Whether ingest leaves out what cannot be read instead of stopping.
+    """
+
+    path: Path
+    root: Path
+    keep_going: bool = False
+
+    def compiled(self) -> tuple[str, dict[str, Any]]:
+        """Return the corpus' name and its stages, as `dvc.yaml` has them.
+
+        Raises:
+            UserInputError: The sources file is wrong, or a source has no file.
+        """
+        sources, given = SourcesFile.load(self.path), read_yaml(self.path)
+        out = places.CORPORA / sources.name
+        stages = [
+            stage
+            for stage in corpora.ALL_STAGES
+            if stage != corpora.SHARDS or sources.shards is not None
+        ]
+        return sources.name, {stage: self._stage(stage, sources, given, out) for stage in stages}
+
+    def _stage(
+        self, stage: str, sources: SourcesFile, given: Mapping[str, Any], out: Path
+    ) -> dict[str, Any]:
+        command = ["skald", "corpus", "build", self._shown(self.path), "--out", out.as_posix()]
+        command += ["--stage", stage]
+        if stage == "ingest" and self.keep_going:
+            command.append("--keep-going")
+        read = [self._shown(path) for path in _files(stage, sources, self.path.resolve().parent)]
+        deps = [*_CODE, *_made_before(stage, sources, out), *read]
+        if stage == corpora.CARD:
+            deps.append("packages/report/src")
+        params = _params(stage, sources, given, self._shown(self.path))
+        return {
+            "wdir": "../..",
+            "cmd": _plain(shlex.join(command)),
+            "deps": [_plain(dep) for dep in dict.fromkeys(deps)],
+            **({"params": [params]} if params else {}),
+            "outs": _outs(stage, out),
+        }
+
+    def _shown(self, path: Path) -> str:
+        """Return a path as DVC is to know it: from the checkout, or absolute outside of it."""
+        full = Path(os.path.normpath(path.absolute()))
+        return (full.relative_to(self.root) if full.is_relative_to(self.root) else full).as_posix()
+
+
+def write(pipeline: Pipeline) -> Path:
+    """Write `corpora/NAME/dvc.yaml` unless it is there as it should be.
+
+    Args:
+        pipeline: What to write down.
+
+    Returns:
+        The file, relative to the checkout.
+
+    Raises:
+        UserInputError: The sources file is wrong, the file that stands there is somebody's own or of
+            other sources, or the output folder holds other files.
+    """
+    name, stages = pipeline.compiled()
+    path = places.PIPELINES / name / "dvc.yaml"
+    source = pipeline._shown(pipeline.path)
+    target = pipeline.root / path
+    head = f"{_MADE_FROM}{source}"
+    _check_ours(target, path, head, pipeline.root)
+    # DVC removes what stands where a stage writes; what is not ours is refused before.
+    corpora.claim(pipeline.root / places.CORPORA / name, name)
+    body = yaml.safe_dump({"stages": stages}, sort_keys=False, allow_unicode=True, width=1000)
+    text = f"{head}\n# Edits are lost: change the sources and run `nox -s data -- --from` again.\n{body}"
+    if target.is_file() and read_text(target) == text:
+        print(f"{path}: {len(stages)} stages, as before")
+    else:
+        write_text(target, text)
+        print(f"{path}: {len(stages)} stages written")
+    return path
+
+
+def _check_ours(target: Path, shown: Path, head: str, root: Path) -> None:
+    if not target.is_file():
+        return
+    first = read_text(target).split("\n", 1)[0]
+    if not first.startswith(_MADE_FROM):
+        raise UserInputError(
+            str(shown), "was not made by Skald and is not replaced", "Move it, or change `name`"
+        )
+    # Sources that were moved or renamed are the same sources.
+    if first != head and (root / first.removeprefix(_MADE_FROM)).is_file():
+        raise UserInputError(
+            str(shown),
+            f"belongs to {first.removeprefix(_MADE_FROM)}",
+            "Change `name` in one of the two sources files",
+        )
+
+
+def _files(stage: str, sources: SourcesFile, base: Path) -> Iterator[Path]:
+    """Yield the files and folders of the user that a stage reads; those of the hub are pinned."""
+    from skald_corpus.pipeline.ingest import source_files
+
+    language, quality = sources.language, sources.quality
+    named: list[str | None] = []
+    match stage:
+        case "ingest" | "card":
+            for source in sources.sources:
+                if source.hub is None:
+                    yield from source_files(source, base)
+        case "rights":
+            named = [sources.rights.robots, sources.rights.ledger]
+        case "language" if language:
+            named = [language.reference, language.glotlid]
+        case "quality" if quality:
+            # Limits that are not derived are linted against the reference of the language stage.
+            linted = language.reference if language and quality.reference is None else None
+            named = [quality.thresholds, quality.reference, linted]
+        case "decontaminate" if sources.decontamination:
+            named = [listed.path for listed in sources.decontamination.against]
+        case corpora.SHARDS if sources.shards:
+            named = [sources.shards.recipe]
+    yield from (base / name for name in named if name is not None)
+
+
+def _params(
+    stage: str, sources: SourcesFile, given: Mapping[str, Any], file: str
+) -> dict[str, list[str] | None]:
+    """Return the keys of the sources file that a stage uses and the file has; None: all of it."""
+    if stage == corpora.CARD:
+        return {file: None}
+    keys: dict[str, tuple[str, ...]] = {
+        "ingest": ("sources",),
+        "rights": ("rights", "sources"),
+        "language": ("language",),
+        "quality": ("quality", "sources"),
+        "pii": ("pii",),
+        "exact": ("duplicates.exact",),
+        "near": ("duplicates.near",),
+        "decontaminate": ("decontamination",),
+        "split": ("validation_fraction",),
+        corpora.SHARDS: ("shards",),
+    }
+    wanted = keys.get(stage, ())
+    if stage == "quality":
+        if sources.quality is None:
+            wanted = ("quality",)
+        elif sources.quality.reference is None and sources.language:
+            wanted = (*wanted, "language.reference")
+    written = [key for key in (_written(given, key) for key in wanted) if key]
+    return {file: written} if written else {}
+
+
+def _written(given: Mapping[str, Any], key: str) -> str:
+    """Return a key as far as the file has it: DVC refuses keys that are not there."""
+    block, _, rest = key.partition(".")
+    if block not in given:
+        return ""
+    inner = given[block]
+    return key if rest and isinstance(inner, Mapping) and rest in inner else block
+
+
+def _made_before(stage: str, sources: SourcesFile, out: Path) -> list[str]:
+    """Return what a stage reads of the stages before it: the text and all overlays."""
+    if stage == corpora.SHARDS:
+        return [f"{out.as_posix()}/{STAGES[-1]}"]
+    before = STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES
+    found = [f"{out.as_posix()}/{name}" for name in before]
+    if stage == corpora.CARD and sources.shards:
+        found += _outs(corpora.SHARDS, out)
+    return found
+
+
+def _outs(stage: str, out: Path) -> list[Any]:
+    if stage == corpora.SHARDS:
+        return [f"{out.as_posix()}/{name}" for name in corpora.SHARD_OUTPUTS]
+    folder = f"{out.as_posix()}/{stage}"
+    if stage != "ingest":
+        return [folder]
+    # Every stage asks for it, so it stays while ingest runs again, and is pulled with the rest.
+    return [folder, {f"{out.as_posix()}/{corpora.MARKER}": {"persist": True}}]
+
+
+def _plain(text: str) -> str:
+    """Keep DVC from reading `${` in a name as one of its templates."""
+    return text.replace("${", "\\${")
+
+
+def _check_data(stages: Mapping[str, Any]) -> int:
+    """Bring data/ to its pin where a stage reads it; DVC would take whatever lies there."""
+    from skald_cli.main import main as skald
+    from skald_cli.pull import pull_missing
+
+    deps = [dep for stage in stages.values() for dep in stage["deps"]]
+    if not any(Path(dep).is_relative_to(places.DATA) for dep in deps):
+        return EXIT_DONE
+    pull_missing(Path.cwd())
+    return skald(["corpus", "generate", "--pin", str(places.PIN)])
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write the pipeline and hand over to DVC; an error is put into one line."""
+    parser = Parser(prog="nox -s data --", description=__doc__)
+    parser.add_argument("--from", dest="path", type=Path, required=True, metavar="SOURCES.yaml")
+    parser.add_argument("--keep-going", action="store_true", help="leave out what cannot be read")
+    parser.add_argument("--no-run", action="store_true", help="write the pipeline, run nothing")
+    args: argparse.Namespace = parser.parse_args(words)
+    root = Path.cwd()
+    try:
+        if not (root / ".dvc").is_dir():
+            raise UserInputError(str(root), "holds no .dvc", "Run this in the checkout's root")
+        pipeline = Pipeline(args.path, root, args.keep_going)
+        path = write(pipeline)
+        if args.no_run:
+            return EXIT_DONE
+        if code := _check_data(pipeline.compiled()[1]):
+            return code
+    except SkaldError as error:
+        print(f"skald: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    return _become_dvc(path)
+
+
+def _become_dvc(path: Path) -> NoReturn:
+    sys.stdout.flush()
+    # In place of this process: Ctrl-C then reaches DVC, which leaves its files in order.
+    os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", str(path)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
