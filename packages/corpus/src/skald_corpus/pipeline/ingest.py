@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -106,7 +106,9 @@ def ingest(source: Source, base: Path, out: Path, keep_going: bool = False) -> F
     def leave_out(bad: Bad, reason: str) -> None:
         if not keep_going:
             raise bad.error()
-        written.leave_out(bad, reason)
+        path, _, line = bad.where.rpartition(":")
+        at = f"{_shown(Path(path), base)}:{line}" if path else bad.where
+        written.leave_out(replace(bad, where=at), reason)
         removed[reason] = removed.get(reason, Amount()) + Amount(documents=1, bytes=bad.n_bytes)
 
     try:

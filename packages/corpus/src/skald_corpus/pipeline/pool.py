@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self, TypeVar
 
-from skald_specs.errors import SkaldError
+from skald_specs.errors import EXIT_RESUMABLE, SkaldError
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,7 +40,9 @@ class Pool:
         if self._executor is None:
             # Not fork: threads of numpy or tokenizers would not survive it.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.workers, mp_context=context)
+            self._executor = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_become_worker
+            )
         return self._guarded(self._executor.map(function, items))
 
     def _guarded(self, results: Iterator[B]) -> Iterator[B]:
@@ -59,3 +64,16 @@ class Pool:
     ) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _become_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(EXIT_RESUMABLE)
+
+    threading.Thread(target=follow, daemon=True).start()

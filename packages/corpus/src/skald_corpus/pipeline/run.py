@@ -14,6 +14,7 @@ from skald_specs.files import atomic_folder, write_json
 from skald_specs.funnel import STAGES, Funnel, FunnelRow, summed
 from skald_specs.sources import QualityStage, SourcesFile
 
+from skald_corpus.filters.licence import judge_licence
 from skald_corpus.pipeline.contamination import decontaminate
 from skald_corpus.pipeline.duplicates import Kind, deduplicate
 from skald_corpus.pipeline.ingest import ingest
@@ -77,6 +78,7 @@ class Pipeline:
         found = parts(self.root)
         match stage:
             case "ingest":
+                self._check_licences()
                 one = partial(ingest, base=self.base, out=out, keep_going=self.keep_going)
                 return list(self.pool.map(one, sources.sources))
             case "exact" if sources.duplicates and sources.duplicates.exact:
@@ -103,6 +105,17 @@ class Pipeline:
             case "pii" if sources.pii:
                 return self._judged(stage, out)
         return None
+
+    def _check_licences(self) -> None:
+        """Refuse a source whose licence does not do; its documents may have better ones."""
+        for source in self.sources.sources:
+            verdict = judge_licence(source.licence, self.sources.rights.allow_licences)
+            if not verdict.kept and not self.keep_going:
+                raise UserInputError(
+                    f"source {source.id}, licence",
+                    verdict.detail,
+                    "Name it in rights.allow_licences, or leave its documents out with --keep-going",
+                )
 
     def _judged(self, stage: str, out: Path) -> list[FunnelRow]:
         judges = Judges(self.sources, self.base, out)

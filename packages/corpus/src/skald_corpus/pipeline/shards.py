@@ -47,7 +47,7 @@ def make_shards(rule: ShardsStage, sources: SourcesFile, base: Path, root: Path)
     """
     given = Recipe.load(base / rule.recipe)
     text = root / "split"
-    even = {tag: 1.0 for tag in sources.languages}
+    even = dict.fromkeys(sources.languages, 1.0)
     manifest = build(_recipe(given, sources.name, text, even, rule.recipe), text, root / CORPUS)
     mixture = mix(_tokens(manifest), rule.mixture, given.budget.horizon_tokens)
     shares = {tag: round(share, 6) for tag, share in mixture.shares.items()}
