@@ -28,7 +28,10 @@ import os, pathlib, sys
 # One core, so that no stage starts workers for a few kilobytes.
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 words = sys.argv[1:]
-if words[words.index("--stage") + 1] == "card":
+stage = words[words.index("--stage") + 1]
+if os.path.exists(f"stop-{stage}"):
+    sys.exit(75)
+if stage == "card":
     card = pathlib.Path(words[words.index("--out") + 1]) / "card"
     card.mkdir()
     (card / "index.html").write_text(pathlib.Path(words[2]).read_text())
@@ -57,17 +60,18 @@ class Checkout:
         for name in ("DVC_STAGE", "DVC_ROOT"):
             self.env.pop(name, None)
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, fails: bool = False) -> str:
         done = subprocess.run(
             command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{command}: {done.stdout[-3000:]} {done.stderr[-3000:]}"
+        told = f"{command}: {done.stdout[-3000:]} {done.stderr[-3000:]}"
+        assert bool(done.returncode) == fails, told
         return done.stdout
 
-    def make(self, *words: str) -> set[str]:
-        """Do what `nox -s data -- --from` does; return the stages that ran."""
+    def make(self, fails: bool = False) -> set[str]:
+        """Do what `nox -s data -- --from` does; return the stages that ran or began."""
         module = (sys.executable, "-m", "skald_cli.pipelining", "--from", "sources/sources.yaml")
-        found = re.findall(r"Running stage '[^']*?:?(\w+)':", self.run(*module, *words))
+        found = re.findall(r"Running stage '[^']*?:?(\w+)':", self.run(*module, fails=fails))
         return set(found)
 
     def edit(self, old: str, new: str) -> None:
@@ -131,9 +135,17 @@ def test_nothing_runs_again_and_git_is_clean(checkout: Checkout) -> None:
     assert tracked == ["corpora/tiny/dvc.lock", PIPELINE]
 
 
-def test_a_threshold_of_quality_reruns_quality_and_what_follows(checkout: Checkout) -> None:
+def test_a_threshold_of_quality_reruns_what_follows_also_after_an_interruption(
+    checkout: Checkout,
+) -> None:
     checkout.edit("quantile: 0.01", "quantile: 0.02")
-    assert checkout.make() == LATER
+    # Interrupted on the way, it goes on with the stage that was not finished.
+    stop = checkout.root / "stop-near"
+    stop.touch()
+    begun = checkout.make(fails=True)
+    assert begun == {"quality", "pii", "exact", "near"}
+    stop.unlink()
+    assert checkout.make() == LATER - begun | {"near"}
     # The old value is in DVC's cache of runs.
     checkout.edit("quantile: 0.02", "quantile: 0.01")
     assert checkout.make() <= {"card"}

@@ -72,6 +72,8 @@ def test_a_stage_tracks_the_keys_that_it_uses(root: Path) -> None:
     found = {name: params(stage) for name, stage in stages(root).items() if name != "card"}
     assert found["quality"] == found["pii"] == found["split"] == []
     assert found["exact"] == ["duplicates.exact"] and found["near"] == ["duplicates"]
+    change(rights={"allow_licences": ["My-Own"]})
+    assert params(stages(root)["ingest"]) == ["sources", "rights.allow_licences"]
     assert stages(root)["card"]["params"] == [{FILE.as_posix(): None}]
 
 
@@ -181,7 +183,7 @@ def traced(root: Path) -> Iterator[dict[str, set[str]]]:
     (root / "sources/robots/da1.example.txt").write_text("User-agent: *\nDisallow: /b\n")
     change(rights={"ledger": "ledger.txt", "robots": "robots"}, language={"reference": "reference"})
     found = {}
-    for stage in [*STAGES, corpora.SHARDS]:
+    for stage in corpora.ALL_STAGES:
         words = ["corpus", "build", str(FILE), "--out", OUT, "--stage", stage, "--workers", "1"]
         done = subprocess.run(
             [sys.executable, "-c", _WATCH, *words], capture_output=True, text=True, check=False,

@@ -172,13 +172,15 @@ def _params(
     if stage == corpora.CARD:
         return {file: None}
     keys: dict[str, tuple[str, ...]] = {
-        "ingest": ("sources",),
+        # Ingest refuses a source whose licence is not allowed.
+        "ingest": ("sources", "rights.allow_licences"),
         "rights": ("rights", "sources"),
         "language": ("language",),
         "quality": ("quality", "sources"),
         "pii": ("pii",),
-        "exact": ("duplicates.exact",),
-        "near": ("duplicates.near",),
+        # Without the key its default counts, as long as the block is there.
+        "exact": (_nearest(given, "duplicates.exact"),),
+        "near": (_nearest(given, "duplicates.near"),),
         "decontaminate": ("decontamination",),
         "split": ("validation_fraction",),
         corpora.SHARDS: ("shards",),
@@ -189,17 +191,19 @@ def _params(
             wanted = ("quality",)
         elif sources.quality.reference is None and sources.language:
             wanted = (*wanted, "language.reference")
-    written = [key for key in (_written(given, key) for key in wanted) if key]
+    # DVC refuses keys that are not there.
+    written = [key for key in wanted if _has(given, key)]
     return {file: written} if written else {}
 
 
-def _written(given: Mapping[str, Any], key: str) -> str:
-    """Return a key as far as the file has it: DVC refuses keys that are not there."""
+def _nearest(given: Mapping[str, Any], key: str) -> str:
+    return key if _has(given, key) else key.split(".")[0]
+
+
+def _has(given: Mapping[str, Any], key: str) -> bool:
     block, _, rest = key.partition(".")
-    if block not in given:
-        return ""
-    inner = given[block]
-    return key if rest and isinstance(inner, Mapping) and rest in inner else block
+    inner = given.get(block)
+    return block in given and (not rest or (isinstance(inner, Mapping) and rest in inner))
 
 
 def _made_before(stage: str, sources: SourcesFile, out: Path) -> list[str]:
