@@ -21,7 +21,8 @@ from skald_corpus.generate import fresh
 from skald_corpus.grammar.register import LANGUAGES
 from skald_specs.claims import Measure, conclude
 from skald_specs.files import read_yaml, write_yaml
-from skald_specs.funnel import STAGES, Funnel
+from skald_specs.funnel import Funnel
+from skald_specs.stages import STAGES
 
 #: Bound of the whole tree of processes, in bytes.
 MOST_MEMORY = 2e9

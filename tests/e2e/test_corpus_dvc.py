@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from skald_specs.funnel import STAGES
+from skald_specs.stages import STAGES
 from support import ROOT
 from support_sources import write_sources
 

@@ -34,6 +34,8 @@ def listed(key):
 
 if words[:2] == ["corpus", "build"]:
     write(A / "corpus/corpus.json", words[2], "data/text/a")
+    for name in ("decontamination", "clean-subset"):
+        write(A / f"corpus/{name}.json", "data/items/b")
 elif words[:2] == ["sweep", "run"]:
     write(A / "sweep/runs.parquet", words[2])
 elif words[:2] == ["plan", "fit"]:
@@ -172,6 +174,13 @@ def test_changed_tasks_and_published_scores_train_nothing(checkout: Checkout) ->
     assert checkout.repro() == (0, {"report"})
     checkout.edit("reports/evidence/mup/m.csv", "m.csv", "m2.csv")
     assert checkout.repro() == (0, {"report"})
+
+
+def test_other_items_are_looked_for_and_train_nothing(checkout: Checkout) -> None:
+    (checkout.root / "data/items/b").write_text("other items\n")
+    assert checkout.repro() == (0, {"corpus", "evaluate@core", "report"})
+    (checkout.root / "data/text/a").write_text("other text\n")
+    assert {"corpus", "sweep", "train@mini-2.6b"} <= checkout.repro()[1]
 
 
 def test_changed_source_of_a_station_reruns_it(checkout: Checkout) -> None:

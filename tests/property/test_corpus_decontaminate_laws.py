@@ -55,7 +55,7 @@ def test_spans_cover_the_words_and_cutting_takes_no_others(text, data):
     st.lists(SENTENCE, min_size=1, max_size=5),
     st.lists(SENTENCE, max_size=10),
     st.integers(1, 4),
-    st.sampled_from(("drop", "cut")),
+    st.sampled_from(("drop", "cut", "report")),
     st.randoms(use_true_random=False),
 )
 def test_decisions_do_not_depend_on_order_and_lose_nothing(strings, texts, common, policy, rng):

@@ -18,6 +18,11 @@ def test_every_command_parses_and_writes_to_its_own_folders() -> None:
     ]  # fmt: skip
 
 
+def test_the_pairs_are_looked_for_in_the_text() -> None:
+    assert commands(Path("text"), Path("pairs"))[0][-2:] == ["--items", "pairs"]
+    assert "--items" not in commands(Path("text"), None)[0]
+
+
 def test_without_pairs_nothing_is_evaluated() -> None:
     assert "evaluate" not in [words[0] for words in commands(Path("text"), None)]
 

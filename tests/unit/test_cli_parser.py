@@ -14,7 +14,8 @@ from skald_specs.recipe import Recipe
 #: Every flag of every verb. A new one is a decision: no flag may change a result.
 FLAGS = {
     "corpus generate": {"--out", "--pin"},
-    "corpus build": {"--source", "--out"},
+    "corpus build": {"--source", "--out", "--items", "--stage", "--workers", "--keep-going"},
+    "corpus why": set(),
     "sweep run": {"--corpus", "--out"},
     "plan fit": {"--sweep", "--corpus", "--out"},
     "plan show": {"--width", "--depth"},
@@ -26,6 +27,7 @@ FLAGS = {
     "evaluate": {"--suite", "--items", "--corpus", "--out", "--languages"},
     "evals list": {"--suite", "--language"},
     "evals check": set(),
+    "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
     "report compare": set(),
     "mup coord-check": {"--widths", "--depths", "--seeds", "--scale-heads", "--out"},

@@ -15,7 +15,7 @@ from skald_cli.pipelining import Pipeline, write
 from skald_cli.pipelining import main as pipelining
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_yaml
-from skald_specs.funnel import STAGES
+from skald_specs.stages import STAGES
 from support import ROOT
 from support_corpus import small_recipe
 from support_sources import write_sources

@@ -8,8 +8,16 @@ from itertools import pairwise
 
 import pytest
 from skald_corpus.build import build
+from skald_corpus.decontaminate.report import finding, read_items
 from skald_corpus.tokenizer import sample_bytes, thinned, train_tokenizer
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
+from skald_specs.decontamination import (
+    CLEAN_FILE,
+    REPORT_FILE,
+    CleanSubset,
+    DecontaminationReport,
+    ReferenceItem,
+)
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from skald_specs.recipe import TokenizerRecipe
@@ -65,6 +73,61 @@ def test_test_text_is_never_used(source, tmp_path):
     build(small_recipe(), source, tmp_path / "without")
     for path in (tmp_path / "with").iterdir():
         assert path.read_bytes() == (tmp_path / "without" / path.name).read_bytes(), path.name
+
+
+def searched(source, out, *items):
+    build(small_recipe(), source, out, items)
+    report = DecontaminationReport.load(out / REPORT_FILE)
+    assert CleanSubset.load(out / CLEAN_FILE) == report.clean_subset()
+    return report
+
+
+def item(name, text, tag="da"):
+    return ReferenceItem(task="t", item_id=name, language=tag, strings=(text,))
+
+
+def test_items_in_the_training_text_are_reported_and_change_no_token(source, tmp_path):
+    build(small_recipe(), source, tmp_path / "alone")
+    planted = item("planted", some_text("sv")[7])
+    held_out = item("held out", "hemmeligt ord zyxwvut hemmeligt ord zyxwvut")
+    report = searched(source, tmp_path / "searched", planted, held_out)
+    assert report.clean_subset().contaminated == {"t": ("planted",)}
+    assert report.rule.policy == "report" and report.items[0].documents == ("sv/train.jsonl:8",)
+    # Only what a model trains on counts: validation and test text is not read.
+    assert [hits.n_documents_read for hits in report.corpus] == [201, 201]
+    for path in (tmp_path / "alone").iterdir():
+        assert path.read_bytes() == (tmp_path / "searched" / path.name).read_bytes(), path.name
+    assert report.corpus[1].n_bytes_removed == 0 == report.corpus[1].n_documents_dropped
+
+
+def test_nothing_found_is_said_and_nothing_asked_writes_nothing(source, tmp_path):
+    report = searched(
+        source, tmp_path / "corpus", item("other", "noget helt andet end det der står")
+    )
+    assert report.clean_subset().contaminated == {} and report.tasks[0].n_items == 1
+    assert finding(report) == "none of 1 evaluation items found in the training text"
+    build(small_recipe(), source, tmp_path / "corpus")
+    assert not list((tmp_path / "corpus").glob("*clean*"))
+    assert not (tmp_path / "corpus" / REPORT_FILE).exists()
+
+
+def test_items_are_read_from_lists_and_both_kinds_of_folder(tmp_path):
+    pair = {"good": "a b", "bad": "b a", "type": "swap", "source_id": "x"}
+    rows = {
+        "own/pairs/da.jsonl": {"id": "x", "key": "k", "phenomenon": "p", "good": "a", "bad": "b"},
+        "pairs/da.jsonl": pair,
+        "list.jsonl": item("x", "a b").model_dump(mode="json"),
+    }
+    for name, row in rows.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(row) + "\n")
+    tasks = [read_items(tmp_path / name)[0].task for name in ("own", "pairs", "list.jsonl")]
+    assert tasks == ["skald_core_pairs_dan_Latn", "skald_ud_swap_dan_Latn", "t"]
+    with pytest.raises(UserInputError, match="no such items"):
+        read_items(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserInputError, match="no evaluation items there"):
+        read_items(tmp_path / "empty")
 
 
 def test_a_rebuild_replaces_the_whole_folder(source, tmp_path):

@@ -119,6 +119,17 @@ def test_cutting_leaves_the_rest():
     )
 
 
+def test_reporting_finds_the_same_and_keeps_every_byte():
+    texts = [inside(LONG), FILLER, inside(MIDDLE)]
+    outcomes, report = run(texts, rule=Decontamination(policy="report"))
+    dropped, other = run(texts)
+    assert [o.document.text for o in outcomes if o.document] == texts
+    assert [o.items for o in outcomes] == [o.items for o in dropped]
+    assert (report.items, report.tasks) == (other.items, other.tasks)
+    hits = report.corpus[0]
+    assert hits.n_documents_dropped == hits.n_documents_cut == hits.n_bytes_removed == 0
+
+
 def test_spans():
     text = "  E\u0301n «to», tre-fire"
     assert word_spans(text) == [(2, 5), (6, 11), (12, 20), (12, 20)]

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 from skald_corpus.filters.quality import QualityThresholds
-from skald_specs.funnel import STAGES, Amount, Funnel, FunnelRow
+from skald_specs.funnel import Amount, Funnel, FunnelRow
 from skald_specs.recipe import Recipe
+from skald_specs.stages import STAGES
 from support import ROOT
 from support_pipeline import build, left, removed, rows, sources, texts
 

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import write_json
-from skald_specs.funnel import STAGES
-from skald_specs.sources import SourcesFile
+from skald_specs.stages import STAGES
 
 #: After the stages of the funnel: tokenizer and shards, then the data card.
 SHARDS, CARD = "shards", "card"
@@ -35,6 +33,7 @@ def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going
     """
     from skald_corpus.pipeline.pool import Pool
     from skald_corpus.pipeline.run import Pipeline
+    from skald_specs.sources import SourcesFile
 
     sources = SourcesFile.load(path)
     base = path.resolve().parent
@@ -67,7 +66,7 @@ def claim(out: Path, name: str) -> None:
     Raises:
         UserInputError: It holds other files, or another corpus.
     """
-    from skald_specs.files import read_json
+    from skald_specs.files import read_json, write_json
 
     if out.is_dir() and any(out.iterdir()):
         if not (out / MARKER).is_file():

@@ -35,6 +35,14 @@ def register(verbs: Verbs) -> None:
         type=Path,
         help=f"folder to write ({places.CORPUS}, or {places.CORPORA}/NAME for sources)",
     )
+    parser.add_argument(
+        "--items",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="recipe: evaluation items to look for in the training text: folders, or lists that "
+        f"`skald evals items` wrote; none: {places.ITEMS}, if it is there",
+    )
     parser.add_argument("--stage", choices=corpora.ALL_STAGES, help="sources: run this stage alone")
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="sources: processes (0: one a core)"
@@ -85,6 +93,8 @@ def run_build(args: argparse.Namespace) -> int:
 
 
 def _build_recipe(args: argparse.Namespace) -> int:
+    """Build tokenizer, shards and corpus.json; look for evaluation items in the training text."""
+    from skald_specs.decontamination import REPORT_FILE, DecontaminationReport
     from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
@@ -92,21 +102,29 @@ def _build_recipe(args: argparse.Namespace) -> int:
     out = args.out or places.CORPUS
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
+        from skald_corpus.decontaminate.report import finding, read_items
 
         source = args.source if args.source is not None else Path(recipe.corpus.source)
-        manifest = build(recipe, source, out)
+        named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
+        items = [item for path in named for item in read_items(path)]
+        manifest = build(recipe, source, out, items)
     tokens = sum(shard.n_tokens for shard in manifest.shards)
     print(f"{out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
+    if items:
+        print(f"{out}: {finding(DecontaminationReport.load(out / REPORT_FILE))}")
+    else:
+        print(f"{out}: not searched for evaluation items; name some with --items")
     return EXIT_DONE
 
 
 def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
     from skald_specs.manifest import recorded
 
-    if args.source is not None:
-        raise UserInputError(
-            "--source", "is for a recipe; a sources file names its own", "Leave it out"
-        )
+    for flag in ("source", "items"):
+        if getattr(args, flag):
+            raise UserInputError(
+                f"--{flag}", "is for a recipe; a sources file names its own", "Leave it out"
+            )
     if args.workers < 0:
         raise UserInputError("--workers", f"{args.workers} processes", "Give 0 or more")
     name = str(value.get("name"))

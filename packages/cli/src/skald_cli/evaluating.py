@@ -32,6 +32,15 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--suite", help="only this suite")
     parser.add_argument("--language", help="only this language")
     group.add("check", "check every task file", run_check)
+    parser = group.add("items", "write items as strings to look for in training text", run_items)
+    parser.add_argument(
+        "names", nargs="+", metavar="SUITE", help="a suite, or a task of a suite or of lm-eval"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .jsonl.gz file")
+    parser.add_argument("--items", type=Path, default=places.ITEMS, help="folder of the items")
+    parser.add_argument(
+        "--language", metavar="TAG", help="of tasks of lm-eval whose name does not tell it"
+    )
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -72,3 +81,12 @@ def run_check(args: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems")
     return EXIT_USER_INPUT if problems else EXIT_DONE
+
+
+def run_items(args: argparse.Namespace) -> int:
+    """Write the items of suites and tasks as `ReferenceItem` rows."""
+    from skald_harness.reference import write_reference_items
+
+    counts = write_reference_items(args.names, args.out, args.items, args.language)
+    print(f"{args.out}: {sum(counts.values()):,} items of {len(counts)} tasks")
+    return EXIT_DONE

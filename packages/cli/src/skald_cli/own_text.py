@@ -36,8 +36,9 @@ def commands(source: Path, pairs: Path | None) -> list[list[str]]:
     plan, run, export = (_OUT / "plan" / f"{NAME}.yaml", _OUT / "runs" / NAME, _OUT / "exports")
     evaluation = ["evaluate", str(export / NAME), "--suite", _SUITE, "--items", str(pairs)]
     report = ["report", "build", NAME, "--artifacts", str(_OUT), "--suites", _SUITE]
+    build = ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")]
     return [
-        ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")],
+        [*build, *(["--items", str(pairs)] if pairs else [])],
         ["plan", "fit", str(RECIPE), *corpus, "--out", str(plan.parent)],
         ["train", str(plan), *corpus, "--out", str(run.parent)],
         ["export", str(run), *corpus, "--out", str(export)],

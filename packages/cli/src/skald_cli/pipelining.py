@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 import yaml
 from skald_specs.errors import EXIT_DONE, SkaldError, UserInputError
 from skald_specs.files import read_text, read_yaml, write_text
-from skald_specs.funnel import STAGES
 from skald_specs.sources import SourcesFile
+from skald_specs.stages import STAGES
 
 from skald_cli import corpora, places
 from skald_cli.parser import Parser

@@ -12,8 +12,10 @@ from typing import Any
 
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.corpus import CorpusManifest, Document
+from skald_specs.datacard import DataCard
 from skald_specs.decontamination import CleanSubset, DecontaminationReport, ReferenceItem
 from skald_specs.files import write_json
+from skald_specs.funnel import Funnel
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.law import Law
 from skald_specs.manifest import RunManifest
@@ -25,12 +27,14 @@ from skald_specs.published import PublishedScore
 from skald_specs.recipe import Recipe
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
+from skald_specs.sources import SourcesFile
 
 #: Every format that passes between stations or is written by a user.
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    SourcesFile, Funnel, DataCard,
 )  # fmt: skip
 
 

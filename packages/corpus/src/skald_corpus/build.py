@@ -1,4 +1,7 @@
-"""Build a corpus: documents to a tokenizer and token shards, `corpus.json` last."""
+"""Build a corpus: documents to a tokenizer and token shards, `corpus.json` last.
+
+Training text is searched for evaluation items where some are given; the tokens stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, Document, ShardInfo, Split
+from skald_specs.decontamination import ReferenceItem
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
 from tokenizers import Tokenizer
 
+from skald_corpus.decontaminate.report import search, write_findings
 from skald_corpus.ingest import Texts
 from skald_corpus.tokenizer import train_tokenizer
 
@@ -25,13 +30,17 @@ _SHARDED: tuple[Split, ...] = ("train", "validation")
 _BATCH_CHARACTERS = 1 << 20
 
 
-def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
+def build(
+    recipe: Recipe, source: Path, out: Path, items: Sequence[ReferenceItem] = ()
+) -> CorpusManifest:
     """Build the corpus of a recipe.
 
     Args:
         recipe: Languages, tokenizer and validation share.
         source: Folder `<source>/<language>/*` (see `ingest`).
         out: Folder to write; an existing one is replaced as a whole.
+        items: Evaluation items to look for in training text; what is found is written beside the
+            shards and changes none of them. None: not searched, and nothing is written.
 
     Returns:
         The manifest, also written as `corpus.json`.
@@ -42,8 +51,9 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
     texts = {tag: Texts(source, tag, recipe.corpus) for tag in sorted(recipe.corpus.languages)}
     for tag, found in texts.items():
         _check_splits(source / tag, found)
+    training = {tag: _Training(found) for tag, found in texts.items()}
     tokenizer = train_tokenizer(
-        {tag: _Training(found) for tag, found in texts.items()}, recipe.corpus.tokenizer
+        {tag: _Plain(found) for tag, found in training.items()}, recipe.corpus.tokenizer
     )
     with atomic_folder(out, marker="corpus.json") as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
@@ -55,6 +65,8 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
             for split in _SHARDED
         ]
         _check_sizes(shards, recipe)
+        if items:
+            write_findings(folder, search(training, items))
         manifest = CorpusManifest(
             schema_version=1,
             recipe=recipe.corpus,
@@ -68,12 +80,22 @@ def build(recipe: Recipe, source: Path, out: Path) -> CorpusManifest:
 
 @dataclass(frozen=True)
 class _Training:
-    """The training texts of a language, as often as they are asked for."""
+    """The training documents of a language, as often as they are asked for."""
 
     texts: Texts
 
+    def __iter__(self) -> Iterator[Document]:
+        return self.texts.of("train")
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """Their text alone."""
+
+    documents: Iterable[Document]
+
     def __iter__(self) -> Iterator[str]:
-        return (document.text for document in self.texts.of("train"))
+        return (document.text for document in self.documents)
 
 
 def _check_splits(folder: Path, texts: Texts) -> None:

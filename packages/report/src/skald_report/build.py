@@ -19,6 +19,7 @@ from skald_specs.files import atomic_folder, write_json, write_text
 
 from skald_report import html, markdown
 from skald_report.blocks import Gallery
+from skald_report.clean import clean_scores
 from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
 from skald_report.content import compose, provenance
 from skald_report.inputs import ReportInputs, load
@@ -47,6 +48,9 @@ def build(inputs: ReportInputs, out: Path) -> None:
         if "scores" in tables
         else []
     )
+    if "scores" in tables:
+        cleaned = clean_scores(sources, tables["scores"])
+        tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
     if len(sources.published):
         tables["published"] = landscape(sources)
     page = compose(sources, tables, said, inputs)

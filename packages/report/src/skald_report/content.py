@@ -16,6 +16,7 @@ from skald_specs import __version__
 
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.clean import clean_subset
 from skald_report.evidence import mup_evidence
 from skald_report.figures import cycle as figures
 from skald_report.figures.style import Look, looks, tokens
@@ -54,7 +55,7 @@ def compose(
     look = looks(pd.DataFrame({"model": list(roles), "role": list(roles.values())}))
     sections = (
         Section("about", "What this is", tuple(_about(sources, named, said))),
-        Section("scores", "Scores measured here", tuple(_scores(tables, look))),
+        Section("scores", "Scores measured here", tuple(_scores(sources, tables, look))),
         Section("differences", "Which differences are beyond noise", tuple(_differences(tables))),
         Section("learning-rate", "How the learning rate was transferred",
                 tuple(_learning_rate(sources, tables, look))),
@@ -101,7 +102,9 @@ def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Itera
         yield Paragraph("No evaluation was given, so this page makes no claim.", "gap")
 
 
-def _scores(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[Block]:
+def _scores(
+    sources: Sources, tables: Mapping[str, Table], look: Mapping[str, Look]
+) -> Iterator[Block]:
     if "scores" not in tables:
         yield Paragraph("No evaluation was given: there are no scores to show.", "gap")
         return
@@ -121,6 +124,7 @@ def _scores(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[B
         "(cluster bootstrap over keys, stratified by language; the languages are fixed). Grey marks "
         "are controls.",
     )
+    yield from clean_subset(sources, tables)
 
 
 def _roles(tables: Mapping[str, Table]) -> Iterator[tuple[str, str]]:

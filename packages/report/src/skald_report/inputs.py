@@ -20,6 +20,12 @@ import pyarrow.json as pa_json
 from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
+from skald_specs.decontamination import (
+    CLEAN_FILE,
+    REPORT_FILE,
+    CleanSubset,
+    DecontaminationReport,
+)
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl, read_text, read_yaml
 from skald_specs.law import Law, LawPoint
@@ -56,6 +62,8 @@ class ReportInputs:
         law: `law.json` of the planner.
         sweep: The run table; read only when there is no law.
         corpus: `corpus.json`.
+        searched: `decontamination.json` of a corpus that was searched for evaluation items.
+        clean: `clean-subset.json` of the same.
         published: Folder of published scores.
         evidence: Folder of committed evidence; muP's is in `mup/`.
         command: The command that makes this report again.
@@ -67,6 +75,8 @@ class ReportInputs:
     law: Path | None = None
     sweep: Path | None = None
     corpus: Path | None = None
+    searched: Path | None = None
+    clean: Path | None = None
     published: Path | None = None
     evidence: Path | None = None
     command: str = "nox -s cycle"
@@ -95,7 +105,7 @@ class ReportInputs:
         def there(path: Path) -> Path | None:
             return path if path.exists() else None
 
-        plan, listed = artifacts / "plan", tuple(names)
+        plan, corpus, listed = artifacts / "plan", artifacts / "corpus", tuple(names)
         runs = [artifacts / "runs" / name / "final" for name in listed]
         return cls(
             evaluations=tuple(p for s in suites if (p := artifacts / "eval" / s).exists()),
@@ -103,7 +113,9 @@ class ReportInputs:
             plans=tuple(p for name in listed if (p := plan / f"{name}.yaml").exists()),
             law=there(plan / "law.json"),
             sweep=there(artifacts / "sweep" / "runs.parquet"),
-            corpus=there(artifacts / "corpus" / "corpus.json"),
+            corpus=there(corpus / "corpus.json"),
+            searched=there(corpus / REPORT_FILE),
+            clean=there(corpus / CLEAN_FILE),
             published=there(published) if published else None,
             command=command,
             evidence=there(evidence) if evidence else None,
@@ -122,6 +134,8 @@ class Sources:
         validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
         sweep: The sweep's runs, columns of `LawPoint`.
         law: The fitted law, or None.
+        searched: Which evaluation items were looked for in the training text, or None.
+        clean: Those that it has, by task; None where nothing says.
         published: Rows of `PublishedScore`; labels: a model's name on the page.
     """
 
@@ -135,6 +149,8 @@ class Sources:
     corpus: CorpusManifest | None
     published: pd.DataFrame
     labels: Mapping[str, str] = field(default_factory=dict)
+    searched: DecontaminationReport | None = None
+    clean: CleanSubset | None = None
 
 
 def load(inputs: ReportInputs) -> Sources:
@@ -160,6 +176,8 @@ def load(inputs: ReportInputs) -> Sources:
     curves, validation = _curves(inputs.runs)
     law = Law.load(inputs.law) if inputs.law else None
     published, labels = _published(inputs.published)
+    searched = DecontaminationReport.load(inputs.searched) if inputs.searched else None
+    clean = searched.clean_subset() if searched else None
     return Sources(
         summaries=summaries,
         items=pd.concat(frames, ignore_index=True) if frames else _no_items(),
@@ -171,6 +189,8 @@ def load(inputs: ReportInputs) -> Sources:
         corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
         published=published,
         labels=labels,
+        searched=searched,
+        clean=CleanSubset.load(inputs.clean) if inputs.clean else clean,
     )
 
 

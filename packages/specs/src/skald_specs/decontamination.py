@@ -1,8 +1,9 @@
 """Decontamination: what is looked for, by which rule, and what was found.
 
 An item's standing says what came of it. `contaminated`: training text had it, and was dropped or
-cut. `common`: what was found of it occurs in so many documents that it is a phrase, not a leak.
-`short`: it has too few words to tell a leak from chance. Nothing was removed for the last two.
+cut unless the policy is to report only. `common`: what was found of it occurs in so many documents
+that it is a phrase, not a leak. `short`: it has too few words to tell a leak from chance. Nothing is
+ever removed for the last two.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from skald_specs.shape import Positive
 
 Standing = Literal["contaminated", "common", "short"]
 Count = Annotated[int, Field(ge=0)]
+#: In the folder of a corpus that was searched: `DecontaminationReport` and `CleanSubset`.
+REPORT_FILE = "decontamination.json"
+CLEAN_FILE = "clean-subset.json"
 #: Longest n-gram that a rule may ask for.
 MAX_NGRAM_WORDS = 64
 
@@ -34,7 +38,7 @@ class ReferenceItem(Spec):
 
 
 class Decontamination(Spec):
-    """The rule: a value that changes a corpus.
+    """The rule: a value that changes a corpus, unless `policy` is `report`, which removes nothing.
 
     A string of `ngram_words` or more matches where any of its n-grams of that length does, one of
     `short_ngram_words` or more by n-grams of that length, a shorter one as a whole. Below
@@ -50,7 +54,7 @@ class Decontamination(Spec):
     short_ngram_words: Annotated[int, Field(ge=2, le=MAX_NGRAM_WORDS)] = 8
     min_words: Positive = 4
     common_documents: Positive = 10
-    policy: Literal["drop", "cut"] = "drop"
+    policy: Literal["drop", "cut", "report"] = "drop"
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -79,7 +83,7 @@ class FoundItem(Spec):
 
 
 class TaskHits(Spec):
-    """One task's items by what came of them, and how many documents lost text for it.
+    """One task's items by what came of them, and how many documents had (and lost) their text.
 
     `n_undecidable` items are too short to be acted on, found or not.
     """

@@ -8,12 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from skald_specs.models import Spec
+from skald_specs.stages import StageName
 
-#: Stages in the order they run; each reads what the ones before it left.
-STAGES = (
-    "ingest", "rights", "normalise", "language", "quality", "pii", "exact", "near",
-    "decontaminate", "split",
-)  # fmt: skip
 _Natural = Annotated[int, Field(ge=0)]
 
 
@@ -57,10 +53,7 @@ class Funnel(Spec):
     """`funnel.json` of one stage."""
 
     schema_version: Literal[1] = 1
-    stage: Literal[
-        "ingest", "rights", "normalise", "language", "quality", "pii", "exact", "near",
-        "decontaminate", "split",
-    ]  # fmt: skip
+    stage: StageName
     on: bool
     rows: tuple[FunnelRow, ...]
 

@@ -113,7 +113,7 @@ class Tally:
 
 
 class Decontaminator:
-    """Drops or cuts what the counts of the whole corpus call contaminated.
+    """Drops, cuts or only reports what the counts of the whole corpus call contaminated.
 
     Args:
         index: What was looked for.
@@ -163,8 +163,10 @@ class Decontaminator:
             tally.examples[number] = sorted({*tally.examples.get(number, []), document.id})[
                 :_EXAMPLES
             ]
-        size = len(document.text.encode("utf-8", "surrogatepass"))
         names = tuple((item.task, item.item_id) for item in items)
+        if self._index.rule.policy == "report":
+            return Outcome(document.id, document, False, names, 0)
+        size = len(document.text.encode("utf-8", "surrogatepass"))
         lengths = self._index.lengths[grams]
         text = self._cut(document.text, list(zip(first.tolist(), lengths.tolist(), strict=True)))
         if not text:

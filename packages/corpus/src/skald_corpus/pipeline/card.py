@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from skald_specs.datacard import CardSource, CardText, Confusion, DataCard, LimitComplaint
-from skald_specs.decontamination import DecontaminationReport
+from skald_specs.decontamination import REPORT_FILE, DecontaminationReport
 from skald_specs.files import read_json, sha256_file
-from skald_specs.funnel import STAGES, Amount
+from skald_specs.funnel import Amount
 from skald_specs.sources import Source, SourcesFile
+from skald_specs.stages import STAGES
 
 from skald_corpus.pipeline.ingest import files_sha256, source_files
 from skald_corpus.pipeline.rows import json_rows, n_bytes, parts, read_part
-from skald_corpus.pipeline.run import CLUSTERS, LENGTHS, REPORT, load_funnel
+from skald_corpus.pipeline.run import CLUSTERS, LENGTHS, load_funnel
 from skald_corpus.pipeline.shards import FACTS, ShardFacts
 
 _SPLITS = ("train", "validation")
@@ -37,7 +38,7 @@ def collect(sources: SourcesFile, base: Path, root: Path) -> DataCard:
     facts = ShardFacts.load(root / FACTS) if sources.shards and (root / FACTS).is_file() else None
     report = None
     if on["decontaminate"]:
-        report = DecontaminationReport.load(root / "decontaminate" / REPORT)
+        report = DecontaminationReport.load(root / "decontaminate" / REPORT_FILE)
     return DataCard(
         name=sources.name,
         about=sources.about,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from skald_specs.corpus import Document
-from skald_specs.funnel import STAGES
+from skald_specs.stages import STAGES
 
 
 class Row(NamedTuple):

@@ -11,9 +11,11 @@ from pathlib import Path
 from skald_specs.dedup import NearDuplicates
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json
-from skald_specs.funnel import STAGES, Funnel, FunnelRow, summed
+from skald_specs.funnel import Funnel, FunnelRow, summed
 from skald_specs.sources import QualityStage, SourcesFile
+from skald_specs.stages import STAGES
 
+from skald_corpus.decontaminate.report import write_findings
 from skald_corpus.filters.licence import judge_licence
 from skald_corpus.pipeline.contamination import decontaminate
 from skald_corpus.pipeline.duplicates import Kind, deduplicate
@@ -27,7 +29,6 @@ from skald_corpus.pipeline.splits import split
 
 #: What stages write beside their overlays.
 FUNNEL, CLUSTERS, LENGTHS = "funnel.json", "clusters.json", "lengths.json"
-REPORT, CLEAN = "decontamination.json", "clean-subset.json"
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,7 @@ class Pipeline:
                 rows, report = decontaminate(
                     sources.decontamination, self.base, self.root, found, out, self.pool
                 )
-                write_json(out / REPORT, report.model_dump(mode="json"))
-                write_json(out / CLEAN, report.clean_subset().model_dump(mode="json"))
+                write_findings(out, report)
                 return rows
             case "split":
                 return self._split(out)

@@ -18,6 +18,7 @@ from skald_corpus.build import build
 from skald_corpus.fertility import measure_fertility
 from skald_corpus.ingest import Texts
 from skald_corpus.mixture import mix
+from skald_corpus.pipeline.contamination import reference_items
 from skald_corpus.tokenizer import thinned
 
 #: Held-out text on which fertility is measured, UTF-8 bytes a language.
@@ -48,7 +49,11 @@ def make_shards(rule: ShardsStage, sources: SourcesFile, base: Path, root: Path)
     given = Recipe.load(base / rule.recipe)
     text = root / "split"
     even = dict.fromkeys(sources.languages, 1.0)
-    manifest = build(_recipe(given, sources.name, text, even, rule.recipe), text, root / CORPUS)
+    # Once more, on what is left: scores of models trained on it are judged by what it still has.
+    looked_for = sources.decontamination.against if sources.decontamination else ()
+    items = reference_items(looked_for, base)
+    first = _recipe(given, sources.name, text, even, rule.recipe)
+    manifest = build(first, text, root / CORPUS, items)
     mixture = mix(_tokens(manifest), rule.mixture, given.budget.horizon_tokens)
     shares = {tag: round(share, 6) for tag, share in mixture.shares.items()}
     recipe = _recipe(given, sources.name, text, shares, rule.recipe)

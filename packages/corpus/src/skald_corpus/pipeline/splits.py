@@ -13,7 +13,8 @@ from pathlib import Path
 
 import orjson
 from skald_specs.errors import UserInputError
-from skald_specs.funnel import STAGES, Amount, FunnelRow
+from skald_specs.funnel import Amount, FunnelRow
+from skald_specs.stages import STAGES
 
 from skald_corpus.keyed import fraction
 from skald_corpus.pipeline.rows import Part, Row, n_bytes, read_part

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from skald_specs.errors import UserInputError
-from skald_specs.funnel import STAGES
+from skald_specs.stages import STAGES
 
 from skald_corpus.pipeline.rows import Part, n_bytes, parts
 from skald_corpus.pipeline.run import load_funnel

@@ -1,0 +1,151 @@
+"""Evaluation items as strings to look for in training text: the rows of a decontamination.
+
+Names are those of the records: what is found can be left out of a score. lm-eval renders the texts,
+so whatever it can load can be looked for.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from skald_specs.decontamination import ReferenceItem
+from skald_specs.errors import UserInputError
+from skald_specs.files import atomic_path
+from skald_specs.languages import BY_TAG, REGISTER, language
+
+from skald_harness.adapter import item_texts, load_public, load_tasks
+from skald_harness.items import check_items, find_items
+from skald_harness.suites import EVALS, TaskDefinition, list_tasks, suite_names
+
+
+def write_reference_items(
+    names: Sequence[str],
+    out: Path,
+    items: Path,
+    tag: str | None = None,
+    evals: Path = EVALS,
+) -> dict[str, int]:
+    """Write the items of suites and tasks, one `ReferenceItem` a line, gzipped; same bytes each time.
+
+    Args:
+        names: Suites, tasks of suites, or tasks, groups and tags of lm-eval.
+        out: The file, `*.jsonl.gz`.
+        items: The folder with the suites' items.
+        tag: BCP-47 tag of tasks of lm-eval whose name does not say their language.
+        evals: The folder of suites.
+
+    Returns:
+        The number of items by task.
+
+    Raises:
+        UserInputError: A name is unknown, a task cannot be loaded, items are missing or malformed,
+            or a task's language is not known; an earlier file stays as it was.
+    """
+    if not out.name.endswith(".jsonl.gz"):
+        raise UserInputError(str(out), "not a .jsonl.gz file", "Name it items.jsonl.gz, say")
+    if tag is not None:
+        language(tag, "--language")
+    counts: dict[str, int] = {}
+    with (
+        atomic_path(out) as temporary,
+        temporary.open("wb") as raw,
+        # Neither a name nor a time in the header: same items, same bytes.
+        gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed,
+    ):
+        for item in reference_items(names, items, tag, evals):
+            packed.write(f"{item.model_dump_json()}\n".encode())
+            counts[item.task] = counts.get(item.task, 0) + 1
+    return counts
+
+
+def reference_items(
+    names: Sequence[str], items: Path, tag: str | None = None, evals: Path = EVALS
+) -> Iterator[ReferenceItem]:
+    """Yield the items of suites and tasks; see `write_reference_items`.
+
+    A task named twice, also by its suite, is read once.
+    """
+    ours = {task.name: task for task in list_tasks(evals=evals)}
+    suites = suite_names(evals)
+    done: set[str] = set()
+    for name in names:
+        if name in suites or name in ours:
+            chosen = [task for task in ours.values() if name in (task.suite, task.name)]
+            yield from _suite([t for t in chosen if t.name not in done], name, items, evals)
+            done |= {task.name for task in chosen}
+        else:
+            public = load_public(name)
+            yield from _public({k: v for k, v in public.items() if k not in done}, tag)
+            done |= public.keys()
+
+
+def task_language(name: str, tag: str | None = None) -> str:
+    """Return the language that a task's name tells, by the register.
+
+    Args:
+        name: A name with a FLORES code (`belebele_dan_Latn`) or with a tag or ISO 639-3 code as its
+            last part (`arc_da`).
+        tag: What to take where the name does not tell.
+
+    Raises:
+        UserInputError: Neither tells.
+    """
+    for row in REGISTER:
+        if row.flores and re.search(rf"(^|_){row.flores}(_|$)", name):
+            return row.tag
+    last = re.split(r"[_-]", name)[-1]
+    for row in REGISTER:
+        if row.iso639_3 and last in (row.tag, row.iso639_3):
+            return row.tag
+    if tag is None:
+        raise UserInputError(
+            name,
+            "its name does not tell its language",
+            f"Add --language, one of {', '.join(BY_TAG)}",
+        )
+    return tag
+
+
+def _suite(
+    tasks: Sequence[TaskDefinition], name: str, items: Path, evals: Path
+) -> Iterator[ReferenceItem]:
+    if not items.is_dir():
+        raise UserInputError(
+            str(items), "no such items folder", "Run `skald corpus generate`, or name your own"
+        )
+    present = [task for task in tasks if find_items(task, items) is not None]
+    if tasks and not present:
+        raise UserInputError(
+            str(items),
+            f"no items for {name} (such as {tasks[0].items_path})",
+            "Name the folder that has them with --items",
+        )
+    # Checked before lm-eval reads the same files, where a fault would be a traceback.
+    served = [task for task in present if check_items(task, items) is not None]
+    if missing := [task.name for task in tasks if task not in served]:
+        print(f"left out, no items: {', '.join(missing)}", file=sys.stderr)
+    for suite in sorted({task.suite for task in served}):
+        here = [task for task in served if task.suite == suite]
+        loaded = load_tasks(evals / suite, [task.name for task in here], items)
+        for task in here:
+            for document, texts in item_texts(task.name, loaded[task.name]):
+                yield _item(task.name, str(document["id"]), task.language, texts)
+
+
+def _public(tasks: Mapping[str, Any], tag: str | None) -> Iterator[ReferenceItem]:
+    for name in sorted(tasks):
+        tongue = task_language(name, tag)
+        for number, (_, texts) in enumerate(item_texts(name, tasks[name])):
+            # lm-eval's own `doc_id`: documents of others have no common name for an id.
+            yield _item(name, str(number), tongue, texts)
+
+
+def _item(task: str, item_id: str, tag: str, texts: tuple[str, ...]) -> ReferenceItem:
+    if not texts:
+        raise UserInputError(task, f"item {item_id} has no text", "Mend it, or leave the task out")
+    return ReferenceItem(task=task, item_id=item_id, language=tag, strings=texts)

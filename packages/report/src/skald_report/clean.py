@@ -1,0 +1,200 @@
+"""Scores without the items that training text has, and what to say where there are none.
+
+Knows which items a search of the corpus found; how a score and its interval come about is that of
+the table of all scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from skald_report.blocks import Block, Cell, Grid, Paragraph
+from skald_report.cells import CELL, gather, short_name
+from skald_report.inputs import Sources
+from skald_report.tables import MACRO, Table, scores
+from skald_report.wording import join
+
+#: What became of the text that had items, by the search's policy.
+_FATE = {
+    "report": "and left as it is",
+    "drop": "and lost the documents that had one before training",
+    "cut": "and lost the words found before training",
+}
+
+
+def clean_scores(sources: Sources, measured: Table) -> Table:
+    """Return the scores on the clean subset, in every cell that has a contaminated item.
+
+    Args:
+        sources: The items, and which of them training text has.
+        measured: The table of all scores.
+
+    Returns:
+        `score` on all items beside `clean` with its interval; the mean over languages too, where one
+        of them has such an item. `clean` is missing where no item is left, and for the mean where a
+        language has none left: a mean over fewer languages would be another measure.
+    """
+    here = contaminated(sources)
+    items = sources.items
+    named = items["suite"] + "/" + _short(items)
+    affected = named.isin(set(named[here]))
+    kept = replace(sources, items=items[affected & ~here])
+    names = [*CELL, "model"]
+    columns = [*names, "kind", "label", "n_items", "n_contaminated", "score", "clean", "low", "high",
+               "languages"]  # fmt: skip
+    units = {"n_items": "count", "n_contaminated": "count"}
+    units |= dict.fromkeys(("score", "clean", "low", "high"), "by kind")
+    if not here.any():
+        return Table("clean", tuple(names), units, pd.DataFrame(columns=columns))
+    whole = measured.frame
+    whole = whole[(whole["suite"] + "/" + whole["task"]).isin(set(named[here]))]
+    rest = scores(kept, gather(kept)).frame.rename(columns={"score": "clean"})
+    # A mean is matched by its languages too.
+    shared = [*names, "languages"]
+    frame = whole.drop(columns=["low", "high"]).merge(
+        rest[[*shared, "clean", "low", "high"]], on=shared, how="left"
+    )
+    frame["n_contaminated"] = _left_out(items[here], frame)
+    frame = frame[frame["n_contaminated"] > 0].reset_index(drop=True)
+    return Table("clean", tuple(names), units, frame[columns])
+
+
+def _left_out(items: pd.DataFrame, frame: pd.DataFrame) -> list[int]:
+    """Count the contaminated items of each row; a mean has those of its languages."""
+    counted = (
+        items.assign(task=_short(items)).groupby(["suite", "task", "language", "model"]).size()
+    )
+    return [
+        sum(
+            int(counted.get((row["suite"], row["task"], tag, row["model"]), 0))
+            for tag in row["languages"].split()
+        )
+        for row in frame.to_dict("records")
+    ]
+
+
+def contaminated(sources: Sources) -> pd.Series[bool]:
+    """Return for every row of the items whether training text has its item."""
+    items = sources.items
+    listed = sources.clean.contaminated if sources.clean else {}
+    found = pd.MultiIndex.from_tuples(
+        [(task, name) for task, ids in listed.items() for name in ids], names=["task", "item_id"]
+    )
+    return pd.Series(
+        pd.MultiIndex.from_frame(items[["task", "item_id"]]).isin(found) if len(found) else False,
+        index=items.index,
+        dtype=bool,
+    )
+
+
+def clean_subset(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Block]:
+    """Say what the training text has of the items, and show the scores without it."""
+    if sources.clean is None:
+        yield Paragraph(
+            "The training text was not searched for the evaluation items, so this page cannot say "
+            "whether the models have seen some of them.",
+            "gap",
+        )
+        return
+    yield from _told(sources)
+    if "clean" in tables:
+        yield _grid(tables["clean"].frame)
+
+
+def _told(sources: Sources) -> Iterator[Block]:
+    items = sources.items.assign(found=contaminated(sources)).drop_duplicates(["task", "item_id"])
+    searched = sources.searched
+    if searched is None:
+        yield Paragraph(
+            f"A list that was given names {int(items['found'].sum()):,} of {len(items):,} evaluation "
+            "items as found in the training text. What was looked for, and how, it does not say."
+        )
+        return
+    known = items["task"].isin({task.task for task in searched.tasks})
+    if known.any():
+        n_items, n_found = int(known.sum()), int(items["found"].sum())
+        rule = searched.rule
+        searched_for = (
+            f"in the training text, which was searched for runs of {rule.ngram_words} words of each "
+            f"item ({rule.short_ngram_words} where it has fewer, a shorter one as a whole)"
+        )
+        if n_found:
+            some = "One" if n_found == 1 else f"{n_found:,}"
+            was, its = ("was", "that item") if n_found == 1 else ("were", "those items")
+            said = (
+                f"{some} of {n_items:,} evaluation items {was} found, at least in part, "
+                f"{searched_for} {_FATE[rule.policy]}. The table below leaves {its} out of the scores."
+            )
+        else:
+            said = f"None of {n_items:,} evaluation items was found {searched_for}."
+        yield Paragraph(said + _apart(sources, set(items["task"])))
+    if not known.all():
+        names = sorted(set(items.loc[~known, "task"]))
+        yield Paragraph(
+            f"Not looked for in the training text: {len(items) - int(known.sum()):,} items of "
+            f"{join(names[:3])}{f' and {len(names) - 3} more tasks' if len(names) > 3 else ''}.",
+            "gap",
+        )
+
+
+def _apart(sources: Sources, tasks: set[str]) -> str:
+    """Name what was found and does not count as found."""
+    standings = [
+        item.standing
+        for item in (sources.searched.items if sources.searched else ())
+        if item.task in tasks
+    ]
+    common, short = standings.count("common"), standings.count("short")
+    parts = [f"{common:,} of which only a common phrase was found"] if common else []
+    parts += [f"{short:,} too short to tell a leak from chance"] if short else []
+    return f" Not counted: {join(parts)}." if parts else ""
+
+
+def _grid(frame: pd.DataFrame) -> Grid:
+    tags = sorted(dict.fromkeys(frame["language"]), key=lambda tag: (tag == MACRO, tag))
+    body = []
+    for (_, _, label), rows in frame.groupby(["suite", "task", "label"], sort=False):
+        counts = rows.drop_duplicates("language").set_index("language")
+        left_out = [
+            Cell(f"{counts['n_contaminated'][tag]:,}", f"of {counts['n_items'][tag]:,}")
+            if tag in counts.index
+            else Cell("–")
+            for tag in tags
+        ]
+        body.append((Cell("items left out", str(label)), *left_out))
+        for model, own in rows.groupby("model", sort=False):
+            at = own.set_index("language")
+            cells = [
+                Cell(_score(at["clean"][tag]), f"all {at['score'][tag]:.3f}")
+                if tag in at.index
+                else Cell("–")
+                for tag in tags
+            ]
+            body.append((Cell(str(model), str(label)), *cells))
+    return Grid(
+        "clean",
+        "Scores without the items that training text has",
+        "Score on the items that were not found, and under it the score on all items; "
+        f"`{MACRO}` is over all languages of the task. A dash: no item was found there; no score: no "
+        "item is left.",
+        ("model", *tags),
+        tuple(body),
+        "tables/clean.csv",
+    )
+
+
+def _score(value: float) -> str:
+    return "no score" if pd.isna(value) else f"{value:.3f}"
+
+
+def _short(items: pd.DataFrame) -> pd.Series[str]:
+    names = items[["task", "suite", "language"]].drop_duplicates()
+    short = {
+        (task, suite, language): short_name(task, suite, language)
+        for task, suite, language in names.itertuples(index=False, name=None)
+    }
+    keys = zip(items["task"], items["suite"], items["language"], strict=True)
+    return pd.Series([short[key] for key in keys], index=items.index, dtype=str)
