@@ -144,6 +144,7 @@ def _files(stage: str, sources: SourcesFile, base: Path) -> Iterator[Path]:
     from skald_corpus.pipeline.ingest import source_files
 
     language, quality = sources.language, sources.quality
+    items = sources.decontamination.against if sources.decontamination else ()
     named: list[str | None] = []
     match stage:
         case "ingest" | "card":
@@ -158,10 +159,11 @@ def _files(stage: str, sources: SourcesFile, base: Path) -> Iterator[Path]:
             # Limits that are not derived are linted against the reference of the language stage.
             linted = language.reference if language and quality.reference is None else None
             named = [quality.thresholds, quality.reference, linted]
-        case "decontaminate" if sources.decontamination:
-            named = [listed.path for listed in sources.decontamination.against]
+        case "decontaminate":
+            named = [listed.path for listed in items]
         case corpora.SHARDS if sources.shards:
-            named = [sources.shards.recipe]
+            # Items are looked for once more, in what is left.
+            named = [sources.shards.recipe, *(listed.path for listed in items)]
     yield from (base / name for name in named if name is not None)
 
 
@@ -183,7 +185,7 @@ def _params(
         "near": (_nearest(given, "duplicates.near"),),
         "decontaminate": ("decontamination",),
         "split": ("validation_fraction",),
-        corpora.SHARDS: ("shards",),
+        corpora.SHARDS: ("shards", "decontamination.against"),
     }
     wanted = keys.get(stage, ())
     if stage == "quality":
