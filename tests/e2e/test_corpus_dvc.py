@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from skald_specs.stages import STAGES
 from support import ROOT
-from support_sources import write_sources
+from support_sources import documents, write_jsonl, write_sources
 
 pytestmark = pytest.mark.slow
 
@@ -68,10 +68,12 @@ class Checkout:
         assert bool(done.returncode) == fails, told
         return done.stdout
 
-    def make(self, fails: bool = False) -> set[str]:
+    def make(self, *words: str, fails: bool = False) -> set[str]:
         """Do what `nox -s data -- --from` does; return the stages that ran or began."""
         module = (sys.executable, "-m", "skald_cli.pipelining", "--from", "sources/sources.yaml")
-        found = re.findall(r"Running stage '[^']*?:?(\w+)':", self.run(*module, fails=fails))
+        found = re.findall(
+            r"Running stage '[^']*?:?(\w+)':", self.run(*module, *words, fails=fails)
+        )
         return set(found)
 
     def edit(self, old: str, new: str) -> None:
@@ -113,6 +115,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("# stands for ours\n")
     write_sources(root / "sources")
+    rows = [{"text": text, "id": f"e{i}"} for i, text in enumerate(documents("da", 3, seed=7))]
+    write_jsonl(root / "sources/text/da/b.jsonl", rows)
     checkout = Checkout(root)
     checkout.run("git", "init", "-q")
     assert checkout.make() == {*STAGES, "card"}
@@ -132,7 +136,19 @@ def test_nothing_runs_again_and_git_is_clean(checkout: Checkout) -> None:
     assert checkout.make() == set()
     assert checkout.run("git", "status", "--porcelain") == ""
     tracked = checkout.run("git", "ls-files", "corpora", "artifacts").split()
-    assert tracked == ["corpora/tiny/dvc.lock", PIPELINE]
+    assert tracked == ["corpora/tiny/dvc.lock", PIPELINE, "corpora/tiny/inputs.yaml"]
+
+
+def test_a_file_that_is_gone_or_new_is_noticed(checkout: Checkout) -> None:
+    text = checkout.root / "sources/text/da"
+    for change in (
+        (text / "b.jsonl").unlink,
+        lambda: shutil.copy(text / "a.jsonl", text / "c.jsonl"),
+    ):
+        change()
+        checkout.make("--no-run")
+        told = json.loads(checkout.run("dvc", "status", "--json", PIPELINE))
+        assert f"{PIPELINE}:ingest" in told
 
 
 def test_a_threshold_of_quality_reruns_what_follows_also_after_an_interruption(
@@ -197,7 +213,7 @@ def test_a_remote_gives_the_same_files_back_over_http(checkout: Checkout, tmp_pa
         server.shutdown()
     assert checkout.files() == before
     # What was pulled is a corpus that goes on: only what follows the change runs.
-    checkout.edit("validation_fraction: 0.2", "validation_fraction: 0.3")
+    checkout.edit("validation_fraction: 0.2\n", "")
     assert checkout.make() == {"split", "card"}
 
 

@@ -22,6 +22,7 @@ from support_sources import write_sources
 
 FILE = Path("sources/sources.yaml")
 PIPELINE = Path("corpora/tiny/dvc.yaml")
+INPUTS = "corpora/tiny/inputs.yaml"
 OUT = "artifacts/corpora/tiny"
 
 
@@ -40,11 +41,17 @@ def change(**blocks: object) -> None:
 
 
 def stages(root: Path, keep_going: bool = False) -> dict[str, dict]:
-    return Pipeline(FILE, root, keep_going).compiled()[1]
+    return Pipeline(FILE, root, keep_going).compiled().stages
 
 
 def params(stage: dict) -> list[str]:
-    return [key for entry in stage.get("params", ()) for keys in entry.values() for key in keys]
+    entries = [entry for entry in stage.get("params", ()) if FILE.as_posix() in entry]
+    return [key for entry in entries for key in entry[FILE.as_posix()]]
+
+
+def left_out(stage: dict) -> list[str]:
+    entries = [entry for entry in stage.get("params", ()) if INPUTS in entry]
+    return [key for entry in entries for key in entry[INPUTS]]
 
 
 def test_every_stage_is_a_verb_of_ours_with_its_folder(root: Path) -> None:
@@ -67,16 +74,28 @@ def test_a_stage_tracks_the_keys_that_it_uses(root: Path) -> None:
         "exact": ["duplicates"], "near": ["duplicates.near"],
         "decontaminate": ["decontamination"], "split": ["validation_fraction"],
     }  # fmt: skip
-    # Keys that are not in the file cannot be tracked.
+    # DVC takes no key that is not in the file: that it is left out is a value elsewhere.
     change(quality="off", pii="off", duplicates={"exact": True}, validation_fraction="off")
     found = {name: params(stage) for name, stage in stages(root).items() if name != "card"}
     assert found["quality"] == found["pii"] == found["split"] == []
     assert found["exact"] == ["duplicates.exact"] and found["near"] == ["duplicates"]
+    _, now, inputs = Pipeline(FILE, root).compiled()
+    assert left_out(now["quality"]) == ["left_out.quality"] and inputs["left_out"]["quality"]
+    assert (
+        left_out(now["split"]) == ["left_out.validation_fraction"] and left_out(now["near"]) == []
+    )
+    assert left_out(now["ingest"]) == ["left_out.rights_allow_licences", "files"]
+    assert set(inputs["left_out"]) == {
+        "quality",
+        "pii",
+        "validation_fraction",
+        "rights_allow_licences",
+    }
     change(rights={"allow_licences": ["My-Own"]})
     assert params(stages(root)["ingest"]) == ["sources", "rights.allow_licences"]
     change(shards={"recipe": "r.yaml", "mixture": {"method": "proportional", "max_epochs": 1.0}})
     assert params(stages(root)["shards"]) == ["shards", "decontamination.against"]
-    assert stages(root)["card"]["params"] == [{FILE.as_posix(): None}]
+    assert stages(root)["card"]["params"] == [{FILE.as_posix(): None}, {INPUTS: ["files"]}]
 
 
 def test_limits_that_are_linted_depend_on_the_reference_of_the_language(root: Path) -> None:
@@ -84,7 +103,9 @@ def test_limits_that_are_linted_depend_on_the_reference_of_the_language(root: Pa
     quality = stages(root)["quality"]
     assert "sources/reference" in quality["deps"] and "language.reference" in params(quality)
     change(language="off")
-    assert "sources/reference" not in stages(root)["quality"]["deps"]
+    quality = stages(root)["quality"]
+    assert "sources/reference" not in quality["deps"]
+    assert left_out(quality) == ["left_out.language_reference"]
 
 
 def test_keep_going_is_said_to_ingest_alone(root: Path) -> None:
@@ -140,7 +161,8 @@ def test_two_sources_of_one_name_do_not_take_turns(root: Path) -> None:
         write(Pipeline(other, root))
     FILE.unlink()
     write(Pipeline(other, root))
-    assert "other.yaml" in PIPELINE.read_text().splitlines()[0]
+    for path in (PIPELINE, Path(INPUTS)):
+        assert "other.yaml" in path.read_text().splitlines()[0]
 
 
 def test_errors_are_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,10 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 from skald_specs.errors import EXIT_DONE, SkaldError, UserInputError
@@ -34,6 +34,24 @@ _CODE = (
     *(f"{_CLI}/{name}.py" for name in ("places", "corpus", "corpora")),
 )
 _MADE_FROM = "# Made from "
+_EDITS = "# Edits are lost: change the sources and run `nox -s data -- --from` again."
+#: Beside `dvc.yaml`. DVC sees a value that changes, but not a key or file that is no longer named: what
+#: the sources file leaves out and what its patterns match are values here.
+INPUTS = "inputs.yaml"
+
+
+class Compiled(NamedTuple):
+    """A sources file as DVC is to have it.
+
+    Args:
+        name: The corpus.
+        stages: Of `dvc.yaml`.
+        inputs: Of `inputs.yaml`.
+    """
+
+    name: str
+    stages: dict[str, Any]
+    inputs: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,42 +68,67 @@ class Pipeline:
     root: Path
     keep_going: bool = False
 
-    def compiled(self) -> tuple[str, dict[str, Any]]:
-        """Return the corpus' name and its stages, as `dvc.yaml` has them.
+    def compiled(self) -> Compiled:
+        """Return the stages, as `dvc.yaml` has them.
 
         Raises:
             UserInputError: The sources file is wrong, or a source has no file.
         """
+        from skald_corpus.pipeline.ingest import source_files
+
         sources, given = SourcesFile.load(self.path), read_yaml(self.path)
-        out = places.CORPORA / sources.name
-        stages = [
+        base = self.path.resolve().parent
+        files = {
+            source.id: [_plain(self.shown(path)) for path in source_files(source, base)]
+            for source in sources.sources
+            if source.hub is None
+        }
+        names = [
             stage
             for stage in corpora.ALL_STAGES
             if stage != corpora.SHARDS or sources.shards is not None
         ]
-        return sources.name, {stage: self._stage(stage, sources, given, out) for stage in stages}
+        stages = {stage: self._stage(stage, sources, given, files) for stage in names}
+        left_out = {_flat(key) for name in names for key in _keys(name, sources, given)[1]}
+        inputs = {"left_out": dict.fromkeys(sorted(left_out), True), "files": files}
+        return Compiled(sources.name, stages, inputs)
 
     def _stage(
-        self, stage: str, sources: SourcesFile, given: Mapping[str, Any], out: Path
+        self,
+        stage: str,
+        sources: SourcesFile,
+        given: Mapping[str, Any],
+        files: Mapping[str, list[str]],
     ) -> dict[str, Any]:
-        command = ["skald", "corpus", "build", self._shown(self.path), "--out", out.as_posix()]
-        command += ["--stage", stage]
+        out, me = places.CORPORA / sources.name, self.shown(self.path)
+        command = ["skald", "corpus", "build", me, "--out", out.as_posix(), "--stage", stage]
         if stage == "ingest" and self.keep_going:
             command.append("--keep-going")
-        read = [self._shown(path) for path in _files(stage, sources, self.path.resolve().parent)]
-        deps = [*_CODE, *_made_before(stage, sources, out), *read]
+        base = self.path.resolve().parent
+        deps = [*_CODE, *_made_before(stage, sources, out)]
+        deps += [_plain(self.shown(base / name)) for name in _named(stage, sources) if name]
+        params: list[dict[str, list[str] | None]] = []
+        written, left_out = _keys(stage, sources, given)
+        seen = [f"left_out.{_flat(key)}" for key in left_out]
+        if stage in ("ingest", corpora.CARD):
+            deps += [file for mine in files.values() for file in mine]
+            seen.append("files")
         if stage == corpora.CARD:
             deps.append("packages/report/src")
-        params = _params(stage, sources, given, self._shown(self.path))
+            params.append({me: None})
+        elif written:
+            params.append({me: written})
+        if seen:
+            params.append({(places.PIPELINES / sources.name / INPUTS).as_posix(): seen})
         return {
             "wdir": "../..",
             "cmd": _plain(shlex.join(command)),
-            "deps": [_plain(dep) for dep in dict.fromkeys(deps)],
-            **({"params": [params]} if params else {}),
+            "deps": list(dict.fromkeys(deps)),
+            **({"params": params} if params else {}),
             "outs": _outs(stage, out),
         }
 
-    def _shown(self, path: Path) -> str:
+    def shown(self, path: Path) -> str:
         """Return a path as DVC is to know it: from the checkout, or absolute outside of it."""
         full = Path(os.path.normpath(path.absolute()))
         return (full.relative_to(self.root) if full.is_relative_to(self.root) else full).as_posix()
@@ -104,22 +147,26 @@ def write(pipeline: Pipeline) -> Path:
         UserInputError: The sources file is wrong, the file that stands there is somebody's own or of
             other sources, or the output folder holds other files.
     """
-    name, stages = pipeline.compiled()
-    path = places.PIPELINES / name / "dvc.yaml"
-    source = pipeline._shown(pipeline.path)
-    target = pipeline.root / path
-    head = f"{_MADE_FROM}{source}"
-    _check_ours(target, path, head, pipeline.root)
+    name, stages, inputs = pipeline.compiled()
+    folder = places.PIPELINES / name
+    head = f"{_MADE_FROM}{pipeline.shown(pipeline.path)}"
+    texts = {
+        folder / file: f"{head}\n{_EDITS}\n"
+        + yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)
+        for file, value in ((INPUTS, inputs), ("dvc.yaml", {"stages": stages}))
+    }
+    for path in texts:
+        _check_ours(pipeline.root / path, path, head, pipeline.root)
     # DVC removes what stands where a stage writes; what is not ours is refused before.
     corpora.claim(pipeline.root / places.CORPORA / name, name)
-    body = yaml.safe_dump({"stages": stages}, sort_keys=False, allow_unicode=True, width=1000)
-    text = f"{head}\n# Edits are lost: change the sources and run `nox -s data -- --from` again.\n{body}"
-    if target.is_file() and read_text(target) == text:
-        print(f"{path}: {len(stages)} stages, as before")
-    else:
-        write_text(target, text)
-        print(f"{path}: {len(stages)} stages written")
-    return path
+    new = False
+    for path, text in texts.items():
+        target = pipeline.root / path
+        if not target.is_file() or read_text(target) != text:
+            write_text(target, text)
+            new = True
+    print(f"{folder}/dvc.yaml: {len(stages)} stages{' written' if new else ', as before'}")
+    return folder / "dvc.yaml"
 
 
 def _check_ours(target: Path, shown: Path, head: str, root: Path) -> None:
@@ -139,46 +186,43 @@ def _check_ours(target: Path, shown: Path, head: str, root: Path) -> None:
         )
 
 
-def _files(stage: str, sources: SourcesFile, base: Path) -> Iterator[Path]:
-    """Yield the files and folders of the user that a stage reads; those of the hub are pinned."""
-    from skald_corpus.pipeline.ingest import source_files
-
+def _named(stage: str, sources: SourcesFile) -> Iterable[str | None]:
+    """Return the files and folders of the user that a stage reads, but for the text itself."""
     language, quality = sources.language, sources.quality
     items = sources.decontamination.against if sources.decontamination else ()
-    named: list[str | None] = []
     match stage:
-        case "ingest" | "card":
-            for source in sources.sources:
-                if source.hub is None:
-                    yield from source_files(source, base)
         case "rights":
-            named = [sources.rights.robots, sources.rights.ledger]
+            return sources.rights.robots, sources.rights.ledger
         case "language" if language:
-            named = [language.reference, language.glotlid]
+            return language.reference, language.glotlid
         case "quality" if quality:
             # Limits that are not derived are linted against the reference of the language stage.
             linted = language.reference if language and quality.reference is None else None
-            named = [quality.thresholds, quality.reference, linted]
+            return quality.thresholds, quality.reference, linted
         case "decontaminate":
-            named = [listed.path for listed in items]
+            return [listed.path for listed in items]
         case corpora.SHARDS if sources.shards:
             # Items are looked for once more, in what is left.
-            named = [sources.shards.recipe, *(listed.path for listed in items)]
-    yield from (base / name for name in named if name is not None)
+            return [sources.shards.recipe, *(listed.path for listed in items)]
+    return ()
 
 
-def _params(
-    stage: str, sources: SourcesFile, given: Mapping[str, Any], file: str
-) -> dict[str, list[str] | None]:
-    """Return the keys of the sources file that a stage uses and the file has; None: all of it."""
-    if stage == corpora.CARD:
-        return {file: None}
-    keys: dict[str, tuple[str, ...]] = {
+def _keys(
+    stage: str, sources: SourcesFile, given: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """Return the keys of the sources file that a stage uses: those written there, those left out."""
+    judged = sources.quality is not None
+    linted = sources.quality is not None and sources.quality.reference is None
+    uses: dict[str, tuple[str, ...]] = {
         # Ingest refuses a source whose licence is not allowed.
         "ingest": ("sources", "rights.allow_licences"),
         "rights": ("rights", "sources"),
         "language": ("language",),
-        "quality": ("quality", "sources"),
+        "quality": (
+            "quality",
+            *(("sources",) if judged else ()),
+            *(("language.reference",) if linted else ()),
+        ),
         "pii": ("pii",),
         # Without the key its default counts, as long as the block is there.
         "exact": (_nearest(given, "duplicates.exact"),),
@@ -187,15 +231,13 @@ def _params(
         "split": ("validation_fraction",),
         corpora.SHARDS: ("shards", "decontamination.against"),
     }
-    wanted = keys.get(stage, ())
-    if stage == "quality":
-        if sources.quality is None:
-            wanted = ("quality",)
-        elif sources.quality.reference is None and sources.language:
-            wanted = (*wanted, "language.reference")
-    # DVC refuses keys that are not there.
-    written = [key for key in wanted if _has(given, key)]
-    return {file: written} if written else {}
+    mine = uses.get(stage, ())
+    return [key for key in mine if _has(given, key)], [key for key in mine if not _has(given, key)]
+
+
+def _flat(key: str) -> str:
+    # A dot would lead DVC into a block.
+    return key.replace(".", "_")
 
 
 def _nearest(given: Mapping[str, Any], key: str) -> str:
@@ -261,7 +303,7 @@ def main(words: Sequence[str] | None = None) -> int:
         path = write(pipeline)
         if args.no_run:
             return EXIT_DONE
-        if code := _check_data(pipeline.compiled()[1]):
+        if code := _check_data(pipeline.compiled().stages):
             return code
     except SkaldError as error:
         print(f"skald: {' '.join(str(error).split())}", file=sys.stderr)
