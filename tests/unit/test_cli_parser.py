@@ -16,6 +16,7 @@ FLAGS = {
     "corpus generate": {"--out", "--pin"},
     "corpus build": {"--source", "--out", "--items", "--stage", "--workers", "--keep-going"},
     "corpus why": set(),
+    "corpus ablate": {"--recipe", "--seeds", "--on", "--pairs", "--out"},
     "sweep run": {"--corpus", "--out"},
     "plan fit": {"--sweep", "--corpus", "--out"},
     "plan show": {"--width", "--depth"},
@@ -71,8 +72,9 @@ def test_no_verb_that_makes_a_result_takes_a_hyperparameter() -> None:
     fields = recipe_fields(Recipe)
     assert {"base_lr", "d_model", "horizon_tokens", "dp"} <= fields
     for name, flags in FLAGS.items():
-        # `mup coord-check` is analysis: its seeds train nothing that anything else reads.
-        if name not in ("generate", "mup coord-check"):
+        # `mup coord-check` and `corpus ablate` are analysis: their seeds train nothing that
+        # anything else reads.
+        if name not in ("generate", "mup coord-check", "corpus ablate"):
             assert {flag[2:].replace("-", "_") for flag in flags} & fields <= allowed, name
 
 

@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from skald_specs import __version__
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, SkaldError
 
-from skald_cli import corpus, doctor, evaluating, parametrising, planning, reporting, training
+from skald_cli import (
+    ablating,
+    corpus,
+    doctor,
+    evaluating,
+    parametrising,
+    planning,
+    reporting,
+    training,
+)
 from skald_cli.parser import Parser, Verbs
 
 _ABOUT = "Train Germanic-language baseline models, evaluate them, and compare."
@@ -22,7 +31,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="skald", description=_ABOUT, epilog=_STATIONS)
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser)
-    for module in (corpus, planning, training, evaluating, reporting, parametrising, doctor):
+    stations = (corpus, ablating, planning, training, evaluating, reporting, parametrising, doctor)
+    for module in stations:
         module.register(verbs)
     return parser
 

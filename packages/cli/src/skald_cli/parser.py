@@ -31,6 +31,7 @@ class Verbs:
 
     def __init__(self, parser: Parser) -> None:
         self._choices = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+        self._groups: dict[str, Verbs] = {}
 
     def add(self, name: str, about: str, run: Run) -> Parser:
         """Add a verb that does something.
@@ -53,8 +54,11 @@ class Verbs:
         return parser
 
     def group(self, name: str, about: str) -> Verbs:
-        """Add a word that other verbs follow, and return those."""
-        return Verbs(self._choices.add_parser(name, help=about, description=about))
+        """Add a word that other verbs follow, unless it is there, and return those."""
+        if name not in self._groups:
+            parser = self._choices.add_parser(name, help=about, description=about)
+            self._groups[name] = Verbs(parser)
+        return self._groups[name]
 
 
 def explain(message: str) -> str:

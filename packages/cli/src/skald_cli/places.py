@@ -20,6 +20,7 @@ PLANS = ARTIFACTS / "plan"
 RUNS = ARTIFACTS / "runs"
 EXPORTS = ARTIFACTS / "exports"
 EVALUATIONS = ARTIFACTS / "eval"
+ABLATION = ARTIFACTS / "ablation"
 MANIFESTS = ARTIFACTS / "manifests"
 COORD_CHECK = Path("build/coord-check")
 

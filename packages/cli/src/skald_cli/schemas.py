@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from skald_specs.ablation import Ablation, AblationItem, AblationRun
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.corpus import CorpusManifest, Document
 from skald_specs.datacard import DataCard
@@ -35,6 +36,7 @@ FORMATS: tuple[type[Spec], ...] = (
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
     SourcesFile, Funnel, DataCard,
+    Ablation, AblationItem, AblationRun,
 )  # fmt: skip
 
 

@@ -85,6 +85,25 @@ class Texts:
                 yield from _documents(path)
 
 
+def held_out_documents(source: Path, tag: str) -> Iterator[Document]:
+    """Yield the text of a language that is meant for evaluation.
+
+    Args:
+        source: Folder with one sub-folder a language.
+        tag: The language.
+
+    Yields:
+        The documents of the files named after validation or test; where none is, of all files.
+
+    Raises:
+        UserInputError: As `Texts` does.
+    """
+    files = text_files(source, tag)
+    named = [f for f in files if STEM_SPLITS.get(f.name.split(".")[0]) in ("validation", "test")]
+    for path in named or files:
+        yield from _documents(path)
+
+
 def text_files(source: Path, tag: str) -> list[Path]:
     """Return a language's files in name order.
 

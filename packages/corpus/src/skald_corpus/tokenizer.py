@@ -6,11 +6,14 @@ The `tokenizers` library does the training; this module chooses the sample.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, reserved_token
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import TokenizerRecipe
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+T = TypeVar("T")
 
 
 def sample_bytes(available: dict[str, int], recipe: TokenizerRecipe) -> dict[str, int]:
@@ -74,20 +77,30 @@ def train_tokenizer(texts: Mapping[str, Iterable[str]], recipe: TokenizerRecipe)
 
 
 def thinned(documents: Iterable[str], total: int, share: int) -> Iterator[str]:
-    """Yield documents spread evenly over a source, so that a sorted one is sampled throughout.
-
-    A document is kept when what was kept before it is no more than its share of what went by;
-    with documents of one size and k of n wanted, every n/k-th.
+    """Yield documents spread evenly over a source, see `spread`.
 
     Args:
         documents: The source.
         total: Its UTF-8 bytes.
         share: UTF-8 bytes to yield; exceeded by less than one document.
     """
+    return spread(((document, len(document.encode())) for document in documents), total, share)
+
+
+def spread(items: Iterable[tuple[T, int]], total: int, share: int) -> Iterator[T]:
+    """Choose items spread evenly over a source, so that a sorted one is sampled throughout.
+
+    An item is kept when what was kept before it is no more than its share of what went by;
+    with items of one size and k of n wanted, every n/k-th.
+
+    Args:
+        items: Each with its size, such as UTF-8 bytes.
+        total: The size of all.
+        share: Size to keep; exceeded by less than one item.
+    """
     passed = taken = 0
-    for document in documents:
-        size = len(document.encode())
+    for item, size in items:
         if taken * total <= share * passed and taken < share:
             taken += size
-            yield document
+            yield item
         passed += size

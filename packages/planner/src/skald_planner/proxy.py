@@ -54,17 +54,32 @@ def _validated_on(plan: Plan, sweep: SweepRecipe) -> Plan:
 
 
 def _proxy(recipe: Recipe, horizon_tokens: int, base_lr: float, seed: int) -> Recipe:
-    batch = recipe.budget.global_batch_tokens
-    n_steps = horizon_tokens // batch
+    budget = recipe.budget.model_copy(update={"horizon_tokens": horizon_tokens})
+    proxy = one_process(
+        recipe, f"{recipe.name}-h{horizon_tokens}-lr{base_lr}-s{seed}", budget, seed
+    )
+    optimizer = recipe.optimizer.model_copy(update={"base_lr": base_lr})
+    return proxy.model_copy(update={"optimizer": optimizer})
+
+
+def one_process(recipe: Recipe, name: str, budget: Budget, seed: int) -> Recipe:
+    """Return a recipe's small run: one process, the whole batch at once, validated at its end.
+
+    Args:
+        recipe: Everything else.
+        name: The run's.
+        budget: Horizon and batch, in tokens.
+        seed: Of the initial weights and of the data order.
+    """
+    n_steps = budget.horizon_tokens // budget.global_batch_tokens
     return recipe.model_copy(
         update={
-            "name": f"{recipe.name}-h{horizon_tokens}-lr{base_lr}-s{seed}",
-            "optimizer": recipe.optimizer.model_copy(update={"base_lr": base_lr}),
-            "budget": Budget(horizon_tokens=horizon_tokens, global_batch_tokens=batch),
+            "name": name,
+            "budget": budget,
             "seeds": Seeds(model=seed, data=seed),
             "sweep": None,
             "execution": ExecutionRecipe(
-                micro_batch_sequences=batch // recipe.model.seq_len,
+                micro_batch_sequences=budget.global_batch_tokens // recipe.model.seq_len,
                 device=recipe.execution.device,
                 threads_per_process=recipe.execution.threads_per_process,
                 checkpoint_every_steps=n_steps,

@@ -10,10 +10,11 @@ import math
 import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from skald_mup.counts import flops_per_token
@@ -27,6 +28,9 @@ from skald_trainer.launch import end_with_parent, ignoring_interrupts
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
 from skald_trainer.run import DivergedError, Validation, choose_device, drive
+
+if TYPE_CHECKING:
+    from skald_trainer.bridge.trainer import SkaldTrainer
 
 TABLE_FILE, CURVES_FILE = "runs.parquet", "curves.parquet"
 
@@ -154,9 +158,26 @@ def proxy_run(plan_json: str, corpus: Path) -> tuple[str, FinishedRun]:
         The plan's name, and its row of the run table with its training losses.
     """
     plan = Plan.model_validate_json(plan_json)
-    manifest = CorpusManifest.load(corpus / "corpus.json")
-    data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
+    held_out = validation_sets(plan, corpus, CorpusManifest.load(corpus / "corpus.json"))
     measured: Validation = {}
+    losses = train_alone(plan, corpus, lambda run: measured.update(run.validate(held_out)))
+    return plan.name, FinishedRun(row=_row(plan, measured), losses_nats=losses)
+
+
+def train_alone(
+    plan: Plan, corpus: Path, after: Callable[[SkaldTrainer], None]
+) -> tuple[float, ...]:
+    """Train a one-process plan in this process and keep nothing but its losses.
+
+    Args:
+        plan: The plan.
+        corpus: Folder of the built corpus.
+        after: Called with the trainer after the last step, unless the run diverged.
+
+    Returns:
+        The training loss of each step in nats; fewer than the plan's steps where it diverged.
+    """
+    data = TrainingData(plan, corpus, CorpusManifest.load(corpus / "corpus.json"))
     losses: list[float] = []
 
     def on_step(trainer: object, step: int, loss: float | None, seconds: float) -> None:
@@ -164,15 +185,9 @@ def proxy_run(plan_json: str, corpus: Path) -> tuple[str, FinishedRun]:
             raise DivergedError(plan.name)
         losses.append(loss)
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            drive(
-                0, 1, Path(folder) / "rendezvous", plan, data, on_step,
-                after=lambda trainer: measured.update(trainer.validate(held_out)),
-            )  # fmt: skip
-        except DivergedError:
-            measured = {}
-    return plan.name, FinishedRun(row=_row(plan, measured), losses_nats=tuple(losses))
+    with tempfile.TemporaryDirectory() as folder, suppress(DivergedError):
+        drive(0, 1, Path(folder) / "rendezvous", plan, data, on_step, after=after)
+    return tuple(losses)
 
 
 def _row(plan: Plan, measured: Validation) -> RunRow:

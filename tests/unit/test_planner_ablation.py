@@ -1,0 +1,68 @@
+"""Which corpora one recipe can compare, and the plans of the runs."""
+
+from __future__ import annotations
+
+import pytest
+from skald_planner.ablation import MAX_EPOCHS, ablation_plan, check_comparable, epochs
+from skald_specs.corpus import CorpusManifest, ShardInfo
+from skald_specs.errors import UserInputError
+from support_corpus import small_recipe
+
+
+def corpus(n_tokens: int = 1000, languages=("da", "sv"), vocab_size: int = 300) -> CorpusManifest:
+    recipe = small_recipe(languages, vocab_size=vocab_size).corpus
+    return CorpusManifest(
+        schema_version=1, recipe=recipe, vocab_size=vocab_size, tokenizer_sha256=str(n_tokens),
+        shards=tuple(
+            ShardInfo(
+                language=tag, split="train", path="x", sha256="x", n_documents=1,
+                n_tokens=n_tokens, n_bytes=3 * n_tokens,
+            )
+            for tag in languages
+        ),
+    )  # fmt: skip
+
+
+def recipe(**changes):
+    base = small_recipe()
+    optimizer = base.optimizer.model_copy(update={"base_lr": 0.01})
+    return base.model_copy(update={"optimizer": optimizer, **changes})
+
+
+def test_runs_differ_in_corpus_and_seed_alone() -> None:
+    other = corpus(2000, vocab_size=400)
+    plans = [
+        ablation_plan(recipe(), name, manifest, seed)
+        for name, manifest in (("a", corpus()), ("b", other))
+        for seed in (1, 2)
+    ]
+    assert [plan.name for plan in plans] == ["a-s1", "a-s2", "b-s1", "b-s2"]
+    assert len({plan.fingerprint for plan in plans}) == 4
+
+    def rest(plan):
+        value = plan.identity.model_dump()
+        value["data"] = value["data"] | {"corpus_fingerprint": ""}
+        return value
+
+    assert rest(plans[0]) == rest(plans[2]) != rest(plans[1]) == rest(plans[3])
+    assert all(plan.execution.dp == 1 and plan.grad_accum_steps == 1 for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("languages", "lacking"),
+    [(("da",), "the corpus lacks sv"), (("da", "nb", "sv"), "the recipe lacks nb")],
+)
+def test_other_languages_are_refused(languages, lacking) -> None:
+    check_comparable(recipe(), {"plain": corpus()})
+    with pytest.raises(UserInputError, match=f"odd: .*{lacking}"):
+        check_comparable(recipe(), {"plain": corpus(), "odd": corpus(languages=languages)})
+
+
+def test_text_read_too_often_is_refused() -> None:
+    asked = recipe()
+    half = asked.budget.horizon_tokens / 2
+    enough = corpus(int(half / MAX_EPOCHS))
+    assert epochs(asked, enough) == {"da": MAX_EPOCHS, "sv": MAX_EPOCHS}
+    check_comparable(asked, {"plain": corpus(), "small": enough})
+    with pytest.raises(UserInputError, match=r"tiny: .* reads its da text 4\.1 times"):
+        check_comparable(asked, {"tiny": corpus(int(half / MAX_EPOCHS) - 1)})
