@@ -40,11 +40,11 @@ QUIET = {
 }
 
 
-def run(session, *command):
-    """Run a program of the environment that `env` built."""
+def run(session, *command, **more):
+    """Run a program of the environment that `env` built, with more variables than the quiet ones."""
     bin_folder = Path(session.cache_dir).resolve().parent / "env" / "bin"
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, "PATH": path})
+    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, **more, "PATH": path})
 
 
 def scripts(session, folder):
@@ -82,7 +82,11 @@ def env(session):
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def data(session):
-    """Bring data/ to what data.dvc pins: pull it, or generate it; refuse anything else."""
+    """Bring data/ to its pin; with `-- --from SOURCES.yaml` make a corpus of real text by DVC."""
+    if "--from" in session.posargs:
+        online = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0")}
+        run(session, "python", "-m", "skald_cli.pipelining", *session.posargs, **online)
+        return
     run(session, "python", "-m", "skald_cli.pull")
     run(session, "skald", "corpus", "generate", "--pin", "data.dvc")
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from pyarrow import parquet
+from skald_cli.main import main
 from skald_corpus import readers
 from support_pipeline import build, left, removed, rows, sources, texts
 
@@ -224,3 +225,13 @@ def test_an_interrupted_build_leaves_whole_stages_only(tmp_path, monkeypatch, ca
     assert "run the same command again" in capsys.readouterr().err
     assert (tmp_path / "out" / "normalise" / "funnel.json").read_bytes() == before
     assert not [p for p in (tmp_path / "out").iterdir() if p.name.startswith(".")]
+
+
+def test_workers_hand_over_what_is_wrong(tmp_path, capsys):
+    for tag in ("da", "sv"):
+        rows(tmp_path / f"text/{tag}.jsonl", GOOD)
+    (tmp_path / "text/sv.jsonl").open("a").write("{no json\n")
+    words = ["corpus", "build", str(sources(tmp_path)), "--out", str(tmp_path / "out")]
+    assert main([*words, "--stage", "ingest", "--workers", "2"]) == 2
+    shown = capsys.readouterr().err
+    assert "sv.jsonl:13: not JSON" in shown and "killed" not in shown

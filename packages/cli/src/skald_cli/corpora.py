@@ -12,6 +12,8 @@ from skald_specs.stages import STAGES
 #: After the stages of the funnel: tokenizer and shards, then the data card.
 SHARDS, CARD = "shards", "card"
 ALL_STAGES = (*STAGES, SHARDS, CARD)
+#: What the stage `shards` writes below the pipeline's folder.
+SHARD_OUTPUTS = ("corpus", "shards.json", "recipe.yaml")
 #: Says that a folder is one of ours, and of which corpus.
 MARKER = "about.json"
 
@@ -37,7 +39,7 @@ def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going
     base = path.resolve().parent
     if sources.shards is None and SHARDS in stages:
         stages = [stage for stage in stages if stage != SHARDS]
-    _claim(out, sources.name)
+    claim(out, sources.name)
     with Pool(workers or len(os.sched_getaffinity(0))) as pool:
         pipeline = Pipeline(sources, base, out, pool, keep_going)
         pipeline.run([stage for stage in stages if stage in STAGES])
@@ -54,8 +56,16 @@ def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going
         print(f"data card: {write_card(collect(sources, base, out), out / CARD)}")
 
 
-def _claim(out: Path, name: str) -> None:
-    """Refuse a folder that is somebody's own, or another corpus'."""
+def claim(out: Path, name: str) -> None:
+    """Mark a folder as ours, and refuse one that is somebody's own or another corpus'.
+
+    Args:
+        out: Folder of a pipeline.
+        name: The corpus' name.
+
+    Raises:
+        UserInputError: It holds other files, or another corpus.
+    """
     from skald_specs.files import read_json, write_json
 
     if out.is_dir() and any(out.iterdir()):

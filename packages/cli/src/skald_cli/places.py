@@ -8,6 +8,7 @@ DATA = Path("data")
 ITEMS = DATA / "items"
 PIN = Path("data.dvc")
 PARAMS = Path("params.yaml")
+PIPELINES = Path("corpora")
 CONSTRAINTS = Path("constraints.txt")
 PUBLISHED = Path("evals/published")
 

@@ -32,6 +32,10 @@ class UserInputError(SkaldError):
         super().__init__(" ".join(f"{where}: {problem}. {remedy}".split()))
         self.where, self.problem, self.remedy = where, problem, remedy
 
+    def __reduce__(self) -> tuple[type[UserInputError], tuple[str, str, str]]:
+        # Workers hand their errors over; by default only the joined message would come.
+        return type(self), (self.where, self.problem, self.remedy)
+
 
 class ClaimError(SkaldError):
     """A check or a bound did not hold (exit code 1)."""

@@ -35,12 +35,13 @@ def hub_files(hub: HubFiles, where: str) -> list[Path]:
     if not re.fullmatch(r"[0-9a-f]{40}", hub.revision):
         raise UserInputError(name, f"revision {hub.revision} is no commit", _commit(library, hub))
     try:
+        wanted = _wanted(library, hub)
         root = Path(
             library.snapshot_download(
                 hub.dataset,
                 repo_type="dataset",
                 revision=hub.revision,
-                allow_patterns=[*_some(library, hub)],
+                allow_patterns=wanted,
             )
         )
     # The library raises a dozen kinds of error of its own and of its transport.
@@ -49,19 +50,27 @@ def hub_files(hub: HubFiles, where: str) -> list[Path]:
         raise UserInputError(
             name, f"cannot be fetched ({told})", "Connect, unset HF_HUB_OFFLINE, or use local files"
         ) from None
-    found = sorted(path for pattern in hub.files for path in root.glob(pattern) if path.is_file())
+    # By the hub's own reading of patterns; the cache may hold more files than these.
+    there = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    found = sorted(library.utils.filter_repo_objects(there, allow_patterns=wanted))
     if not found:
         raise UserInputError(name, f"no files {', '.join(hub.files)}", "Check `hub.files`")
-    return found[: hub.most_files]
+    return [root / file for file in found]
 
 
-def _some(library: Any, hub: HubFiles) -> list[str]:
-    """Return the patterns, or with a limit the first files by name that they match."""
+def _wanted(library: Any, hub: HubFiles) -> list[str]:
+    """Return the patterns, or with a limit the first files by name that they match.
+
+    The listing of a commit stays in the hub's cache with what was fetched, so that a corpus is made
+    again without a connection.
+    """
     if hub.most_files is None:
         return list(hub.files)
-    listed = library.HfApi().list_repo_files(
-        hub.dataset, repo_type="dataset", revision=hub.revision
-    )
+    place = {"repo_type": "dataset", "revision": hub.revision}
+    try:
+        listed = [file.path for file in library.get_cached_repo_tree(hub.dataset, **place)]
+    except library.errors.CachedRepoTreeNotFoundError:
+        listed = library.HfApi().list_repo_files(hub.dataset, **place)
     matching = library.utils.filter_repo_objects(listed, allow_patterns=list(hub.files))
     return sorted(matching)[: hub.most_files]
 
