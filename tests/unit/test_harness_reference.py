@@ -62,7 +62,10 @@ def test_items_are_named_as_the_records_of_an_evaluation(suite, items, pairs, tm
 
 
 def test_the_corpus_station_reads_the_same_strings_by_itself(items, pairs):
-    assert whole(reference_items(["core"], items)) == whole(skald_items(items))
+    # Facts and skills are split by key; their strings are too short to be looked for.
+    keyed = ("transfer", "skill", "canary")
+    core = [i for i in reference_items(["core"], items) if i.task.split("_")[2] not in keyed]
+    assert core and whole(core) == whole(skald_items(items))
     assert whole(reference_items(["ud"], pairs)) == whole(pair_files(pairs))
 
 
@@ -88,8 +91,8 @@ def test_the_file_has_the_same_bytes_each_time(items, tmp_path, capsys):
     for file in files:
         assert main(["evals", "items", "core", "--items", str(items), "--out", str(file)]) == 0
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert whole(listed_items(files[0])) == whole(skald_items(items))
-    assert "24 items of 6 tasks" in capsys.readouterr().out
+    assert whole(listed_items(files[0])) == whole(reference_items(["core"], items))
+    assert "48 items of 12 tasks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

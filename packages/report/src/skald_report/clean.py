@@ -13,9 +13,9 @@ import pandas as pd
 
 from skald_report.blocks import Block, Cell, Grid, Paragraph
 from skald_report.cells import CELL, gather, short_name
+from skald_report.formatting import join
 from skald_report.inputs import Sources
 from skald_report.tables import MACRO, Table, scores
-from skald_report.wording import join
 
 #: What became of the text that had items, by the search's policy.
 _FATE = {
