@@ -111,9 +111,11 @@ def small(monkeypatch):
         id(ADJECTIVES): ("big", "old"),
         id(TIMES): ("morning", "evening"),
     }
-    for table in (NOUNS, VERBS, ADJECTIVES, TIMES):
-        for concept in [c for c in table if c not in keep[id(table)]]:
-            monkeypatch.delitem(table, concept)
+    # Not by monkeypatch, which would give them back in another order: order is frequency.
+    whole = [(table, dict(table)) for table in (NOUNS, VERBS, ADJECTIVES, TIMES)]
+    for table, rows in whole:
+        for concept in rows.keys() - set(keep[id(table)]):
+            del table[concept]
     monkeypatch.setattr(story, "HUMANS", ("man", "king"))
     monkeypatch.setattr(story, "QUANTITIES", ("two",))
     monkeypatch.setattr(scoring_state, "QUANTITIES", ("two",))
@@ -121,12 +123,16 @@ def small(monkeypatch):
     monkeypatch.setattr(story, "OUTDOORS", ("garden", "street"))
     monkeypatch.setattr(story, "INDOORS", ("kitchen",))
     caches = (combinations.patients_of, combinations.agents_of, combinations.verbs_of,
-              combinations.split_of)  # fmt: skip
+              combinations.split_of, story.qualities_of, story.unsettled,
+              story.times_for)  # fmt: skip
     monkeypatch.setattr(combinations, "TEST_SHARE", 0.0)
     monkeypatch.setattr(combinations, "VALIDATION_SHARE", 0.0)
     for cached in caches:
         cached.cache_clear()
     yield
+    for table, rows in whole:
+        table.clear()
+        table.update(rows)
     for cached in caches:
         cached.cache_clear()
 
