@@ -1,10 +1,12 @@
 """Speed of the generator of synthetic text, in tokens of the project's own tokenizer.
 
 Only the making of the text is timed, in CPU seconds of one core; its tokens are counted afterwards.
+Hardware threads that share a core slow each other, so on a busy machine the figure is lower.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +33,7 @@ SAMPLE_BYTES = 200_000
 
 def measures() -> list[Measure]:
     """Measure text of `data/` and of `fresh`, in all languages."""
-    sample = {
+    sample: dict[str, Sequence[str]] = {
         tag: [document.text for document in fresh(language, "tokenizer", SAMPLE_BYTES)]
         for tag, language in LANGUAGES.items()
     }
@@ -77,7 +79,8 @@ def _measure(name: str, make: Make, tokenizers: Sequence[Tokenizer]) -> Measure:
         unit="M tokens/s",
         bound=f">= {WANTED_MTOKENS:g}",
         holds=value >= WANTED_MTOKENS,
-        detail=f"{slowest}; CPU seconds, median of {ROUNDS}, without tokenising; of "
+        detail=f"{slowest}; CPU seconds, median of {ROUNDS}, without tokenising, "
+        f"load {os.getloadavg()[0]:.1f}; of "
         f"{' / '.join(map(str, VOCABULARIES))} tokens: {', '.join(cells)}",
     )
 
