@@ -134,7 +134,7 @@ def small(monkeypatch):
 
 def clear_caches():
     """Forget what was computed from the tables of concepts."""
-    for module in (combinations, scoring_state):
+    for module in (combinations, scoring_state, story):
         for value in vars(module).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()

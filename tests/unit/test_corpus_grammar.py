@@ -245,7 +245,7 @@ def test_icelandic_verbs_govern_their_case_and_reasons_keep_the_indicative():
     icelandic = LANGUAGES["is"]
     lost = Clause(WOMAN, "lose", "past", NounPhrase("bag"))
     assert icelandic.sentence(Sentence("statement", lost)) == "Konan týndi töskunni."
-    bought = replace(lost, verb="buy", object=NounPhrase("bag", "sg", "pronoun"), adverb="not")
+    bought = lost._replace(verb="buy", object=NounPhrase("bag", "sg", "pronoun"), adverb="not")
     assert icelandic.sentence(Sentence("statement", bought)) == "Konan keypti hana ekki."
     old = Clause(NounPhrase("bag", "sg", "pronoun"), "be", "past", quality="old")
     said = icelandic.sentence(Sentence("reason", lost, reason=old))

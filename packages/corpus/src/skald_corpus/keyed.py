@@ -44,9 +44,9 @@ class Stream:
 
     def shuffled(self, options: Sequence[T]) -> list[T]:
         """Return the options in random order (Fisher-Yates)."""
-        rest = list(options)
+        rest, draw = list(options), self._next
         for last in range(len(rest) - 1, 0, -1):
-            other = self.below(last + 1)
+            other = int(draw() * (last + 1))
             rest[last], rest[other] = rest[other], rest[last]
         return rest
 

@@ -8,7 +8,6 @@ shorter, so that length tells nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace as changed
 from functools import partial
 from typing import Literal
 
@@ -90,10 +89,10 @@ def _phrase_of(stream: Stream, concept: str) -> NounPhrase:
 
 def _fronted(clause: Clause, stream: Stream) -> Clause:
     if stream.chance(0.5):
-        return changed(clause, time=stream.pick(times_for(clause.tense)), front="time")
+        return clause._replace(time=stream.pick(times_for(clause.tense)), front="time")
     assert clause.object is not None
     places = places_for(clause.subject.concept, clause.object.concept)
-    return changed(clause, place=stream.pick(places), front="place")
+    return clause._replace(place=stream.pick(places), front="place")
 
 
 def _exchanged(pieces: list[Piece], one: Role, other: Role) -> list[Piece]:
@@ -115,10 +114,10 @@ def _subordinate(language: Linearizer, stream: Stream) -> Made:
     """After "whether", where even spoken main-clause order is out in all languages."""
     clause, key = _clause(stream)
     if "adverb" in language.subordinate_fault:
-        clause = changed(clause, adverb=stream.pick(ADVERBS))
+        clause = clause._replace(adverb=stream.pick(ADVERBS))
     if clause.adverb == "not":
         assert clause.object is not None
-        clause = changed(clause, object=changed(clause.object, form="definite", quantity=""))
+        clause = clause._replace(object=clause.object._replace(form="definite", quantity=""))
     speaker = NounPhrase(stream.pick([n for n, classes in NOUNS.items() if classes == "h"]))
     if speaker.concept in key.split("+"):
         return None
@@ -128,7 +127,7 @@ def _subordinate(language: Linearizer, stream: Stream) -> Made:
 
 def _infinitive(language: Linearizer, stream: Stream) -> Made:
     clause, key = _clause(stream)
-    clause = changed(clause, modal=True)
+    clause = clause._replace(modal=True)
     if stream.chance(0.4):
         clause = _fronted(clause, stream)
     good = language.clause(clause, "main")

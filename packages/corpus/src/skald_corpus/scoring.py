@@ -241,7 +241,7 @@ class Scorer(ClauseScorer):
         p *= self._known(agent, clause.subject) * self._known(patient, clause.object)
         state = changed(state, last=(agent, patient))
         p *= self._short(state, agent, answer.clause.subject, state.last)
-        told_so = changed(clause, subject=answer.clause.subject, adverb="" if true else "not")
+        told_so = clause._replace(subject=answer.clause.subject, adverb="" if true else "not")
         if p and answer.clause == told_so:
             said, facts = state.said | {event}, state.facts - {event}
             yield p, changed(state, said=said, facts=facts)

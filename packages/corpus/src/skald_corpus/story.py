@@ -6,10 +6,9 @@ already said. Needs of the language only which pronoun a noun takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from dataclasses import replace as changed
-from typing import Literal
+from functools import cache
 
 from skald_specs.corpus import Split
 
@@ -27,7 +26,7 @@ from skald_corpus.grammar.concepts import (
     Tense,
     fits,
 )
-from skald_corpus.grammar.scene import Clause, Event, NounPhrase, Number, Sentence
+from skald_corpus.grammar.scene import Clause, Front, NounPhrase, Number, Sentence
 from skald_corpus.keyed import Stream
 
 #: Maps a noun and its number to its pronoun's key, empty for none.
@@ -37,33 +36,71 @@ MIN_SENTENCES, MAX_SENTENCES = 4, 8
 HUMANS = tuple(noun for noun, classes in NOUNS.items() if "h" in classes)
 OUTDOORS = tuple(place for place, roomy in PLACES.items() if roomy)
 INDOORS = tuple(place for place, roomy in PLACES.items() if not roomy)
+Setting = tuple[bool, bool, Front]
+_WHEN_FIRST: Setting = (True, False, "time")
+_WHERE_FIRST: Setting = (False, True, "place")
+_NOWHERE: Setting = (False, False, "subject")
+#: Whether a clause says when, and where, and what it begins with; all equally likely.
+_SETTINGS: tuple[Setting, ...] = (
+    *(_WHEN_FIRST,) * 3, *(_WHERE_FIRST,) * 2, (True, True, "time"),
+    (True, False, "subject"), (False, True, "subject"), *(_NOWHERE,) * 2,
+)  # fmt: skip
+#: The same beside an adverb.
+_SETTINGS_BESIDE_ADVERB: tuple[Setting, ...] = (*(_WHERE_FIRST,) * 2, *(_NOWHERE,) * 3)
 _ANIMATE = {noun for noun, classes in NOUNS.items() if fits(classes, "ha")}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Referent:
     """Somebody or something in the scene, and what was said of it."""
 
     concept: str
     number: Number
+    #: Key of its pronoun, empty for none.
+    pronoun: str
     quantity: str = ""
     mentioned: bool = False
     qualities: list[str] = field(default_factory=list)
     #: Kinds of quality that were asserted or denied.
-    settled: set[str] = field(default_factory=set)
+    settled: frozenset[str] = frozenset()
 
 
+def is_clear(thing: Referent, others: Iterable[Referent]) -> bool:
+    """Return whether a thing's pronoun can mean none of the others."""
+    if not thing.pronoun:
+        return False
+    for other in others:
+        if other is not thing and other.pronoun in ("", thing.pronoun):
+            return False
+    return True
+
+
+@cache
 def qualities_of(concept: str) -> tuple[str, ...]:
     """Return the adjectives that go with a noun, most frequent first."""
     return tuple(a for a, allowed in ADJECTIVES.items() if fits(NOUNS[concept], allowed))
 
 
+@cache
+def unsettled(concept: str, settled: frozenset[str]) -> tuple[str, ...]:
+    """Return the qualities of which nothing is said yet, most frequent first."""
+    return tuple(q for q in qualities_of(concept) if KINDS.get(q, q) not in settled)
+
+
+@cache
+def fit_indoors(*concepts: str) -> bool:
+    """Return whether none of these is big."""
+    return not any("b" in NOUNS[concept] for concept in concepts)
+
+
+@cache
 def places_for(*concepts: str) -> tuple[str, ...]:
     """Return where these fit: big things stay outdoors."""
-    big = any("b" in NOUNS[concept] for concept in concepts)
-    return tuple(place for place, roomy in PLACES.items() if roomy or not big)
+    indoors = fit_indoors(*concepts)
+    return tuple(place for place, roomy in PLACES.items() if roomy or indoors)
 
 
+@cache
 def times_for(tense: Tense) -> tuple[str, ...]:
     """Return the times that go with a tense."""
     return tuple(time for time, tenses in TIMES.items() if tense in tenses)
@@ -85,10 +122,11 @@ class Story:
         self._tense: Tense = stream.pick(TENSES)
         self._agent, self._patient = self._somebody(first.agent), self._somebody(first.patient)
         # One scene has few places and times.
-        self._places = [*stream.shuffled(OUTDOORS)[:2], stream.pick(INDOORS)]
+        self._outdoors = stream.shuffled(OUTDOORS)[:2]
+        self._places = [*self._outdoors, stream.pick(INDOORS)]
         self._times = stream.shuffled(times_for(self._tense))[:2]
-        self._said: set[Event] = set()
-        self._facts: set[Event] = set()
+        self._said: set[tuple[str, str, str]] = set()
+        self._facts: set[tuple[str, str, str]] = set()
         self._last: tuple[Referent, ...] = ()
         self.sentences: list[Sentence] = []
         if stream.chance(0.35):
@@ -100,8 +138,9 @@ class Story:
 
     def _somebody(self, concept: str) -> Referent:
         if self._stream.chance(0.75):
-            return Referent(concept, "sg")
-        return Referent(concept, "pl", draw(self._stream, QUANTITIES))
+            return Referent(concept, "sg", self._pronoun_of(concept, "sg"))
+        quantity = draw(self._stream, QUANTITIES)
+        return Referent(concept, "pl", self._pronoun_of(concept, "pl"), quantity)
 
     def _continue(self, room: int) -> None:
         choice = self._stream.below(100)
@@ -120,7 +159,7 @@ class Story:
 
     def _exist(self, thing: Referent) -> None:
         place = self._place(thing.concept)
-        front: Literal["place", "subject"] = "place" if self._stream.chance(0.6) else "subject"
+        front: Front = "place" if self._stream.chance(0.6) else "subject"
         clause = Clause(self._introduce(thing), "exist", self._tense, place=place, front=front)
         self._add(Sentence("statement", clause), thing)
 
@@ -141,10 +180,9 @@ class Story:
 
     def _new_verb(self) -> str:
         agent, patient = self._agent.concept, self._patient.concept
+        said = self._said
         options = tuple(
-            verb
-            for verb in verbs_of(agent, patient)
-            if Event(agent, verb, patient) not in self._said
+            [verb for verb in verbs_of(agent, patient) if (agent, verb, patient) not in said]
         )
         return draw(self._stream, options) if options else ""
 
@@ -164,16 +202,14 @@ class Story:
             return None
         clause = Clause(phrase, "be", self._tense, quality=quality)
         if self._stream.chance(0.2):
-            return changed(clause, adverb="not")
+            return clause._replace(adverb="not")
         thing.qualities.append(quality)
         return clause
 
     def _new_quality(self, thing: Referent) -> str:
-        options = tuple(
-            q for q in qualities_of(thing.concept) if KINDS.get(q, q) not in thing.settled
-        )
+        options = unsettled(thing.concept, thing.settled)
         quality = draw(self._stream, options) if options else ""
-        thing.settled.add(KINDS.get(quality, quality))
+        thing.settled |= {KINDS.get(quality, quality)}
         return quality
 
     def _report(self) -> None:
@@ -184,7 +220,7 @@ class Story:
             return
         attitude = self._stream.pick(ATTITUDES)
         event = self._event(verb, speaker)
-        clause = changed(event, front="subject", time="", place="")
+        clause = event._replace(front="subject", time="", place="")
         phrase = NounPhrase(speaker.concept, speaker.number)
         sentence = Sentence("report", clause, speaker=phrase, attitude=attitude)
         self._add(sentence, self._agent, self._patient, speaker)
@@ -193,12 +229,11 @@ class Story:
         verb = self._new_verb()
         if not verb or not self._patient.mentioned:
             return
-        clause = changed(self._event(verb), time="", place="", front="subject")
+        clause = self._event(verb)._replace(time="", place="", front="subject")
         thing, other = self._agent, self._patient
         if self._stream.chance(0.5):
             thing, other = other, thing
-        key = self._pronoun_of(thing.concept, thing.number)
-        clear = key not in ("", self._pronoun_of(other.concept, other.number))
+        clear = thing.pronoun not in ("", other.pronoun)
         phrase = NounPhrase(thing.concept, thing.number, "pronoun" if clear else "definite")
         if quality := self._quality(phrase, thing):
             self._add(Sentence("reason", clause, reason=quality))
@@ -208,19 +243,19 @@ class Story:
         known = [
             verb
             for verb in verbs_of(agent.concept, patient.concept)
-            if Event(agent.concept, verb, patient.concept) in self._facts
+            if (agent.concept, verb, patient.concept) in self._facts
         ]
         true = bool(known) and self._stream.chance(0.6)
         verb = self._stream.pick(known) if true else self._new_verb()
         if not (verb and agent.mentioned and patient.mentioned):
             return
-        event = Event(agent.concept, verb, patient.concept)
+        event = (agent.concept, verb, patient.concept)
         # A question that was answered is not asked again.
         self._facts.discard(event)
         self._said.add(event)
         clause = Clause(self._known(agent), verb, self._tense, self._known(patient))
         self._add(Sentence("question", clause))
-        answer = changed(clause, subject=self._subject(agent), adverb="" if true else "not")
+        answer = clause._replace(subject=self._subject(agent), adverb="" if true else "not")
         self._add(Sentence("statement", answer, reply="yes" if true else "no"))
         self._facts.discard(event)
 
@@ -238,26 +273,19 @@ class Story:
             phrase = self._object(target, rivals)
         else:
             phrase = self._known(target) if target.mentioned else self._introduce(target)
-        clause = Clause(subject, verb, self._tense, phrase, modal=stream.chance(0.18))
+        modal = stream.chance(0.18)
         where = self._place(agent.concept, target.concept)
         when = stream.pick(self._times)
+        adverb, settings = "", _SETTINGS
         if known and stream.chance(0.35):
-            clause = changed(clause, adverb=stream.pick(ADVERBS))
-            return changed(clause, place=where, front="place") if stream.chance(0.4) else clause
-        choice = stream.below(10)
-        if choice < 3:
-            return changed(clause, time=when, front="time")
-        if choice < 5:
-            return changed(clause, place=where, front="place")
-        if choice < 6:
-            return changed(clause, time=when, place=where, front="time")
-        if choice < 7:
-            return changed(clause, time=when)
-        return changed(clause, place=where) if choice < 8 else clause
+            adverb, settings = stream.pick(ADVERBS), _SETTINGS_BESIDE_ADVERB
+        timed, placed, front = stream.pick(settings)
+        time, place = when if timed else "", where if placed else ""
+        return Clause(subject, verb, self._tense, phrase, "", adverb, modal, time, place, front)
 
     def _place(self, *concepts: str) -> str:
-        roomy = places_for(*concepts)
-        return self._stream.pick([place for place in self._places if place in roomy])
+        outdoors, anywhere = self._outdoors, self._places
+        return self._stream.pick(anywhere if fit_indoors(*concepts) else outdoors)
 
     def _introduce(self, thing: Referent) -> NounPhrase:
         thing.mentioned = True
@@ -280,10 +308,7 @@ class Story:
 
     def _short(self, thing: Referent, others: tuple[Referent, ...]) -> NounPhrase:
         """Return a pronoun where it can mean nothing else, half of the time; else the noun."""
-        key = self._pronoun_of(thing.concept, thing.number)
-        rivals = {self._pronoun_of(o.concept, o.number) for o in others if o is not thing}
-        clear = key and thing in self._last and key not in rivals and "" not in rivals
-        if clear and self._stream.chance(0.5):
+        if thing in self._last and is_clear(thing, others) and self._stream.chance(0.5):
             return NounPhrase(thing.concept, thing.number, "pronoun")
         return self._known(thing)
 
@@ -292,7 +317,7 @@ class Story:
         self._last = who or (self._agent, self._patient)
         clause = sentence.clause
         if clause.object is not None:
-            event = Event(clause.subject.concept, clause.verb, clause.object.concept)
+            event = (clause.subject.concept, clause.verb, clause.object.concept)
             self._said.add(event)
             asserted = sentence.kind in ("statement", "reason") and not clause.modal
             if asserted and clause.adverb not in ("not", "never"):

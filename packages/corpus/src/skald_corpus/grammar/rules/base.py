@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import ClassVar, Literal, NamedTuple
 
 from skald_corpus.grammar.concepts import NOUNS, Tense
@@ -28,6 +29,10 @@ class Piece(NamedTuple):
     text: str
 
 
+#: Makes a piece, each once: a language has few, and texts repeat them.
+piece_of: Callable[[Role, str], Piece] = cache(Piece)
+
+
 class Linearizer(ABC):
     """One language's way to say a scene."""
 
@@ -43,6 +48,8 @@ class Linearizer(ABC):
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
+        #: `noun_phrase`, each phrase inflected once: texts repeat few phrases often.
+        self.phrase: Callable[[NounPhrase, Case], str] = cache(self.noun_phrase)
 
     @abstractmethod
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
@@ -70,12 +77,12 @@ class Linearizer(ABC):
         """Return the pieces of a sentence in order."""
         said: list[Piece] = []
         if sentence.reply:
-            said += [Piece("reply", self.lexicon.words[sentence.reply]), Piece("comma", ",")]
+            said += [piece_of("reply", self.lexicon.words[sentence.reply]), piece_of("comma", ",")]
         if sentence.speaker is not None:
             verb = self.lexicon.attitudes[sentence.attitude]
-            said.append(Piece("speaker", self.noun_phrase(sentence.speaker, "subject")))
+            said.append(piece_of("speaker", self.phrase(sentence.speaker, "subject")))
             finite = self.finite(verb, sentence.clause.tense, sentence.speaker.number)
-            said.append(Piece("attitude", finite))
+            said.append(piece_of("attitude", finite))
             return said + self._subordinate(sentence.attitude, sentence.clause)
         order: Order = "question" if sentence.kind == "question" else "main"
         said += self.clause(sentence.clause, order)
@@ -84,10 +91,10 @@ class Linearizer(ABC):
         return said
 
     def _subordinate(self, link: str, clause: Clause) -> list[Piece]:
-        comma = [Piece("comma", ",")] if self.comma else []
+        comma = [piece_of("comma", ",")] if self.comma else []
         return [
             *comma,
-            Piece("link", self.lexicon.links[link]),
+            piece_of("link", self.lexicon.links[link]),
             *self.clause(clause, "subordinate"),
         ]
 
@@ -120,24 +127,24 @@ class Linearizer(ABC):
 
     def optional(self, role: Role, table: Mapping[str, str], concept: str) -> list[Piece]:
         """Return the piece for a concept, or none for an empty one."""
-        return [Piece(role, table[concept])] if concept else []
+        return [piece_of(role, table[concept])] if concept else []
 
     def predicate(self, clause: Clause, form: int) -> list[Piece]:
         """Return the predicative adjective in one of its forms, or none."""
         if not clause.quality:
             return []
-        return [Piece("predicate", self.lexicon.adjectives[clause.quality][form])]
+        return [piece_of("predicate", self.lexicon.adjectives[clause.quality][form])]
 
     def front(self, clause: Clause) -> tuple[list[Piece], str, str]:
         """Split off what a main clause begins with; return it with the time and place left."""
         if clause.front == "time":
-            return [Piece("front", self.lexicon.times[clause.time])], "", clause.place
+            return [piece_of("front", self.lexicon.times[clause.time])], "", clause.place
         if clause.front == "place":
-            return [Piece("front", self.lexicon.places[clause.place])], clause.time, ""
+            return [piece_of("front", self.lexicon.places[clause.place])], clause.time, ""
         return [], clause.time, clause.place
 
 
 def spell(pieces: Iterable[Piece], mark: str) -> str:
     """Join pieces into a sentence: capital, commas, closing mark."""
-    text = " ".join(piece.text for piece in pieces).replace(" ,", ",")
+    text = " ".join([piece.text for piece in pieces]).replace(" ,", ",")
     return text[0].upper() + text[1:] + mark

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from skald_corpus.grammar.lexicon import Case
-from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role, piece_of
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number
 
 
@@ -54,30 +54,30 @@ class English(Linearizer):
         agreed = number or clause.subject.number
         main = order == "main"
         front, time, place = self.front(clause) if main else ([], clause.time, clause.place)
-        subject = Piece("subject", self.noun_phrase(clause.subject, "subject"))
+        subject = piece_of("subject", self.phrase(clause.subject, "subject"))
         adverb = self.optional("adverb", lexicon.words, clause.adverb)
         tail = self.optional("place", lexicon.places, place)
         tail += self.optional("time", lexicon.times, time)
         if clause.verb == "exist":
-            verb = Piece("verb", self.finite(lexicon.auxiliaries["exist"], tense, agreed))
-            return [*front, Piece("there", lexicon.words["there"]), verb, subject, *tail]
+            verb = piece_of("verb", self.finite(lexicon.auxiliaries["exist"], tense, agreed))
+            return [*front, piece_of("there", lexicon.words["there"]), verb, subject, *tail]
         if clause.verb == "be":
-            verb = Piece("verb", self.finite(lexicon.auxiliaries["be"], tense, agreed))
+            verb = piece_of("verb", self.finite(lexicon.auxiliaries["be"], tense, agreed))
             quality = self.predicate(clause, 0)
             rest = [*adverb, *quality, *tail]
             return [verb, subject, *rest] if order == "question" else [*front, subject, verb, *rest]
         assert clause.object is not None
         full = lexicon.verbs[clause.verb]
-        tail = [Piece("object", self.noun_phrase(clause.object, "object")), *tail]
+        tail = [piece_of("object", self.phrase(clause.object, "object")), *tail]
         helped = clause.modal or clause.adverb == "not" or order == "question"
         if not helped:
-            verb = Piece("verb", self.finite(full, tense, agreed))
+            verb = piece_of("verb", self.finite(full, tense, agreed))
             return [*front, subject, *adverb, verb, *tail]
         helper = lexicon.auxiliaries["can" if clause.modal else "do"]
-        verb = Piece("verb", self.finite(helper, tense, agreed))
-        infinitive = Piece("infinitive", full.infinitive)
+        verb = piece_of("verb", self.finite(helper, tense, agreed))
+        infinitive = piece_of("infinitive", full.infinitive)
         if order == "question":
             return [verb, subject, *adverb, infinitive, *tail]
         if clause.modal and clause.adverb == "not" and tense == "present":
-            verb, adverb = Piece("verb", verb.text + lexicon.words["not"]), []
+            verb, adverb = piece_of("verb", verb.text + lexicon.words["not"]), []
         return [*front, subject, verb, *adverb, infinitive, *tail]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import replace as changed
 from typing import ClassVar
 
 from skald_corpus.grammar.concepts import NOUNS, QUANTITIES
 from skald_corpus.grammar.lexicon import CASES, GENDERS, Case, Verb, strong
-from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role, piece_of
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number
 
 #: Places of the weak endings -i -a -u, counted from the end of an adjective's forms.
@@ -106,13 +105,13 @@ class Insular(Linearizer):
         """Yield every right noun phrase of this noun and adjective, bare plurals too."""
         for case in cases:
             for adjective in (phrase.adjective, ""):
-                one = changed(phrase, number="sg", quantity="", adjective=adjective)
-                many = changed(one, number="pl")
-                yield self.noun_phrase(changed(one, form="definite"), case)
-                yield self.noun_phrase(changed(one, form="indefinite"), case)
-                yield self.noun_phrase(changed(many, form="definite"), case)
+                one = phrase._replace(number="sg", quantity="", adjective=adjective)
+                many = one._replace(number="pl")
+                yield self.noun_phrase(one._replace(form="definite"), case)
+                yield self.noun_phrase(one._replace(form="indefinite"), case)
+                yield self.noun_phrase(many._replace(form="definite"), case)
                 for quantity in ("", *QUANTITIES):
-                    plural = changed(many, form="indefinite", quantity=quantity)
+                    plural = many._replace(form="indefinite", quantity=quantity)
                     yield self.noun_phrase(plural, case)
 
     def _wrong_determiners(self, phrase: NounPhrase, case: Case) -> Iterator[str]:
@@ -166,7 +165,7 @@ class Insular(Linearizer):
         lexicon, agreed = self.lexicon, number or clause.subject.number
         main = order == "main"
         front, time, place = self.front(clause) if main else ([], clause.time, clause.place)
-        subject = Piece("subject", self.noun_phrase(clause.subject, "subject"))
+        subject = piece_of("subject", self.phrase(clause.subject, "subject"))
         adverb = self.optional("adverb", lexicon.words, clause.adverb)
         tail = self.optional("place", lexicon.places, place)
         tail += self.optional("time", lexicon.times, time)
@@ -174,11 +173,11 @@ class Insular(Linearizer):
         infinitive: list[Piece] = []
         shifted: list[Piece] = []
         if clause.object is not None:
-            said = self.noun_phrase(clause.object, self.object_case(clause.verb))
-            target = Piece("object", said)
+            said = self.phrase(clause.object, self.object_case(clause.verb))
+            target = piece_of("object", said)
             full = lexicon.verbs[clause.verb]
             if clause.modal:
-                infinitive = [Piece("infinitive", self._infinitive(full))]
+                infinitive = [piece_of("infinitive", self._infinitive(full))]
                 full = lexicon.auxiliaries["can"]
             if clause.object.form == "pronoun" and not clause.modal and raised:
                 # Object shift: a pronoun passes the adverb when the verb has left its place.
@@ -189,10 +188,10 @@ class Insular(Linearizer):
             full = lexicon.auxiliaries[clause.verb]
             form = strong("subject", clause.subject.number, self._gender(clause.subject))
             tail = [*self.predicate(clause, form), *tail]
-        verb = Piece("verb", self._finite(full, clause, agreed, reported))
+        verb = piece_of("verb", self._finite(full, clause, agreed, reported))
         if clause.verb == "exist":
             # The expletive stands only where nothing else begins the clause.
-            opening = front or [Piece("there", lexicon.words["there"])]
+            opening = front or [piece_of("there", lexicon.words["there"])]
             return [*opening, verb, subject, *tail]
         if order == "question":
             return [verb, subject, *shifted, *adverb, *infinitive, *tail]
@@ -216,7 +215,7 @@ class Icelandic(Insular):
     def _subordinate(self, link: str, clause: Clause) -> list[Piece]:
         if link == "because":
             return super()._subordinate(link, clause)
-        return [Piece("link", self.lexicon.links[link]), *self._reported(clause)]
+        return [piece_of("link", self.lexicon.links[link]), *self._reported(clause)]
 
     def _finite(self, verb: Verb, clause: Clause, number: Number, reported: bool) -> str:
         if not reported:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from skald_corpus.grammar.lexicon import Case
-from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role
+from skald_corpus.grammar.rules.base import Fault, Linearizer, Order, Piece, Role, piece_of
 from skald_corpus.grammar.scene import Clause, NounPhrase, Number
 
 _COMMON, _NEUTER, _DEFINITE, _PLURAL, _FEMININE = range(5)
@@ -92,17 +92,17 @@ class Scandinavian(Linearizer):
         lexicon, tense = self.lexicon, clause.tense
         main = order == "main"
         front, time, place = self.front(clause) if main else ([], clause.time, clause.place)
-        subject = Piece("subject", self.noun_phrase(clause.subject, "subject"))
+        subject = piece_of("subject", self.phrase(clause.subject, "subject"))
         adverb = self.optional("adverb", lexicon.words, clause.adverb)
         tail = self.optional("place", lexicon.places, place)
         tail += self.optional("time", lexicon.times, time)
         infinitive: list[Piece] = []
         shifted: list[Piece] = []
         if clause.object is not None:
-            target = Piece("object", self.noun_phrase(clause.object, "object"))
+            target = piece_of("object", self.phrase(clause.object, "object"))
             full = lexicon.verbs[clause.verb]
             if clause.modal:
-                infinitive = [Piece("infinitive", full.infinitive)]
+                infinitive = [piece_of("infinitive", full.infinitive)]
                 full = lexicon.auxiliaries["can"]
             if clause.object.form == "pronoun" and not clause.modal and order != "subordinate":
                 # Object shift: a pronoun passes the adverb when the verb has left its place.
@@ -112,9 +112,9 @@ class Scandinavian(Linearizer):
         else:
             full = lexicon.auxiliaries[clause.verb]
             tail = [*self.predicate(clause, self._agreeing(clause.subject)), *tail]
-        verb = Piece("verb", self.finite(full, tense, "sg"))
+        verb = piece_of("verb", self.finite(full, tense, "sg"))
         if clause.verb == "exist":
-            there = Piece("there", lexicon.words["there"])
+            there = piece_of("there", lexicon.words["there"])
             opening = [*front, verb, there] if front else [there, verb]
             return [*opening, subject, *tail]
         if order == "subordinate":

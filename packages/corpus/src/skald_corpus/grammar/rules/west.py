@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skald_corpus.grammar.rules.base import Linearizer, Order, Piece
+from skald_corpus.grammar.rules.base import Linearizer, Order, Piece, piece_of
 from skald_corpus.grammar.scene import Clause, Number
 
 
@@ -27,28 +27,28 @@ def west_clause(
     agreed = number or clause.subject.number
     main = order == "main"
     front, time, place = language.front(clause) if main else ([], clause.time, clause.place)
-    subject = Piece("subject", language.noun_phrase(clause.subject, "subject"))
+    subject = piece_of("subject", language.phrase(clause.subject, "subject"))
     when = language.optional("time", lexicon.times, time)
     where = language.optional("place", lexicon.places, place)
     adverb = language.optional("adverb", lexicon.words, clause.adverb)
     infinitive: list[Piece] = []
     if clause.object is not None:
-        target = Piece("object", language.noun_phrase(clause.object, "object"))
+        target = piece_of("object", language.phrase(clause.object, "object"))
         if clause.object.form == "indefinite":
             middle = [*when, *adverb, target, *where]
         else:
             middle = [target, *when, *adverb, *where]
         full = lexicon.verbs[clause.verb]
         if clause.modal:
-            infinitive = [Piece("infinitive", full.infinitive)]
+            infinitive = [piece_of("infinitive", full.infinitive)]
             full = lexicon.auxiliaries["can"]
     else:
         full = lexicon.auxiliaries[clause.verb]
         middle = [*when, *adverb, *language.predicate(clause, 0), *where]
-    verb = Piece("verb", language.finite(full, tense, agreed))
+    verb = piece_of("verb", language.finite(full, tense, agreed))
     if clause.verb == "exist":
         # Dutch begins with "er" what German begins with the subject.
-        there = [Piece("there", lexicon.words["there"])] if "there" in lexicon.words else []
+        there = [piece_of("there", lexicon.words["there"])] if "there" in lexicon.words else []
         opening = front or there
         return [*opening, verb, subject, *middle] if opening else [subject, verb, *middle]
     if order == "subordinate":
