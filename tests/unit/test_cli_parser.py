@@ -14,7 +14,7 @@ from skald_specs.recipe import Recipe
 #: Every flag of every verb. A new one is a decision: no flag may change a result.
 FLAGS = {
     "corpus generate": {"--out", "--pin"},
-    "corpus build": {"--source", "--out"},
+    "corpus build": {"--source", "--out", "--engine"},
     "sweep run": {"--corpus", "--out"},
     "plan fit": {"--sweep", "--corpus", "--out"},
     "plan show": {"--width", "--depth"},

@@ -25,12 +25,14 @@ from skald_specs.published import PublishedScore
 from skald_specs.recipe import Recipe
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
+from skald_specs.slurm import SlurmSettings
 
 #: Every format that passes between stations or is written by a user.
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    SlurmSettings,
 )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from typing import Self
+
 EXIT_DONE = 0
 EXIT_CLAIM_FAILED = 1
 EXIT_USER_INPUT = 2
@@ -31,6 +33,10 @@ class UserInputError(SkaldError):
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         super().__init__(" ".join(f"{where}: {problem}. {remedy}".split()))
         self.where, self.problem, self.remedy = where, problem, remedy
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        # An exception is pickled by its one line, which a worker's parent could not take apart.
+        return type(self), (self.where, self.problem, self.remedy)
 
 
 class ClaimError(SkaldError):
