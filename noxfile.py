@@ -133,6 +133,20 @@ def bench(session):
     scripts(session, "benchmarks")
 
 
+# An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
+@nox.session(venv_backend="virtualenv", default=False)
+def scale(session):
+    """Check that datatrove's executors give the same bytes; builds what `bench -- corpus` needs."""
+    groups = nox.project.dependency_groups
+    session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"), "pytest>=9")
+    specs, corpus, cli = (str(ROOT / "packages" / name) for name in ("specs", "corpus", "cli"))
+    editable = ["-e", specs, "-e", f"{corpus}[scale]", "spacy==3.8.18"]
+    session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *editable)
+    # The verb `corpus build` needs no other station.
+    session.install("-q", "--no-deps", "--no-build-isolation", "-e", cli)
+    session.run("pytest", "tests/scale", *session.posargs, env=QUIET)
+
+
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def own_text(session):
     """Train and evaluate on your text: `nox -s own_text -- DIR [PAIRS_DIR]`."""

@@ -14,7 +14,15 @@ from skald_specs.recipe import Recipe
 #: Every flag of every verb. A new one is a decision: no flag may change a result.
 FLAGS = {
     "corpus generate": {"--out", "--pin"},
-    "corpus build": {"--source", "--out", "--items", "--stage", "--workers", "--keep-going"},
+    "corpus build": {
+        "--source",
+        "--out",
+        "--items",
+        "--stage",
+        "--workers",
+        "--keep-going",
+        "--engine",
+    },
     "corpus why": set(),
     "corpus ablate": {"--recipe", "--seeds", "--on", "--pairs", "--out"},
     "sweep run": {"--corpus", "--out"},

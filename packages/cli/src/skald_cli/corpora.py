@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skald_specs.errors import UserInputError
 from skald_specs.stages import STAGES
+
+if TYPE_CHECKING:
+    from skald_corpus.pipeline.pool import Pool
 
 #: After the stages of the funnel: tokenizer and shards, then the data card.
 SHARDS, CARD = "shards", "card"
@@ -16,9 +20,18 @@ ALL_STAGES = (*STAGES, SHARDS, CARD)
 SHARD_OUTPUTS = ("corpus", "shards.json", "recipe.yaml")
 #: Says that a folder is one of ours, and of which corpus.
 MARKER = "about.json"
+#: Folder of an engine's results and logs while a stage runs, and after it failed.
+RANKS = ".ranks"
 
 
-def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going: bool) -> None:
+def build(
+    path: Path,
+    out: Path,
+    stages: Sequence[str],
+    workers: int,
+    keep_going: bool,
+    engine: str = "local",
+) -> None:
     """Run stages of a sources file.
 
     Args:
@@ -27,11 +40,11 @@ def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going
         stages: In their order.
         workers: Processes; 0 takes one for each core.
         keep_going: Whether what cannot be read is left out and written down.
+        engine: What runs the parts: `local`, `datatrove`, or a file of `SlurmSettings`.
 
     Raises:
         UserInputError: The input is wrong.
     """
-    from skald_corpus.pipeline.pool import Pool
     from skald_corpus.pipeline.run import Pipeline
     from skald_specs.sources import SourcesFile
 
@@ -40,7 +53,7 @@ def build(path: Path, out: Path, stages: Sequence[str], workers: int, keep_going
     if sources.shards is None and SHARDS in stages:
         stages = [stage for stage in stages if stage != SHARDS]
     claim(out, sources.name)
-    with Pool(workers or len(os.sched_getaffinity(0))) as pool:
+    with _pool(engine, workers, out) as pool:
         pipeline = Pipeline(sources, base, out, pool, keep_going)
         pipeline.run([stage for stage in stages if stage in STAGES])
     if SHARDS in stages:
@@ -76,3 +89,30 @@ def claim(out: Path, name: str) -> None:
         if (held := read_json(out / MARKER).get("name")) != name:
             raise UserInputError(str(out), f"holds the corpus {held}, not {name}", "Choose another")
     write_json(out / MARKER, {"schema_version": 1, "name": name})
+
+
+def _pool(engine: str, workers: int, out: Path) -> Pool:
+    """Return what works on the parts."""
+    from skald_corpus.pipeline.pool import Pool
+
+    here = workers or len(os.sched_getaffinity(0))
+    if engine == "local":
+        return Pool(here)
+    if engine != "datatrove" and not Path(engine).is_file():
+        raise UserInputError(
+            "--engine",
+            f"{engine!r} is neither an engine nor a file",
+            "Give local, datatrove, or a file of Slurm settings (docs/data.md)",
+        )
+    from skald_specs.slurm import SlurmSettings
+
+    slurm = None if engine == "datatrove" else SlurmSettings.load(Path(engine))
+    try:
+        from skald_corpus.scale import RankPool
+    except ModuleNotFoundError as error:
+        if error.name != "datatrove":
+            raise
+        raise UserInputError(
+            "--engine", "datatrove is not installed", "Install skald-corpus[scale]"
+        ) from None
+    return RankPool(here if slurm is None else workers, out / RANKS, slurm)

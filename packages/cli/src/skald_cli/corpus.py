@@ -48,6 +48,13 @@ def register(verbs: Verbs) -> None:
         "--workers", type=int, default=0, metavar="N", help="sources: processes (0: one a core)"
     )
     parser.add_argument(
+        "--engine",
+        default="local",
+        metavar="WHAT",
+        help="sources: what runs the parts: local, datatrove, or a YAML file of Slurm settings; the "
+        "bytes are the same",
+    )
+    parser.add_argument(
         "--keep-going",
         action="store_true",
         help="sources: leave out what cannot be read, and write it down, instead of stopping",
@@ -82,10 +89,12 @@ def run_build(args: argparse.Namespace) -> int:
     value = read_yaml(args.file)
     if isinstance(value, dict) and "sources" in value:
         return _build_sources(args, value)
-    for flag in ("stage", "keep_going", "workers"):
-        if getattr(args, flag):
+    given = {"stage": args.stage, "keep-going": args.keep_going, "workers": args.workers}
+    given["engine"] = args.engine != "local"
+    for flag, value in given.items():
+        if value:
             raise UserInputError(
-                f"--{flag.replace('_', '-')}",
+                f"--{flag}",
                 "is for a sources file, not for a recipe",
                 "Leave it out",
             )
@@ -131,7 +140,7 @@ def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
     out = args.out or places.CORPORA / name
     stages = [args.stage] if args.stage else list(corpora.ALL_STAGES)
     with recorded("corpus", name):
-        corpora.build(args.file, out, stages, args.workers, args.keep_going)
+        corpora.build(args.file, out, stages, args.workers, args.keep_going, args.engine)
     print(f"{out}: written")
     return EXIT_DONE
 

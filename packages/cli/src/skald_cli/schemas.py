@@ -28,6 +28,7 @@ from skald_specs.published import PublishedScore
 from skald_specs.recipe import Recipe
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
+from skald_specs.slurm import SlurmSettings
 from skald_specs.sources import SourcesFile
 
 #: Every format that passes between stations or is written by a user.
@@ -37,6 +38,7 @@ FORMATS: tuple[type[Spec], ...] = (
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
+    SlurmSettings,
 )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def _write(
 ) -> ShardInfo:
     path = folder / f"{tag}.{split}.ds"
     sizes = array("Q")
-    n_tokens = write_shard(path, _encoded(documents, tokenizer, sizes), tokenizer.get_vocab_size())
+    n_tokens = write_shard(path, encode(documents, tokenizer, sizes), tokenizer.get_vocab_size())
     return ShardInfo(
         language=tag,
         split=split,
@@ -125,10 +125,16 @@ def _write(
     )
 
 
-def _encoded(
+def encode(
     documents: Iterable[Document], tokenizer: Tokenizer, sizes: array[int]
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the tokens of each document; its UTF-8 bytes are appended to `sizes`."""
+    """Yield the tokens of each document, the end-of-text token last; what `write_shard` takes.
+
+    Args:
+        documents: Read once.
+        tokenizer: With `encode_special_tokens` set, so that text spelling one out stays text.
+        sizes: The UTF-8 bytes of each document are appended to it.
+    """
     stream = iter(documents)
     while batch := list(_some(stream)):
         sizes.extend(len(text.encode()) for text in batch)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 _BULLETS = ("-", "*", "•", "‣", "·", "–", "●", "▪")
-_ENDS = (".", "!", "?", ":", ";", '"', "”", "“", "»", "«", "’", "'", ")", "…")
+LINE_ENDS = (".", "!", "?", ":", ";", '"', "”", "“", "»", "«", "’", "'", ")", "…")
 _LETTER = re.compile(r"[^\W\d_]")
 _DUPLICATE_N = 5
 
@@ -80,7 +80,7 @@ def measure(text: str, stop_words: frozenset[str] = frozenset()) -> Metrics:
         duplicate_line_share=_duplicate_lines(lines),
         duplicate_5gram_share=_duplicate_ngrams(words, length),
         top_2gram_share=_top_2gram(words, length),
-        line_end_share=sum(line.endswith(_ENDS) for line in lines) / n_lines,
+        line_end_share=sum(line.endswith(LINE_ENDS) for line in lines) / n_lines,
         bullet_line_share=sum(line.startswith(_BULLETS) for line in lines) / n_lines,
         ellipsis_line_share=sum(line.endswith(("…", "...")) for line in lines) / n_lines,
         new_line_ratio=(len(lines) - 1) / n if n and lines else 0.0,
