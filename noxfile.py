@@ -140,7 +140,7 @@ def scale(session):
     groups = nox.project.dependency_groups
     session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"), "pytest>=9")
     specs, corpus, cli = (str(ROOT / "packages" / name) for name in ("specs", "corpus", "cli"))
-    editable = ["-e", specs, "-e", f"{corpus}[scale]", "spacy==3.8.18"]
+    editable = ["-e", specs, "-e", f"{corpus}[scale]", "spacy==3.8.18", "regex"]
     session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *editable)
     # The verb `corpus build` needs no other station.
     session.install("-q", "--no-deps", "--no-build-isolation", "-e", cli)

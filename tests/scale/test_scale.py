@@ -172,6 +172,19 @@ def test_slurm_refusing_the_job_is_one_line(tmp_path, slurm, monkeypatch):
         RankPool(0, tmp_path / "ranks", SlurmSettings.load(slurm)).map(done, PARTS)
 
 
+def test_an_interrupted_wait_cancels_its_jobs(tmp_path, slurm, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skald_corpus.scale._Slurm.run", interrupted)
+    scancel = tmp_path / "bin" / "scancel"
+    scancel.write_text(f'#!/bin/bash\nprintf "%s " "$@" > {tmp_path}/cancelled\n')
+    scancel.chmod(0o755)
+    with pytest.raises(KeyboardInterrupt):
+        RankPool(0, tmp_path / "ranks", SlurmSettings.load(slurm)).map(done, PARTS)
+    assert (tmp_path / "cancelled").read_text().startswith("-n skald-map-")
+
+
 def test_no_sbatch_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = SlurmSettings(schema_version=1, partition="cpu", time="10")
