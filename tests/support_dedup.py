@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 
+from skald_corpus.dedup import minhash
 from skald_corpus.words import words
 from skald_specs.corpus import Document
 from support import REAL_TEXT
@@ -43,3 +44,9 @@ def made_up(rng: random.Random, n_words: int = 60, n_types: int = 400) -> str:
 
 def documents(texts, prefix: str = "doc") -> list[Document]:
     return [Document(id=f"{prefix}-{i:06}", text=text) for i, text in enumerate(texts)]
+
+
+def write_part(args):
+    """Sketch a part; a worker process finds it here, and not in a test module."""
+    texts, path, rule = args
+    minhash.write_part([Document(id=i, text=t) for i, t in texts], path, rule)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import string
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -98,6 +99,7 @@ def measures() -> list[Measure]:
     told = {tag: told_apart(some) for tag, some in items.items()}
     found = [_blind(tag, told[tag]) for tag in items]
     found += [_blind("all languages", told_apart(pooled)), _worst(items, told)]
+    found.append(_by_length(items))
     for name, plant in PLANTS.items():
         least = min(
             float(told_apart([plant(item) for item in some]).mean()) for some in items.values()
@@ -127,7 +129,7 @@ def _blind(name: str, told: Floats) -> Measure:
 
 
 def _worst(items: Mapping[str, Sequence[PairItem]], told: Mapping[str, Floats]) -> Measure:
-    """Name the phenomena that lengths tell most of; no bound, as each has few items."""
+    """Name the phenomena that counts tell most of; no bound, as each has few items."""
     cells: dict[str, list[float]] = {}
     for tag, some in items.items():
         for item, right in zip(some, told[tag], strict=True):
@@ -139,6 +141,28 @@ def _worst(items: Mapping[str, Sequence[PairItem]], told: Mapping[str, Floats]) 
         unit="",
         bound="-",
         holds=True,
-        detail=", ".join(f"{name} {share:.2f}" for share, name in shares[:5])
-        + "; wrong sides are longer as often as shorter, but not by as much",
+        detail=", ".join(f"{name} {share:.2f}" for share, name in shares[:5]),
+    )
+
+
+def _by_length(items: Mapping[str, Sequence[PairItem]]) -> Measure:
+    """Say what one who knew all lengths of a phenomenon could tell by the difference alone."""
+    shares = []
+    for tag, some in items.items():
+        gaps: dict[str, Counter[int]] = {}
+        for item in some:
+            gap = len(item.bad.encode()) - len(item.good.encode())
+            gaps.setdefault(item.phenomenon, Counter())[gap] += 1
+        for name, counts in gaps.items():
+            right = sum(max(counts[d], counts[-d]) for d in {abs(gap) for gap in counts} if d)
+            share = (right + counts[0] / 2) / sum(counts.values())
+            shares.append((share, f"{tag} {name}"))
+    shares.sort(reverse=True)
+    return Measure(
+        measure="pairs told apart by the difference of lengths, best rule of a phenomenon in hindsight",
+        value=round(shares[0][0], 4),
+        unit="",
+        bound=f"<= {BLIND:g}",
+        holds=shares[0][0] <= BLIND,
+        detail=", ".join(f"{name} {share:.2f}" for share, name in shares[:5]),
     )

@@ -17,6 +17,7 @@ import _data_builds as builds
 import _data_cues as cues
 import _data_dedup as dedup
 import _data_filters as filters
+import _data_pipeline as pipeline
 from skald_corpus.generate import documents, generate
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.grammar.scene import Event, events
@@ -76,6 +77,7 @@ def main() -> int:
             *cues.measures(),
             *models.measures(),
             *filters.measures(),
+            *pipeline.measures(),
             *deduplicated,
         ],
         "--allow-missing" in sys.argv,

@@ -14,7 +14,7 @@ from skald_corpus.dedup import exact, minhash
 from skald_corpus.dedup.clusters import Forest
 from skald_specs.corpus import Document
 from skald_specs.dedup import NearDuplicates
-from support_dedup import made_up, near_copy
+from support_dedup import made_up, near_copy, write_part
 
 RULES = (NearDuplicates(), NearDuplicates(verify_jaccard=0.75), NearDuplicates(bands=4, rows=2))
 
@@ -63,11 +63,6 @@ def test_order_and_division_change_nothing(seed, rng, rule):
         assert len(members) == size and kept_id == min(members) and kept == (verdict_id == kept_id)
 
 
-def _write(args):
-    texts, path, rule = args
-    minhash.write_part([Document(id=i, text=t) for i, t in texts], path, rule)
-
-
 @pytest.mark.parallel
 def test_workers_change_nothing(tmp_path):
     docs, rule, workers = collection(11, 90), RULES[0], 3
@@ -75,7 +70,7 @@ def test_workers_change_nothing(tmp_path):
     pairs = [(d.id, d.text) for d in docs]
     jobs = [(pairs[i::workers], tmp_path / str(i), rule) for i in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        list(pool.map(_write, jobs))
+        list(pool.map(write_part, jobs))
     with minhash.near_clusters([job[1] for job in jobs], rule) as found:
         got = {v.id: (v.kept, v.kept_id, v.cluster_size) for v in found.verdicts()}
     assert got == expected

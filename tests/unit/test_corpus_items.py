@@ -58,6 +58,9 @@ def test_length_gives_nothing_away(tag, made):
         by_phenomenon.setdefault(item.phenomenon, []).append((size(item.good), size(item.bad)))
     for sizes in by_phenomenon.values():
         assert 0.4 <= shorter_wins(sizes) <= 0.6
+        # Nor by how much: the wrong side is longer by d as often as it is shorter by d.
+        gaps = Counter(bad - good for good, bad in sizes)
+        assert all(abs(gaps[gap] - gaps[-gap]) <= 1 for gap in gaps)
     choices = []
     for item in made[tag][1]:
         sizes = [size(choice) for choice in item.choices]

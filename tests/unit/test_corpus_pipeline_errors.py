@@ -187,6 +187,17 @@ def test_every_format_gives_the_same_documents(tmp_path):
     assert all(ids == found[0] for ids in found)
 
 
+def test_text_of_one_key_is_refused_unless_its_documents_are_parted(tmp_path, capsys):
+    rows(tmp_path / "text" / "da.jsonl", [{**row, "doc": "one book"} for row in GOOD])
+    path = sources(tmp_path, tags=("da",))
+    assert build(path, tmp_path / "out") == 2
+    assert "12 documents of one key" in capsys.readouterr().err
+    value = yaml.safe_load(path.read_text())
+    value["sources"][0]["fields"] = {"key": "id"}
+    path.write_text(yaml.safe_dump(value))
+    assert build(path, tmp_path / "out") == 0
+
+
 def test_documents_of_a_treebank(tmp_path):
     path = tmp_path / "a.conllu"
     path.write_text(

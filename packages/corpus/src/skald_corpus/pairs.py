@@ -1,12 +1,13 @@
 """Minimal pairs: a right sentence, and the same sentence with one thing surely wrong.
 
 Combinations of nouns are those of the test split. The wrong side is made by exchanging two pieces
-or by one wrong form; it has as many words, and within a phenomenon it is as often longer as it is
-shorter, so that length tells nothing.
+or by one wrong form; it has as many words, and within a phenomenon it is as often longer by so many
+bytes as it is shorter by as many, so that length tells nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal
@@ -31,8 +32,8 @@ def pairs(language: Linearizer) -> Iterator[PairItem]:
     """Yield a language's minimal pairs, the phenomena in turn."""
     tag, seen = language.lexicon.tag, set[str]()
     makers = phenomena(language)
-    #: Which side was longer so far: wrong minus right, by phenomenon.
-    balance = dict.fromkeys(makers, 0)
+    #: Which side was longer so far, wrong minus right, by phenomenon and difference.
+    balance = Counter[tuple[str, int]]()
     names = list(makers)
     for index in range(ITEMS_PER_LANGUAGE):
         name = names[index % len(names)]
@@ -44,12 +45,12 @@ def pairs(language: Linearizer) -> Iterator[PairItem]:
             good, bad = spell(made[0], "."), spell(made[1], ".")
             longer = len(bad.encode()) - len(good.encode())
             step = (longer > 0) - (longer < 0)
-            if good in seen or good == bad or step * balance[name] > 0:
+            if good in seen or good == bad or step * balance[name, abs(longer)] > 0:
                 continue
             break
         else:
             raise AssertionError(f"no {name} pair could be made for {tag}")
-        balance[name] += step
+        balance[name, abs(longer)] += step
         seen.add(good)
         yield PairItem(
             id=f"{tag}-pairs-{index:04d}", key=made[2], phenomenon=name, good=good, bad=bad

@@ -36,13 +36,17 @@ class HubFiles(Spec):
 
 
 class Fields(Spec):
-    """Names of the columns or keys that a source has; a missing one is passed over, but for `text`."""
+    """Names of the columns or keys that a source has; a missing one is passed over, but for `text`.
+
+    `key` groups what must stay in one split; None takes `key`, or else `doc`; `id` parts every
+    document from every other.
+    """
 
     text: str = "text"
     id: str = "id"
     url: str = "url"
     licence: str = "license"
-    key: str = "key"
+    key: str | None = None
 
 
 class Source(Spec):

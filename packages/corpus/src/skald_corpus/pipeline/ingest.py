@@ -208,7 +208,7 @@ def _row(source: Source, base: Path, where: str, record: Mapping[str, Any]) -> R
         id=f"{source.id}/{at if own in (None, '') else own}",
         text=text,
         at=at,
-        key=str(record.get(names.key) or record.get("doc") or ""),
+        key=str(record.get(names.key or "key") or ("" if names.key else record.get("doc")) or ""),
         url=str(record.get(names.url) or ""),
         licence=str(record.get(names.licence) or ""),
         meta=_rights(record) or None,
