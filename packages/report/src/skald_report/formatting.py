@@ -32,7 +32,9 @@ def interval(low: float, high: float, digits: str = ".3f") -> str:
     """Return an interval in words."""
     if math.isnan(low) or math.isnan(high):
         return "no interval"
-    return f"{number(low, digits)} to {number(high, digits)}"
+    # A dash after a minus sign would be read as one more of them; tables of nine columns need the room.
+    between = "–" if low >= 0 else " to "
+    return f"{number(low, digits)}{between}{number(high, digits)}"
 
 
 def span(counts: pd.Series[Any]) -> str:

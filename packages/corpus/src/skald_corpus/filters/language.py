@@ -53,7 +53,7 @@ class LanguageRule:
         head_chars: Of a longer text so much is read at its begin, its middle and its end.
         other_script: Largest share of letters that may belong to another script.
 
-    Standing: margins and floor measured on UD dev text (docs/data.md has the figures).
+    Standing: margins and floor measured on UD dev text (docs/data-filters.md has the figures).
     """
 
     margin: float = -0.25
