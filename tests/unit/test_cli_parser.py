@@ -132,3 +132,5 @@ def test_both_spellings_of_argparse_are_understood() -> None:
     older = "argument VERB: invalid choice: 'fti' (choose from 'fit', 'show')"
     newer = "argument VERB: invalid choice: 'fti' (choose from fit, show)"
     assert explain(older) == explain(newer) == "no verb 'fti'; did you mean 'fit'?"
+    option = "argument --stage: invalid choice: 'qualiti' (choose from 'rights', 'quality')"
+    assert explain(option) == "--stage: no 'qualiti'; did you mean 'quality'?"

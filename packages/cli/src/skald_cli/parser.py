@@ -67,7 +67,9 @@ def explain(message: str) -> str:
     if not found:
         return f"{message}."
     word, choices = found[1], re.findall(r"[\w-]+", found[2])
+    option = re.match(r"argument (--[\w-]+)", message)
+    what = f"{option[1]}: no" if option else "no verb"
     near = difflib.get_close_matches(word, choices, n=1, cutoff=0.65)
     if near:
-        return f"no verb {word!r}; did you mean {near[0]!r}?"
-    return f"no verb {word!r}; there are {', '.join(choices)}."
+        return f"{what} {word!r}; did you mean {near[0]!r}?"
+    return f"{what} {word!r}; there are {', '.join(choices)}."
