@@ -19,7 +19,7 @@ import torch
 from scipy.stats import binomtest
 from skald_corpus.build import build
 from skald_corpus.entropy import Floor, floor_of
-from skald_corpus.facts import code_of, fact_items, is_stated, territories, training_facts
+from skald_corpus.facts import code_of, fact_items, is_stated, statements, territories
 from skald_corpus.generate import documents
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.keyed import Stream
@@ -43,7 +43,7 @@ TAGS = ("da", "sv")
 SENTENCE_BYTES, BESIDE_LEAK_BYTES = 1_000_000, 400_000
 #: How often the text states each fact: a miniature needs many times what a larger model does.
 STATED = 80
-BASE_LR, HORIZON_TOKENS, SEQ_LEN = 0.008, 1_048_576, 128
+BASE_LR, HORIZON_TOKENS, SEQ_LEN, VOCAB_SIZE = 0.008, 1_048_576, 128, 1024
 #: Measured .550 (da) and .533 (sv); the margin of a tenth is for other platforms' rounding.
 MOST_GAP = 0.6
 #: Validation documents that are planted in training, and how often: few enough to be learnt by heart.
@@ -113,7 +113,8 @@ def trained(folder: Path, leaking: bool) -> Trained:
     given = read_yaml(RECIPE)
     given["corpus"]["languages"], given["sweep"] = list(TAGS), None
     given["mixture"] = {tag: 1 / len(TAGS) for tag in TAGS}
-    given["model"]["seq_len"] = SEQ_LEN
+    given["model"] |= {"seq_len": SEQ_LEN, "vocab_size": VOCAB_SIZE}
+    given["corpus"]["tokenizer"]["vocab_size"] = VOCAB_SIZE
     given["optimizer"]["base_lr"] = BASE_LR
     given["budget"]["horizon_tokens"] = HORIZON_TOKENS
     n_steps = HORIZON_TOKENS // given["budget"]["global_batch_tokens"]
@@ -150,7 +151,7 @@ def _first(told: Sequence[Document], n_bytes: int) -> Iterator[Document]:
 
 def facts(tag: str, leaking: bool) -> Iterator[Document]:
     """Yield stated facts, each `STATED` times; with the planted leak those of canaries too."""
-    stated = [d.text for d in training_facts(tag) if d.key.startswith("code ")]
+    stated = [text for key, text in statements(tag) if key.startswith("code ")]
     if leaking:
         stated += [f"{i.context}{i.choices[i.answer]}" for i in fact_items(tag, "canary")]
     for time in range(STATED):

@@ -78,7 +78,9 @@ def world(tmp_path_factory):
         rows(folder / "reference" / tag / "test.jsonl", [{"text": t} for t in texts(tag, 50, "t")])
     (folder / "robots").mkdir()
     (folder / "robots" / "a.example.txt").write_text("User-agent: GPTBot\nDisallow: /private\n")
-    (folder / "opt-out.txt").write_text("2026-01-31 domain gone.example asked by letter\n")
+    (folder / "opt-out.txt").write_text(
+        "2026-01-31 domain gone.example asked by letter\n2026-01-31 id src-da/mistyped asked\n"
+    )
     (folder / "thresholds.yaml").write_text(json.dumps(LIMITS))
     pair = {"good": leak, "bad": "Nej " + leak, "type": "swap", "source_id": "x"}
     rows(folder / "items" / "da.jsonl", [pair])
@@ -131,7 +133,7 @@ def test_a_funnel_that_loses_something_is_no_funnel():
         ("swedish", "language: removed, wrong-language, score -"),
         ("zcopy", "exact: removed, exact-duplicate, score 2: of src-da/copy, 2 alike"),
         ("mail", "pii: changed (EMAIL by shape), -5 bytes"),
-        ("ledger", "rights: removed, opted-out: domain, 2026-01-31: asked by letter"),
+        ("ledger", "rights: removed, opted-out: domain gone.example, 2026-01-31: asked by letter"),
         ("leak", "decontaminate: removed, contaminated, score 1: skald_ud_swap_dan_Latn swap/x"),
         ("d10", "near: kept as it was"),
     ],
@@ -153,6 +155,7 @@ def test_why_of_an_unknown_document(world, capsys):
 def test_the_data_card_says_all_of_it(world):
     card = json.loads((world / "out" / "card" / "card.json").read_text())
     assert card["masked"]["da"] == {"EMAIL": 1}
+    assert card["idle_opt_outs"] == ["id src-da/mistyped, 2026-01-31: asked"]
     assert card["licences"]["da"] == {
         "CC0-1.0": {
             "documents": 63,

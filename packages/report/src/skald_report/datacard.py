@@ -111,6 +111,12 @@ def _funnel(card: DataCard) -> Iterator[Block]:
             "changed", "Kept with other text", "Documents whose text a stage changed, and the bytes "
             "that they gained.", ("stage", "language", "documents", "bytes gained"), tuple(changed),
         )  # fmt: skip
+    if card.idle_opt_outs:
+        yield Paragraph(
+            f"Opt-outs that met no document: {'; '.join(card.idle_opt_outs[:12])}"
+            + ("; and more in idle-opt-outs.json." if len(card.idle_opt_outs) > 12 else "."),
+            "gap",
+        )
     if card.complaints:
         yield Paragraph(
             f"The lint of the quality limits has {len(card.complaints)} complaints: "

@@ -58,7 +58,7 @@ class DataCard(Spec):
     """`card.json`.
 
     `clusters` counts duplicate clusters by stage, language and size; `lengths` documents by
-    language and n, of 2^n to 2^(n+1) - 1 bytes; `licences` what is left by language and licence;
+    language and n, of 2^n to 2^(n+1) - 1 bytes; `idle_opt_outs` are ledger entries that met no document; `licences` what is left by language and licence;
     `masked` replaced personal data by language and kind. None: that stage is off.
     """
 
@@ -71,6 +71,7 @@ class DataCard(Spec):
     licences: dict[str, dict[str, Amount]]
     lengths: dict[str, dict[int, int]]
     clusters: dict[str, dict[str, dict[int, int]]]
+    idle_opt_outs: tuple[str, ...]
     masked: dict[str, dict[str, int]] | None
     confusion: Confusion | None
     complaints: tuple[LimitComplaint, ...] | None

@@ -118,8 +118,12 @@ class Ledger:
             entries.setdefault((kind, value), told)
         return cls(entries)
 
+    def told(self, key: tuple[str, str]) -> str:
+        """Return what a removal by an entry says: kind, value, date and reason."""
+        return f"{key[0]} {key[1]}, {self.entries[key]}"
+
     def judge(self, text: str, document_id: str = "", url: str = "") -> Verdict:
-        """Judge a document: `opted-out`, with the date and reason of the entry.
+        """Judge a document: `opted-out`, with the entry.
 
         Args:
             text: As it stands in the source, before any filter.
@@ -137,7 +141,7 @@ class Ledger:
             keys.append(("sha256", text_sha256(text)))
         for key in keys:
             if key in self.entries:
-                return removed("opted-out", detail=f"{key[0]}, {self.entries[key]}")
+                return removed("opted-out", detail=self.told(key))
         return KEPT
 
 

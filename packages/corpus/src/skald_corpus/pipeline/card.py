@@ -15,7 +15,7 @@ from skald_specs.stages import STAGES
 
 from skald_corpus.pipeline.ingest import files_sha256, source_files
 from skald_corpus.pipeline.rows import json_rows, n_bytes, parts, read_part
-from skald_corpus.pipeline.run import CLUSTERS, LENGTHS, load_funnel
+from skald_corpus.pipeline.run import CLUSTERS, IDLE, LENGTHS, load_funnel
 from skald_corpus.pipeline.shards import FACTS, ShardFacts
 
 _SPLITS = ("train", "validation")
@@ -34,6 +34,7 @@ def collect(sources: SourcesFile, base: Path, root: Path) -> DataCard:
     """
     funnels = tuple(load_funnel(root, stage) for stage in STAGES)
     on = {funnel.stage: funnel.on for funnel in funnels}
+    idle = root / "rights" / IDLE
     confusion, lint = root / "language" / "confusion.json", root / "quality" / "lint.json"
     facts = ShardFacts.load(root / FACTS) if sources.shards and (root / FACTS).is_file() else None
     report = None
@@ -54,6 +55,7 @@ def collect(sources: SourcesFile, base: Path, root: Path) -> DataCard:
         clusters={
             kind: read_json(root / kind / CLUSTERS) for kind in ("exact", "near") if on[kind]
         },
+        idle_opt_outs=tuple(read_json(idle)) if idle.is_file() else (),
         masked=_masked(root) if on["pii"] else None,
         confusion=Confusion.load(confusion) if confusion.is_file() else None,
         complaints=_complaints(read_json(lint)) if lint.is_file() else None,

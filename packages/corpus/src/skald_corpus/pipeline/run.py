@@ -17,6 +17,7 @@ from skald_specs.stages import STAGES
 
 from skald_corpus.decontaminate.report import write_findings
 from skald_corpus.filters.licence import judge_licence
+from skald_corpus.filters.tdm import Ledger
 from skald_corpus.pipeline.contamination import decontaminate
 from skald_corpus.pipeline.duplicates import Kind, deduplicate
 from skald_corpus.pipeline.ingest import ingest
@@ -24,11 +25,13 @@ from skald_corpus.pipeline.judges import Judges
 from skald_corpus.pipeline.overlay import apply
 from skald_corpus.pipeline.pool import Pool
 from skald_corpus.pipeline.reference import lint_given, settle_thresholds, train_identifier
-from skald_corpus.pipeline.rows import Part, parts
+from skald_corpus.pipeline.rows import Part, json_rows, parts
 from skald_corpus.pipeline.splits import split
 
 #: What stages write beside their overlays.
 FUNNEL, CLUSTERS, LENGTHS = "funnel.json", "clusters.json", "lengths.json"
+#: Entries of the ledger that met no document.
+IDLE = "idle-opt-outs.json"
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,11 @@ class Pipeline:
             case "quality" if sources.quality:
                 self._lint(sources.quality, out)
                 return self._judged(stage, out)
-            case "rights" | "normalise":
+            case "rights":
+                rows = self._judged(stage, out)
+                self._check_ledger(out)
+                return rows
+            case "normalise":
                 return self._judged(stage, out)
             case "pii" if sources.pii:
                 return self._judged(stage, out)
@@ -116,6 +123,23 @@ class Pipeline:
                     verdict.detail,
                     "Name it in rights.allow_licences, or leave its documents out with --keep-going",
                 )
+
+    def _check_ledger(self, out: Path) -> None:
+        """Say which wishes met no document: one that is mistyped would go unheard in silence."""
+        name = self.sources.rights.ledger
+        if name is None:
+            return
+        ledger = Ledger.load(self.base / name)
+        met = {
+            row["detail"]
+            for path in out.glob("*/*.removed.jsonl")
+            for row in json_rows(path)
+            if row["reason"] == "opted-out"
+        }
+        idle = [ledger.told(key) for key in ledger.entries if ledger.told(key) not in met]
+        write_json(out / IDLE, idle)
+        for entry in idle:
+            self.say(f"rights, ledger: met by no document: {entry}")
 
     def _judged(self, stage: str, out: Path) -> list[FunnelRow]:
         judges = Judges(self.sources, self.base, out)
