@@ -85,10 +85,19 @@ def generate(out: Path) -> None:
         write_json(folder / "about.json", content)
 
 
-def documents(language: Linearizer, split: Split) -> Iterator[tuple[Document, Story]]:
-    """Yield the grammar's documents of a split, none twice, until its bytes are full."""
+def documents(
+    language: Linearizer, split: Split, n_bytes: int | None = None
+) -> Iterator[tuple[Document, Story]]:
+    """Yield the grammar's documents of a split, none twice, until its bytes are full.
+
+    Args:
+        language: One of `register.LANGUAGES`.
+        split: The split.
+        n_bytes: UTF-8 bytes after which no further document begins; None takes those of `data/`.
+    """
+    wanted = BYTES[split] if n_bytes is None else n_bytes
     tag, seen, written, index = language.lexicon.tag, set[str](), 0, 0
-    while written < BYTES[split]:
+    while written < wanted:
         name = f"{tag}-{split}-{index:06d}"
         story = Story(Stream(f"story {name}"), split, language.pronoun_key)
         index += 1
