@@ -24,7 +24,6 @@ EVERY = 4
 #: than the rule asks for. From so many words on n is 13: the wrong side of a pair lacks a word or
 #: two, and would be matched by its 8-grams below that.
 LONG_WORDS = RULE.ngram_words + 3
-ABSENT = "no real text at $SKALD_REAL_TEXT"
 
 
 @dataclass
@@ -42,17 +41,7 @@ def measures() -> list[Measure]:
     """Return every figure, or that real text is absent."""
     if not plants.languages():
         names = ("recall", "precision", "clean subset", "nothing lost", "cut")
-        return [
-            Measure(
-                measure=f"planted items: {name}",
-                value=None,
-                unit="",
-                bound="",
-                holds=None,
-                detail=ABSENT,
-            )
-            for name in names
-        ]
+        return plants.absent([f"planted items: {name}" for name in names])
     items = all_items()
     corpus = planted_corpus(items)
     outcomes, report = decontaminated(corpus, items, RULE)

@@ -34,7 +34,6 @@ ABOVE, BELOW = 0.85, 0.5
 BINS = (0.25, 0.35, 0.45, 0.55, 0.625, 0.675, 0.725, 0.775, 0.825, 0.875, 0.925)
 _WORDS_AT_LEAST = 120
 _STREAM_GB, _SENTENCE_BYTES = (0.05, 0.15), 130
-ABSENT = "no real text at $SKALD_REAL_TEXT"
 
 
 @dataclass(frozen=True)
@@ -51,17 +50,8 @@ def measures() -> list[Measure]:
     """Return every figure; those of real text say so where it is absent."""
     if not plants.languages():
         named = ("recall", "precision", "similarity curve", "order", "nothing lost")
-        return [
-            Measure(
-                measure=f"near-duplicates: {name}",
-                value=None,
-                unit="",
-                bound="",
-                holds=None,
-                detail=ABSENT,
-            )
-            for name in named
-        ] + [memory(), *decontaminate_part.measures()]
+        missing = plants.absent([f"near-duplicates: {name}" for name in named])
+        return [*missing, memory(), *decontaminate_part.measures()]
     found: list[Measure] = []
     documents, planted = {}, {}
     for tag in plants.languages():

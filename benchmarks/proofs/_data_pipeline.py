@@ -13,14 +13,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from _plants import REAL_TEXT
+from _plants import REAL_TEXT, absent
 from skald_corpus.pin import file_md5s
 from skald_specs.claims import Measure
 from skald_specs.files import write_yaml
 from skald_specs.funnel import Funnel
 from skald_specs.stages import STAGES
-
-_MISSING = f"no real text at {REAL_TEXT}"
 
 
 def measures() -> list[Measure]:
@@ -31,10 +29,7 @@ def measures() -> list[Measure]:
         "files of the finished text that differ between 1 and 2 workers",
     )
     if not (REAL_TEXT / "ud").is_dir():
-        return [
-            Measure(measure=n, value=None, unit="", bound="= 0", holds=None, detail=_MISSING)
-            for n in names
-        ]
+        return absent(names, "= 0")
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         write_sources(base)

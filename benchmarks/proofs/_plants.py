@@ -14,6 +14,7 @@ from pathlib import Path
 
 from skald_corpus.keyed import Stream
 from skald_corpus.words import words
+from skald_specs.claims import Measure
 
 REAL_TEXT = Path(os.environ.get("SKALD_REAL_TEXT") or "../shared/testdata")
 #: Sentences of one document: some 200 words, so that one changed word moves the similarity little.
@@ -92,3 +93,18 @@ def look_alike(stream: Stream, text: str, vocabulary: Sequence[str], every: int)
         others = [w for w in words(stream.pick(vocabulary)) if w != found[place]]
         found[place] = others[0] if others else "andet"
     return " ".join(found)
+
+
+def absent(names: Sequence[str], bound: str = "") -> list[Measure]:
+    """Return measures that could not be taken, because there is no real text."""
+    return [
+        Measure(
+            measure=name,
+            value=None,
+            unit="",
+            bound=bound,
+            holds=None,
+            detail="no real text at $SKALD_REAL_TEXT",
+        )
+        for name in names
+    ]
