@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from skald_report.inputs import ReportInputs
 from skald_specs.corpus import CorpusManifest, ShardInfo
+from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import write_json, write_jsonl
 from skald_specs.plan import (
     TENSOR_KINDS,
@@ -26,7 +27,7 @@ from skald_specs.plan import (
     Quantity,
     TensorRule,
 )
-from skald_specs.recipe import CorpusRecipe, ExecutionRecipe, TokenizerRecipe
+from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, TaskInfo
 from skald_specs.shape import ModelShape
 from support import ROOT

@@ -15,6 +15,7 @@ from skald_mup.rules import multipliers, tensor_rules
 from skald_mup.tensorfile import save_tensors
 from skald_specs.checkpoint import MODEL_FILE
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, ShardInfo
+from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import read_jsonl, sha256_file, write_json
 from skald_specs.parametrisation import BaseShape, Parametrisation
 from skald_specs.plan import (
@@ -25,7 +26,7 @@ from skald_specs.plan import (
     PlannedSchedule,
     Quantity,
 )
-from skald_specs.recipe import CorpusRecipe, ExecutionRecipe, TokenizerRecipe
+from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
 from skald_specs.shape import ModelShape
 from skald_specs.shards import index_path, write_shard
 from skald_trainer.bridge import patches

@@ -103,7 +103,10 @@ def test_the_fingerprint_sees_every_value_of_the_identity(plan, path):
     old = data["identity"]
     for key in path:
         old = old[key]
-    new = {"dtype": "bfloat16", "corpus_fingerprint": "other"}.get(
+    named = {"dtype": "bfloat16", "corpus_fingerprint": "other", "seq_len": 64}
+    if path[-2:] == ("global_batch_tokens", "value"):
+        named["value"] = 2 * old
+    new = named.get(
         path[-1],
         not old if isinstance(old, bool) else None if isinstance(old, str) else (old or 0) + 1,
     )
@@ -119,8 +122,8 @@ def test_the_fingerprint_sees_every_value_of_the_identity(plan, path):
 def test_the_fingerprint_sees_neither_execution_nor_standing(plan):
     data = plan.model_dump(mode="json")
     for path, value in [
-        (("execution", "dp"), 4),
-        (("execution", "micro_batch_sequences"), 1),
+        (("execution", "tp"), 2),
+        (("execution", "micro_batch_sequences"), 4),
         (("execution", "device"), "cuda"),
         (("execution", "checkpoint_every_steps"), 1),
         (("identity", "optimizer", "base_lr", "source"), "another word"),

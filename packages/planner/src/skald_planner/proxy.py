@@ -9,8 +9,9 @@ from itertools import product
 
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.execution import ExecutionRecipe
 from skald_specs.plan import Plan
-from skald_specs.recipe import Budget, ExecutionRecipe, Recipe, Seeds, SweepRecipe
+from skald_specs.recipe import Budget, Recipe, Seeds, SweepRecipe
 
 from skald_planner.resolve import make_plan
 

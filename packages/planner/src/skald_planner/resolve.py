@@ -75,9 +75,11 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
             corpus_fingerprint=corpus.fingerprint,
             mixture=normalised(recipe.mixture),
             seed=recipe.seeds.data,
+            mask_documents=recipe.mask_documents,
         ),
         dtype=recipe.dtype,
         model_seed=recipe.seeds.model,
+        guard=recipe.guard,
     )
     return Plan(
         schema_version=1,

@@ -7,13 +7,16 @@ holds the rest and never is.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Generic, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar, get_args
+
+from pydantic import Field, model_validator
 
 from skald_specs.errors import UserInputError
+from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import write_yaml
 from skald_specs.fingerprint import fingerprint
+from skald_specs.guard import GuardRecipe
 from skald_specs.models import Spec
-from skald_specs.recipe import ExecutionRecipe
 from skald_specs.shape import ModelShape
 
 N = TypeVar("N", int, float)
@@ -26,6 +29,11 @@ TensorKind = Literal[
     "block_norm", "qk_norm", "final_norm", "lm_head",
 ]  # fmt: skip
 TENSOR_KINDS: tuple[TensorKind, ...] = get_args(TensorKind)
+
+
+def _is_off(value: Any) -> bool:
+    """Leave an option out of the fingerprint, and of the page, where a plan does not use it."""
+    return value in (False, None, GuardRecipe())
 
 
 class Quantity(Spec, Generic[N]):
@@ -100,13 +108,15 @@ class PlannedSchedule(Spec):
 class PlannedData(Spec):
     """Which corpus, in which shares, in which order, and how much of its validation text.
 
-    `validation_tokens` is shared equally among languages; None: all there is.
+    `validation_tokens` is shared equally among languages; None: all there is. `mask_documents`: no
+    token attends across the end of a text.
     """
 
     corpus_fingerprint: str
     mixture: dict[str, float]
     seed: int
     validation_tokens: int | None = None
+    mask_documents: Annotated[bool, Field(exclude_if=_is_off)] = False
 
 
 class PlanIdentity(Spec):
@@ -124,12 +134,17 @@ class PlanIdentity(Spec):
     data: PlannedData
     dtype: Literal["float32", "bfloat16"]
     model_seed: int
+    guard: Annotated[GuardRecipe, Field(exclude_if=_is_off)] = GuardRecipe()
+    #: SHA-256 of the weights that training starts from; None: those of `model_seed`.
+    start_weights_sha256: Annotated[str | None, Field(exclude_if=_is_off)] = None
 
 
 class Plan(Spec):
     """One run, resolved.
 
-    `family` is `recipe_family` of its recipe; a plan made without a recipe has none.
+    `family` is `recipe_family` of its recipe and `recipe_fingerprint` the hash of all of it; a plan
+    made without a recipe has none. `epochs`: how often each language's text is read; more than
+    `max_epochs` is refused.
     """
 
     schema_version: Literal[1]
@@ -137,6 +152,9 @@ class Plan(Spec):
     identity: PlanIdentity
     execution: ExecutionRecipe
     family: str = ""
+    recipe_fingerprint: str = ""
+    epochs: dict[str, float] = Field(default_factory=dict)
+    max_epochs: float = 4.0
 
     @classmethod
     def check(cls, value: Any, where: str) -> Self:
@@ -145,6 +163,11 @@ class Plan(Spec):
             remedy = "Run `skald plan fit` on it and name the plan that it writes"
             raise UserInputError(where, "a recipe, not a plan", remedy)
         return super().check(value, where)
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> Self:
+        self.execution.check_fits(self.identity.model, self.batch_sequences)
+        return self
 
     @property
     def fingerprint(self) -> str:

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from skald_specs.errors import UserInputError
+from skald_specs.execution import ExecutionRecipe
 from skald_specs.fingerprint import canonical
+from skald_specs.guard import GuardRecipe
 from skald_specs.languages import BY_TAG
 from skald_specs.models import Spec
 from skald_specs.parametrisation import RULES, Parametrisation
@@ -130,28 +132,14 @@ class SweepRecipe(Spec):
         return self
 
 
-class ExecutionRecipe(Spec):
-    """How the result is computed; nothing here may change it, so none of it is fingerprinted."""
-
-    dp: Positive = 1
-    tp: Positive = 1
-    pp: Positive = 1
-    zero_stage: Literal[0, 1] = 0
-    micro_batch_sequences: Positive
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads_per_process: Positive = 1
-    checkpoint_every_steps: Positive
-    keep_last: Positive = 2
-    validate_every_steps: Positive
-    tensorboard: bool = False
-
-
 class Recipe(Spec):
     """One complete experiment.
 
     Read top to bottom it says what the run is; `skald plan` turns it into numbers. `assumed` lists
     the keys (dotted; a block stands for all in it) whose values are a guess, such as the unpublished
-    half of somebody's recipe; the plan carries that on.
+    half of somebody's recipe; the plan carries that on. `mask_documents`: no token attends across the
+    end of a text. `max_epochs`: a plan that reads a language's text more often is refused (past four
+    epochs repeated tokens lose their worth: Muennighoff et al. 2023, arXiv 2305.16264, section 6).
     """
 
     schema_version: Literal[1]
@@ -166,6 +154,9 @@ class Recipe(Spec):
     budget: Budget
     seeds: Seeds = Seeds()
     dtype: Literal["float32", "bfloat16"] = "float32"
+    mask_documents: bool = False
+    max_epochs: PositiveFloat = 4.0
+    guard: GuardRecipe = GuardRecipe()
     sweep: SweepRecipe | None = None
     assumed: tuple[str, ...] = ()
     execution: ExecutionRecipe
@@ -210,27 +201,7 @@ class Recipe(Spec):
                 raise ValueError(
                     f"assumed names {key!r}, which is no key of this recipe; remove it"
                 )
-        run = self.execution
-        sequences = batch // seq
-        if sequences % (run.dp * run.micro_batch_sequences):
-            raise ValueError(
-                f"a batch of {sequences} sequences does not divide into dp = {run.dp} x "
-                f"micro_batch_sequences = {run.micro_batch_sequences}"
-            )
-        for field, count in (
-            ("n_heads", self.model.n_heads),
-            ("n_kv_heads", self.model.n_kv_heads),
-            ("d_ff", self.model.d_ff),
-            ("vocab_size", self.model.vocab_size),
-        ):
-            if count % run.tp:
-                raise ValueError(
-                    f"model.{field} = {count} is not divisible by execution.tp = {run.tp}"
-                )
-        if run.pp > self.model.n_layers:
-            raise ValueError(
-                f"execution.pp = {run.pp} exceeds model.n_layers = {self.model.n_layers}"
-            )
+        self.execution.check_fits(self.model, batch // seq)
         if self.model.vocab_size < self.corpus.tokenizer.vocab_size:
             raise ValueError(
                 f"model.vocab_size = {self.model.vocab_size} is smaller than the tokenizer's "
