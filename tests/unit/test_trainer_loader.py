@@ -24,6 +24,7 @@ from skald_trainer.loader import (
     token_bytes,
     validation_sets,
 )
+from skald_trainer.train import train
 from support_planner import recipe as planner_recipe
 from support_trainer import tiny_corpus, tiny_plan
 
@@ -190,6 +191,18 @@ def test_a_plan_written_by_hand_is_held_to_its_cap(tmp_path: Path) -> None:
         TrainingData(longer, tmp_path, manifest)
     assert "\n" not in str(error.value)
     TrainingData(tiny_plan(manifest, n_steps=170, max_epochs=5.0), tmp_path, manifest)
+
+
+def test_a_refused_plan_leaves_the_run_folder_alone(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    kept = tmp_path / "run" / "checkpoints" / "step_00000003" / "model.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    with pytest.raises(UserInputError, match="max_epochs"):
+        train(
+            tiny_plan(manifest, n_steps=170, max_epochs=4.0), tmp_path / "corpus", tmp_path / "run"
+        )
+    assert kept.read_bytes() == b"weights"
 
 
 def truncated(shard: Path) -> None:
