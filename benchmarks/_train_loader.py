@@ -20,7 +20,7 @@ from skald_specs.files import read_yaml
 from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
-from skald_trainer.loader import TrainingData, Tokens
+from skald_trainer.loader import Tokens, TrainingData
 from skald_trainer.run import drive
 
 #: Most of a step that reading may take.
