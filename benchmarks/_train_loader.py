@@ -52,7 +52,7 @@ def loader_measures() -> list[Measure]:
 
 
 def _share_of_a_step(folder: Path) -> Measure:
-    plan, manifest = _prepared("mini-7.8b", folder, n_steps=N_STEPS, dp=1)
+    plan, manifest = _prepared("mini-7.8b", folder, N_STEPS)
     data = TimedData(plan, folder, manifest)
     marks: list[tuple[float, float]] = []
 
@@ -69,13 +69,13 @@ def _share_of_a_step(folder: Path) -> Measure:
         unit="%",
         bound=f"<= {100 * MOST_SHARE:g}",
         holds=share <= MOST_SHARE,
-        detail=f"{1e6 * (read_end - read_start) / n_steps:.0f} of {1e3 * (end - start) / n_steps:.1f} "
-        f"us and ms a step of {plan.identity.global_batch_tokens.value} tokens, CPU seconds",
+        detail=f"{1e6 * (read_end - read_start) / n_steps:.0f} us of {1e3 * (end - start) / n_steps:.1f} "
+        f"ms a step of {plan.identity.global_batch_tokens.value} tokens, CPU seconds",
     )
 
 
 def _pace(folder: Path) -> Measure:
-    plan, manifest = _prepared("trustllm-2.6b", folder, n_steps=100, dp=1)
+    plan, manifest = _prepared("trustllm-2.6b", folder, n_steps=100)
     data, seq_len = TrainingData(plan, folder, manifest), plan.identity.model.seq_len
     rounds = []
     for number in range(ROUNDS):
@@ -101,7 +101,7 @@ def _pace(folder: Path) -> Measure:
     )
 
 
-def _prepared(name: str, folder: Path, n_steps: int, dp: int) -> tuple[Plan, CorpusManifest]:
+def _prepared(name: str, folder: Path, n_steps: int) -> tuple[Plan, CorpusManifest]:
     """Resolve a recipe on eight languages of random tokens: what they say does not matter here."""
     given: dict[str, Any] = read_yaml(Path("recipes") / f"{name}.yaml")
     tags = ["da", "de", "en", "fo", "is", "nb", "nl", "sv"]
@@ -111,7 +111,7 @@ def _prepared(name: str, folder: Path, n_steps: int, dp: int) -> tuple[Plan, Cor
     given["optimizer"]["base_lr"], given["max_epochs"] = 0.001, 1e6
     given["schedule"] |= {"warmup_fraction": 0.1, "decay_fraction": 0.3}
     given.pop("assumed", None)
-    given["execution"] |= {"dp": dp, "tp": 1, "pp": 1, "device": "cpu"}
+    given["execution"] |= {"dp": 1, "tp": 1, "pp": 1, "device": "cpu"}
     recipe = Recipe.check(given, name)
     rng, shards = np.random.default_rng(0), []
     for tag in tags:

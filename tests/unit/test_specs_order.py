@@ -84,8 +84,8 @@ def test_epochs_are_samples_over_windows() -> None:
     shares, n_tokens = {"a": 0.25, "b": 0.75}, {"a": 1601, "b": 1600}
     found = epochs_of(shares, n_tokens, seq_len=16, n_samples=CYCLE_SLOTS, seed=1)
     assert found == {"a": 1024 / 100, "b": 3072 / 99}
-    assert readings(found) == "b 31.03, a 10.24"
-    assert readings({"a": 1.0}) == "a 1.00"
+    assert readings(found) == "10.24 (a) to 31.03 (b)"
+    assert readings({"a": 1.0}) == "1.00 (a)"
 
 
 def test_the_cap_forgives_rounding_and_nothing_else() -> None:

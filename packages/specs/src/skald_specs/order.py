@@ -201,7 +201,6 @@ def check_epochs(
 
 
 def readings(epochs: Mapping[str, float]) -> str:
-    """Say how often texts are read, least and most, such as `fo 1.20, en 0.04`."""
+    """Say how often texts are read, such as `0.23 (de) to 3.15 (fo)`."""
     least, most = min(epochs, key=lambda tag: epochs[tag]), max(epochs, key=lambda tag: epochs[tag])
-    shown = dict.fromkeys((most, least))
-    return ", ".join(f"{tag} {epochs[tag]:.2f}" for tag in shown)
+    return " to ".join(f"{epochs[tag]:.2f} ({tag})" for tag in dict.fromkeys((least, most)))
