@@ -149,7 +149,7 @@ class Attention(nn.Module):
         q_BNTH, k_BKTH = self.queries_keys(x_TBD)
         v_BKTH = self._heads(self.v_proj(x_TBD))
         if mask_B1TT is not None:
-            # No fused kernel of CUDA takes a mask and grouped heads together.
+            # On CUDA grouped heads are for the flash kernel, which takes no mask (torch's documentation).
             n_queries = q_BNTH.shape[1] // k_BKTH.shape[1]
             k_BKTH, v_BKTH = (x.repeat_interleave(n_queries, 1) for x in (k_BKTH, v_BKTH))
         y_BNTH = F.scaled_dot_product_attention(
