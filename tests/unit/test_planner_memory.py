@@ -14,17 +14,9 @@ import pytest
 import torch
 from skald_cli.main import main
 from skald_mup.counts import n_params_total
-from skald_planner.memory import (
-    Setting,
-    held_tensors,
-    passes,
-    pipeline_stages,
-    rank_memory,
-    saved_by_block,
-    saved_bytes,
-    uses_ddp,
-    worst_rank,
-)
+from skald_planner.memory import passes, rank_memory, worst_rank
+from skald_planner.memory_activations import saved_by_block, saved_bytes
+from skald_planner.memory_states import Setting, held_tensors, pipeline_stages, uses_ddp
 from skald_planner.memory_table import CARDS, GIB, WORLD_SIZES, fits, leanest, with_layout
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.recipe import Recipe
@@ -198,6 +190,17 @@ def test_what_saves_memory_and_what_costs_it() -> None:
     assert worst_rank(replace(setting(), mask_documents=True)).activations > plain.activations
     sharded, whole = (worst_rank(setting(dp=2, zero_stage=stage)) for stage in (1, 0))
     assert sharded.optimizer < 0.51 * whole.optimizer
+
+
+def test_zero_1_gathers_all_weights_at_once_on_a_gpu() -> None:
+    """Where checkpointing leaves few activations, the step is the peak, not the backward pass."""
+    lean = setting(dp=8, zero_stage=1, activation_checkpointing=True, micro_batch_sequences=1)
+    lean = replace(lean, shape=lean.shape.model_copy(update={"vocab_size": 16384, "d_model": 256,
+                                                             "n_heads": 16, "seq_len": 8}))  # fmt: skip
+    memory = worst_rank(lean)
+    states = memory.parameters + memory.gradients + memory.optimizer
+    assert memory.peak == pytest.approx(states + (2 + 1 / 8) * memory.parameters, rel=0.001)
+    assert worst_rank(lean, "cpu").peak < memory.peak
 
 
 def test_a_card_keeps_a_reserve() -> None:

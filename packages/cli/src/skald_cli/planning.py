@@ -160,7 +160,7 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_memory(args: argparse.Namespace) -> int:
     """Print what each layout needs of a GPU, and which cards have it."""
-    from skald_planner.memory import Setting
+    from skald_planner.memory_states import Setting
     from skald_planner.memory_table import render_memory
     from skald_specs.files import read_yaml
     from skald_specs.plan import Plan

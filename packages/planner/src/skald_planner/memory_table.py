@@ -8,7 +8,8 @@ from dataclasses import replace
 from skald_mup.counts import n_params_total
 from skald_specs.errors import UserInputError
 
-from skald_planner.memory import RankMemory, Setting, worst_rank
+from skald_planner.memory import RankMemory, worst_rank
+from skald_planner.memory_states import Setting
 
 GIB = 1 << 30
 #: Memory of the cards, in GiB: A100 40, the H100 of MareNostrum 5, A100 and H100 80, H200.
