@@ -169,7 +169,9 @@ def elsewhere(original: Any) -> Any:
         args, kwargs = tree_map_only(torch.Tensor, copy, (args, kwargs))
         original(*args, **kwargs)
         for tensor, result in pairs:
-            tensor.copy_(result)
+            # What was only read may be kept by autograd, which would take a copy for a change.
+            if not torch.equal(tensor, result):
+                tensor.copy_(result)
         return Done() if async_op else None
 
     return call

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from support_trainer import tiny_corpus, tiny_plan
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
-MEASURES = ("parameters", "gradients", "optimizer", "activations", "peak")
+STATES = ("parameters", "gradients", "optimizer")
+MEASURES = (*STATES, "activations", "peak")
 TOLERANCE = 0.05
 GROUPED = {"d_model": 64, "n_layers": 3, "d_head": 16, "n_heads": 4, "n_kv_heads": 2, "d_ff": 176,
            "vocab_size": 256, "seq_len": 64}  # fmt: skip
@@ -50,12 +52,19 @@ TWO_RANKS: dict[str, dict[str, Any]] = {
     "dp2_zero1.bf16": {"dp": 2, "zero_stage": 1, **BF16},
     "tp2": {"tp": 2},
     "tp2.whole.bf16": {"tp": 2, "model": WHOLE, **BF16},
-    "tp2.tied": {"tp": 2, **TIED},
     "pp2": {"pp": 2},
     "pp2.bf16": {"pp": 2, **BF16},
-    "pp2.whole": {"pp": 2, "model": WHOLE},
     "pp2.tied": {"pp": 2, **TIED},
 }
+if find_spec("skald_trainer.bridge.blocks"):
+    # The bridge knows the options of layouts: sequence parallelism, checkpointing, afab.
+    TWO_RANKS |= {
+        "tp2.reduce_scatter": {"tp": 2, "tp_mode": "reduce_scatter"},
+        "tp2.reduce_scatter_async.bf16": {"tp": 2, "tp_mode": "reduce_scatter_async", **BF16},
+        "tp2.checkpointed": {"tp": 2, "activation_checkpointing": True},
+        "pp2.checkpointed.bf16": {"pp": 2, "activation_checkpointing": True, **BF16},
+        "pp2.afab": {"pp": 2, "pp_schedule": "afab"},
+    }
 RANKS = [(name, 0) for name in ONE_RANK] + [(name, rank) for name in TWO_RANKS for rank in (0, 1)]
 
 
@@ -67,7 +76,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], 
     found = {}
     for world_size, runs in ((1, ONE_RANK), (2, TWO_RANKS)):
         plans = [
-            tiny_plan(manifest, name, **{"model": GROUPED, "n_steps": 3, **changes})
+            tiny_plan(manifest, name, **{"model": GROUPED, "n_steps": 2, **changes})
             for name, changes in runs.items()
         ]
         jobs = [MemoryJob(plan.model_dump_json(), root / "measured") for plan in plans]
@@ -92,6 +101,9 @@ def test_real_runs_allocate_what_is_predicted(
 ) -> None:
     found = measured[name, rank]
     for measure, value in predicted(found["plan"], found["stage"]).items():
+        if measure == "activations" and found["plan"].execution.activation_checkpointing:
+            # Checkpointing keeps a layer's input by itself, not through autograd; the peak shows it.
+            continue
         assert value == pytest.approx(found[measure], rel=TOLERANCE), measure
         # What is counted tensor by tensor is known exactly; the peak has what passes through, too.
         if measure != "peak":
@@ -108,7 +120,9 @@ def test_a_form_that_is_one_layer_off_is_caught(
     n_layers = found["plan"].identity.model.n_layers
     for wrong in (n_layers - 1, n_layers + 1):
         off = predicted(found["plan"], found["stage"], n_layers=wrong)
-        assert all(off[m] != pytest.approx(found[m], rel=TOLERANCE) for m in MEASURES)
+        kept = () if found["plan"].execution.activation_checkpointing else ("activations",)
+        seen = (*STATES, *kept, "peak")
+        assert all(off[m] != pytest.approx(found[m], rel=TOLERANCE) for m in seen)
 
 
 @pytest.mark.parametrize("name", [name for name in TWO_RANKS if name.startswith("pp2")])
