@@ -45,6 +45,15 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--depth", type=int, metavar="N_LAYERS", help="the recipe's sister of another depth"
     )
+    parser = group.add("memory", "predict the bytes a GPU needs, by layout", run_memory)
+    parser.add_argument("file", type=Path, metavar="PLAN_OR_RECIPE", help="a plan or a recipe")
+    parser.add_argument(
+        "--layout",
+        action="append",
+        default=[],
+        metavar="DP,TP,PP",
+        help="a layout to look at instead of searching for ones that fit; may be repeated",
+    )
 
 
 def run_sweep(args: argparse.Namespace) -> int:
@@ -150,4 +159,22 @@ def run_show(args: argparse.Namespace) -> int:
         print(render_law(Law.check(value, where)))
     else:
         print(render_recipe(Recipe.check(value, where), args.width, args.depth))
+    return EXIT_DONE
+
+
+def run_memory(args: argparse.Namespace) -> int:
+    """Print what each layout needs of a GPU, and which cards have it."""
+    from skald_planner.memory_states import Setting
+    from skald_planner.memory_table import render_memory
+    from skald_specs.files import read_yaml
+    from skald_specs.plan import Plan
+    from skald_specs.recipe import Recipe
+
+    value, where = read_yaml(args.file), str(args.file)
+    source: Plan | Recipe
+    if isinstance(value, dict) and "identity" in value:
+        source = Plan.check(value, where)
+    else:
+        source = Recipe.check(value, where)
+    print(render_memory(source.name, Setting.of(source), args.layout))
     return EXIT_DONE

@@ -1,0 +1,158 @@
+"""What a rank holds throughout a run: parameters, gradients, optimizer states; and the setting.
+
+Closed forms from the decoder's tensor list and from how nanotron 0.4 shards, accumulates and cuts a
+model into stages. Knows no torch; refuses to know what passes through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from math import prod
+from typing import Literal
+
+from skald_mup.names import tensor_kind, tensor_shapes
+from skald_specs.execution import ExecutionRecipe
+from skald_specs.plan import Plan
+from skald_specs.recipe import Recipe
+from skald_specs.shape import ModelShape
+
+FP32 = 4
+#: Kinds of tensor that every tensor-parallel rank holds whole; the others are cut in `tp` pieces.
+WHOLE = frozenset({"block_norm", "qk_norm", "final_norm"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What of a run its memory depends on; `batch_sequences` is the global batch."""
+
+    shape: ModelShape
+    dtype: Literal["float32", "bfloat16"]
+    batch_sequences: int
+    execution: ExecutionRecipe
+    mask_documents: bool = False
+
+    @classmethod
+    def of(cls, source: Plan | Recipe) -> Setting:
+        """Take it from a plan, or from a recipe, which needs no corpus for this."""
+        if isinstance(source, Plan):
+            it, batch, masked = source.identity, source.batch_sequences, source.identity.data
+            return cls(it.model, it.dtype, batch, source.execution, masked.mask_documents)
+        batch = source.budget.global_batch_tokens // source.model.seq_len
+        return cls(source.model, source.dtype, batch, source.execution, source.mask_documents)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether weights are bf16, with fp32 copies and fp32 accumulation of gradients."""
+        return self.dtype == "bfloat16"
+
+    @property
+    def element_bytes(self) -> int:
+        """Bytes of a weight or an activation."""
+        return 2 if self.mixed else FP32
+
+    @property
+    def n_micro_batches(self) -> int:
+        """Micro-batches of one rank in one step."""
+        run = self.execution
+        return self.batch_sequences // (run.dp * run.micro_batch_sequences)
+
+    @property
+    def micro_batch_tokens(self) -> int:
+        """Tokens of one micro-batch."""
+        return self.execution.micro_batch_sequences * self.shape.seq_len
+
+
+def pipeline_stages(shape: ModelShape, pp: int) -> tuple[tuple[str, ...], ...]:
+    """Return the parts (`embed`, `layers.0`, ..., `head`, `loss`) each pipeline stage holds.
+
+    Args:
+        shape: The model's shape.
+        pp: Pipeline stages.
+
+    Returns:
+        Parts by stage, in forward order.
+
+    Raises:
+        ValueError: A stage would hold no parameter, which happens where the readout outweighs the
+            layers.
+
+    Source: nanotron 0.4, `models.base.build_model`: a stage ends after the block that takes the
+        cumulative cost past its share. Costs: matrix parameters, see `bridge.model`.
+    Standing: derived; a test compares it with the real assignment.
+    """
+    d_kv = shape.n_kv_heads * shape.d_head
+    layer = 2 * shape.d_model * (shape.d_model + d_kv) + 3 * shape.d_model * shape.d_ff
+    parts = {"embed": 0} | {f"layers.{i}": layer for i in range(shape.n_layers)}
+    parts |= {"head": shape.d_model * shape.vocab_size, "loss": 0}
+    total, stage = sum(parts.values()), 0
+    stages: list[list[str]] = [[] for _ in range(pp)]
+    for part, cost in zip(parts, accumulate(parts.values()), strict=True):
+        stages[stage].append(part)
+        if cost > total * ((stage + 1) / pp):
+            stage += 1
+    if not all(set(names) - {"loss"} for names in stages):
+        raise ValueError(
+            f"execution.pp = {pp} leaves a stage without parameters: the readout is "
+            f"{parts['head'] / total:.0%} of the cost and is not cut; use fewer stages"
+        )
+    return tuple(tuple(names) for names in stages)
+
+
+def held_tensors(shape: ModelShape, tp: int, parts: tuple[str, ...]) -> dict[str, int]:
+    """Return the elements of each parameter a tensor-parallel rank of a stage holds.
+
+    A tied readout is the embedding itself where one stage has both, else a copy.
+
+    Source: nanotron's column, row and vocabulary sharding; gains are whole on every rank.
+    Standing: derived.
+    """
+    tensors = tensor_shapes(shape)
+    if shape.tie_embeddings and "embed" not in parts:
+        tensors = {**tensors, "head.linear.weight": tensors["embed.tokens.weight"]}
+    return {
+        name: prod(size) // (1 if tensor_kind(name) in WHOLE else tp)
+        for name, size in tensors.items()
+        if part_of(name) in parts
+    }
+
+
+def part_of(name: str) -> str:
+    """Return the part (see `pipeline_stages`) that a tensor belongs to."""
+    words = name.split(".")
+    return ".".join(words[:2]) if words[0] == "layers" else words[0]
+
+
+def uses_ddp(setting: Setting) -> bool:
+    """Whether torch's DistributedDataParallel holds a second copy of the gradients, in buckets.
+
+    Source: nanotron 0.4, `trainer._init_model`: with dp > 1, unless ZeRO-1 meets fp32 accumulation.
+    """
+    run = setting.execution
+    return run.dp > 1 and not (setting.mixed and run.zero_stage == 1)
+
+
+def parameter_bytes(setting: Setting, held: dict[str, int]) -> int:
+    """Weights, in the dtype of training. Standing: derived, measured on CPU."""
+    return setting.element_bytes * sum(held.values())
+
+
+def gradient_bytes(setting: Setting, held: dict[str, int]) -> int:
+    """Gradients that last through the step, in fp32, and DDP's buckets in the dtype of training.
+
+    ZeRO-1 shards none of them: nanotron reduces whole buffers and each rank reads its slice.
+    Standing: derived, measured on CPU.
+    """
+    buckets = parameter_bytes(setting, held) if uses_ddp(setting) else 0
+    return FP32 * sum(held.values()) + buckets
+
+
+def optimizer_bytes(setting: Setting, held: dict[str, int]) -> int:
+    """Adam's two moments and, for bf16 weights, the fp32 copy; a step count for each tensor.
+
+    ZeRO-1 cuts every tensor into dp flat slices and the first ranks take the rounding
+    (`optim.zero._partition_parameters`), so this is the first rank's. Standing: derived, measured.
+    """
+    dp = setting.execution.dp if setting.execution.zero_stage == 1 else 1
+    n_elements = sum(-(-count // dp) for count in held.values())
+    return (3 if setting.mixed else 2) * FP32 * n_elements + FP32 * len(held)
