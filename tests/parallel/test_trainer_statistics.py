@@ -28,8 +28,8 @@ from support_trainer import Job, losses_of, tiny_corpus, tiny_plan, train_each
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
 EVERY = 2
-#: fp32 sums in another order; after some Adam steps weights near zero differ by more.
-SAME = 1e-3
+#: fp32 sums in another order: measured 7e-7 at most.
+SAME = 1e-5
 TIED = {
     "model": {"tie_embeddings": True},
     "parametrisation": {"embedding_std": 0.1, "emb_mult": 10.0},

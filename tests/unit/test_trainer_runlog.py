@@ -29,7 +29,7 @@ def _log(plan: Plan, root: Path, start_step: int = 0) -> RunLog:
 
 
 def _step(log: RunLog, step: int, loss: float = 1.0, **more: Any) -> None:
-    log.step(step, {"loss_nats": loss, "lr": 0.01, "grad_norm": 2.0, **more}, seconds=0.5)
+    log.step(step, {"loss_nats": loss, "lr": 0.01, "grad_norm": 2.0, **more}, loss, seconds=0.5)
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def test_tensorboard_files_hold_every_scalar_and_no_step_twice(
 
 
 def test_numbers_are_named_by_their_path() -> None:
-    row = {"step": 3, "loss_nats": 2.0, "statistics": STATISTICS}
+    row = {"step": 3, "loss_nats": 2.0, "statistics": STATISTICS, "reason": "words are no number"}
     assert flat(row) == {
         "loss_nats": 2.0, "statistics/grad_norm/q_proj": 0.25, "statistics/activation_rms/residual": 1.5,
     }  # fmt: skip

@@ -120,7 +120,7 @@ def train_rank(
         if trainer.is_logger and log is None:
             log = RunLog(folder.metrics, plan, step - 1, choose_device(plan))
         if log is not None and loss is not None:
-            log.step(step, _step_row(plan, trainer, step, loss), seconds)
+            log.step(step, _step_row(plan, trainer, step, loss), loss, seconds)
         if trainer.any_rank(loss is not None and not math.isfinite(loss)):
             raise DivergedError(
                 f"{plan.name}: the loss is not finite at step {step}; lower base_lr or raise eps, "

@@ -40,19 +40,20 @@ class RunLog:
             lambda speed: utilisation(plan, speed, self._peak),
         )
 
-    def step(self, step: int, row: Row, seconds: float) -> None:
+    def step(self, step: int, row: Row, loss_nats: float, seconds: float) -> None:
         """Log a step.
 
         Args:
             step: Its number.
             row: What follows from the plan, see `metrics`.
+            loss_nats: The loss to show.
             seconds: What it took, without validation and saving.
         """
         speed = self._batch_tokens / seconds
         mfu = utilisation(self._plan, speed, self._peak)
         timing = {"tokens_per_second": round(speed, 1)}
         self._write(step, row | timing | ({} if mfu is None else {"mfu": round(mfu, 4)}))
-        self._progress.step(step, row["loss_nats"], seconds)
+        self._progress.step(step, loss_nats, seconds)
 
     def validation(self, step: int, bits_per_byte: dict[str, float]) -> None:
         """Log a validation, in bits per byte by language."""

@@ -151,6 +151,6 @@ def flat(row: Row) -> dict[str, float]:
     for key, value in row.items():
         if isinstance(value, dict):
             numbers |= {f"{key}/{path}": item for path, item in flat(value).items()}
-        elif key != "step":
+        elif key != "step" and isinstance(value, int | float):
             numbers[key] = value
     return numbers

@@ -166,7 +166,9 @@ class SkaldTrainer(DistributedTrainer):
         return self.sum_over_ranks([float(flag)])[0] > 0
 
     def sum_over_ranks(self, values: list[float]) -> list[float]:
-        """Return sums over all ranks (a collective: call it on all)."""
+        """Add up numbers over all ranks (a collective: call it on all)."""
+        if self.parallel_context.world_pg.size() == 1:
+            return values
         device = next(self.unwrapped_model.parameters()).device
         total = torch.tensor(values, dtype=torch.float64, device=device)
         torch.distributed.all_reduce(total, group=self.parallel_context.world_pg)
