@@ -77,8 +77,10 @@ def test_the_finished_run_is_the_same_however_closely_it_is_watched(
     for file in ("curve.jsonl", "model.safetensors"):
         assert sha256_file(plain / "final" / file) == sha256_file(watched / "final" / file)
     assert energy_joules(plain / "metrics.jsonl") == {}
-    # Saves at steps 3 and 6; a look at each, a joule at each look.
-    assert energy_joules(watched / "metrics.jsonl") == {"gpu": 2.0}
+    # Saves at steps 3 and 6: a joule at each, and at looks in between where a step takes long.
+    joules = energy_joules(watched / "metrics.jsonl")
+    assert joules.keys() == {"gpu"}
+    assert joules["gpu"] >= 2.0
     assert [row["step"] for row in rows(watched / "metrics.jsonl") if "energy_joules" in row] == [
         3,
         6,
