@@ -53,6 +53,8 @@ def run_train(args: argparse.Namespace) -> int:
     plan = Plan.load(args.plan)
     layout, identity = plan.execution, plan.identity
     with recorded("train", plan.name) as facts:
+        from skald_trainer.metrics import energy_joules
+        from skald_trainer.run import RunFolder
         from skald_trainer.train import train
 
         train(plan, args.corpus, args.out / plan.name, args.resume)
@@ -61,6 +63,7 @@ def run_train(args: argparse.Namespace) -> int:
             layout={"dp": layout.dp, "tp": layout.tp, "pp": layout.pp},
             seeds={"model": identity.model_seed, "data": identity.data.seed},
             tokens_seen=identity.schedule.n_steps.value * identity.global_batch_tokens.value,
+            energy_joules=energy_joules(RunFolder(args.out / plan.name).metrics),
         )
     print(f"{args.out / plan.name / _FINAL}")
     return EXIT_DONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from skald_specs.models import Spec
-from skald_specs.shape import ModelShape, Positive
+from skald_specs.shape import ModelShape, Positive, PositiveFloat
 
 
 class ExecutionRecipe(Spec):
@@ -16,6 +16,7 @@ class ExecutionRecipe(Spec):
     `pp_schedule`: one forward, one backward, or all forward, all backward. `keep_last` checkpoints
     are kept, and for ever those at multiples of `keep_every_steps`. `statistics_every_steps`: how
     often norms by role are measured. `watchdog_seconds`: how long a step may stand still.
+    `peak_tflops`: dense peak of one device, for utilisation on a device that the trainer does not know.
     """
 
     dp: Positive = 1
@@ -37,6 +38,7 @@ class ExecutionRecipe(Spec):
     watchdog_seconds: Positive = 600
     tensorboard: bool = False
     wandb: bool = False
+    peak_tflops: PositiveFloat | None = None
 
     @property
     def world_size(self) -> int:

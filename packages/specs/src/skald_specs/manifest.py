@@ -22,7 +22,11 @@ _LIBRARIES = ("torch", "nanotron", "lm-eval", "transformers", "tokenizers", "num
 
 
 class RunManifest(Spec):
-    """One station's run."""
+    """One station's run.
+
+    `energy_joules`: by source (`gpu`, `cpu`), of the whole run where it was continued; no entry for
+    what could not be read.
+    """
 
     schema_version: Literal[1]
     station: str
@@ -40,6 +44,7 @@ class RunManifest(Spec):
     libraries: dict[str, str]
     wall_seconds: float
     cpu_seconds: float
+    energy_joules: dict[str, float]
 
 
 @contextmanager
@@ -52,9 +57,12 @@ def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterato
         folder: Where manifests lie.
 
     Yields:
-        A dict to fill with `plan_fingerprint`, `layout`, `seeds`, `tokens_seen` where they exist.
+        A dict to fill with `plan_fingerprint`, `layout`, `seeds`, `tokens_seen`, `energy_joules` where they
+            exist.
     """
-    facts: dict[str, Any] = {"plan_fingerprint": "", "layout": {}, "seeds": {}, "tokens_seen": 0}
+    facts: dict[str, Any] = {
+        "plan_fingerprint": "", "layout": {}, "seeds": {}, "tokens_seen": 0, "energy_joules": {},
+    }  # fmt: skip
     wall, cpu = time.perf_counter(), _cpu_seconds()
     yield facts
     commit, dirty = _git()

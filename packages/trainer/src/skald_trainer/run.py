@@ -14,6 +14,7 @@ from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
+from skald_trainer.energy import meter_of_rank, over_all_ranks
 from skald_trainer.launch import StopRequest, process_group
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.runlog import RunLog
@@ -99,6 +100,7 @@ def train_rank(
     data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
     stop, n_steps, run = StopRequest(), plan.identity.schedule.n_steps.value, plan.execution
     log: RunLog | None = None
+    meter = meter_of_rank(choose_device(plan), rank)
 
     def save(trainer: SkaldTrainer, step: int) -> None:
         weights, moments = trainer.full_weights(), trainer.full_moments()
@@ -116,11 +118,9 @@ def train_rank(
     def on_step(trainer: SkaldTrainer, step: int, loss: float | None, seconds: float) -> None:
         nonlocal log
         if trainer.is_logger and log is None:
-            board = root / "tensorboard" if run.tensorboard else None
-            log = RunLog(folder.metrics, step - 1, n_steps, plan.name, board)
+            log = RunLog(folder.metrics, plan, step - 1, choose_device(plan))
         if log is not None and loss is not None:
-            log.write(_step_row(plan, trainer, step, loss, seconds))
-            log.progress(step, loss, plan.identity.global_batch_tokens.value / seconds)
+            log.step(step, _step_row(plan, trainer, step, loss), loss, seconds)
         if trainer.any_rank(loss is not None and not math.isfinite(loss)):
             raise DivergedError(
                 f"{plan.name}: the loss is not finite at step {step}; lower base_lr or raise eps, "
@@ -129,16 +129,14 @@ def train_rank(
         if step % run.validate_every_steps == 0 or step == n_steps:
             bits = {tag: value for tag, (value, _) in trainer.validate(held_out).items()}
             if log is not None:
-                log.write(
-                    {
-                        "step": step,
-                        "tokens_seen": step * plan.identity.global_batch_tokens.value,
-                        "bits_per_byte": bits,
-                    }
-                )
+                log.validation(step, bits)
+        meter.look()
         stopping = trainer.any_rank(bool(stop.signal_name))
         if step % run.checkpoint_every_steps == 0 or step == n_steps or stopping:
             save(trainer, step)
+            joules = over_all_ranks(meter.taken(), trainer.sum_over_ranks)
+            if log is not None:
+                log.energy(step, joules)
         if stopping and step < n_steps:
             raise InterruptedRunError(
                 f"{plan.name}: stopped by {stop.signal_name or 'a signal'} after step {step} of "
@@ -212,15 +210,11 @@ def _agreed(resume: Path | None, world_size: int) -> Path | None:
     return None if chosen[0] is None else Path(chosen[0])
 
 
-def _step_row(
-    plan: Plan, trainer: SkaldTrainer, step: int, loss: float, seconds: float
-) -> dict[str, Any]:
-    optimizer, batch_tokens = plan.identity.optimizer, plan.identity.global_batch_tokens.value
+def _step_row(plan: Plan, trainer: SkaldTrainer, step: int, loss: float) -> dict[str, Any]:
+    measured = {"statistics": trainer.statistics} if trainer.statistics else {}
     return {
-        "step": step,
-        "tokens_seen": step * batch_tokens,
         "loss_nats": loss,
-        "lr": optimizer.base_lr.value * plan.identity.schedule.factor(step),
+        "lr": plan.identity.optimizer.base_lr.value * plan.identity.schedule.factor(step),
         "grad_norm": trainer.grad_norm,
-        "tokens_per_second": round(batch_tokens / seconds, 1),
+        **measured,
     }

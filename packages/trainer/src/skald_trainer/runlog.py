@@ -1,103 +1,81 @@
-"""What a run tells while it goes: metrics.jsonl, TensorBoard behind an option, one live line.
-
-`metrics.jsonl` carries speed and is never hashed; `curve_rows` keeps what is deterministic.
-"""
+"""What a run tells while it goes: metrics.jsonl, the line a person sees, and what the plan adds."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from skald_specs.files import write_jsonl
+from skald_specs.plan import Plan
 
-_TIMING_KEYS = ("tokens_per_second",)
-_SECONDS_BETWEEN_LINES = 10.0
+from skald_trainer.metrics import MetricsFile, Row, energy_joules
+from skald_trainer.progress import Progress, screen_for
+from skald_trainer.sinks import open_sinks
+from skald_trainer.utilisation import peak_flops_per_second, utilisation
 
 
 class RunLog:
-    """Appends metrics and shows progress; one process of a run owns it.
+    """Takes what happens in a run and passes it on; one process of the run owns it.
 
     Args:
-        path: The metrics.jsonl to append to; rows after `start_step` are dropped first.
+        metrics: metrics.jsonl in the run folder.
+        plan: The run's plan.
         start_step: Step the run continues from, 0 for a fresh one.
-        n_steps: Steps in the whole run.
-        label: Name shown in the progress line; empty for silence.
-        tensorboard: Folder for TensorBoard event files, or None.
+        device: Where this process computes.
     """
 
     def __init__(
-        self, path: Path, start_step: int, n_steps: int, label: str, tensorboard: Path | None
+        self, metrics: Path, plan: Plan, start_step: int, device: Literal["cpu", "cuda"]
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in _rows(path) if row["step"] <= start_step]
-        write_jsonl(path, kept)
-        self._out = path.open("a", encoding="utf-8")
-        self._writer = _tensorboard_writer(tensorboard) if tensorboard is not None else None
-        self._start_step, self._n_steps, self._label = start_step, n_steps, label
-        self._started = self._shown = time.monotonic()
-
-    def write(self, row: dict[str, Any]) -> None:
-        """Append one row; it has a `step`."""
-        self._out.write(json.dumps(row, sort_keys=True) + "\n")
-        self._out.flush()
-        if self._writer is not None:
-            for key, value in sorted(_flat(row).items()):
-                self._writer.add_scalar(key, value, row["step"])
-
-    def progress(self, step: int, loss_nats: float, tokens_per_second: float) -> None:
-        """Show the live line: in place on a terminal, now and then elsewhere."""
-        now, last = time.monotonic(), step == self._n_steps
-        live = sys.stdout.isatty()
-        if not self._label or (
-            now - self._shown < (0.2 if live else _SECONDS_BETWEEN_LINES) and not last
-        ):
-            return
-        self._shown = now
-        eta = (now - self._started) / max(1, step - self._start_step) * (self._n_steps - step)
-        line = (
-            f"{self._label}: step {step}/{self._n_steps}  loss {loss_nats:.3f} nats  "
-            f"{tokens_per_second:,.0f} tokens/s  {eta:.0f} s left"
+        self._plan, self._path = plan, metrics
+        self._peak = peak_flops_per_second(plan, device)
+        self._metrics = MetricsFile(metrics, start_step)
+        self._sinks = open_sinks(plan, metrics.parent, start_step)
+        self._energy_since = start_step
+        n_steps = plan.identity.schedule.n_steps.value
+        self._batch_tokens = plan.identity.global_batch_tokens.value
+        self._progress = Progress(
+            n_steps,
+            self._batch_tokens,
+            screen_for(plan.name, n_steps),
+            lambda speed: utilisation(plan, speed, self._peak),
         )
-        print(f"\r\x1b[K{line}" if live else line, end="\n" if last or not live else "", flush=True)
+
+    def step(self, step: int, row: Row, loss_nats: float, seconds: float) -> None:
+        """Log a step.
+
+        Args:
+            step: Its number.
+            row: What follows from the plan, see `metrics`.
+            loss_nats: The loss to show.
+            seconds: What it took, without validation and saving.
+        """
+        speed = self._batch_tokens / seconds
+        mfu = utilisation(self._plan, speed, self._peak)
+        timing = {"tokens_per_second": round(speed, 1)}
+        self._write(step, row | timing | ({} if mfu is None else {"mfu": round(mfu, 4)}))
+        self._progress.step(step, loss_nats, seconds)
+
+    def validation(self, step: int, bits_per_byte: dict[str, float]) -> None:
+        """Log a validation, in bits per byte by language."""
+        self._write(step, {"bits_per_byte": bits_per_byte})
+        self._progress.validation(step, bits_per_byte)
+
+    def energy(self, step: int, joules: dict[str, float]) -> None:
+        """Log what was consumed since the last save, in joules by source."""
+        if joules:
+            self._write(step, {"energy_joules": joules, "energy_since_step": self._energy_since})
+        self._energy_since = step
+
+    def _write(self, step: int, row: Row) -> None:
+        row = {"step": step, "tokens_seen": step * self._batch_tokens, **row}
+        self._metrics.write(row)
+        for sink in self._sinks:
+            sink.write(row)
 
     def close(self) -> None:
-        """Flush and close."""
-        self._out.close()
-        if self._writer is not None:
-            self._writer.close()
-
-
-def _tensorboard_writer(folder: Path) -> Any:
-    # Imported here: TensorBoard is an option, and costs a second.
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(folder)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, float]:
-    flat: dict[str, float] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}/{name}": item for name, item in value.items()}
-        elif key != "step":
-            flat[key] = value
-    return flat
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a metrics file; a last line cut by a kill is left out."""
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                return
-
-
-def curve_rows(metrics: Path) -> list[dict[str, Any]]:
-    """Return the rows of metrics.jsonl without what depends on the machine's speed."""
-    return [{k: v for k, v in row.items() if k not in _TIMING_KEYS} for row in _rows(metrics)]
+        """Flush and close everything, and show how the run ended."""
+        self._metrics.close()
+        joules = energy_joules(self._path)
+        self._progress.close(sum(joules.values()) if joules else None)
+        for sink in self._sinks:
+            sink.close()

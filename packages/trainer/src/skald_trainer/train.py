@@ -20,9 +20,10 @@ from skald_specs.plan import Plan
 from skald_trainer import checkpoint
 from skald_trainer.launch import leads, run_ranks, started_elsewhere
 from skald_trainer.loader import TrainingData
+from skald_trainer.metrics import curve_rows
 from skald_trainer.origin import origin_of
 from skald_trainer.run import RunFolder, choose_device, train_rank
-from skald_trainer.runlog import curve_rows
+from skald_trainer.sinks import check_sinks
 
 CURVE_FILE = "curve.jsonl"
 
@@ -46,6 +47,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     """
     folder, layout = RunFolder(out), plan.execution
     _check_corpus(plan, corpus)
+    check_sinks(layout)
     if layout.device == "cuda":
         choose_device(plan)
     if resume is not None:

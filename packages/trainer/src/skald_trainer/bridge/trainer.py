@@ -18,6 +18,7 @@ from skald_mup.names import tensor_kind
 from skald_specs.plan import Plan
 from torch.optim.lr_scheduler import LambdaLR
 
+from skald_trainer.bridge import statistics
 from skald_trainer.bridge.config import nanotron_config
 from skald_trainer.bridge.model import DecoderConfig, NanotronDecoder
 from skald_trainer.bridge.patches import quiet_nanotron
@@ -130,6 +131,14 @@ class SkaldTrainer(DistributedTrainer):
         labels_BT = put(labels) if rank == last else TensorPointer(group_rank=last)
         return {"ids_BT": put(inputs), "labels_BT": labels_BT}
 
+    def training_step(self, dataloader: Iterator[dict[str, Any]]) -> Any:
+        """Take a step, and measure it where the plan says so."""
+        self.statistics: statistics.Statistics = {}
+        if not statistics.due(self):
+            return super().training_step(dataloader)
+        with statistics.measured(self) as self.statistics:
+            return super().training_step(dataloader)
+
     def train_step_logs(self, outputs: Any, loss_avg: torch.Tensor | None) -> None:
         """Hand the step to the hook instead of nanotron's log."""
         now = time.perf_counter()
@@ -150,9 +159,12 @@ class SkaldTrainer(DistributedTrainer):
 
     def any_rank(self, flag: bool) -> bool:
         """Return whether the flag is set on any rank (a collective: call it on all)."""
-        return self._sum([float(flag)])[0] > 0
+        return self.sum_over_ranks([float(flag)])[0] > 0
 
-    def _sum(self, values: list[float]) -> list[float]:
+    def sum_over_ranks(self, values: list[float]) -> list[float]:
+        """Add up numbers over all ranks (a collective: call it on all)."""
+        if self.parallel_context.world_pg.size() == 1:
+            return values
         device = next(self.unwrapped_model.parameters()).device
         total = torch.tensor(values, dtype=torch.float64, device=device)
         torch.distributed.all_reduce(total, group=self.parallel_context.world_pg)
@@ -186,7 +198,7 @@ class SkaldTrainer(DistributedTrainer):
                 if isinstance(loss, torch.Tensor) and tp_rank == 0:
                     taken = int((labels != IGNORED).sum())
                     nats[start] = float(loss) * taken
-            total = self._sum(nats)
+            total = self.sum_over_ranks(nats)
             per_chunk = [total[start] for start in range(0, len(nats), chunk)]
             bits, n_bytes = sum(per_chunk) / math.log(2), held_out.n_bytes
             n, mean = len(per_chunk), bits / len(per_chunk)

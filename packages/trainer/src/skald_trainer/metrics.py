@@ -1,0 +1,105 @@
+"""metrics.jsonl: every step of a run, in the order it happened, with its speed; never hashed.
+
+Three kinds of row, told apart by their keys; all have `step` (from 1) and `tokens_seen` (tokens).
+
+A step: `loss_nats` (nats/token, mean over the global batch), `lr` (of `base_lr`, resolved by the
+schedule), `grad_norm` (before clipping), `tokens_per_second`; `mfu` (1) where the device's peak is
+known; and every `execution.statistics_every_steps` steps `statistics`, by kind of tensor or activation:
+`grad_norm` (before clipping), `update_to_weight` (norm of the update over norm of the weight), and
+`activation_rms`.
+
+A validation: `bits_per_byte` by language.
+
+A save, where energy can be read: `energy_joules` by source (`gpu`: the boards the ranks compute on,
+`cpu`: whole machines) since the save at `energy_since_step`.
+
+A resumed run drops the rows after the checkpoint it continues from. `curve_rows` keeps what follows
+from the plan alone and is small: no speed, energy or statistics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from skald_specs.files import write_jsonl
+
+Row = dict[str, Any]
+
+_NOT_IN_CURVE = frozenset(
+    {"tokens_per_second", "mfu", "statistics", "energy_joules", "energy_since_step"}
+)
+_PLACE = frozenset({"step", "tokens_seen"})
+
+
+class MetricsFile:
+    """Appends rows to metrics.jsonl; one process of a run owns it.
+
+    Args:
+        path: The file; rows after `start_step`, and a last line cut by a kill, are dropped first.
+        start_step: Step the run continues from, 0 for a fresh one.
+    """
+
+    def __init__(self, path: Path, start_step: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_jsonl(path, [row for row in rows(path) if row["step"] <= start_step])
+        self._out = path.open("a", encoding="utf-8")
+
+    def write(self, row: Row) -> None:
+        """Append one row; it has a `step`."""
+        self._out.write(json.dumps(row, sort_keys=True) + "\n")
+        self._out.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._out.close()
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a metrics file; a last line cut by a kill is left out."""
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                return
+
+
+def curve_rows(path: Path) -> list[Row]:
+    """Return the rows of metrics.jsonl without what depends on the machine."""
+    kept = ({k: v for k, v in row.items() if k not in _NOT_IN_CURVE} for row in rows(path))
+    return [row for row in kept if row.keys() - _PLACE]
+
+
+class Energy(NamedTuple):
+    """What a stretch of a run consumed: joules by source, of the steps after `since_step`."""
+
+    since_step: int
+    joules: dict[str, float]
+
+
+def energy_joules(path: Path) -> dict[str, float]:
+    """Sum the energy of a run over its stretches.
+
+    Args:
+        path: The metrics file.
+
+    Returns:
+        Joules by source; no entry for a source that could not be read at some step of the run. Work
+        that a crash lost is not in it.
+    """
+    total: dict[str, float] | None = None
+    reached = 0
+    for row in rows(path):
+        if "energy_joules" in row:
+            joules = row["energy_joules"] if row["energy_since_step"] == reached else {}
+            total = (
+                joules
+                if total is None
+                else {k: v + joules[k] for k, v in total.items() if k in joules}
+            )
+            reached = row["step"]
+        last = row["step"]
+    return {} if total is None or reached != last else total
