@@ -1,12 +1,14 @@
-"""A job script runs for real, its two nodes on this machine: only Slurm's programs are played."""
+"""A job script runs for real, its nodes on this machine: only Slurm's programs are played."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,24 +37,24 @@ class Cluster:
             self.manifest, n_steps=N_STEPS, checkpoint_every_steps=20, validate_every_steps=60, dp=2
         )
         self.plan.save(folder / "plan.yaml")
-        site = {"name": "here", "account_needed": False, "time": "00:10:00", "gpus_per_node": 0}
-        write_yaml(folder / "here.yaml", site | {"cpus_per_process": 1})
 
-    def script(self, out: str) -> Path:
+    def script(self, out: str, **site: object) -> Path:
         """Write the script of a run of its own folder."""
+        need = {"name": "here", "account_needed": False, "time": "00:10:00", "gpus_per_node": 0}
+        write_yaml(self.folder / "here.yaml", need | {"cpus_per_process": 1} | site)
         path = self.folder / f"{out}.sbatch"
         words = ["launch", self.folder / "plan.yaml", "--site", self.folder / "here.yaml"]
         words += ["--script", path, "--corpus", self.folder / "corpus", "--out", self.folder / out]
         assert main([str(word) for word in words]) == 0
         return path
 
-    def start(self, script: Path, restarts: int = 0) -> subprocess.Popen[str]:
+    def start(self, script: Path, **more: str) -> subprocess.Popen[str]:
         """Run a script as slurmd would."""
         kept = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
         slurm = {
             "PATH": f"{FAKE_SLURM}:{os.environ['PATH']}", "FAKE_SLURM_LOG": str(self.log),
             "SLURM_SUBMIT_DIR": str(self.folder), "SLURM_JOB_NODELIST": "localhost,localhost",
-            "SLURM_JOB_ID": str(os.getpid()), "SLURM_RESTART_COUNT": str(restarts),
+            "SLURM_JOB_ID": str(os.getpid()), **more,
         }  # fmt: skip
         return subprocess.Popen(
             ["bash", str(script)], env=kept | slurm, text=True, stdout=subprocess.PIPE,
@@ -76,6 +78,37 @@ class Cluster:
     def requeued(self) -> list[str]:
         """Return what scontrol was asked for."""
         return self.log.read_text().splitlines() if self.log.is_file() else []
+
+
+@contextmanager
+def two_hosts() -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
+    """Make two hosts joined by a cable, where that is permitted; else both nodes are this machine.
+
+    Yields:
+        What the hosts have in common, the environment of the played Slurm, and the site's values.
+    """
+    names = [f"skald-{os.getpid()}-{number}" for number in (1, 2)]
+
+    def ip(*words: str) -> bool:
+        return subprocess.run(["ip", *words], capture_output=True, check=False).returncode == 0
+
+    made = shutil.which("ip") is not None and all(ip("netns", "add", name) for name in names)
+    try:
+        cable = ("fast0", "type", "veth", "peer", "name", "fast0", "netns", names[1])
+        made = made and ip("-n", names[0], "link", "add", *cable)
+        for number, name in enumerate(names, start=1):
+            made = made and ip("-n", name, "address", "add", f"10.77.0.{number}/24", "dev", "fast0")
+            made = made and all(ip("-n", name, "link", "set", dev, "up") for dev in ("fast0", "lo"))
+        if made:
+            # The first node's name leads nowhere without the suffix, as on JUWELS Booster.
+            slurm = {"FAKE_SLURM_NETWORKS": " ".join(names), "SLURM_JOB_NODELIST": "10.77.0.,b"}
+            network = {"GLOO_SOCKET_IFNAME": "fast0"}
+            yield "two networks", slurm, {"host_suffix": "1", "environment": network}
+        else:
+            yield "one machine", {}, {}
+    finally:
+        for name in names:
+            ip("netns", "delete", name)
 
 
 def ranks_of(script: int) -> list[int]:
@@ -125,9 +158,11 @@ def test_two_nodes_give_the_bytes_of_one_machine_whatever_happens(cluster: Clust
     assert "Traceback" not in said, said
     assert cluster.requeued() == [f"requeue {os.getpid()}"], said
 
-    process = cluster.start(script, restarts=1)
-    continued, _ = process.communicate(timeout=_PATIENCE)
-    assert process.returncode == 0, continued
+    with two_hosts() as (where, slurm, site):
+        # The run moves to another site here: same folder, other hosts.
+        moved = cluster.start(cluster.script("disturbed", **site), SLURM_RESTART_COUNT="1", **slurm)
+        continued, _ = moved.communicate(timeout=_PATIENCE)
+    assert moved.returncode == 0, f"{where}: {continued}"
     assert "continuing from step_" in continued
     assert len(cluster.requeued()) == 1, "a finished run is not put back"
 
