@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import signal
@@ -89,6 +90,19 @@ def test_what_the_two_machines_need_is_in_their_scripts() -> None:
         assert "#SBATCH --account=a\n" in text and "#SBATCH --nodes=2\n" in text
         assert "#SBATCH --requeue\n" in text and "#SBATCH --signal=B:USR1@300\n" in text
         assert "export HF_HUB_OFFLINE=1\n" in text and "--nnodes=2 --nproc-per-node=4" in text
+
+
+def test_modules_are_loaded_before_unset_variables_are_errors() -> None:
+    site = load_site("generic-slurm").model_copy(update={"modules": ("GCC/13", "Python")})
+    lines = training(site, layout()).splitlines()
+    order = [
+        "module purge",
+        "module load GCC/13 || exit 1",
+        "module load Python || exit 1",
+        "set -u",
+    ]
+    places = [lines.index(line) for line in order]
+    assert places == sorted(places)
 
 
 def test_a_part_of_a_node_is_asked_for_alone() -> None:
@@ -313,6 +327,16 @@ def test_exit_codes_of_ranks_become_the_nodes() -> None:
     signals.passed.append(signal.SIGUSR1)
     assert signals.exit_code([75, -signal.SIGUSR1]) == EXIT_RESUMABLE
     assert signals.exit_code([75, 1]) == 1
+
+
+def test_what_is_changed_in_torch_is_there() -> None:
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+    from torch.distributed.launcher import api
+    from torch.distributed.run import parse_args
+
+    assert "exit_barrier_timeout" in inspect.signature(LocalElasticAgent).parameters
+    assert hasattr(api, "LocalElasticAgent")
+    assert "SIGTERM" in parse_args(["x.py"]).signals_to_handle
 
 
 def test_a_signal_reaches_the_ranks_and_no_other_child(handlers: None, tmp_path: Path) -> None:

@@ -130,7 +130,6 @@ def _header(site: Site, name: str, ask: Sequence[str], output: str) -> list[str]
         f"#SBATCH --job-name={job}",
         *(f"#SBATCH {option}" for option in options),
         "",
-        "set -u",
         'cd "$SLURM_SUBMIT_DIR" || exit 1',
         "",
     ]
@@ -139,7 +138,10 @@ def _header(site: Site, name: str, ask: Sequence[str], output: str) -> list[str]
 def _surroundings(site: Site, more: dict[str, str]) -> list[str]:
     lines = []
     if site.modules:
-        lines += ["module purge", *(f"module load {_quoted([name])}" for name in site.modules), ""]
+        loads = [f"module load {_quoted([name])} || exit 1" for name in site.modules]
+        lines += ["module purge", *loads, ""]
+    # Only now: the module command of many a site reads variables that are not set.
+    lines += ["set -u"]
     variables = OFFLINE | more | site.environment
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     return [*lines, ""]

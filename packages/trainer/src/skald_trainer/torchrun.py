@@ -11,6 +11,7 @@ the time they need to save, and 75 stays 75. Knows processes; refuses to know wh
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import signal
 import socket
@@ -23,6 +24,9 @@ from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPU
 _PASSED_ON = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 #: Every rank that torchrun starts has it in its environment; helpers of this process have not.
 _MARK = b"TORCHELASTIC_RUN_ID="
+#: How long (seconds) a node waits for the others at the end: one of them lays out the finished run,
+#: which is minutes for a large model, and srun ends who is left soon after the first has gone.
+_SECONDS_TO_LAY_OUT = 3600.0
 
 
 class _Signals:
@@ -105,7 +109,9 @@ def main(words: list[str] | None = None) -> int:
     # torch is imported here: signals that come while it loads must find their handler.
     signals = _Signals()
     signals.listen()
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher import api
     from torch.distributed.run import parse_args, run
 
     if "SLURM_NODEID" in os.environ:
@@ -113,6 +119,9 @@ def main(words: list[str] | None = None) -> int:
     args = parse_args(words)  # type: ignore[no-untyped-call]  # torch's own, without types
     # Left to torchrun are the signals that nobody sends to save a run.
     args.signals_to_handle = "SIGHUP,SIGQUIT"
+    # torchrun has no option for it and gives up after 300 seconds.
+    patient = functools.partial(LocalElasticAgent, exit_barrier_timeout=_SECONDS_TO_LAY_OUT)
+    api.LocalElasticAgent = patient  # type: ignore[attr-defined, assignment]  # a class there
     try:
         _check_meeting_point(args)
         run(args)  # type: ignore[no-untyped-call]  # torch's own, without types
