@@ -140,8 +140,6 @@ def train_rank(
         if step % run.checkpoint_every_steps == 0 or step == n_steps or stopping:
             save(trainer, step)
         if stopping and step < n_steps:
-            # Together, for torchrun ends those that stay after the first, and rank 0 has to write.
-            trainer.any_rank(False)
             raise InterruptedRunError(
                 f"{plan.name}: stopped by {stop.signal_name or 'a signal'} after step {step} of "
                 f"{n_steps}, state saved; run the same command again to continue"
