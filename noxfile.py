@@ -25,6 +25,10 @@ nox.options.sessions = ["tests"]
 ROOT = Path(__file__).parent
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+#: Every wheel, for machines without a network; sessions install from it where it is.
+WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resolve()
+GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
+SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
 #: the trainer starts as many processes as its layout says, and threads would fight over the cores.
 QUIET = {
@@ -47,6 +51,21 @@ def run(session, *command, **more):
     session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, **more, "PATH": path})
 
 
+def pins():
+    """Return a hash of all that decides which wheels the environment holds."""
+    inputs = [ROOT / "constraints.txt", ROOT / "pyproject.toml"]
+    inputs += [package / "pyproject.toml" for package in PACKAGES]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
+
+
+def source(session):
+    """Return pip's options: from the wheelhouse where there is one, else as pip is configured."""
+    if "SKALD_WHEELHOUSE" not in os.environ and not WHEELHOUSE.is_dir():
+        return ["-q", "-c", "constraints.txt"]
+    session.run(sys.executable, GATHERING, "check", str(WHEELHOUSE), pins(), external=True)
+    return ["-q", "-c", "constraints.txt", "--no-index", "--find-links", str(WHEELHOUSE)]
+
+
 def scripts(session, folder):
     """Run the named scripts of a folder, or all of them; the rest of the words go to each."""
     known = {path.stem: path for path in sorted((ROOT / folder).glob("[a-z]*.py"))}
@@ -65,19 +84,29 @@ def scripts(session, folder):
 @nox.session(venv_backend="virtualenv", default=False)
 def env(session):
     """Build the environment; unchanged pins cost nothing."""
-    inputs = [ROOT / "constraints.txt", ROOT / "pyproject.toml"]
-    inputs += [package / "pyproject.toml" for package in PACKAGES]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
-    stamp = Path(session.virtualenv.location) / ".skald"
+    digest, stamp = pins(), Path(session.virtualenv.location) / ".skald"
     if stamp.is_file() and stamp.read_text() == digest:
         return
     stamp.unlink(missing_ok=True)
-    groups = nox.project.dependency_groups
-    session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"))
+    options, groups = source(session), nox.project.dependency_groups
+    session.install(*options, *groups(PYPROJECT, "build"))
     editable = [word for package in PACKAGES for word in ("-e", str(package))]
     everything = [*editable, *groups(PYPROJECT, "all")]
-    session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *everything)
+    session.install(*options, "--no-build-isolation", *everything)
     stamp.write_text(digest)
+
+
+@nox.session(venv_backend="virtualenv", default=False)
+def wheelhouse(session):
+    """Gather every wheel into wheelhouse/ (or $SKALD_WHEELHOUSE), for machines without a network."""
+    projects = [nox.project.load_toml(path / "pyproject.toml")["project"] for path in PACKAGES]
+    words = {word for project in projects for word in project["dependencies"]}
+    base = ["nox", *nox.project.dependency_groups(PYPROJECT, "build")]
+    base += sorted(word for word in words if not word.startswith("skald-"))
+    extras = [p["optional-dependencies"]["scale"] for p in projects if p["name"] == "skald-corpus"]
+    sets = [[*base, *nox.project.dependency_groups(PYPROJECT, "all")], [*base, *extras[0], *SCALE]]
+    words = [word for one in sets for word in ("--set", *one)]
+    session.run("python", GATHERING, "gather", str(WHEELHOUSE), "constraints.txt", pins(), *words)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
@@ -137,11 +166,10 @@ def bench(session):
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
     """Check that datatrove's executors give the same bytes; builds what `bench -- corpus` needs."""
-    groups = nox.project.dependency_groups
-    session.install("-q", "-c", "constraints.txt", *groups(PYPROJECT, "build"), "pytest>=9")
+    options, groups = source(session), nox.project.dependency_groups
+    session.install(*options, *groups(PYPROJECT, "build"), *SCALE)
     specs, corpus, cli = (str(ROOT / "packages" / name) for name in ("specs", "corpus", "cli"))
-    editable = ["-e", specs, "-e", f"{corpus}[scale]", "spacy==3.8.18", "regex"]
-    session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *editable)
+    session.install(*options, "--no-build-isolation", "-e", specs, "-e", f"{corpus}[scale]")
     # The verb `corpus build` needs no other station.
     session.install("-q", "--no-deps", "--no-build-isolation", "-e", cli)
     session.run("pytest", "tests/scale", *session.posargs, env=QUIET)
@@ -155,9 +183,9 @@ def own_text(session):
 
 @nox.session(venv_backend="none", default=False)
 def clean(session):
-    """Remove what a cycle wrote; `nox -s clean -- all` also data/, DVC's cache and .nox."""
+    """Remove what a cycle wrote; `nox -s clean -- all` also data/, DVC's cache, .nox and wheels."""
     folders = ["artifacts", "build", "reports/latest", "reports/own-text"]
     if "all" in session.posargs:
-        folders += ["data", ".dvc/cache", ".dvc/tmp", ".nox"]
+        folders += ["data", ".dvc/cache", ".dvc/tmp", ".nox", "wheelhouse"]
     for folder in folders:
         shutil.rmtree(ROOT / folder, ignore_errors=True)

@@ -13,6 +13,8 @@ from support import ROOT
 OTHERS = {
     "dvc": "acts on a remote or a data folder of the reader's",
     "torchrun": "needs the processes of a scheduler; tests start ranks themselves",
+    "sbatch": "submits to a cluster; tests run the scripts against a played one",
+    "apptainer": "not in the environment; a test runs the definition's install part",
     "pre-commit": "optional tool, not in the environment",
     "git": "the reader's own work",
     "nvidia-smi": "needs a GPU",

@@ -40,6 +40,16 @@ FLAGS = {
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
     "report compare": set(),
+    "launch": {
+        "--site",
+        "--account",
+        "--time",
+        "--container",
+        "--evaluate",
+        "--corpus",
+        "--out",
+        "--script",
+    },
     "mup coord-check": {"--widths", "--depths", "--seeds", "--scale-heads", "--out"},
     "doctor": set(),
 }

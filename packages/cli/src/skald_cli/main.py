@@ -15,6 +15,7 @@ from skald_cli import (
     corpus,
     doctor,
     evaluating,
+    launching,
     parametrising,
     planning,
     reporting,
@@ -31,7 +32,9 @@ def build_parser() -> Parser:
     parser = Parser(prog="skald", description=_ABOUT, epilog=_STATIONS)
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser)
-    stations = (corpus, ablating, planning, training, evaluating, reporting, parametrising, doctor)
+    stations = (
+        corpus, ablating, planning, training, launching, evaluating, reporting, parametrising, doctor,
+    )  # fmt: skip
     for module in stations:
         module.register(verbs)
     return parser

@@ -10,6 +10,8 @@ PIN = Path("data.dvc")
 PARAMS = Path("params.yaml")
 PIPELINES = Path("corpora")
 CONSTRAINTS = Path("constraints.txt")
+EVALS = Path("evals")
+SITES = Path("sites")
 PUBLISHED = Path("evals/published")
 
 ARTIFACTS = Path("artifacts")
@@ -21,6 +23,7 @@ RUNS = ARTIFACTS / "runs"
 EXPORTS = ARTIFACTS / "exports"
 EVALUATIONS = ARTIFACTS / "eval"
 ABLATION = ARTIFACTS / "ablation"
+LAUNCH = ARTIFACTS / "launch"
 MANIFESTS = ARTIFACTS / "manifests"
 COORD_CHECK = Path("build/coord-check")
 

@@ -28,6 +28,7 @@ from skald_specs.published import PublishedScore
 from skald_specs.recipe import Recipe
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
+from skald_specs.site import Site
 from skald_specs.slurm import SlurmSettings
 from skald_specs.sources import SourcesFile
 
@@ -38,7 +39,7 @@ FORMATS: tuple[type[Spec], ...] = (
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
-    SlurmSettings,
+    SlurmSettings, Site,
 )  # fmt: skip
 
 

@@ -1,0 +1,142 @@
+r"""torchrun on a node of a cluster, keeping the signals and exit codes of `skald train`.
+
+    python -m skald_trainer.torchrun --nnodes 2 --nproc-per-node 4 \
+        --master-addr HOST --master-port 29500 -m skald_cli.main train PLAN
+
+torchrun alone dies of SIGUSR1 with its ranks still running, gives them 30 seconds on SIGTERM, and
+ends with code 1 whatever they ended with. Here a signal is passed on to every rank, the ranks take
+the time they need to save, and 75 stays 75. Knows processes; refuses to know what they compute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
+
+_PASSED_ON = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
+#: Every rank that torchrun starts has it in its environment; helpers of this process have not.
+_MARK = b"TORCHELASTIC_RUN_ID="
+#: How long (seconds) a node waits for the others at the end: one of them lays out the finished run,
+#: which is minutes for a large model, and srun ends who is left soon after the first has gone.
+_SECONDS_TO_LAY_OUT = 3600.0
+
+
+class _Signals:
+    """Signals that came to this node, each passed on to its ranks as it comes."""
+
+    def __init__(self) -> None:
+        self.passed: list[signal.Signals] = []
+
+    def listen(self) -> None:
+        """Pass signals on from now to the end of the process."""
+        for number in _PASSED_ON:
+            signal.signal(number, self._pass_on)
+
+    def _pass_on(self, number: int, frame: Any) -> None:
+        self.passed.append(signal.Signals(number))
+        ranks = _ranks()
+        for pid in ranks:
+            os.kill(pid, number)
+        if not ranks:
+            # Nothing is lost: the nodes are still looking for one another, or all has been written.
+            print(f"skald: {self.passed[-1].name} while no rank was running", file=sys.stderr)
+            os._exit(EXIT_RESUMABLE)
+
+    def exit_code(self, ended_with: list[int]) -> int:
+        """Return the node's exit code from those of its failed ranks (negative: by a signal)."""
+        # A rank that a stop signal met while it was importing dies of it before it can listen.
+        excused = {EXIT_RESUMABLE, *(-number for number in self.passed)}
+        if set(ended_with) <= excused:
+            return EXIT_RESUMABLE
+        return EXIT_USER_INPUT if EXIT_USER_INPUT in ended_with else EXIT_CLAIM_FAILED
+
+
+def _ranks() -> list[int]:
+    found, me = [], os.getpid()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in brackets, may hold anything; the parent is the second word after it.
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            if parent == me and _MARK in (status.parent / "environ").read_bytes():
+                found.append(int(status.parent.name))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _check_meeting_point(args: argparse.Namespace) -> None:
+    """Refuse an address or a port on which the nodes would wait for one another in vain."""
+    try:
+        socket.getaddrinfo(args.master_addr, None)
+    except OSError:
+        raise UserInputError(
+            "--master-addr",
+            f"{args.master_addr!r} is no host that {socket.gethostname()} knows",
+            "Check host_suffix in the site's file",
+        ) from None
+    if int(args.node_rank) == 0:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", args.master_port))
+            except OSError as error:
+                raise UserInputError(
+                    "--master-port",
+                    f"{args.master_port} cannot be used here ({error.strerror})",
+                    "Set MASTER_PORT to a free one",
+                ) from None
+
+
+def main(words: list[str] | None = None) -> int:
+    """Start this node's ranks and wait for them.
+
+    Args:
+        words: torchrun's own options and the program; the process's own by default. Under Slurm the
+            rank of the node comes from it.
+
+    Returns:
+        0, or 75 when every rank that ended early can be continued, or 2 when one met wrong input,
+        else 1.
+    """
+    # torch is imported here: signals that come while it loads must find their handler.
+    signals = _Signals()
+    signals.listen()
+    from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher import api
+    from torch.distributed.run import parse_args, run
+
+    if "SLURM_NODEID" in os.environ:
+        os.environ.setdefault("PET_NODE_RANK", os.environ["SLURM_NODEID"])
+    args = parse_args(words)  # type: ignore[no-untyped-call]  # torch's own, without types
+    # Left to torchrun are the signals that nobody sends to save a run.
+    args.signals_to_handle = "SIGHUP,SIGQUIT"
+    # torchrun has no option for it and gives up after 300 seconds.
+    patient = functools.partial(LocalElasticAgent, exit_barrier_timeout=_SECONDS_TO_LAY_OUT)
+    api.LocalElasticAgent = patient  # type: ignore[attr-defined, assignment]  # a class there
+    try:
+        _check_meeting_point(args)
+        run(args)  # type: ignore[no-untyped-call]  # torch's own, without types
+    except UserInputError as error:
+        print(f"skald: {error}", file=sys.stderr)
+        return EXIT_USER_INPUT
+    except ChildFailedError as error:
+        ended = {rank: failure.exitcode for rank, failure in error.failures.items()}
+        code = signals.exit_code(list(ended.values()))
+        first = ", ".join(f"rank {rank} with code {ended[rank]}" for rank in sorted(ended))
+        what = "the run can be continued" if code == EXIT_RESUMABLE else "the reason is above"
+        print(f"skald: node {args.node_rank} ended: {first}; {what}", file=sys.stderr)
+        return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
