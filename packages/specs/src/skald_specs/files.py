@@ -89,15 +89,26 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         for file in sorted(p for p in temporary.rglob("*") if p.is_file()):
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
+        _sync_folder(temporary)
         retired = temporary.with_name(temporary.name + ".old")
         if path.exists():
             path.replace(retired)
         temporary.replace(path)
+        _sync_folder(path.parent)
         shutil.rmtree(retired, ignore_errors=True)
     except OSError as error:
         raise _disk_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync_folder(path: Path) -> None:
+    """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _disk_error(path: Path, error: OSError) -> UserInputError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from skald_specs.checkpoint import MODEL_FILE, OPTIMIZER_FILE, CheckpointState
+from skald_specs.checkpoint import CheckpointState
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
 from skald_specs.plan import Plan
@@ -17,6 +17,7 @@ from skald_trainer import checkpoint
 from skald_trainer.launch import StopRequest, process_group
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.runlog import RunLog
+from skald_trainer.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer
@@ -99,22 +100,29 @@ def train_rank(
     data, held_out = TrainingData(plan, corpus, manifest), validation_sets(plan, corpus, manifest)
     stop, n_steps, run = StopRequest(), plan.identity.schedule.n_steps.value, plan.execution
     log: RunLog | None = None
+    writer = BackgroundWriter()
 
     def save(trainer: SkaldTrainer, step: int) -> None:
+        # Before the gather: two full copies at a time are more than a rank may hold.
+        writer.wait()
         weights, moments = trainer.full_weights(), trainer.full_moments()
         if rank == 0:
-            tokens_seen = step * plan.identity.global_batch_tokens.value
-            checkpoint.save(
-                checkpoint.path_of(folder.checkpoints, step),
-                plan,
-                CheckpointState(step=step, tokens_seen=tokens_seen),
-                weights,
-                moments,
+            state = CheckpointState(
+                step=step,
+                tokens_seen=step * plan.identity.global_batch_tokens.value,
+                samples_seen=step * plan.batch_sequences,
             )
-            checkpoint.prune(folder.checkpoints, run.keep_last)
+
+            def write() -> None:
+                path = checkpoint.path_of(folder.checkpoints, step)
+                checkpoint.save(path, plan, state, weights, moments)
+                checkpoint.prune(folder.checkpoints, step, run.keep_last, run.keep_every_steps)
+
+            writer.start(write)
 
     def on_step(trainer: SkaldTrainer, step: int, loss: float | None, seconds: float) -> None:
         nonlocal log
+        writer.check()
         if trainer.is_logger and log is None:
             board = root / "tensorboard" if run.tensorboard else None
             log = RunLog(folder.metrics, step - 1, n_steps, plan.name, board)
@@ -140,12 +148,15 @@ def train_rank(
         if step % run.checkpoint_every_steps == 0 or step == n_steps or stopping:
             save(trainer, step)
         if stopping and step < n_steps:
+            # All ranks wait for the one that writes: the first to end has the others killed.
+            writer.wait()
+            trainer.any_rank(False)
             raise InterruptedRunError(
                 f"{plan.name}: stopped by {stop.signal_name or 'a signal'} after step {step} of "
                 f"{n_steps}, state saved; run the same command again to continue"
             )
 
-    with stop.listening():
+    with stop.listening(), writer:
         try:
             drive(rank, world_size, rendezvous, plan, data, on_step, resume)
         finally:
@@ -185,11 +196,7 @@ def drive(
     with process_group(rank, world_size, device, rendezvous):
         start, resume = None, _agreed(resume, world_size)
         if resume is not None:
-            start = (
-                checkpoint.load_state(resume).step,
-                checkpoint.TensorFile(resume / MODEL_FILE),
-                checkpoint.TensorFile(resume / OPTIMIZER_FILE),
-            )
+            start = checkpoint.start_from(resume, plan)
             if start[0] >= plan.identity.schedule.n_steps.value:
                 return
         try:
