@@ -60,6 +60,7 @@ _LEAF = {
     "mlp.up_proj": "mlp/gate_up_proj",
     "mlp.down_proj": "mlp/down_proj",
 }
+Slices = tuple[slice, ...]
 _RANKS = re.compile(r"pp-rank-(\d+)-of-(\d+)_tp-rank-(\d+)-of-(\d+)\.safetensors$")
 
 
@@ -150,9 +151,12 @@ def _merged(files: list[Path], size: tuple[int, ...]) -> torch.Tensor:
             raise UserInputError(
                 str(path), f"no readable tensor ({error})", "Fetch the checkpoint again"
             ) from None
-        pairs = _slices(said["local_global_slices_pairs"]) if len(said) else [((), ())]
-        stated = _numbers(said["unsharded_shape"]) if len(said) else tuple(data.shape)
         try:
+            pairs: list[tuple[Slices, Slices]] = [((), ())]
+            stated = tuple(data.shape)
+            if "local_global_slices_pairs" in said:
+                pairs = _slices(said["local_global_slices_pairs"])
+                stated = _numbers(said.get("unsharded_shape", ""))
             if stated != size:
                 raise ValueError(f"its tensor is {list(stated)}, the config's {list(size)}")
             for local, place in pairs:
@@ -172,13 +176,13 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", re.sub(r"np\.u?int\d+", "", text)))
 
 
-def _slices(text: str) -> list[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+def _slices(text: str) -> list[tuple[Slices, Slices]]:
     """Read `0,16,None|None,None,None#...;...`: slices of the shard and of the whole.
 
     Source: `SlicesPair.from_str`, nanotron 0.4, parallel/parameters.py:42.
     """
 
-    def one(words: str) -> tuple[slice, ...]:
+    def one(words: str) -> Slices:
         clean = re.sub(r"np\.u?int\d+\((\d+)\)", r"\1", words)
         return tuple(
             slice(*(None if word == "None" else int(word) for word in part.split(",")))
