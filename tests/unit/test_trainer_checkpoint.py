@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from skald_mup.export import export
 from skald_mup.init import initial_weights
 from skald_mup.tensorfile import TensorReader, load_tensors
 from skald_specs.checkpoint import (
@@ -22,8 +23,10 @@ from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
 from skald_trainer.checkpoint_view import inspect, verify_tensors
+from skald_trainer.generate import generate
 from skald_trainer.train import train
 from support_trainer import losses_of, tiny_corpus, tiny_plan
+from transformers import AutoModelForCausalLM
 
 
 def _moments(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -73,6 +76,23 @@ def test_shards_hold_no_more_than_their_limit_and_resume_like_one_file(tmp_path:
     train(plan, corpus, tmp_path / "again", resume=cut)
     finals = [tmp_path / name / "final" / MODEL_FILE for name in ("run", "again")]
     assert finals[0].read_bytes() == finals[1].read_bytes()
+    done = tmp_path / "cut" / "step_00000006"
+    last = whole.with_name(done.name)
+    weights, moments = (load_tensors(last / f) for f in (MODEL_FILE, OPTIMIZER_FILE))
+    checkpoint.save(done, plan, checkpoint.load_state(last), weights, moments, 10_000)
+    train(plan, corpus, tmp_path / "finished", resume=done)
+    final = tmp_path / "finished" / "final"
+    assert not (final / MODEL_FILE).exists()
+    export(final, corpus, tmp_path / "shards", shard_bytes=10_000)
+    export(tmp_path / "run" / "final", corpus, tmp_path / "one")
+    one, shards = (AutoModelForCausalLM.from_pretrained(tmp_path / n) for n in ("one", "shards"))
+    assert len(list((tmp_path / "shards").glob("*.safetensors"))) > 2
+    expected = one.state_dict()
+    assert all(torch.equal(expected[n], tensor) for n, tensor in shards.state_dict().items())
+    samples = [
+        generate(tmp_path / n, "", 8, 1, corpus) for n in ("one", "shards", "finished/final")
+    ]
+    assert len(set(samples)) == 1
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove", "no manifest", "adam", "foreign"])
@@ -287,8 +307,6 @@ def test_an_explicit_resume_into_a_used_folder_mixes_nothing(
 
 
 def test_a_damaged_finished_run_is_not_exported(tmp_path: Path) -> None:
-    from skald_mup.export import export
-
     corpus = tmp_path / "corpus"
     train(tiny_plan(tiny_corpus(corpus)), corpus, tmp_path / "run")
     model = tmp_path / "run" / "final" / MODEL_FILE

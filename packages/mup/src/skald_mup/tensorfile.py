@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,9 @@ def save_tensors(tensors: Tensors, path: Path) -> None:
     try:
         save_file({n: t.contiguous() for n, t in tensors.items()}, path, metadata={"format": "pt"})
     except SafetensorError as error:
-        full = "No space" in str(error) or "os error 28" in str(error)
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from error
+        said = re.search(r"os error (\d+)", str(error))
+        number = int(said[1]) if said else errno.EIO
+        raise OSError(number, os.strerror(number)) from error
 
 
 def save_sharded(

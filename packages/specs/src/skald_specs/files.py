@@ -40,7 +40,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -49,7 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,7 +83,7 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         temporary.chmod(0o755)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     try:
         yield temporary
         for file in sorted(p for p in temporary.rglob("*") if p.is_file()):
@@ -97,7 +97,7 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         _sync_folder(path.parent)
         shutil.rmtree(retired, ignore_errors=True)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -111,7 +111,8 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _disk_error(path: Path, error: OSError) -> UserInputError:
+def disk_error(path: Path, error: OSError) -> UserInputError:
+    """Turn what the system says of a path that is written to into one line."""
     if error.errno == errno.ENOSPC:
         return UserInputError(
             str(path), "the disk is full", "Free some space and run the same command again"

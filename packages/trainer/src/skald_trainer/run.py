@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from skald_specs.checkpoint import CheckpointState
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
+from skald_specs.files import disk_error
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
@@ -159,6 +161,10 @@ def train_rank(
     with stop.listening(), writer:
         try:
             drive(rank, world_size, rendezvous, plan, data, on_step, resume)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # the log may meet the full disk before the writer does
+                raise disk_error(root, error) from error
+            raise
         finally:
             if log is not None:
                 log.close()
