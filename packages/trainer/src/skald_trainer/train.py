@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import TensorReader, tensor_files, weights_sha256
@@ -115,13 +116,18 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
 
 def _first_step(metrics: Path, last: int) -> int | None:
     """Return where the log's unbroken row of steps up to `last` begins; None without that one."""
-    steps = {row["step"] for row in curve_rows(metrics) if "loss_nats" in row}
+    steps = set(_steps_of(curve_rows(metrics)))
     if last not in steps:
         return None
     first = last
     while first - 1 in steps:
         first -= 1
     return first
+
+
+def _steps_of(rows: list[dict[str, Any]]) -> list[int]:
+    """Return the steps that a log tells of, in its order."""
+    return [row["step"] for row in rows if "loss_nats" in row]
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
@@ -166,7 +172,7 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     n_steps = plan.identity.schedule.n_steps.value
     assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
     curve = curve_rows(folder.metrics)
-    steps = [row["step"] for row in curve if "loss_nats" in row]
+    steps = _steps_of(curve)
     if steps != list(range(n_steps - len(steps) + 1, n_steps + 1)):
         raise UserInputError(
             str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"
