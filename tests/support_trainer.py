@@ -85,8 +85,8 @@ def _tokenizer() -> Tokenizer:
 
 
 def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> Plan:
-    """Resolve a plan by the real rules; `changes` go to execution and the rest by name, `model` and
-    `parametrisation` to theirs.
+    """Resolve a plan by the real rules; `changes` go to execution and the rest by name, `model`,
+    `parametrisation` and `data` to theirs. The few texts may be read as often as a test likes.
     """
     shape = ModelShape.model_validate(
         {
@@ -104,7 +104,8 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
     )  # fmt: skip
     lr, n_steps = changes.pop("base_lr", 0.01), changes.pop("n_steps", 6)
     dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
-    n_sequences = changes.pop("batch_sequences", 8)
+    n_sequences, max_epochs = changes.pop("batch_sequences", 8), changes.pop("max_epochs", 1e6)
+    data = changes.pop("data", {})
     run = {
         "micro_batch_sequences": 2, "checkpoint_every_steps": 3, "validate_every_steps": 3,
         "device": "cpu", **changes,
@@ -133,13 +134,13 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
             horizon_tokens=given(batch * n_steps),
             data=PlannedData(
                 corpus_fingerprint=manifest.fingerprint,
-                mixture={"da": 0.5, "sv": 0.5},
-                seed=1,
+                **{"mixture": {"da": 0.5, "sv": 0.5}, "seed": 1, **data},
             ),
             dtype=dtype,
             model_seed=model_seed,
         ),
         execution=ExecutionRecipe(**run),
+        max_epochs=max_epochs,
     )  # fmt: skip
 
 

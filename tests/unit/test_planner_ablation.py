@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from skald_planner.ablation import MAX_EPOCHS, ablation_plan, check_comparable, epochs
+from skald_planner.ablation import MAX_EPOCHS, ablation_plan, check_comparable
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from skald_specs.errors import UserInputError
+from skald_specs.recipe import Budget
 from support_corpus import small_recipe
 
 
@@ -58,11 +59,12 @@ def test_other_languages_are_refused(languages, lacking) -> None:
         check_comparable(recipe(), {"plain": corpus(), "odd": corpus(languages=languages)})
 
 
-def test_text_read_too_often_is_refused() -> None:
-    asked = recipe()
-    half = asked.budget.horizon_tokens / 2
-    enough = corpus(int(half / MAX_EPOCHS))
-    assert epochs(asked, enough) == {"da": MAX_EPOCHS, "sv": MAX_EPOCHS}
-    check_comparable(asked, {"plain": corpus(), "small": enough})
-    with pytest.raises(UserInputError, match=r"tiny: .* reads its da text 4\.1 times"):
-        check_comparable(asked, {"tiny": corpus(int(half / MAX_EPOCHS) - 1)})
+def test_text_read_too_often_is_refused_whatever_the_recipe_allows() -> None:
+    """One cycle of the mixture: 2048 samples of 16 tokens in each language."""
+    asked = recipe(max_epochs=40.0, budget=Budget(horizon_tokens=65_536, global_batch_tokens=64))
+    enough = ablation_plan(asked, "small", corpus(2048 * 16 // 4 + 1), 1)
+    assert enough.epochs == {"da": MAX_EPOCHS, "sv": MAX_EPOCHS}
+    with pytest.raises(
+        UserInputError, match=r"tiny: .* reads its .. text 8\.00 times, more than 4\."
+    ):
+        ablation_plan(asked, "tiny", corpus(2048 * 16 // 8 + 1), 1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skald_corpus.mixture import mix
 from skald_mup.rules import tensor_rules
 from skald_planner.fit import fit_law
 from skald_planner.law import predict
@@ -9,8 +10,10 @@ from skald_planner.proxy import proxy_plans
 from skald_planner.resolve import make_plan, plan_schedule
 from skald_planner.show import render_law, render_plan, render_recipe
 from skald_specs.errors import UserInputError
+from skald_specs.mixture import MixtureRule
 from skald_specs.plan import Plan
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
+from skald_trainer.loader import TrainingOrder
 from support_planner import corpus_for, recipe, run_table
 
 LAW = fit_law(run_table(np.random.default_rng(0)))
@@ -69,6 +72,58 @@ def test_mixture_is_normalised_and_ordered(target):
     assert list(plan.identity.data.mixture) == sorted(odd)
     assert sum(plan.identity.data.mixture.values()) == pytest.approx(1)
     assert plan.identity.data.mixture["sv"] == pytest.approx(0.4)
+
+
+def test_epochs_are_what_the_sampler_reads(target):
+    """7 x 128 steps of 8 sequences; 100,000 tokens are 781 windows of 128."""
+    odd = changed(changed(target, "mixture.sv", 0.4), "optimizer.base_lr", 0.01)
+    plan = make_plan(odd, corpus_for(odd), None)
+    shares = plan.identity.data.mixture
+    order = TrainingOrder(shares, dict.fromkeys(shares, 781), plan.identity.data.seed)
+    read = np.bincount(order.samples(np.arange(896 * 8)).languages)
+    assert plan.epochs == {tag: n / 781 for tag, n in zip(sorted(shares), read, strict=True)}
+    shown = next(x for x in render_plan(plan).splitlines() if x.startswith("epochs (at most 4): "))
+    assert f"sv {plan.epochs['sv']:.4g}" in shown
+
+
+def test_a_cap_on_epochs_is_the_recipes(target):
+    few = corpus_for(target, n_tokens=10_000)
+    with pytest.raises(
+        UserInputError, match=r"the 10,000 .* would be read 1\d\.\d\d times, .* = 4; so .* 7 more"
+    ):
+        make_plan(target, few, LAW)
+    patient = changed(target, "max_epochs", 12.5)
+    plan = make_plan(patient, few, LAW)
+    assert (plan.max_epochs, min(plan.epochs.values()) > 10) == (12.5, True)
+    enough = corpus_for(target)
+    assert make_plan(patient, enough, LAW).fingerprint == make_plan(target, enough, LAW).fingerprint
+
+
+def test_a_mixture_made_for_a_cap_passes_it(target):
+    """UniMax puts languages on its cap; whole slots and windows must not throw them over it."""
+    tokens = {tag: 30_000 + 17_001 * i for i, tag in enumerate(sorted(target.mixture))}
+    shards = corpus_for(target).shards
+    corpus = corpus_for(target).model_copy(
+        update={
+            "shards": tuple(s.model_copy(update={"n_tokens": tokens[s.language]}) for s in shards)
+        }
+    )
+    rule = MixtureRule(method="unimax", max_epochs=1.5)
+    made = mix(tokens, rule, target.budget.horizon_tokens)
+    capped = changed(changed(target, "mixture", made.shares), "optimizer.base_lr", 0.01)
+    plan = make_plan(changed(capped, "max_epochs", 1.5), corpus, None)
+    assert max(plan.epochs.values()) == pytest.approx(1.5, rel=0.01)
+    with pytest.raises(UserInputError, match=r"more than max_epochs = 1\.4"):
+        make_plan(changed(capped, "max_epochs", 1.4), corpus, None)
+
+
+def test_documents_are_masked_where_the_recipe_says_so(target, plan):
+    masked = changed(changed(target, "mask_documents", True), "optimizer.base_lr", 0.01)
+    made = make_plan(masked, corpus_for(masked), None)
+    assert made.identity.data.mask_documents and not plan.identity.data.mask_documents
+    assert "attention: within a document" in render_plan(made)
+    with pytest.raises(UserInputError, match="mask_documents"):
+        make_plan(changed(target, "mask_documents", True), corpus_for(target), LAW)
 
 
 def test_yaml_round_trip(plan, tmp_path):
@@ -236,7 +291,7 @@ def test_a_base_that_does_not_divide_is_fine(target):
 
 def test_the_public_recipe_resolves_to_its_published_numbers():
     public = recipe("trustllm-7.8b")
-    it = make_plan(public, corpus_for(public, 10**9, 100_000), None).identity
+    it = make_plan(public, corpus_for(public, 10**12, 100_000), None).identity
     schedule = it.schedule
     assert it.n_params_total.value == 7_799_574_528
     assert (schedule.n_steps.value, schedule.warmup_steps.value) == (489_553, 119_209)
@@ -256,7 +311,7 @@ def test_the_public_recipe_resolves_to_its_published_numbers():
 
 def test_what_a_recipe_assumes_stays_assumed_in_the_plan():
     guessed = recipe("trustllm-2.6b")
-    it = make_plan(guessed, corpus_for(guessed, 10**9, 100_000), None).identity
+    it = make_plan(guessed, corpus_for(guessed, 10**12, 100_000), None).identity
     assert it.n_params_total.value == 2_591_197_184
     for quantity in (it.optimizer.base_lr, it.horizon_tokens, it.global_batch_tokens):
         assert quantity.standing == "assumed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,69 +11,117 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_corpus.build import build
 from skald_specs.errors import UserInputError
+from skald_specs.order import Indices, MixtureOrder
 from skald_specs.plan import Plan
 from skald_specs.recipe import TokenizerRecipe
+from skald_specs.shards import read_document_ends
 from skald_trainer.loader import (
-    CYCLE_SLOTS,
     IGNORED,
     TrainingData,
     TrainingOrder,
-    mixture_cycle,
+    first_positions,
     permuted,
     token_bytes,
     validation_sets,
 )
+from skald_trainer.train import train
 from support_planner import recipe as planner_recipe
 from support_trainer import tiny_corpus, tiny_plan
 
+#: What the loader of the first release drew.
+FROZEN_LANGUAGES = [1, 0, 0, 1, 1, 1, 1]
+FROZEN_WINDOWS = [4, 1, 0, 2, 1, 3, 1]
 
-@given(size=st.integers(1, 300), seed=st.integers(0, 2**63))
+
+def seeded(seed: int, size: int) -> Indices:
+    return permuted(np.arange(size), size, np.full(size, seed, dtype=np.uint64))
+
+
+@given(size=st.integers(1, 300), seed=st.integers(0, 2**64 - 1))
 def test_permuted_is_a_permutation(size: int, seed: int) -> None:
-    assert sorted(permuted(i, size, seed) for i in range(size)) == list(range(size))
+    assert sorted(seeded(seed, size)) == list(range(size))
 
 
 def test_permuted_depends_on_the_seed() -> None:
-    assert [permuted(i, 50, 1) for i in range(50)] != [permuted(i, 50, 2) for i in range(50)]
+    assert seeded(1, 50).tolist() != seeded(2, 50).tolist()
+    mixed = permuted(np.arange(50), 50, np.arange(50).astype(np.uint64) % 2 + 1)
+    assert mixed.tolist() == [int(seeded(1 + i % 2, 50)[i]) for i in range(50)]
 
 
-@given(weights=st.lists(st.integers(1, 50), min_size=1, max_size=8), seed=st.integers(0, 2**31))
-def test_each_language_gets_its_share_of_the_slots(weights: list[int], seed: int) -> None:
+def test_the_order_is_the_one_that_finished_runs_had() -> None:
+    """Frozen: another order is another result under the same plan fingerprint."""
+    order = TrainingOrder({"da": 0.25, "sv": 0.75}, {"da": 10, "sv": 7}, seed=3)
+    found = order.samples(np.array([0, 1, 2, 3, 4, 10**6, 10**12]))
+    assert found.languages.tolist() == FROZEN_LANGUAGES
+    assert found.windows.tolist() == FROZEN_WINDOWS
+
+
+@given(
+    weights=st.lists(st.integers(1, 50), min_size=1, max_size=8),
+    n_windows=st.lists(st.integers(1, 40), min_size=8, max_size=8),
+    seed=st.integers(0, 2**31),
+    start=st.integers(0, 10**9),
+)
+def test_every_window_comes_once_per_epoch(
+    weights: list[int], n_windows: list[int], seed: int, start: int
+) -> None:
+    """From the first epoch that begins after any place in the run."""
     shares = {f"l{i}": w / sum(weights) for i, w in enumerate(weights)}
-    counts = Counter(mixture_cycle(shares, seed).tolist())
-    for i, tag in enumerate(sorted(shares)):
-        assert abs(counts[i] - shares[tag] * CYCLE_SLOTS) < 1
+    windows = {tag: n_windows[i] for i, tag in enumerate(shares)}
+    order = TrainingOrder(shares, windows, seed)
+    places = np.arange(start, start + 2000)
+    drawn, mixture = order.samples(places), MixtureOrder(shares, seed)
+    for which, tag in enumerate(sorted(shares)):
+        count, before = windows[tag], mixture.counts(start)[tag]
+        read = drawn.windows[drawn.languages == which][-before % count :]
+        for epoch in range(len(read) // count):
+            assert sorted(read[epoch * count :][:count]) == list(range(count))
 
 
-def test_a_share_below_one_slot_is_refused() -> None:
-    with pytest.raises(UserInputError, match=r"mixture\.b: a share of 1e-07 is below 1 in 1048576"):
-        mixture_cycle({"a": 1 - 1e-7, "b": 1e-7}, seed=1)
+def test_each_epoch_has_an_order_of_its_own() -> None:
+    drawn = TrainingOrder({"a": 1.0}, {"a": 50}, seed=3).samples(np.arange(100)).windows
+    assert drawn[:50].tolist() != drawn[50:].tolist()
 
 
-def test_a_very_small_share_gets_its_slots_from_a_longer_cycle() -> None:
-    # The share of Faroese in the TrustLLM mixture (TrustLLMeu/trustllm-envs).
-    cycle = mixture_cycle({"rest": 1 - 8.52e-5, "fo": 8.52e-5}, seed=1)
-    assert int((cycle == 0).sum()) / len(cycle) == pytest.approx(8.52e-5, rel=0.1)
+@given(
+    dp=st.integers(1, 6), count=st.integers(1, 5), n_micro=st.integers(1, 6),
+)  # fmt: skip
+def test_every_layout_reads_each_position_of_a_batch_once(
+    dp: int, count: int, n_micro: int
+) -> None:
+    batch = dp * count * n_micro
+    read = [
+        first + i
+        for rank in range(dp)
+        for first in first_positions(batch, dp, rank, count)
+        for i in range(count)
+    ]
+    assert sorted(read) == list(range(batch))
+    assert len(first_positions(batch, dp, 0, count)) == n_micro
 
 
-def test_every_window_comes_once_per_epoch() -> None:
-    order = TrainingOrder({"a": 0.25, "b": 0.75}, {"a": 10, "b": 7}, seed=3)
-    drawn = [order.sample(place) for place in range(3 * CYCLE_SLOTS)]
-    for language, n_windows in (("a", 10), ("b", 7)):
-        windows = [s.window for s in drawn if s.language == language]
-        for epoch in range(len(windows) // n_windows):
-            seen = windows[epoch * n_windows : (epoch + 1) * n_windows]
-            assert sorted(seen) == list(range(n_windows))
-    first, second = ([s.window for s in drawn if s.language == "a"][i : i + 10] for i in (0, 10))
-    assert first != second, "each epoch has an order of its own"
-
-
-def test_a_global_batch_is_the_same_however_it_is_divided(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dp", "count"), [(1, 8), (1, 2), (2, 4), (2, 1), (4, 2), (8, 1)])
+@pytest.mark.parametrize("step", [5, 171])
+def test_a_global_batch_is_the_same_in_every_layout(
+    tmp_path: Path, dp: int, count: int, step: int
+) -> None:
+    """Step 171 of 24 sequences lies across the border of two blocks of the order."""
     manifest = tiny_corpus(tmp_path)
-    data = TrainingData(tiny_plan(manifest), tmp_path, manifest)
-    whole = data.micro_batch(5, 0, 8)[0]
-    pieces = np.concatenate([data.micro_batch(5, first, 2)[0] for first in range(0, 8, 2)])
-    assert np.array_equal(whole, pieces)
-    assert not np.array_equal(whole, data.micro_batch(6, 0, 8)[0])
+    plan = tiny_plan(manifest, batch_sequences=24, micro_batch_sequences=24)
+    data = TrainingData(plan, tmp_path, manifest)
+
+    def batch(step: int) -> list[tuple[int, ...]]:
+        rows = [
+            tuple(row)
+            for rank in range(dp)
+            for first in first_positions(24, dp, rank, count)
+            for row in data.micro_batch(step, first, count)[0].tolist()
+        ]
+        return sorted(rows)
+
+    whole = sorted(tuple(row) for row in data.micro_batch(step, 0, 24)[0].tolist())
+    assert batch(step) == whole
+    assert batch(step + 1) != whole
 
 
 def test_labels_are_the_next_tokens(tmp_path: Path) -> None:
@@ -126,6 +174,72 @@ def test_a_limit_takes_windows_spread_evenly_and_counts_their_bytes(tmp_path: Pa
 
 
 def test_a_corpus_too_small_for_one_sequence_is_named(tmp_path: Path) -> None:
-    manifest = tiny_corpus(tmp_path, n_documents=0)
-    with pytest.raises(UserInputError, match=r"no whole number of tokens|too few"):
+    manifest = tiny_corpus(tmp_path, n_documents=1)
+    plan = tiny_plan(manifest, model={"seq_len": 64})
+    with pytest.raises(UserInputError, match=r"corpus da: 41 tokens are too few .* 64 \+ 1"):
+        TrainingData(plan, tmp_path, manifest)
+
+
+def test_a_plan_written_by_hand_is_held_to_its_cap(tmp_path: Path) -> None:
+    """60 texts of 41 tokens are 153 windows; 154 steps of 8 are 616 of each language."""
+    manifest = tiny_corpus(tmp_path)
+    TrainingData(tiny_plan(manifest, n_steps=153, max_epochs=4.0), tmp_path, manifest)
+    longer = tiny_plan(manifest, n_steps=170, max_epochs=4.0)
+    with pytest.raises(
+        UserInputError, match=r"plan tiny: the 2,460 .* '..' would be read 4\.\d\d times, .* = 4;"
+    ) as error:
+        TrainingData(longer, tmp_path, manifest)
+    assert "\n" not in str(error.value)
+    TrainingData(tiny_plan(manifest, n_steps=170, max_epochs=5.0), tmp_path, manifest)
+
+
+def test_a_refused_plan_leaves_the_run_folder_alone(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    kept = tmp_path / "run" / "checkpoints" / "step_00000003" / "model.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"weights")
+    with pytest.raises(UserInputError, match="max_epochs"):
+        train(
+            tiny_plan(manifest, n_steps=170, max_epochs=4.0), tmp_path / "corpus", tmp_path / "run"
+        )
+    assert kept.read_bytes() == b"weights"
+
+
+def truncated(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[:-2])
+
+
+def widened(shard: Path) -> None:
+    np.fromfile(shard, dtype=np.uint16).astype(np.uint32).tofile(shard)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (truncated, r"4918 bytes, but 2460 tokens of uint16 \(vocabulary of 64\) are 4920"),
+        (widened, r"9840 bytes, but 2460 tokens of uint16 \(vocabulary of 64\) are 4920"),
+        (Path.unlink, "no such shard"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_bad_shard_is_one_line(
+    tmp_path: Path, spoil: Callable[[Path], None], said: str, split: str
+) -> None:
+    manifest = tiny_corpus(tmp_path)
+    spoil(tmp_path / f"sv.{split}.ds")
+    if split == "validation":
+        said = said.replace("4918", "654").replace("9840", "1312")
+        said = said.replace("2460", "328").replace("4920", "656")
+    with pytest.raises(UserInputError, match=rf"sv\.{split}\.ds: {said}") as error:
         TrainingData(tiny_plan(manifest), tmp_path, manifest)
+        validation_sets(tiny_plan(manifest), tmp_path, manifest)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"123")])
+def test_a_bad_index_is_one_line(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    tiny_corpus(tmp_path)
+    read_document_ends(tmp_path / "da.train.ds")
+    spoil(tmp_path / "da.train.ds.index")
+    with pytest.raises(UserInputError, match=r"da\.train\.ds\.index: missing or torn"):
+        read_document_ends(tmp_path / "da.train.ds")

@@ -90,7 +90,7 @@ def ablate(
         UserInputError: The corpora cannot be compared, or the text is none that was held out.
         ClaimError: A run diverged.
     """
-    from skald_planner.ablation import ablation_plan, check_comparable, epochs
+    from skald_planner.ablation import ablation_plan, check_comparable
     from skald_report.ablation import Trained, conclude
     from skald_specs.corpus import load_corpus
     from skald_specs.errors import UserInputError
@@ -106,13 +106,13 @@ def ablate(
     named = dict(zip(names(folders), folders, strict=True))
     manifests = {name: load_corpus(folder) for name, folder in named.items()}
     check_comparable(recipe, manifests)
-    held_out = _held_out(recipe, {named[name]: m for name, m in manifests.items()}, on, pairs)
     seeds = range(1, n_seeds + 1)
     jobs = [
         Job(ablation_plan(recipe, name, manifests[name], seed), folder)
         for name, folder in named.items()
         for seed in seeds
     ]
+    held_out = _held_out(recipe, {named[name]: m for name, m in manifests.items()}, on, pairs)
     rows = (item.model_dump(mode="json") for item in held_out.items)
     write_jsonl(out / _ITEMS_FILE, rows)
     runs = run_ablation(jobs, out / _ITEMS_FILE, out / _RUNS)
@@ -127,7 +127,7 @@ def ablate(
         {
             name: Trained(
                 manifests[name],
-                epochs(recipe, manifests[name]),
+                jobs[at * n_seeds].plan.epochs,
                 runs[at * n_seeds : (at + 1) * n_seeds],
             )
             for at, name in enumerate(named)

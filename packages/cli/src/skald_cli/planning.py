@@ -113,6 +113,7 @@ def _write_plan(recipe: Recipe, corpus: Path, out: Path) -> None:
         from skald_planner.law import Law
         from skald_planner.resolve import make_plan
         from skald_specs.corpus import CorpusManifest
+        from skald_specs.order import readings
 
         law, law_file = None, out / places.LAW_FILE
         if recipe.optimizer.base_lr == "sweep" and law_file.is_file():
@@ -121,7 +122,10 @@ def _write_plan(recipe: Recipe, corpus: Path, out: Path) -> None:
         plan.save(out / f"{plan.name}.yaml")
         facts["plan_fingerprint"] = plan.fingerprint
     steps, base_lr = plan.identity.schedule.n_steps.value, plan.identity.optimizer.base_lr
-    print(f"{out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g} {base_lr.standing}")
+    print(
+        f"{out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g} {base_lr.standing}, "
+        f"epochs {readings(plan.epochs)}"
+    )
 
 
 def run_show(args: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import torch
+from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.plan import Multipliers
 from skald_specs.shape import ModelShape
 from torch import nn
@@ -99,6 +100,19 @@ def rotate(x_BNTH: torch.Tensor, theta: float) -> torch.Tensor:
     return (x_BNTH * cos_TH + turned_BNTH * sin_TH).to(x_BNTH.dtype)
 
 
+def document_mask(ids_BT: torch.Tensor) -> torch.Tensor:
+    """Return what each token may attend to, (B, 1, T, T): itself and before it, its own text only.
+
+    An end-of-text token opens the text that follows it, as in evaluation: it sees nothing before
+    it and predicts the next text's first token. Positions run on through the window; rotary
+    attention knows differences of positions alone, so counting afresh in each text is the same.
+
+    Source: Dubey et al. 2024 (Llama 3), arXiv 2407.21783, section 3.2.
+    """
+    text_BT = (ids_BT == END_OF_TEXT_ID).cumsum(1)
+    return (text_BT[:, :, None] == text_BT[:, None, :]).tril()[:, None]
+
+
 class Attention(nn.Module):
     """Causal grouped-query attention; the logits are `attn_scale * q.k`.
 
@@ -130,13 +144,18 @@ class Attention(nn.Module):
             q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
         return rotate(q_BNTH, self.rope_theta), rotate(k_BKTH, self.rope_theta)
 
-    def forward(self, x_TBD: torch.Tensor) -> torch.Tensor:
-        """Attend; input and output are (T, B, D)."""
+    def forward(self, x_TBD: torch.Tensor, mask_B1TT: torch.Tensor | None = None) -> torch.Tensor:
+        """Attend; input and output are (T, B, D). Without a mask (`document_mask`): causally."""
         q_BNTH, k_BKTH = self.queries_keys(x_TBD)
         v_BKTH = self._heads(self.v_proj(x_TBD))
+        if mask_B1TT is not None:
+            # On CUDA grouped heads are for the flash kernel, which takes no mask (torch's documentation).
+            n_queries = q_BNTH.shape[1] // k_BKTH.shape[1]
+            k_BKTH, v_BKTH = (x.repeat_interleave(n_queries, 1) for x in (k_BKTH, v_BKTH))
         y_BNTH = F.scaled_dot_product_attention(
-            q_BNTH, k_BKTH, v_BKTH, is_causal=True, scale=self.attn_scale, enable_gqa=True
-        )
+            q_BNTH, k_BKTH, v_BKTH, attn_mask=mask_B1TT, is_causal=mask_B1TT is None,
+            scale=self.attn_scale, enable_gqa=mask_B1TT is None,
+        )  # fmt: skip
         y_TBD = y_BNTH.permute(2, 0, 1, 3).flatten(2)
         out_TBD: torch.Tensor = self.o_proj(y_TBD)
         return out_TBD
@@ -182,9 +201,10 @@ class Block(nn.Module):
         self.mlp = Mlp(shape, layers)
         self.residual_mult = multipliers.residual_mult
 
-    def forward(self, x_TBD: torch.Tensor) -> torch.Tensor:
+    def forward(self, x_TBD: torch.Tensor, mask_B1TT: torch.Tensor | None = None) -> torch.Tensor:
         """Update the residual stream."""
-        x_TBD = torch.add(x_TBD, self.attn(self.attn_norm(x_TBD)), alpha=self.residual_mult)
+        attended_TBD = self.attn(self.attn_norm(x_TBD), mask_B1TT)
+        x_TBD = torch.add(x_TBD, attended_TBD, alpha=self.residual_mult)
         return torch.add(x_TBD, self.mlp(self.mlp_norm(x_TBD)), alpha=self.residual_mult)
 
 
@@ -205,12 +225,20 @@ class HeadStage(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The whole model in one process, for export, sampling, and tests against the sharded one."""
+    """The whole model in one process, for export, sampling, and tests against the sharded one.
+
+    Where it is given single texts, `mask_documents` changes nothing.
+    """
 
     def __init__(
-        self, shape: ModelShape, multipliers: Multipliers, layers: LayerFactory | None = None
+        self,
+        shape: ModelShape,
+        multipliers: Multipliers,
+        layers: LayerFactory | None = None,
+        mask_documents: bool = False,
     ) -> None:
         super().__init__()
+        self.mask_documents = mask_documents
         factory = PlainLayers() if layers is None else layers
         self.embed = EmbedStage(shape, multipliers, factory)
         self.layers = nn.ModuleList(
@@ -233,7 +261,8 @@ class Decoder(nn.Module):
     def forward(self, ids_BT: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, V) for token ids (B, T)."""
         x_TBD = self.embed(ids_BT)
+        mask_B1TT = document_mask(ids_BT) if self.mask_documents else None
         for block in self.layers:
-            x_TBD = block(x_TBD)
+            x_TBD = block(x_TBD, mask_B1TT)
         logits_TBV: torch.Tensor = self.head(x_TBD)
         return logits_TBV.transpose(0, 1)

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.order import beyond
 from skald_specs.plan import Plan
-from skald_specs.recipe import Recipe, normalised
+from skald_specs.recipe import Recipe
 
 from skald_planner.proxy import one_process
-from skald_planner.resolve import make_plan
+from skald_planner.resolve import make_plan, planned_epochs
 
-#: Most readings of a language's text. Source: Muennighoff et al. 2023 (arXiv 2305.16264): up to
-#: four, text is worth nearly as much as fresh text; beyond, the smaller corpus would be punished.
+#: Most readings of a language's text, whatever the recipe allows. Source: Muennighoff et al. 2023
+#: (arXiv 2305.16264): up to four, text is worth nearly as much as fresh text; beyond, the smaller
+#: corpus would be punished.
 MAX_EPOCHS = 4.0
 
 
@@ -34,23 +36,30 @@ def ablation_plan(recipe: Recipe, name: str, corpus: CorpusManifest, seed: int) 
         seed: Of weights and order.
 
     Raises:
-        UserInputError: See `make_plan`.
+        UserInputError: A text would be read more than `MAX_EPOCHS` times; or see `make_plan`.
     """
     of_corpus = recipe.model_copy(update={"corpus": corpus.recipe})
-    budget = recipe.budget
-    return make_plan(one_process(of_corpus, f"{name}-s{seed}", budget, seed), corpus, None)
+    run = one_process(of_corpus, f"{name}-s{seed}", recipe.budget, seed)
+    epochs = planned_epochs(run, corpus)
+    for tag in beyond(epochs, MAX_EPOCHS):
+        raise UserInputError(
+            name,
+            f"budget.horizon_tokens = {recipe.budget.horizon_tokens} reads its {tag} text "
+            f"{epochs[tag]:.2f} times, more than {MAX_EPOCHS:g}",
+            "Lower the horizon or add text: beyond that, size is compared, not quality",
+        )
+    return make_plan(run, corpus, None)
 
 
 def check_comparable(recipe: Recipe, corpora: Mapping[str, CorpusManifest]) -> None:
     """Refuse corpora that one recipe cannot compare.
 
     Args:
-        recipe: Its mixture names the languages, its budget what is read of them.
+        recipe: Its mixture names the languages.
         corpora: By name.
 
     Raises:
-        UserInputError: A corpus has other languages than the recipe, or its text would be read
-            more than `MAX_EPOCHS` times.
+        UserInputError: A corpus has other languages than the recipe.
     """
     wanted = set(recipe.mixture)
     for name, corpus in corpora.items():
@@ -62,33 +71,3 @@ def check_comparable(recipe: Recipe, corpora: Mapping[str, CorpusManifest]) -> N
                 f"{', '.join(sorted(wanted))}: {lacking} lacks {odd[0]}",
                 "Build every corpus with the recipe's languages",
             )
-    for name, corpus in corpora.items():
-        for tag, count in epochs(recipe, corpus).items():
-            if count > MAX_EPOCHS:
-                raise UserInputError(
-                    name,
-                    f"budget.horizon_tokens = {recipe.budget.horizon_tokens} reads its {tag} text "
-                    f"{count:.1f} times, more than {MAX_EPOCHS:g}",
-                    "Lower the horizon or add text: beyond that, size is compared, not quality",
-                )
-
-
-def epochs(recipe: Recipe, corpus: CorpusManifest) -> dict[str, float]:
-    """Return how often a run reads each language's training text.
-
-    Args:
-        recipe: Budget and mixture.
-        corpus: The corpus.
-
-    Raises:
-        UserInputError: A language has no training text.
-    """
-    counts = {}
-    for tag, share in normalised(recipe.mixture).items():
-        shard = corpus.shard(tag, "train")
-        if shard is None or not shard.n_tokens:
-            raise UserInputError(
-                f"corpus {tag}", "no training text in it", "Run `skald corpus build` again"
-            )
-        counts[tag] = recipe.budget.horizon_tokens * share / shard.n_tokens
-    return counts

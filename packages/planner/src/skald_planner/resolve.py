@@ -13,6 +13,7 @@ from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
 from skald_specs.law import Law
+from skald_specs.order import check_epochs, epochs_of
 from skald_specs.plan import (
     Plan,
     PlanIdentity,
@@ -40,10 +41,12 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
 
     Raises:
         UserInputError: The corpus was built from another corpus block, is too small, lacks a
-            language or has more tokens than the model's vocabulary; or a law is needed and
-            missing, or was fitted at another batch or in another family of recipes.
+            language or has more tokens than the model's vocabulary; a language's text would be read
+            more than `max_epochs` times; or a law is needed and missing, or was fitted at another
+            batch or in another family of recipes.
     """
-    _check_corpus(recipe, corpus)
+    epochs = planned_epochs(recipe, corpus)
+    check_epochs(f"recipe {recipe.name}", epochs, _train_tokens(corpus), recipe.max_epochs)
     base_lr = _base_lr(recipe, law)
     identity = PlanIdentity(
         model=recipe.model,
@@ -90,7 +93,32 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
         family=recipe_family(recipe),
         # Without execution, which changes no result: a run may move to another layout.
         recipe_fingerprint=fingerprint(recipe.model_dump(mode="json", exclude={"execution"})),
+        epochs=epochs,
+        max_epochs=recipe.max_epochs,
     )
+
+
+def planned_epochs(recipe: Recipe, corpus: CorpusManifest) -> dict[str, float]:
+    """Return how often a run reads each language's training text.
+
+    Args:
+        recipe: Budget, mixture and the seed of the order.
+        corpus: The corpus.
+
+    Raises:
+        UserInputError: The corpus does not fit the recipe; see `make_plan`.
+
+    Standing: derived (`skald_specs.order.epochs_of`).
+    """
+    _check_corpus(recipe, corpus)
+    batch, seq_len = recipe.budget.global_batch_tokens, recipe.model.seq_len
+    n_samples = recipe.budget.horizon_tokens // batch * (batch // seq_len)
+    shares, n_tokens = normalised(recipe.mixture), _train_tokens(corpus)
+    return epochs_of(shares, n_tokens, seq_len, n_samples, recipe.seeds.data)
+
+
+def _train_tokens(corpus: CorpusManifest) -> dict[str, int]:
+    return {shard.language: shard.n_tokens for shard in corpus.shards if shard.split == "train"}
 
 
 def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:

@@ -51,6 +51,7 @@ def render_plan(plan: Plan) -> str:
     ]
     header = ("number", "value", "95 % interval", "standing", "source")
     mixture = ", ".join(f"{tag} {share:.4g}" for tag, share in it.data.mixture.items())
+    epochs = ", ".join(f"{tag} {count:.4g}" for tag, count in plan.epochs.items())
     return "\n".join(
         [
             f"plan {plan.name}, fingerprint {plan.fingerprint}",
@@ -64,6 +65,8 @@ def render_plan(plan: Plan) -> str:
             *_multipliers(it.multipliers),
             "",
             f"mixture (normalised): {mixture}",
+            f"epochs (at most {plan.max_epochs:g}): {epochs}",
+            f"attention: {'within a document' if it.data.mask_documents else 'over the window'}",
             f"corpus fingerprint: {it.data.corpus_fingerprint}",
             f"execution (not in the fingerprint): {_fields(plan.execution)}",
         ]

@@ -262,6 +262,7 @@ def recipe_family(recipe: Recipe) -> str:
             # Rounded, because shares written in another scale differ in their last bits.
             "mixture": {tag: round(share, 9) for tag, share in shares.items()},
             "dtype": data["dtype"],
+            **({"mask_documents": True} if recipe.mask_documents else {}),
         }
     )
 

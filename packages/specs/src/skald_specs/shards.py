@@ -52,11 +52,19 @@ def index_path(path: Path) -> Path:
     return path.with_name(path.name + ".index")
 
 
-def read_tokens(path: Path, vocab_size: int) -> NDArray[np.unsignedinteger]:
+def read_tokens(
+    path: Path, vocab_size: int, n_tokens: int | None = None
+) -> NDArray[np.unsignedinteger]:
     """Map a shard's tokens into memory.
 
+    Args:
+        path: The `.ds` file.
+        vocab_size: Decides the token type.
+        n_tokens: How many there are to be, or None.
+
     Raises:
-        UserInputError: The shard is missing, empty, or its size is no multiple of the token type.
+        UserInputError: The shard is missing, empty, no multiple of the token type, or of another
+            length.
     """
     dtype = token_dtype(vocab_size)
     if not path.is_file():
@@ -66,9 +74,24 @@ def read_tokens(path: Path, vocab_size: int) -> NDArray[np.unsignedinteger]:
         raise UserInputError(
             str(path), f"{size} bytes is no whole number of tokens", "Rebuild the corpus"
         )
-    return np.memmap(path, dtype=dtype, mode="r")
+    if n_tokens is not None and size != n_tokens * dtype.itemsize:
+        raise UserInputError(
+            str(path),
+            f"{size} bytes, but {n_tokens} tokens of {dtype.name} (vocabulary of {vocab_size}) are "
+            f"{n_tokens * dtype.itemsize}",
+            "Rebuild the corpus",
+        )
+    # A plain array over the map: slicing a memmap itself takes ten times as long.
+    return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
 
 
 def read_document_ends(path: Path) -> NDArray[np.uint64]:
-    """Read the token offsets at which documents end."""
-    return np.fromfile(index_path(path), dtype=np.uint64)
+    """Read the token offsets at which documents end.
+
+    Raises:
+        UserInputError: The index is missing or torn.
+    """
+    index = index_path(path)
+    if not index.is_file() or index.stat().st_size % np.dtype(np.uint64).itemsize:
+        raise UserInputError(str(index), "missing or torn", "Run `skald corpus build` again")
+    return np.fromfile(index, dtype=np.uint64)

@@ -6,105 +6,69 @@ batches. Knows token shards; refuses to know processes, devices or models.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.order import Indices, MixtureOrder, check_epochs, digest, epochs_of, n_windows
 from skald_specs.plan import Plan
 from skald_specs.shards import read_tokens
 from tokenizers import Tokenizer
 
-#: Slots of one mixture cycle, and how far it grows so that the smallest share gets eight of them.
-#: Each language gets its share of the slots exactly, to within one.
-CYCLE_SLOTS, MAX_CYCLE_SLOTS = 1 << 12, 1 << 20
 #: Label of a position that no loss is taken on.
 IGNORED = -1
 _FEISTEL_ROUNDS = 4
+#: Places whose samples are worked out in one go.
+_BLOCK = 4096
 
 Tokens = NDArray[np.int64]
 
 
-def _digest(*parts: object) -> int:
-    text = ":".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-
-
-def mixture_cycle(shares: dict[str, float], seed: int) -> NDArray[np.uint8]:
-    """Lay the languages out over one cycle of slots, shuffled by the seed.
-
-    Args:
-        shares: Share of each language in the tokens; they sum to 1.
-        seed: Seed of the data order.
-
-    Returns:
-        The index into the sorted languages for each slot.
-
-    Raises:
-        UserInputError: A share rounds to no slot at all.
-    """
-    languages, n_slots = sorted(shares), CYCLE_SLOTS
-    while n_slots * min(shares.values()) < 8 and n_slots < MAX_CYCLE_SLOTS:
-        n_slots *= 2
-    exact = np.array([shares[tag] for tag in languages]) * n_slots
-    counts = np.floor(exact).astype(int)
-    # Largest remainders: the slots that flooring left go to the languages it cut most.
-    order = sorted(range(len(languages)), key=lambda i: (counts[i] - exact[i], i))
-    for i in order[: n_slots - int(counts.sum())]:
-        counts[i] += 1
-    for tag, count in zip(languages, counts, strict=True):
-        if count == 0:
-            raise UserInputError(
-                f"mixture.{tag}",
-                f"a share of {shares[tag]:g} is below 1 in {n_slots} samples",
-                "Raise the share or leave the language out",
-            )
-    slots = np.repeat(np.arange(len(languages), dtype=np.uint8), counts)
-    return np.random.Generator(np.random.PCG64(_digest("mixture", seed))).permutation(slots)
-
-
-def permuted(index: int, size: int, seed: int) -> int:
-    """Return where a seeded permutation of range(size) sends one index, in O(1).
+def permuted(indices: Indices, size: int, seeds: NDArray[np.uint64]) -> Indices:
+    """Return where seeded permutations of range(size) send indices, in O(1) each.
 
     A four-round Feistel network on the next even number of bits, walked along its cycle until it
     lands inside the range (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
 
     Args:
-        index: In [0, size).
+        indices: In [0, size).
         size: How many there are.
-        seed: Selects the permutation.
+        seeds: Select the permutation of each index.
 
     Returns:
-        The image, in [0, size).
+        The images, in [0, size).
     """
-    half = max(1, ((size - 1).bit_length() + 1) // 2)
-    mask = (1 << half) - 1
-    while True:
+    half = np.uint64(max(1, ((size - 1).bit_length() + 1) // 2))
+    mask = np.uint64((1 << int(half)) - 1)
+    images, outside = indices.astype(np.uint64), np.arange(len(indices))
+    while len(outside):
+        index, keys = images[outside], seeds[outside]
         left, right = index >> half, index & mask
-        for round_number in range(_FEISTEL_ROUNDS):
-            mixed = (right * 0x9E3779B97F4A7C15 + seed + round_number * 0xD1B54A32D192ED03) & (
-                (1 << 64) - 1
-            )
-            mixed = ((mixed ^ (mixed >> 31)) * 0xBF58476D1CE4E5B9) & ((1 << 64) - 1)
-            left, right = right, left ^ ((mixed ^ (mixed >> 29)) & mask)
-        index = (left << half) | right
-        if index < size:
-            return index
+        for _ in range(_FEISTEL_ROUNDS):
+            # Sums and products are meant to wrap at 64 bits.
+            mixed = right * np.uint64(0x9E3779B97F4A7C15) + keys
+            keys = keys + np.uint64(0xD1B54A32D192ED03)
+            mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ ((mixed ^ (mixed >> np.uint64(29))) & mask)
+        images[outside] = (left << half) | right
+        outside = outside[images[outside] >= size]
+    return images.astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One training sequence: a language and a window of its tokens."""
+class Samples(NamedTuple):
+    """Training sequences: which of the sorted languages, and which window of its tokens."""
 
-    language: str
-    window: int
+    languages: Indices
+    windows: Indices
 
 
 class TrainingOrder:
-    """Maps a place in the run to a sample, without ever walking the data.
+    """Maps places in the run to samples, without ever walking the data.
 
     Args:
         shares: Share of each language.
@@ -113,31 +77,40 @@ class TrainingOrder:
     """
 
     def __init__(self, shares: dict[str, float], n_windows: dict[str, int], seed: int) -> None:
-        self._languages = sorted(shares)
-        self._cycle = mixture_cycle(shares, seed)
+        self._mixture = MixtureOrder(shares, seed)
         self._n_windows, self._seed = n_windows, seed
-        # For each slot: how many slots of its own language come before it.
-        self._seen_before = np.empty(len(self._cycle), dtype=np.int32)
-        self._per_cycle = np.bincount(self._cycle, minlength=len(self._languages))
-        for i, count in enumerate(self._per_cycle):
-            self._seen_before[self._cycle == i] = np.arange(count)
 
-    def sample(self, place: int) -> Sample:
-        """Return the sample at a place.
+    def samples(self, places: Indices) -> Samples:
+        """Return the samples at places.
 
         Args:
-            place: step x batch_sequences + position in the global batch, with steps from 0.
+            places: Each is step x batch_sequences + position in the global batch, steps from 0.
 
         Returns:
-            The sample. A language's windows come in a new order each epoch, all once per epoch.
+            The samples. A language's windows come in a new order each epoch, all once per epoch.
         """
-        cycle, slot = divmod(place, len(self._cycle))
-        which = int(self._cycle[slot])
-        drawn = cycle * int(self._per_cycle[which]) + int(self._seen_before[slot])
-        language = self._languages[which]
-        epoch, rank = divmod(drawn, self._n_windows[language])
-        key = _digest("order", self._seed, language, epoch)
-        return Sample(language, permuted(rank, self._n_windows[language], key))
+        languages, drawn = self._mixture.draws(places)
+        windows = np.empty_like(drawn)
+        for which in np.unique(languages):
+            tag, here = self._mixture.languages[which], np.flatnonzero(languages == which)
+            epochs, ranks = np.divmod(drawn[here], self._n_windows[tag])
+            met, position = np.unique(epochs, return_inverse=True)
+            keys = [digest("order", self._seed, tag, epoch) for epoch in met.tolist()]
+            seeds = np.array(keys, dtype=np.uint64)[position]
+            windows[here] = permuted(ranks, self._n_windows[tag], seeds)
+        return Samples(languages, windows)
+
+
+def first_positions(batch_sequences: int, dp: int, dp_rank: int, count: int) -> range:
+    """Return where a rank's micro-batches begin within a global batch.
+
+    Args:
+        batch_sequences: Sequences of the global batch, a multiple of dp x count.
+        dp: Data-parallel ranks.
+        dp_rank: This one.
+        count: Sequences of a micro-batch.
+    """
+    return range(dp_rank * count, batch_sequences, dp * count)
 
 
 class TrainingData:
@@ -147,30 +120,30 @@ class TrainingData:
         plan: The resolved plan.
         corpus: Folder of a built corpus.
         manifest: Its manifest.
+
+    Raises:
+        UserInputError: A shard is missing, is not what the manifest says or too small, or would be
+            read more often than the plan allows.
     """
 
     def __init__(self, plan: Plan, corpus: Path, manifest: CorpusManifest) -> None:
-        self._seq_len = plan.identity.model.seq_len
+        self._seq_len = seq_len = plan.identity.model.seq_len
         self._batch_sequences = plan.batch_sequences
-        shares = plan.identity.data.mixture
-        self._tokens = {}
-        for tag in sorted(shares):
-            shard = manifest.shard(tag, "train")
-            if shard is None:
-                raise UserInputError(
-                    f"mixture.{tag}", "the corpus has no training text in it", "Rebuild the corpus"
-                )
-            self._tokens[tag] = read_tokens(corpus / shard.path, manifest.vocab_size)
-        n_windows = {tag: (len(t) - 1) // self._seq_len for tag, t in self._tokens.items()}
-        for tag, count in n_windows.items():
-            if count < 1:
-                raise UserInputError(
-                    f"corpus {tag}",
-                    f"{len(self._tokens[tag])} tokens are too few for one sequence of "
-                    f"{self._seq_len} + 1",
-                    "Add text or lower model.seq_len",
-                )
-        self._order = TrainingOrder(shares, n_windows, plan.identity.data.seed)
+        shares, seed = plan.identity.data.mixture, plan.identity.data.seed
+        tokens = {tag: _training_tokens(corpus, manifest, tag, seq_len) for tag in sorted(shares)}
+        n_tokens = {tag: len(shard) for tag, shard in tokens.items()}
+        # Again from the shards: a plan may have been written by hand.
+        n_samples = plan.identity.schedule.n_steps.value * plan.batch_sequences
+        epochs = epochs_of(shares, n_tokens, seq_len, n_samples, seed)
+        check_epochs(f"plan {plan.name}", epochs, n_tokens, plan.max_epochs)
+        self._tokens = list(tokens.values())
+        windows = {tag: n_windows(count, seq_len) for tag, count in n_tokens.items()}
+        order = TrainingOrder(shares, windows, seed)
+        # A call of numpy costs as much for thousands of places as for one. Two blocks: a batch may
+        # lie across a border.
+        self._block = lru_cache(maxsize=2)(
+            lambda number: order.samples(np.arange(number * _BLOCK, (number + 1) * _BLOCK))
+        )
 
     def micro_batch(self, step: int, first: int, count: int) -> tuple[Tokens, Tokens]:
         """Read part of a global batch.
@@ -183,13 +156,32 @@ class TrainingData:
         Returns:
             Inputs and next-token labels, each (count, seq_len).
         """
-        rows = []
-        for position in range(first, first + count):
-            sample = self._order.sample((step - 1) * self._batch_sequences + position)
-            start = sample.window * self._seq_len
-            rows.append(self._tokens[sample.language][start : start + self._seq_len + 1])
-        block = np.stack(rows).astype(np.int64)
-        return block[:, :-1], block[:, 1:]
+        place = (step - 1) * self._batch_sequences + first
+        rows = np.empty((count, self._seq_len + 1), dtype=np.int64)
+        for row in range(count):
+            number, at = divmod(place + row, _BLOCK)
+            samples = self._block(number)
+            start = int(samples.windows[at]) * self._seq_len
+            rows[row] = self._tokens[samples.languages[at]][start : start + self._seq_len + 1]
+        return rows[:, :-1], rows[:, 1:]
+
+
+def _training_tokens(
+    corpus: Path, manifest: CorpusManifest, tag: str, seq_len: int
+) -> NDArray[np.unsignedinteger]:
+    shard = manifest.shard(tag, "train")
+    if shard is None:
+        raise UserInputError(
+            f"mixture.{tag}", "the corpus has no training text in it", "Rebuild the corpus"
+        )
+    tokens = read_tokens(corpus / shard.path, manifest.vocab_size, shard.n_tokens)
+    if n_windows(len(tokens), seq_len) < 1:
+        raise UserInputError(
+            f"corpus {tag}",
+            f"{len(tokens)} tokens are too few for one sequence of {seq_len} + 1",
+            "Add text or lower model.seq_len",
+        )
+    return tokens
 
 
 @dataclass(frozen=True)
@@ -219,7 +211,8 @@ def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[
         shard = manifest.shard(tag, "validation")
         if shard is None or shard.n_tokens == 0:
             continue
-        tokens = read_tokens(corpus / shard.path, manifest.vocab_size).astype(np.int64)
+        path = corpus / shard.path
+        tokens = read_tokens(path, manifest.vocab_size, shard.n_tokens).astype(np.int64)
         inputs = np.concatenate(([END_OF_TEXT_ID], tokens[:-1]))
         labels = np.where(tokens == END_OF_TEXT_ID, IGNORED, tokens)
         padding = -len(tokens) % seq_len

@@ -22,6 +22,7 @@ from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.launch import leads, run_ranks, started_elsewhere
+from skald_trainer.loader import TrainingData
 from skald_trainer.origin import Origin, origin_of
 from skald_trainer.run import RunFolder, choose_device, train_rank
 from skald_trainer.runlog import curve_rows
@@ -136,6 +137,8 @@ def _check_corpus(plan: Plan, corpus: Path) -> None:
         raise UserInputError(
             str(corpus), f"not the corpus that plan {plan.name} was made for", "Make the plan again"
         )
+    # What it refuses is refused before anything in the run folder is touched.
+    TrainingData(plan, corpus, manifest)
 
 
 def _check_resume(plan: Plan, resume: Path) -> None:

@@ -11,9 +11,10 @@ from nanotron.models import NanotronModel
 from nanotron.parallel import ParallelContext
 from nanotron.parallel.pipeline_parallel.block import PipelineBlock
 from nanotron.parallel.pipeline_parallel.p2p import P2P
+from nanotron.parallel.pipeline_parallel.tensor_pointer import TensorPointer
 from nanotron.parallel.tensor_parallel.functional import sharded_cross_entropy
 from nanotron.parallel.tied_parameters import tie_parameters
-from skald_mup.model import Block, EmbedStage, HeadStage
+from skald_mup.model import Block, EmbedStage, HeadStage, document_mask
 from skald_mup.names import tensor_kind
 from skald_specs.plan import Plan
 from torch import nn
@@ -75,7 +76,7 @@ class NanotronDecoder(NanotronModel):
         super().__init__()
         self.config, self.parallel_context = config, parallel_context
         identity = Plan.model_validate_json(config.skald_plan).identity
-        self.shape = identity.model
+        self.shape, self.mask_documents = identity.model, identity.data.mask_documents
         layers = NanotronLayers(
             parallel_context,
             parallel_config.tp_mode,
@@ -95,22 +96,34 @@ class NanotronDecoder(NanotronModel):
                 module_output_keys=ports[1],
             )
 
+        masked = ["mask_B1TT"] if self.mask_documents else []
         self.embed = block(EmbedStage, given, {"ids_BT"}, {"x_TBD"})
         self.layers = nn.ModuleList(
-            block(Block, given, {"x_TBD"}, {"x_TBD"}) for _ in range(identity.model.n_layers)
+            block(Block, given, {"x_TBD", *masked}, {"x_TBD"})
+            for _ in range(identity.model.n_layers)
         )
         self.head = block(HeadStage, given, {"x_TBD"}, {"logits_TBV"})
         self.loss = block(
             LossStage, {"context": parallel_context}, {"logits_TBV", "labels_BT"}, {"loss"}
         )
 
-    def forward(self, ids_BT: Any, labels_BT: Any) -> dict[str, Any]:
-        """Return {"loss"}: a tensor on the last pipeline rank, a pointer elsewhere."""
-        x = self.embed(ids_BT=ids_BT)
+    def forward(self, ids_BT: torch.Tensor, labels_BT: Any) -> dict[str, Any]:
+        """Return {"loss"}: a tensor on the last pipeline rank, a pointer elsewhere.
+
+        Every pipeline rank is given the ids: each makes its own mask, so that none is sent.
+        """
+        x = self.embed(ids_BT=self._at(self.embed, ids_BT))
+        mask_B1TT = document_mask(ids_BT) if self.mask_documents else None
         for block in self.layers:
-            x = block(**x)
+            masked = {} if mask_B1TT is None else {"mask_B1TT": self._at(block, mask_B1TT)}
+            x = block(**x, **masked)
         loss: dict[str, Any] = self.loss(**self.head(**x), labels_BT=labels_BT)
         return loss
+
+    def _at(self, block: PipelineBlock, tensor: torch.Tensor) -> Any:
+        """Return a tensor that all ranks have where a block runs, a pointer to it elsewhere."""
+        here = block.rank == dist.get_rank(self.parallel_context.pp_pg)
+        return tensor if here else TensorPointer(group_rank=block.rank)
 
     def init_model_randomly(self, config: Any) -> None:
         """Refuse: the trainer subclass sets weights by name (see `bridge.tensors`)."""

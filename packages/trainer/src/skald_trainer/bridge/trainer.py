@@ -29,7 +29,7 @@ from skald_trainer.bridge.tensors import (
     set_state,
     set_weights,
 )
-from skald_trainer.loader import IGNORED, TrainingData, ValidationSet
+from skald_trainer.loader import IGNORED, TrainingData, ValidationSet, first_positions
 
 #: Called after every step on every rank: (trainer, step, loss in nats or None, seconds).
 StepHook = Callable[["SkaldTrainer", int, float | None, float], None]
@@ -115,24 +115,20 @@ class SkaldTrainer(DistributedTrainer):
         step = self.start_iteration_step
         while True:
             step += 1
-            for micro in range(self.plan.grad_accum_steps):
-                first = (micro * dp + dp_rank) * count
+            for first in first_positions(self.plan.batch_sequences, dp, dp_rank, count):
                 yield self._placed(*self.data.micro_batch(step, first, count))
 
     def _placed(self, inputs: Any, labels: Any) -> dict[str, Any]:
-        """Put inputs on the first pipeline rank and labels on the last, pointers elsewhere."""
+        """Put inputs on every pipeline rank and labels on the last, pointers elsewhere."""
         rank, model = torch.distributed.get_rank(self.parallel_context.pp_pg), self.unwrapped_model
         device = next(model.parameters()).device
 
-        def put(array: Any, owner: int) -> Any:
-            if rank != owner:
-                return TensorPointer(group_rank=owner)
+        def put(array: Any) -> torch.Tensor:
             return torch.from_numpy(array.copy()).to(device)
 
-        return {
-            "ids_BT": put(inputs, model.input_pp_rank),
-            "labels_BT": put(labels, model.output_pp_rank),
-        }
+        last = model.output_pp_rank
+        labels_BT = put(labels) if rank == last else TensorPointer(group_rank=last)
+        return {"ids_BT": put(inputs), "labels_BT": labels_BT}
 
     def train_step_logs(self, outputs: Any, loss_avg: torch.Tensor | None) -> None:
         """Hand the step to the hook instead of nanotron's log."""
