@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,8 +126,15 @@ def test_training_goes_on_from_its_loss(
     plan.save(tmp_path / "plan.yaml")
     start = tmp_path / "start"
     words = ["checkpoint", "convert", str(tmp_path / "hf"), "--out", str(start)]
-    assert main([*words, "--plan", str(tmp_path / "plan.yaml")]) == 0
-    assert f"skald train {start}/plan.yaml --resume {start}" in capsys.readouterr().out
+    words += ["--plan", str(tmp_path / "plan.yaml"), "--corpus", str(corpus)]
+    (tmp_path / "hf" / "tokenizer.json").write_text("{}")
+    assert main(words) == 0
+    assert "is not the tokenizer of" in capsys.readouterr().err
+    shutil.copyfile(corpus / "tokenizer.json", tmp_path / "hf" / "tokenizer.json")
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert f"skald train {start}/plan.yaml --resume {start}" in said.out
+    assert "is not the tokenizer of" not in said.err
     started = Plan.load(start / PLAN_FILE)
     train(started, corpus, tmp_path / "run", resume=start)
     inputs, labels = TrainingData(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE
@@ -123,7 +124,7 @@ def run_convert(args: argparse.Namespace) -> int:
         export(source, args.corpus, args.out, args.weights_dtype)
         print(f"{args.out}")
         return EXIT_DONE
-    from skald_trainer.start import read_foreign, write_start
+    from skald_trainer.start import read_foreign, reads_other_tokens, write_start
 
     foreign = read_foreign(source)
     if args.plan is None:
@@ -131,6 +132,12 @@ def run_convert(args: argparse.Namespace) -> int:
             "--plan", "a start checkpoint needs a plan of the model's shape", "Name one with --plan"
         )
     write_start(foreign, Plan.load(args.plan), args.out)
+    if reads_other_tokens(source, args.corpus):
+        print(
+            f"note: {source / 'tokenizer.json'} is not the tokenizer of {args.corpus}: on that corpus "
+            "the model meets other tokens than it knows",
+            file=sys.stderr,
+        )
     print(f"skald train {args.out / PLAN_FILE} --resume {args.out}")
     return EXIT_DONE
 

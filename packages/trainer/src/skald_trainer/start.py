@@ -20,7 +20,7 @@ from skald_specs.checkpoint import (
     no_checkpoint,
 )
 from skald_specs.errors import UserInputError
-from skald_specs.files import atomic_folder, write_json
+from skald_specs.files import atomic_folder, sha256_file, write_json
 from skald_specs.plan import Plan
 
 from skald_trainer.checkpoint import write_manifest
@@ -40,6 +40,20 @@ def read_foreign(folder: Path) -> Foreign:
     if (folder / "config.json").is_file():
         return read_huggingface(folder)
     raise no_checkpoint(folder)
+
+
+def reads_other_tokens(folder: Path, corpus: Path) -> bool:
+    """Whether a foreign model brings a tokenizer that a corpus was not made with.
+
+    Args:
+        folder: The model's folder.
+        corpus: The corpus's.
+
+    Returns:
+        No where either has no tokenizer to compare.
+    """
+    files = (folder / "tokenizer.json", corpus / "tokenizer.json")
+    return all(f.is_file() for f in files) and len({sha256_file(f) for f in files}) == 2
 
 
 def write_start(foreign: Foreign, plan: Plan, out: Path, shard_bytes: int = SHARD_BYTES) -> Plan:

@@ -40,7 +40,8 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         plan: The resolved plan.
         corpus: Folder of the built corpus.
         out: The run folder.
-        resume: A checkpoint to continue from, whatever the folder holds.
+        resume: A checkpoint to continue from, whatever the folder holds; a start checkpoint (step
+            0) only where the folder holds nothing newer of this run.
 
     Raises:
         UserInputError: The corpus or the checkpoint belongs to something else.
