@@ -65,7 +65,7 @@ def _trained(tmp_path: Path, plan: Plan) -> tuple[Path, Decoder]:
         name: tensor + 0.3 * torch.randn_like(tensor)
         for name, tensor in initial_weights(plan.identity).items()
     }
-    state = CheckpointState(step=1, tokens_seen=1)
+    state = CheckpointState(step=1, tokens_seen=1, samples_seen=1)
     final = checkpoint.save(tmp_path / "final", plan, state, weights, None)
     decoder = Decoder(plan.identity.model, plan.identity.multipliers)
     decoder.load_weights(weights)

@@ -354,3 +354,11 @@ def test_a_shown_plan_names_every_number_and_tensor(plan, target):
     assert "753,312" in render_recipe(target)
     assert "base_lr = 1" in render_recipe(target)
     assert "262144" in render_law(LAW)
+
+
+def test_the_plan_names_its_recipe_whatever_the_layout(target):
+    moved = changed(target, "execution.threads_per_process", 2)
+    other = changed(target, "seeds.model", 7)
+    names = [make_plan(r, corpus_for(r), LAW).recipe_fingerprint for r in (target, moved, other)]
+    assert len(names[0]) == 64
+    assert names[0] == names[1] != names[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE
@@ -24,11 +25,33 @@ def register(verbs: Verbs) -> None:
         "--resume", type=Path, metavar="CHECKPOINT", help="continue from this very checkpoint"
     )
 
-    group = verbs.group("checkpoint", "look into checkpoints")
-    parser = group.add("inspect", "print step, fingerprints and tensors", run_inspect)
-    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint's folder")
-    parser = group.add("verify", "check every file against its checksum", run_verify)
-    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint's folder")
+    group = verbs.group("checkpoint", "look into checkpoints, check and convert them")
+    parser = group.add("inspect", "print step, fingerprints, sizes and tensors", run_inspect)
+    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint or a run")
+    parser.add_argument("--json", action="store_true", help="print it as JSON, tensor by tensor")
+    parser = group.add("verify", "check every checksum, and tensors against the plan", run_verify)
+    parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint or a run")
+    parser = group.add(
+        "convert",
+        "turn a checkpoint into a Hugging Face folder, or a model of Hugging Face or nanotron into "
+        "a start checkpoint",
+        run_convert,
+    )
+    parser.add_argument("source", type=Path, metavar="SOURCE", help="what to convert; recognised")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to")
+    parser.add_argument(
+        "--plan", type=Path, metavar="PLAN", help="for a start checkpoint: how to train on"
+    )
+    parser.add_argument(
+        "--weights-dtype", choices=("float32", "bfloat16"), default="float32",
+        help="for a Hugging Face folder: type of its weights",
+    )  # fmt: skip
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        default=places.CORPUS,
+        help="where a Hugging Face folder's tokenizer is",
+    )
 
     parser = verbs.add("export", "fold the multipliers into a Hugging Face folder", run_export)
     parser.add_argument("folder", type=Path, metavar="RUN_OR_FINAL", help="a run's folder")
@@ -70,19 +93,55 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def run_inspect(args: argparse.Namespace) -> int:
-    """Print what a checkpoint holds, as JSON."""
-    from skald_trainer.checkpoint import inspect
+    """Print what a checkpoint holds."""
+    from skald_trainer.checkpoint_view import inspect, page
 
-    print(json.dumps(inspect(args.checkpoint), indent=2))
+    facts = inspect(_final(args.checkpoint))
+    print(json.dumps(facts, indent=2) if args.json else page(facts))
     return EXIT_DONE
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    """Check a checkpoint's files."""
-    from skald_trainer.checkpoint import verify
+    """Check a checkpoint's files and tensors."""
+    from skald_trainer.checkpoint_view import verify_tensors
 
-    manifest = verify(args.checkpoint)
-    print(f"{args.checkpoint}: {len(manifest.sha256)} files as written, step {manifest.step}")
+    folder = _final(args.checkpoint)
+    manifest, n_tensors = verify_tensors(folder)
+    print(
+        f"{folder}: {len(manifest.sha256)} files as written, {n_tensors} tensors as planned, "
+        f"step {manifest.step}"
+    )
+    return EXIT_DONE
+
+
+def run_convert(args: argparse.Namespace) -> int:
+    """Convert in the direction that the source asks for."""
+    from skald_specs.checkpoint import MANIFEST_FILE, PLAN_FILE
+    from skald_specs.errors import UserInputError
+    from skald_specs.plan import Plan
+
+    source = _final(args.source)
+    if (source / MANIFEST_FILE).is_file():
+        from skald_mup.export import export
+
+        export(source, args.corpus, args.out, args.weights_dtype)
+        print(f"{args.out}")
+        return EXIT_DONE
+    from skald_trainer.start import read_foreign, reads_other_tokens, write_start
+
+    foreign = read_foreign(source)
+    if args.plan is None:
+        raise UserInputError(
+            "--plan", "a start checkpoint needs a plan of the model's shape", "Name one with --plan"
+        )
+    write_start(foreign, Plan.load(args.plan), args.out)
+    if reads_other_tokens(source, args.corpus):
+        print(
+            f"note: {source / 'tokenizer.json'} is not the tokenizer of {args.corpus}: on that corpus "
+            "the model meets other tokens than it knows",
+            file=sys.stderr,
+        )
+    print(f"skald train {args.out / PLAN_FILE} --resume {args.out}")
     return EXIT_DONE
 
 

@@ -8,32 +8,50 @@ trained model's logits.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
+from typing import Literal
 
+import torch
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
 from skald_specs.plan import Plan
 
-from skald_mup.fold import fold
+from skald_mup.fold import folding
 from skald_mup.huggingface import architecture, config_of, hf_name
-from skald_mup.tensorfile import load_tensors, save_tensors
+from skald_mup.names import tensor_shapes
+from skald_mup.tensorfile import SHARD_BYTES, TensorReader, save_sharded, tensor_files
+
+Dtype = Literal["float32", "bfloat16"]
 
 
-def export(final: Path, corpus: Path, out: Path) -> None:
+#: Types that an export can be stored in; training keeps fp32.
+DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def export(
+    final: Path,
+    corpus: Path,
+    out: Path,
+    dtype: Dtype = "float32",
+    shard_bytes: int = SHARD_BYTES,
+) -> None:
     """Export a finished run as a Hugging Face folder with tokenizer and model card.
 
     Args:
         final: The run's `final` folder, or any checkpoint.
         corpus: Folder of the corpus it was trained on (for the tokenizer).
         out: Folder to write; an existing one is replaced as a whole.
+        dtype: Type the weights are stored in.
+        shard_bytes: At most so much in one file of weights.
 
     Raises:
         UserInputError: There is no finished run, or the corpus is another one.
     """
-    if not (final / MODEL_FILE).is_file():
+    if not tensor_files(final / MODEL_FILE):
         raise UserInputError(str(final), "no finished run", "Run `skald train` first")
     verify(final)
     plan = Plan.load(final / PLAN_FILE)
@@ -42,13 +60,18 @@ def export(final: Path, corpus: Path, out: Path) -> None:
         raise UserInputError(
             str(corpus), f"not the corpus {plan.name} was trained on", "Name that one"
         )
-    folded = fold(plan.identity, load_tensors(final / MODEL_FILE))
+    shape, tensor = folding(plan.identity, TensorReader(final / MODEL_FILE))
+    ours = {hf_name(name): name for name in tensor_shapes(shape)}
+    stored = DTYPES[dtype]
+    sizes = {hf_name(n): math.prod(s) * stored.itemsize for n, s in tensor_shapes(shape).items()}
     with atomic_folder(out, marker="config.json") as temporary:
-        save_tensors(
-            {hf_name(name): tensor for name, tensor in folded.weights.items()},
+        save_sharded(
             temporary / MODEL_FILE,
+            sizes,
+            lambda theirs: tensor(ours[theirs]).to(stored),
+            shard_bytes,
         )
-        write_json(temporary / "config.json", config_of(folded.shape))
+        write_json(temporary / "config.json", config_of(shape) | {"dtype": dtype})
         ids = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}
         write_json(temporary / "generation_config.json", ids)
         shutil.copyfile(corpus / "tokenizer.json", temporary / "tokenizer.json")

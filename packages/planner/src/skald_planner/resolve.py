@@ -11,6 +11,7 @@ from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.fingerprint import fingerprint
 from skald_specs.law import Law
 from skald_specs.order import check_epochs, epochs_of
 from skald_specs.plan import (
@@ -90,6 +91,8 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
         identity=identity,
         execution=recipe.execution,
         family=recipe_family(recipe),
+        # Without execution, which changes no result: a run may move to another layout.
+        recipe_fingerprint=fingerprint(recipe.model_dump(mode="json", exclude={"execution"})),
         epochs=epochs,
         max_epochs=recipe.max_epochs,
     )

@@ -3,15 +3,18 @@
     step_00000384/
       model.safetensors       fp32 tensors by the plain model's names
       optimizer.safetensors   exp_avg.<name>, exp_avg_sq.<name>, fp32
-      state.json              step, tokens seen
+      state.json              step, tokens seen, position of the sampler
       plan.yaml               the plan it belongs to
-      manifest.json           checksums of all of the above, written last
+      manifest.json           fingerprints, and checksums of all of the above, written last
 
-A folder without a valid manifest is no checkpoint. No pickle is ever read.
+Tensors that are large together lie in `model-00001-of-00003.safetensors` and so on, beside
+`model.safetensors.index.json`. A folder without a valid manifest is no checkpoint. No pickle is
+ever read.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -24,13 +27,24 @@ OPTIMIZER_FILE = "optimizer.safetensors"
 STATE_FILE = "state.json"
 PLAN_FILE = "plan.yaml"
 MANIFEST_FILE = "manifest.json"
+#: Adam's state of a tensor is `<moment>.<name>`.
+MOMENTS = ("exp_avg", "exp_avg_sq")
+#: What tensors in several files have beside them: {"weight_map": {name: file}}.
+INDEX_SUFFIX = ".index.json"
+
+_PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+_NAME = re.compile(r"step_(\d{8,})")
 
 
 class CheckpointState(Spec):
-    """Where the run stands; with the seed this fixes everything that follows."""
+    """Where the run stands; with the seed this fixes everything that follows.
+
+    `samples_seen` is the position of the sampler: sequences taken from the permutations so far.
+    """
 
     step: int
     tokens_seen: int
+    samples_seen: int
 
 
 class CheckpointManifest(Spec):
@@ -38,6 +52,7 @@ class CheckpointManifest(Spec):
 
     schema_version: Literal[1]
     plan_fingerprint: str
+    recipe_fingerprint: str = ""
     corpus_fingerprint: str
     step: int
     sha256: dict[str, str]
@@ -46,6 +61,19 @@ class CheckpointManifest(Spec):
 def checkpoint_name(step: int) -> str:
     """Return the folder name of a step's checkpoint; names sort by step."""
     return f"step_{step:08d}"
+
+
+def checkpoint_step(folder: Path) -> int | None:
+    """Return the step in a checkpoint folder's name, or None where it is no such name."""
+    found = _NAME.fullmatch(folder.name)
+    return int(found[1]) if found else None
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Return the checkpoint folders of a run's `checkpoints/`, whole or not, oldest first."""
+    steps = {path: checkpoint_step(path) for path in folder.glob("step_*")}
+    found = [(step, path) for path, step in steps.items() if step is not None]
+    return [path for _, path in sorted(found)]
 
 
 _OTHER = "The checkpoint is damaged: resume from an earlier one"
@@ -58,13 +86,11 @@ def verify(folder: Path) -> CheckpointManifest:
         Its manifest.
 
     Raises:
-        UserInputError: It is missing, incomplete, or a file's checksum differs.
+        UserInputError: It is something else, missing, incomplete, or a file's checksum differs.
     """
     manifest_path = folder / MANIFEST_FILE
     if not manifest_path.is_file():
-        raise UserInputError(
-            str(folder), "no complete checkpoint (manifest.json is missing)", "Name another one"
-        )
+        raise no_checkpoint(folder)
     manifest = CheckpointManifest.load(manifest_path)
     for name, expected in sorted(manifest.sha256.items()):
         if not (folder / name).is_file():
@@ -74,3 +100,34 @@ def verify(folder: Path) -> CheckpointManifest:
                 str(folder / name), "its checksum differs from manifest.json", _OTHER
             )
     return manifest
+
+
+def no_checkpoint(folder: Path) -> UserInputError:
+    """Say what a path is that was taken for a checkpoint."""
+    where = str(folder)
+    convert = "Make a start of it with `skald checkpoint convert`"
+    if folder.is_file():
+        if folder.suffix in _PICKLES:
+            return UserInputError(
+                where,
+                f"a pickle ({folder.suffix}), which can run code and is never read",
+                "Name a folder with safetensors",
+            )
+        return UserInputError(where, "a file, not a checkpoint's folder", "Name the folder")
+    if not folder.is_dir():
+        return UserInputError(where, "no such checkpoint", "Check the path")
+    if (folder / "checkpoints").is_dir():
+        return UserInputError(where, "a run's folder", "Name one under its checkpoints/")
+    if (folder / "model_config.json").is_file() and (folder / "model").is_dir():
+        return UserInputError(where, "a checkpoint of nanotron, not of Skald", convert)
+    if (folder / "config.json").is_file():
+        return UserInputError(where, "a Hugging Face folder, not a checkpoint of Skald", convert)
+    if pickles := sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES):
+        return UserInputError(
+            where,
+            f"holds a pickle ({pickles[0]}), which can run code and is never read",
+            "Name a folder with safetensors",
+        )
+    return UserInputError(
+        where, "no complete checkpoint (manifest.json is missing)", "Name another one"
+    )

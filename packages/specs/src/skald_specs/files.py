@@ -40,7 +40,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -49,7 +49,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -83,24 +83,36 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         temporary.chmod(0o755)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     try:
         yield temporary
         for file in sorted(p for p in temporary.rglob("*") if p.is_file()):
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
+        _sync_folder(temporary)
         retired = temporary.with_name(temporary.name + ".old")
         if path.exists():
             path.replace(retired)
         temporary.replace(path)
+        _sync_folder(path.parent)
         shutil.rmtree(retired, ignore_errors=True)
     except OSError as error:
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _disk_error(path: Path, error: OSError) -> UserInputError:
+def _sync_folder(path: Path) -> None:
+    """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def disk_error(path: Path, error: OSError) -> UserInputError:
+    """Turn what the system says of a path that is written to into one line."""
     if error.errno == errno.ENOSPC:
         return UserInputError(
             str(path), "the disk is full", "Free some space and run the same command again"

@@ -142,8 +142,8 @@ class PlanIdentity(Spec):
 class Plan(Spec):
     """One run, resolved.
 
-    `family` is `recipe_family` of its recipe and `recipe_fingerprint` the hash of all of it; a plan
-    made without a recipe has none. `epochs`: how often each language's text is read; more than
+    `family` is `recipe_family` of its recipe and `recipe_fingerprint` the hash of all of it but
+    `execution`; a plan made without a recipe has none. `epochs`: how often each language's text is read; more than
     `max_epochs` is refused.
     """
 

@@ -9,7 +9,7 @@ from skald_mup.fold import Folded, fold
 from skald_mup.huggingface import hf_name, shape_of
 from skald_mup.model import Decoder
 from skald_mup.names import tensor_shapes
-from skald_mup.tensorfile import load_tensors
+from skald_mup.tensorfile import load_tensors, tensor_files
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
@@ -59,7 +59,7 @@ def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -
 
 
 def _load(folder: Path) -> tuple[Decoder, int]:
-    if not (folder / MODEL_FILE).is_file():
+    if not tensor_files(folder / MODEL_FILE):
         raise UserInputError(
             str(folder), "no model in this folder", "Name a run's final/ or an export"
         )

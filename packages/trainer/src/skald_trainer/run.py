@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from skald_specs.checkpoint import MODEL_FILE, OPTIMIZER_FILE, CheckpointState
+from skald_specs.checkpoint import CheckpointState
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
+from skald_specs.files import disk_error
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
@@ -18,6 +20,7 @@ from skald_trainer.energy import meter_of_rank, over_all_ranks
 from skald_trainer.launch import StopRequest, process_group
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.runlog import RunLog
+from skald_trainer.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer
@@ -101,22 +104,29 @@ def train_rank(
     stop, n_steps, run = StopRequest(), plan.identity.schedule.n_steps.value, plan.execution
     log: RunLog | None = None
     meter = meter_of_rank(choose_device(plan), rank)
+    writer = BackgroundWriter()
 
     def save(trainer: SkaldTrainer, step: int) -> None:
+        # Before the gather: two full copies at a time are more than a rank may hold.
+        writer.wait()
         weights, moments = trainer.full_weights(), trainer.full_moments()
         if rank == 0:
-            tokens_seen = step * plan.identity.global_batch_tokens.value
-            checkpoint.save(
-                checkpoint.path_of(folder.checkpoints, step),
-                plan,
-                CheckpointState(step=step, tokens_seen=tokens_seen),
-                weights,
-                moments,
+            state = CheckpointState(
+                step=step,
+                tokens_seen=step * plan.identity.global_batch_tokens.value,
+                samples_seen=step * plan.batch_sequences,
             )
-            checkpoint.prune(folder.checkpoints, run.keep_last)
+
+            def write() -> None:
+                path = checkpoint.path_of(folder.checkpoints, step)
+                checkpoint.save(path, plan, state, weights, moments)
+                checkpoint.prune(folder.checkpoints, step, run.keep_last, run.keep_every_steps)
+
+            writer.start(write)
 
     def on_step(trainer: SkaldTrainer, step: int, loss: float | None, seconds: float) -> None:
         nonlocal log
+        writer.check()
         if trainer.is_logger and log is None:
             log = RunLog(folder.metrics, plan, step - 1, choose_device(plan))
         if log is not None and loss is not None:
@@ -138,14 +148,21 @@ def train_rank(
             if log is not None:
                 log.energy(step, joules)
         if stopping and step < n_steps:
+            # All ranks wait for the one that writes: the first to end has the others killed.
+            writer.wait()
+            trainer.any_rank(False)
             raise InterruptedRunError(
                 f"{plan.name}: stopped by {stop.signal_name or 'a signal'} after step {step} of "
                 f"{n_steps}, state saved; run the same command again to continue"
             )
 
-    with stop.listening():
+    with stop.listening(), writer:
         try:
             drive(rank, world_size, rendezvous, plan, data, on_step, resume)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:  # the log may meet the full disk before the writer does
+                raise disk_error(root, error) from error
+            raise
         finally:
             if log is not None:
                 log.close()
@@ -183,11 +200,7 @@ def drive(
     with process_group(rank, world_size, device, rendezvous):
         start, resume = None, _agreed(resume, world_size)
         if resume is not None:
-            start = (
-                checkpoint.load_state(resume).step,
-                checkpoint.TensorFile(resume / MODEL_FILE),
-                checkpoint.TensorFile(resume / OPTIMIZER_FILE),
-            )
+            start = checkpoint.start_from(resume, plan)
             if start[0] >= plan.identity.schedule.n_steps.value:
                 return
         try:

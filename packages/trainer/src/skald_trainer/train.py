@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+from skald_mup.names import tensor_shapes
+from skald_mup.tensorfile import TensorReader, tensor_files, weights_sha256
 from skald_specs.checkpoint import (
     MANIFEST_FILE,
     MODEL_FILE,
     PLAN_FILE,
-    STATE_FILE,
-    CheckpointManifest,
+    checkpoint_step,
+    checkpoints_in,
 )
 from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
-from skald_specs.files import atomic_folder, sha256_file, write_json, write_jsonl
+from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.launch import leads, run_ranks, started_elsewhere
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import curve_rows
-from skald_trainer.origin import origin_of
+from skald_trainer.origin import Origin, origin_of
 from skald_trainer.run import RunFolder, choose_device, train_rank
 from skald_trainer.sinks import check_sinks
 
@@ -38,7 +41,8 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         plan: The resolved plan.
         corpus: Folder of the built corpus.
         out: The run folder.
-        resume: A checkpoint to continue from, whatever the folder holds.
+        resume: A checkpoint to continue from, whatever the folder holds; a start checkpoint (step
+            0) only where the folder holds nothing newer of this run.
 
     Raises:
         UserInputError: The corpus or the checkpoint belongs to something else.
@@ -70,18 +74,64 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
     """Keep what belongs to this very run, remove the rest; return where to continue."""
     origin = origin_of(plan)
-    if not origin.matches(folder.origin):
-        stale = [folder.final, *folder.checkpoints.glob("step_*")]
-        for path in stale:
+    checkpoint.remove_leftovers(folder.root)
+    ours = origin.matches(folder.origin)
+    if ours and (resume is None or checkpoint.load_state(resume).step == 0):
+        # A start checkpoint is where a run begins, not where a stopped one goes on.
+        resume = checkpoint.latest(folder.checkpoints, plan) or resume
+    if resume is None and (wanted := plan.identity.start_weights_sha256):
+        raise UserInputError(
+            f"plan {plan.name}",
+            f"starts from given weights (identity.start_weights_sha256 = {wanted[:12]})",
+            "Name their checkpoint with --resume",
+        )
+    if not ours:
+        for path in (folder.final, *checkpoints_in(folder.checkpoints)):
             if resume is None or path.resolve() != resume.resolve():
                 shutil.rmtree(path, ignore_errors=True)
         folder.metrics.unlink(missing_ok=True)
-    elif resume is None:
-        resume = checkpoint.latest(folder.checkpoints, plan)
-    origin.save(folder.origin)
     if resume is not None:
+        _carry_log(plan, folder, resume)
         print(f"{plan.name}: continuing from {resume.name}")
+    origin.save(folder.origin)
     return resume
+
+
+def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
+    """Have the log reach up to the checkpoint: a curve begins where its log does."""
+    step = checkpoint.load_state(resume).step
+    if step == 0 or _first_step(folder.metrics, step) is not None:
+        return
+    former = RunFolder(resume.resolve().parent.parent)
+    theirs = Origin.load(former.origin) if former.origin.is_file() else None
+    first = None
+    if theirs is not None and theirs.plan_fingerprint == plan.fingerprint:
+        first = _first_step(former.metrics, step)
+    folder.metrics.unlink(missing_ok=True)
+    if first is not None:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(former.metrics, folder.metrics)
+    if first != 1:
+        print(
+            f"{plan.name}: {resume} has no log of the steps before {first or step + 1} beside it "
+            "(../../metrics.jsonl), so the curve begins there"
+        )
+
+
+def _first_step(metrics: Path, last: int) -> int | None:
+    """Return where the log's unbroken row of steps up to `last` begins; None without that one."""
+    steps = set(_steps_of(curve_rows(metrics)))
+    if last not in steps:
+        return None
+    first = last
+    while first - 1 in steps:
+        first -= 1
+    return first
+
+
+def _steps_of(rows: list[dict[str, Any]]) -> list[int]:
+    """Return the steps that a log tells of, in its order."""
+    return [row["step"] for row in rows if "loss_nats" in row]
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
@@ -95,18 +145,31 @@ def _check_corpus(plan: Plan, corpus: Path) -> None:
 
 
 def _check_resume(plan: Plan, resume: Path) -> None:
-    manifest = checkpoint.verify(resume)
-    if not (resume / STATE_FILE).is_file():
-        raise UserInputError(
-            str(resume), "a finished model without Adam's state", "Name a folder under checkpoints/"
-        )
-    if manifest.plan_fingerprint != plan.fingerprint:
-        raise UserInputError(
-            str(resume),
-            f"belongs to another plan ({manifest.plan_fingerprint[:12]}, not "
-            f"{plan.fingerprint[:12]})",
-            "Resume with the plan.yaml inside the checkpoint, or train afresh without --resume",
-        )
+    """Refuse what cannot be continued from, and offer what can."""
+    try:
+        checkpoint.check(resume, plan)
+        _check_start(plan, resume)
+    except UserInputError as problem:
+        folder = resume / "checkpoints" if (resume / "checkpoints").is_dir() else resume.parent
+        below = checkpoint_step(resume)
+        good = checkpoint.latest(folder, plan, below, quiet=True)
+        if good is None:
+            raise
+        remedy = f"{problem.remedy}; the one before it is good: --resume {good}"
+        raise UserInputError(problem.where, problem.problem, remedy) from None
+
+
+def _check_start(plan: Plan, resume: Path) -> None:
+    """Check that a start checkpoint holds the weights that its plan was made for."""
+    if checkpoint.load_state(resume).step == 0:
+        weights = TensorReader(resume / MODEL_FILE)
+        found = weights_sha256(weights, tensor_shapes(plan.identity.model))
+        if found != plan.identity.start_weights_sha256:
+            raise UserInputError(
+                str(resume / MODEL_FILE),
+                f"other weights ({found[:12]}) than the plan's start_weights_sha256",
+                "Make the start again with `skald checkpoint convert`",
+            )
 
 
 def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
@@ -115,20 +178,14 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     n_steps = plan.identity.schedule.n_steps.value
     assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
     curve = curve_rows(folder.metrics)
-    steps = [row["step"] for row in curve if "loss_nats" in row]
+    steps = _steps_of(curve)
     if steps != list(range(n_steps - len(steps) + 1, n_steps + 1)):
         raise UserInputError(
             str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"
         )
     with atomic_folder(folder.final, marker=MANIFEST_FILE) as temporary:
-        shutil.copyfile(last / MODEL_FILE, temporary / MODEL_FILE)
+        for file in tensor_files(last / MODEL_FILE):
+            shutil.copyfile(file, temporary / file.name)
         plan.save(temporary / PLAN_FILE)
         write_jsonl(temporary / CURVE_FILE, curve)
-        manifest = CheckpointManifest(
-            schema_version=1,
-            plan_fingerprint=plan.fingerprint,
-            corpus_fingerprint=plan.identity.data.corpus_fingerprint,
-            step=n_steps,
-            sha256={file.name: sha256_file(file) for file in sorted(temporary.iterdir())},
-        )
-        write_json(temporary / MANIFEST_FILE, manifest.model_dump())
+        checkpoint.write_manifest(temporary, plan, n_steps)

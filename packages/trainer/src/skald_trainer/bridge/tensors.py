@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from skald_mup.names import tensor_shapes
+from skald_specs.checkpoint import MOMENTS as MOMENTS  # part of this module's face, too
 from skald_specs.shape import ModelShape
 from torch import nn
 
-#: Adam's state, as the checkpoint names it.
-MOMENTS = ("exp_avg", "exp_avg_sq")
 Source = Callable[[str], torch.Tensor]
 
 
@@ -60,7 +59,7 @@ def held_tensors(trainer: Any) -> dict[str, Held]:
 
 
 def full_tensors(trainer: Any, shape: ModelShape, what: str) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield every tensor whole, in fp32 on the CPU, on every rank.
+    """Yield every tensor whole, in fp32 on the CPU, on rank 0 (a collective: run it on all).
 
     Args:
         trainer: A nanotron trainer.
@@ -68,7 +67,8 @@ def full_tensors(trainer: Any, shape: ModelShape, what: str) -> Iterator[tuple[s
         what: `weights`, or one of `MOMENTS`.
 
     Yields:
-        Plain name and full tensor, in the same order on every rank.
+        Plain name and full tensor, in forward order; nothing on other ranks, which would otherwise
+        hold a whole model each.
     """
     held, context = held_tensors(trainer), trainer.parallel_context
     dp_rank = torch.distributed.get_rank(context.dp_pg)
@@ -80,8 +80,9 @@ def full_tensors(trainer: Any, shape: ModelShape, what: str) -> Iterator[tuple[s
             piece = _local_piece(held[name], what, dp_rank, _master(masters, name, held[name]))
             if piece is not None:
                 _place(full, held[name].param, piece)
-        torch.distributed.all_reduce(full, group=context.world_pg)
-        yield name, full.cpu()
+        torch.distributed.reduce(full, dst=0, group=context.world_pg)
+        if torch.distributed.get_rank() == 0:
+            yield name, full.cpu()
 
 
 def _master(masters: Any, name: str, held: Held) -> torch.Tensor | None:

@@ -207,11 +207,11 @@ class SkaldTrainer(DistributedTrainer):
         return result
 
     def full_weights(self) -> dict[str, torch.Tensor]:
-        """Gather all weights, whole and in fp32 (a collective)."""
+        """Gather all weights on rank 0, whole and in fp32 (a collective)."""
         return dict(full_tensors(self, self.plan.identity.model, "weights"))
 
     def full_moments(self) -> dict[str, torch.Tensor]:
-        """Gather Adam's moments, whole (a collective)."""
+        """Gather Adam's moments on rank 0, whole (a collective)."""
         return {
             f"{what}.{name}": tensor
             for what in MOMENTS
