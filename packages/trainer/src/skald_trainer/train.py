@@ -18,7 +18,7 @@ from skald_specs.files import atomic_folder, sha256_file, write_json, write_json
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
-from skald_trainer.launch import leads, run_ranks, started_elsewhere
+from skald_trainer.launch import allow_overlap, leads, run_ranks, started_elsewhere
 from skald_trainer.origin import origin_of
 from skald_trainer.run import RunFolder, choose_device, train_rank
 from skald_trainer.runlog import curve_rows
@@ -45,6 +45,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     """
     folder, layout = RunFolder(out), plan.execution
     _check_corpus(plan, corpus)
+    allow_overlap(layout)
     if layout.device == "cuda":
         choose_device(plan)
     if resume is not None:

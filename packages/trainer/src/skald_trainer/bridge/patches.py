@@ -43,6 +43,8 @@ PATCHES: tuple[Patch, ...] = (
           "numpy 2 prints np.int64(128) into the metadata, which nanotron cannot read back"),
     Patch("P4", "nanotron.trainer:DistributedTrainer.post_init", "always",
           "the learning rate of the first resumed step is wrong; the subclass sets groups itself"),
+    Patch("P5", "nanotron.parallel.tensor_parallel.functional:_RowLinearAsyncCommunication.backward",
+          "always", "wrong gradients of overlapped row-parallel layers (see `overlap`)"),
     Patch("C1", "nanotron.parallel.context:ParallelContext.set_device", "cpu",
           "calls torch.cuda.set_device"),
     Patch("C2", "nanotron.helpers:get_synced_random_state", "cpu",
@@ -106,6 +108,7 @@ def apply(device: Literal["cpu", "cuda"]) -> None:
     )
     _numpy_2_metadata()
     importlib.import_module("skald_trainer.bridge.alone").install()
+    importlib.import_module("skald_trainer.bridge.overlap").install()
     if device == "cpu":
         _cpu()
     _applied = device
