@@ -7,6 +7,7 @@ that are resumed go through checkpoints on disk, as `skald train` does.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -111,7 +112,7 @@ def made_corpus(folder: Path) -> CorpusManifest:
 
 
 def plan_of(run: Run, manifest: CorpusManifest) -> Plan:
-    """Resolve the plan of a run by the planner's rules."""
+    """Resolve the plan of a run by the planner's rules; without a name it shows no progress."""
     recipe, options = Recipe.load(RECIPE), MODELS[run.model]
     shape = SHAPE | options.get("model", {})
     batch_tokens = BATCH * SHAPE["seq_len"]
@@ -142,7 +143,7 @@ def plan_of(run: Run, manifest: CorpusManifest) -> Plan:
         ),
         manifest,
         None,
-    )
+    ).model_copy(update={"name": ""})
 
 
 def run_each(rank: int, world_size: int, rendezvous: Path, runs: list[Run], folder: Path) -> None:
@@ -222,7 +223,10 @@ def _one_gradient_not_reduced() -> Iterator[None]:
     def leaky(self: Any, module: Any, **options: Any) -> None:
         left_out = [n for n, _ in module.named_parameters() if "layers.0" in n and "q_proj" in n]
         wrapper._set_params_and_buffers_to_ignore_for_model(module, left_out)
-        ours(self, module, **options)
+        with warnings.catch_warnings():
+            # torch deprecates an option that nanotron sets; the bridge ignores that by its module.
+            warnings.simplefilter("ignore", FutureWarning)
+            ours(self, module, **options)
 
     with _replaced(wrapper, "__init__", leaky):
         yield

@@ -6,6 +6,7 @@ round differently.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -32,6 +33,10 @@ class TrainedBlock(Block):
         super().__init__(shape, multipliers, layers)
         self._recompute = run.activation_checkpointing
         if run.compile_blocks:
+            # Compiled layers work out the rotary tables themselves; that is right, only not cached.
+            warnings.filterwarnings(
+                "ignore", message="Dynamo detected a call to a `functools.lru_c"
+            )
             self.compile(dynamic=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -84,6 +84,7 @@ class NanotronDecoder(NanotronModel):
             parallel_context,
             parallel_config.tp_mode,
             parallel_config.tp_linear_async_communication,
+            plan.execution.compile_blocks,
         )
         given = {"shape": identity.model, "multipliers": identity.multipliers, "layers": layers}
         p2p = P2P(parallel_context.pp_pg, device=torch.device(device_type()))
