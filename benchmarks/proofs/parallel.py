@@ -68,7 +68,7 @@ COMPARED: dict[int, list[Run]] = {
     2: [
         *_runs(
             "plain", {"dp": 2}, {"dp": 2, **ZERO}, ALL_REDUCE, PIECES, OVERLAPPED, STAGES, FLUSHED,
-            {**OVERLAPPED, **RECOMPUTING},
+            {**OVERLAPPED, **RECOMPUTING}, {"dp": 2, **RECOMPUTING},
         ),
         *_runs(
             "plain", {"dp": 2}, {"dp": 2, **ZERO}, ALL_REDUCE, OVERLAPPED, STAGES, dtype="bfloat16"

@@ -128,6 +128,11 @@ def _grad_norms(runs: Path, name: str) -> list[float]:
     return [row["grad_norm"] for row in rows if "grad_norm" in row]
 
 
+def _validations(runs: Path, name: str) -> list[dict[str, float]]:
+    rows = read_jsonl(RunFolder(runs / name).metrics)
+    return [row["bits_per_byte"] for row in rows if "bits_per_byte" in row]
+
+
 def _last(runs: Path, name: str) -> Path:
     return checkpoint.path_of(RunFolder(runs / name).checkpoints, 6)
 
@@ -144,6 +149,10 @@ def _assert_same_tensors(ours: Path, expected: Path) -> None:
 @pytest.mark.parametrize("name", ["accumulated_less", *COMPARED])
 def test_every_layout_gives_the_loss_of_one_process(runs: Path, name: str) -> None:
     assert _losses(runs, name) == pytest.approx(_losses(runs, "one"), abs=SAME_LOSS)
+    ours, one = _validations(runs, name), _validations(runs, "one")
+    assert len(ours) == len(one) == 2
+    for mine, expected in zip(ours, one, strict=True):
+        assert mine == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", COMPARED)

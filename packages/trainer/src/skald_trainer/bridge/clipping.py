@@ -17,7 +17,8 @@ import torch
 
 def install() -> None:
     """Put this function in the place of nanotron's."""
-    importlib.import_module("nanotron.trainer").clip_grad_norm = clip_grad_norm
+    trainer: Any = importlib.import_module("nanotron.trainer")
+    trainer.clip_grad_norm = clip_grad_norm
 
 
 @torch.no_grad()
