@@ -48,8 +48,11 @@ FP32 = Difference(loss=2e-6, gradient=2e-6, weight=1e-5)
 _NOISE = Difference(loss=3e-3, gradient=0.05, weight=0.1)
 #: Under tp each rank rounds its partial sums to bf16 before they are added up.
 BF16_TP = BF16_MICRO_BATCHES = _NOISE
+#: Under dp the same bf16 gradients are added up in fp32, in another order.
+BF16_DP = _NOISE._replace(gradient=2e-6)
 #: In one process the two gradients of a tied matrix are added in bf16; two stages add theirs in fp32.
 BF16_TIED_STAGES = _NOISE._replace(gradient=2e-3)
+#: Stages of an untied model compute what one process computes, in the same order.
 NOTHING = Difference(0.0, 0.0, 0.0)
 
 NEXT_STEP, CURVE = 1e-6, 2e-6
@@ -178,11 +181,14 @@ def _launch(world_size: int, runs: list[Run]) -> None:
 def _bound(run: Run) -> Difference:
     if run.world_size == 1:
         return BF16_MICRO_BATCHES if "micro_batch_sequences" in run.execution else NOTHING
-    if run.dtype == "bfloat16" and run.execution.get("tp", 1) > 1:
+    dp, tp, pp = (run.execution.get(name, 1) for name in ("dp", "tp", "pp"))
+    if dp == tp == 1 and run.model != "tied":
+        return NOTHING
+    if run.dtype == "float32":
+        return FP32
+    if tp > 1:
         return BF16_TP
-    if run.dtype == "bfloat16" and run.model == "tied" and run.execution.get("pp", 1) > 1:
-        return BF16_TIED_STAGES
-    return FP32
+    return BF16_TIED_STAGES if run.model == "tied" and pp > 1 else BF16_DP
 
 
 def _compared(run: Run) -> Difference:
