@@ -26,10 +26,29 @@ TWO_RANKS = {
     "dp2_zero1": {"dp": 2, "zero_stage": 1},
     "tp2": {"tp": 2},
     "pp2": {"pp": 2},
+    "tp2_pieces": {"tp": 2, "tp_mode": "reduce_scatter"},
+    "tp2_overlapped": {"tp": 2, "tp_mode": "reduce_scatter_async"},
+    "pp2_flushed": {"pp": 2, "pp_schedule": "afab"},
     "bf16_dp2": {"dp": 2, "dtype": "bfloat16"},
     "bf16_dp2_zero1": {"dp": 2, "zero_stage": 1, "dtype": "bfloat16"},
 }
-ONE_RANK = {"one": {}, "accumulated_less": {"micro_batch_sequences": 8}, "other_seed": {"model_seed": 2},
+FOUR_RANKS = {
+    "dp2_tp2_zero1": {"dp": 2, "tp": 2, "tp_mode": "reduce_scatter", "zero_stage": 1},
+    "tp2_pp2": {"tp": 2, "tp_mode": "reduce_scatter_async", "pp": 2, "pp_schedule": "afab",
+                "activation_checkpointing": True},
+}  # fmt: skip
+#: Compared with one process in losses, and in the tensors that they save.
+COMPARED = [
+    "dp2",
+    "dp2_zero1",
+    "tp2",
+    "tp2_pieces",
+    "tp2_overlapped",
+    "pp2",
+    "pp2_flushed",
+    *FOUR_RANKS,
+]
+ONE_RANK = {"one": {}, "recomputed": {"activation_checkpointing": True}, "accumulated_less": {"micro_batch_sequences": 8}, "other_seed": {"model_seed": 2},
             "bf16_one": {"dtype": "bfloat16"}}  # fmt: skip
 #: A tied readout needs an embedding of the readout's scale.
 TIED = {"tie_embeddings": True}, {"embedding_std": 0.1, "emb_mult": 10.0}
@@ -44,7 +63,7 @@ PP2_ZERO1 = {"pp": 2, "zero_stage": 1}
 BF16_TP2 = {"tp": 2, "dtype": "bfloat16"}
 LAYOUTS_OF_OPTIONS = {
     "tied": ("dp2", "dp2_zero1", "tp2", "pp2"),
-    "qk_norm": ("dp2", "tp2", "pp2"),
+    "qk_norm": ("dp2", "tp2", "tp2_pieces", "pp2"),
     "no_gains": ("dp2", "tp2", "pp2"),
     "tied_no_gains": ("pp2_zero1",),
 }
@@ -94,7 +113,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         again("one_from_dp2_zero1", {}, "dp2_zero1"),
         again("tied.one_from_pp2", OPTIONS["tied"], "tied.pp2"),
     ]
-    for world_size, these in ((2, two), (1, one)):
+    four = [job(name, changes) for name, changes in FOUR_RANKS.items()]
+    for world_size, these in ((4, four), (2, two), (1, one)):
         run_ranks(world_size, train_each, these, root / "corpus")
     return root
 
@@ -106,6 +126,11 @@ def _losses(runs: Path, name: str) -> list[float]:
 def _grad_norms(runs: Path, name: str) -> list[float]:
     rows = read_jsonl(RunFolder(runs / name).metrics)
     return [row["grad_norm"] for row in rows if "grad_norm" in row]
+
+
+def _validations(runs: Path, name: str) -> list[dict[str, float]]:
+    rows = read_jsonl(RunFolder(runs / name).metrics)
+    return [row["bits_per_byte"] for row in rows if "bits_per_byte" in row]
 
 
 def _last(runs: Path, name: str) -> Path:
@@ -121,15 +146,27 @@ def _assert_same_tensors(ours: Path, expected: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["accumulated_less", "dp2", "dp2_zero1", "tp2", "pp2"])
+@pytest.mark.parametrize("name", ["accumulated_less", *COMPARED])
 def test_every_layout_gives_the_loss_of_one_process(runs: Path, name: str) -> None:
     assert _losses(runs, name) == pytest.approx(_losses(runs, "one"), abs=SAME_LOSS)
+    ours, one = _validations(runs, name), _validations(runs, "one")
+    assert len(ours) == len(one) == 2
+    for mine, expected in zip(ours, one, strict=True):
+        assert mine == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["dp2", "dp2_zero1", "tp2", "pp2"])
+@pytest.mark.parametrize("name", COMPARED)
 @pytest.mark.parametrize("file", [MODEL_FILE, OPTIMIZER_FILE])
 def test_every_layout_saves_the_same_full_tensors(runs: Path, name: str, file: str) -> None:
     _assert_same_tensors(_last(runs, name) / file, _last(runs, "one") / file)
+
+
+@pytest.mark.parametrize("name", ["recomputed", "pp2", "pp2_flushed"])
+def test_stages_and_computing_activations_again_change_no_bit(runs: Path, name: str) -> None:
+    assert _losses(runs, name) == _losses(runs, "one")
+    assert _grad_norms(runs, name) == _grad_norms(runs, "one")
+    for file in (MODEL_FILE, OPTIMIZER_FILE):
+        assert sha256_file(_last(runs, name) / file) == sha256_file(_last(runs, "one") / file)
 
 
 @pytest.mark.parametrize(("model", "layout"), OF_OPTIONS)

@@ -60,31 +60,3 @@ def test_collectives_run_only_where_somebody_listens(size: int) -> None:
 def test_without_a_group_nanotron_decides() -> None:
     original = Original()
     assert alone._all_reduce(original, torch.ones(1)) == "nanotron's"
-
-
-@pytest.mark.parametrize("max_norm", [0.5, 1e6])
-def test_clipping_is_torchs(max_norm: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    mine, theirs = [], []
-    for size in ((4, 3), (5,)):
-        grad = torch.randn(size, generator=generator)
-        for where in (mine, theirs):
-            parameter = torch.nn.Parameter(torch.zeros(size))
-            parameter.grad = grad.clone()
-            where.append(parameter)
-    norm = alone._clip(Original(), Group(1), [("", p) for p in mine], max_norm, None)
-    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm)
-    assert norm == pytest.approx(expected.item(), rel=1e-6)
-    for one, other in zip(mine, theirs, strict=True):
-        assert torch.allclose(one.grad, other.grad, rtol=1e-6, atol=0)
-    changed = float(sum((p.grad**2).sum() for p in mine)) ** 0.5
-    assert changed == pytest.approx(min(max_norm, norm.item()), rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("size", "accumulator"), [(2, None), (1, object())], ids=["sharded", "mixed precision"]
-)
-def test_clipping_across_ranks_or_fp32_copies_is_nanotrons(size: int, accumulator: Any) -> None:
-    original = Original(torch.tensor(1.0))
-    alone._clip(original, Group(size), [], 1.0, accumulator)
-    assert original.calls == 1

@@ -17,7 +17,7 @@ from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.energy import meter_of_rank, over_all_ranks
-from skald_trainer.launch import StopRequest, process_group
+from skald_trainer.launch import StopRequest, allow_overlap, process_group
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.runlog import RunLog
 from skald_trainer.writer import BackgroundWriter
@@ -193,6 +193,7 @@ def drive(
     # nanotron and torch are imported here, after the device is known, through the patches.
     from skald_trainer.bridge import patches
 
+    allow_overlap(plan.execution)
     device = choose_device(plan)
     patches.apply(device)
     from skald_trainer.bridge.trainer import SkaldTrainer

@@ -21,7 +21,7 @@ from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
-from skald_trainer.launch import leads, run_ranks, started_elsewhere
+from skald_trainer.launch import allow_overlap, leads, run_ranks, started_elsewhere
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import curve_rows
 from skald_trainer.origin import Origin, origin_of
@@ -52,6 +52,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     folder, layout = RunFolder(out), plan.execution
     _check_corpus(plan, corpus)
     check_sinks(layout)
+    allow_overlap(layout)
     if layout.device == "cuda":
         choose_device(plan)
     if resume is not None:

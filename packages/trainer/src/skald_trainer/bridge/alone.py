@@ -33,7 +33,6 @@ def install() -> None:
         ("nanotron.parallel.tensor_parallel.nn", "differentiable_all_reduce_sum", _identity),
         ("nanotron.trainer", "sync_gradients_across_dp", _sync_gradients),
         ("nanotron.trainer", "sync_tied_weights_gradients", _sync_ties),
-        ("nanotron.trainer", "clip_grad_norm", _clip),
         ("nanotron.parallel.pipeline_parallel.engine", "attach_pipeline_state_to_model", _attach),
     ):
         _replace(importlib.import_module(module), name, shortcut)
@@ -84,22 +83,6 @@ def _sync_ties(original: Callable[..., Any], parallel_context: Any, **kwargs: An
     # Weights are tied within one model replica; inside one process they are one parameter.
     if parallel_context.mp_pg.size() > 1:
         original(parallel_context=parallel_context, **kwargs)
-
-
-def _clip(
-    original: Callable[..., Any], mp_pg: Any, named_parameters: Any, max_norm: float,
-    grad_accumulator: Any, **kwargs: Any,
-) -> torch.Tensor:  # fmt: skip
-    if mp_pg.size() > 1 or grad_accumulator is not None or kwargs:
-        total: torch.Tensor = original(
-            mp_pg=mp_pg, named_parameters=named_parameters, max_norm=max_norm,
-            grad_accumulator=grad_accumulator, **kwargs,
-        )  # fmt: skip
-        return total
-    grads = [param.grad for _, param in named_parameters]
-    total = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
-    torch._foreach_mul_(grads, (max_norm / (total + 1e-6)).clamp(max=1.0))
-    return total
 
 
 @contextmanager

@@ -24,6 +24,8 @@ def nanotron_config(plan: Plan, scratch: Path) -> dict[str, Any]:
         The config as plain data.
     """
     identity, run = plan.identity, plan.execution
+    # A group of one has no sequence to share out.
+    pieces = run.tp > 1 and run.tp_mode != "all_reduce"
     mixed = identity.dtype != "float32"
     return {
         "general": {"project": "skald", "run": plan.name, "seed": identity.model_seed},
@@ -31,10 +33,9 @@ def nanotron_config(plan: Plan, scratch: Path) -> dict[str, Any]:
             "dp": run.dp,
             "tp": run.tp,
             "pp": run.pp,
-            # 1F1B needs at least pp - 1 micro-batches in flight.
-            "pp_engine": "1f1b" if plan.grad_accum_steps >= run.pp else "afab",
-            "tp_mode": "ALL_REDUCE",
-            "tp_linear_async_communication": False,
+            "pp_engine": run.pp_schedule,
+            "tp_mode": "REDUCE_SCATTER" if pieces else "ALL_REDUCE",
+            "tp_linear_async_communication": pieces and run.tp_mode == "reduce_scatter_async",
         },
         "model": {
             "model_config": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from nanotron.parallel import ParallelContext
 from nanotron.parallel.tensor_parallel.nn import (
     TensorParallelColumnLinear,
@@ -15,12 +16,25 @@ from torch import nn
 
 
 class NanotronLayers:
-    """See `skald_mup.model.LayerFactory`."""
+    """See `skald_mup.model.LayerFactory`.
+
+    Args:
+        context: nanotron's groups.
+        mode: What the layers of a group send each other.
+        asynchronous: Whether they compute meanwhile.
+        compiled: Whether they lie inside layers that torch.compile fuses.
+    """
 
     def __init__(
-        self, context: ParallelContext, mode: TensorParallelLinearMode, asynchronous: bool
+        self,
+        context: ParallelContext,
+        mode: TensorParallelLinearMode,
+        asynchronous: bool,
+        compiled: bool,
     ) -> None:
         self.tp: int = context.tp_pg.size()
+        # nanotron's messages work in place, behind autograd's back: no compiler may look inside.
+        self._opaque = compiled and self.tp > 1
         self._common: dict[str, Any] = {"pg": context.tp_pg, "mode": mode}
         self._linear: dict[str, Any] = {
             **self._common, "bias": False, "async_communication": asynchronous,
@@ -31,12 +45,16 @@ class NanotronLayers:
         module: nn.Module = TensorParallelEmbedding(vocab_size, d_model, **self._common)
         return module
 
+    def _closed(self, module: nn.Module) -> nn.Module:
+        if self._opaque:
+            closed: Any = torch.compiler.disable  # untyped
+            module.__dict__["forward"] = closed(module.forward)
+        return module
+
     def column(self, fan_in: int, fan_out: int) -> nn.Module:
         """Output-sharded linear layer."""
-        module: nn.Module = TensorParallelColumnLinear(fan_in, fan_out, **self._linear)
-        return module
+        return self._closed(TensorParallelColumnLinear(fan_in, fan_out, **self._linear))
 
     def row(self, fan_in: int, fan_out: int) -> nn.Module:
         """Input-sharded linear layer."""
-        module: nn.Module = TensorParallelRowLinear(fan_in, fan_out, **self._linear)
-        return module
+        return self._closed(TensorParallelRowLinear(fan_in, fan_out, **self._linear))

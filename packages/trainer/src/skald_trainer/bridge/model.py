@@ -14,12 +14,13 @@ from nanotron.parallel.pipeline_parallel.p2p import P2P
 from nanotron.parallel.pipeline_parallel.tensor_pointer import TensorPointer
 from nanotron.parallel.tensor_parallel.functional import sharded_cross_entropy
 from nanotron.parallel.tied_parameters import tie_parameters
-from skald_mup.model import Block, EmbedStage, HeadStage, document_mask
+from skald_mup.model import EmbedStage, HeadStage, document_mask
 from skald_mup.names import tensor_kind
 from skald_specs.plan import Plan
 from torch import nn
 from torch.nn import functional as F
 
+from skald_trainer.bridge.blocks import TrainedBlock, check_compiler
 from skald_trainer.bridge.layers import NanotronLayers
 from skald_trainer.bridge.patches import device_type
 from skald_trainer.bridge.tensors import canonical_name
@@ -75,12 +76,16 @@ class NanotronDecoder(NanotronModel):
     ) -> None:
         super().__init__()
         self.config, self.parallel_context = config, parallel_context
-        identity = Plan.model_validate_json(config.skald_plan).identity
+        plan = Plan.model_validate_json(config.skald_plan)
+        identity = plan.identity
         self.shape, self.mask_documents = identity.model, identity.data.mask_documents
+        if plan.execution.compile_blocks:
+            check_compiler()
         layers = NanotronLayers(
             parallel_context,
             parallel_config.tp_mode,
             parallel_config.tp_linear_async_communication,
+            plan.execution.compile_blocks,
         )
         given = {"shape": identity.model, "multipliers": identity.multipliers, "layers": layers}
         p2p = P2P(parallel_context.pp_pg, device=torch.device(device_type()))
@@ -99,7 +104,7 @@ class NanotronDecoder(NanotronModel):
         masked = ["mask_B1TT"] if self.mask_documents else []
         self.embed = block(EmbedStage, given, {"ids_BT"}, {"x_TBD"})
         self.layers = nn.ModuleList(
-            block(Block, given, {"x_TBD", *masked}, {"x_TBD"})
+            block(TrainedBlock, {**given, "run": plan.execution}, {"x_TBD", *masked}, {"x_TBD"})
             for _ in range(identity.model.n_layers)
         )
         self.head = block(HeadStage, given, {"x_TBD"}, {"logits_TBV"})
@@ -141,8 +146,9 @@ class NanotronDecoder(NanotronModel):
     def tie_custom_params(self) -> None:
         """Have the gradients of QK-norm's gains summed over the tensor-parallel ranks.
 
-        The other gains see the whole residual stream on every rank, so their gradients are equal
-        there and nanotron leaves them alone; these see the rank's own heads.
+        These gains see the rank's own heads. The others see the whole residual stream on every rank,
+        and their gradients are equal there; where a rank has a piece of the sequence (reduce-scatter)
+        nanotron sums them itself.
         """
         if self.shape.tie_embeddings and self.head.rank != self.embed.rank:
             self._name_copy_of_embedding()
@@ -167,6 +173,7 @@ class NanotronDecoder(NanotronModel):
         shape = self.shape
         d_kv = shape.n_kv_heads * shape.d_head
         return {
-            Block: 2 * shape.d_model * (shape.d_model + d_kv) + 3 * shape.d_model * shape.d_ff,
+            TrainedBlock: 2 * shape.d_model * (shape.d_model + d_kv)
+            + 3 * shape.d_model * shape.d_ff,
             HeadStage: shape.d_model * shape.vocab_size,
         }

@@ -43,6 +43,11 @@ PATCHES: tuple[Patch, ...] = (
           "numpy 2 prints np.int64(128) into the metadata, which nanotron cannot read back"),
     Patch("P4", "nanotron.trainer:DistributedTrainer.post_init", "always",
           "the learning rate of the first resumed step is wrong; the subclass sets groups itself"),
+    Patch("P5", "nanotron.parallel.tensor_parallel.functional:_RowLinearAsyncCommunication.backward",
+          "always", "wrong gradients of overlapped row-parallel layers (see `overlap`)"),
+    Patch("P6", "nanotron.trainer:clip_grad_norm", "always",
+          "a sum in fp32 that every layout takes in another order (see `clipping`), and three small "
+          "operations for each parameter where one call takes the whole list"),
     Patch("C1", "nanotron.parallel.context:ParallelContext.set_device", "cpu",
           "calls torch.cuda.set_device"),
     Patch("C2", "nanotron.helpers:get_synced_random_state", "cpu",
@@ -69,8 +74,6 @@ PATCHES: tuple[Patch, ...] = (
           "visits every parameter at each step, also at dp = 1"),
     Patch("S4", "nanotron.trainer:sync_tied_weights_gradients", "always",
           "names every tied parameter at each step, also where no other process holds it"),
-    Patch("S5", "nanotron.trainer:clip_grad_norm", "always",
-          "three small operations for each parameter where one call takes the whole list"),
     Patch("S6", "nanotron.parallel.pipeline_parallel.block:PipelineBlock.forward", "always",
           "prepares to send and receive in each block, also at pp = 1"),
     Patch("S6", "nanotron.parallel.pipeline_parallel.engine:attach_pipeline_state_to_model",
@@ -106,6 +109,8 @@ def apply(device: Literal["cpu", "cuda"]) -> None:
     )
     _numpy_2_metadata()
     importlib.import_module("skald_trainer.bridge.alone").install()
+    importlib.import_module("skald_trainer.bridge.overlap").install()
+    importlib.import_module("skald_trainer.bridge.clipping").install()
     if device == "cpu":
         _cpu()
     _applied = device
