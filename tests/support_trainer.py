@@ -169,6 +169,19 @@ def train_each(rank: int, world_size: int, rendezvous: Path, jobs: list[Job], co
             train_rank(rank, world_size, meeting, job.plan_json, corpus, job.root, job.resume)
 
 
+def train_counting_copies(
+    rank: int, world_size: int, rendezvous: Path, jobs: list[Job], corpus: Path
+) -> None:
+    """Train as `train_each` does, and last of all with every copy of a tensor counted."""
+    train_each(rank, world_size, rendezvous, jobs[:-1], corpus)
+    patches.apply("cpu")
+    from skald_trainer.bridge import statistics
+
+    statistics.speaks = lambda param: True
+    again = rendezvous.with_name("copies")
+    train_each(rank, world_size, again, jobs[-1:], corpus)
+
+
 def _save_initial(rank: int, world_size: int, meeting: Path, job: Job, corpus: Path) -> None:
     patches.apply("cpu")
     from skald_trainer.bridge.trainer import SkaldTrainer

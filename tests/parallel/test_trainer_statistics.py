@@ -18,12 +18,18 @@ from skald_specs.corpus import CorpusManifest
 from skald_specs.files import read_jsonl, sha256_file
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
-from skald_trainer.bridge import patches
 from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import Row
 from skald_trainer.run import RunFolder
-from support_trainer import Job, losses_of, tiny_corpus, tiny_plan, train_each
+from support_trainer import (
+    Job,
+    losses_of,
+    tiny_corpus,
+    tiny_plan,
+    train_counting_copies,
+    train_each,
+)
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
@@ -57,19 +63,6 @@ ONE: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _train_counting_copies(
-    rank: int, world_size: int, rendezvous: Path, jobs: list[Job], corpus: Path
-) -> None:
-    """Train as `train_each` does, and last of all with every copy of a tensor counted."""
-    train_each(rank, world_size, rendezvous, jobs[:-1], corpus)
-    patches.apply("cpu")
-    from skald_trainer.bridge import statistics
-
-    statistics._speaks = lambda param: True
-    again = rendezvous.with_name("copies")
-    train_each(rank, world_size, again, jobs[-1:], corpus)
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("statistics")
@@ -82,7 +75,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     two = [job(name, changes) for name, (changes, _) in LAYOUTS.items()]
     copies = job("copies_counted", LAYOUTS["tp2"][0])
-    run_ranks(2, _train_counting_copies, [*two, copies], root / "corpus")
+    run_ranks(2, train_counting_copies, [*two, copies], root / "corpus")
     one = [job(name, changes) for name, changes in ONE.items()]
     run_ranks(1, train_each, [*one, job("off", {"statistics_every_steps": None})], root / "corpus")
     return root

@@ -17,7 +17,7 @@ from skald_mup.model import Attention, Block, EmbedStage, HeadStage
 from skald_mup.names import tensor_kind, tensor_kinds
 from skald_specs.plan import TensorKind
 
-from skald_trainer.bridge.tensors import _speaks, canonical_name
+from skald_trainer.bridge.tensors import canonical_name, speaks
 
 #: By measure (`grad_norm`, `update_to_weight`, `activation_rms`), then by kind or quantity.
 Statistics = dict[str, dict[str, float]]
@@ -150,7 +150,7 @@ def _answered_for(trainer: Any, base: Any) -> Iterator[tuple[TensorKind, Any]]:
     for group in base.param_groups:
         for piece in group["params"]:
             name = trainer.optimizer.id_to_name[id(piece)]
-            if _speaks(named[name]):
+            if speaks(named[name]):
                 yield tensor_kind(canonical_name(name)), piece
 
 

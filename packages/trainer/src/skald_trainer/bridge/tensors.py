@@ -76,7 +76,7 @@ def full_tensors(trainer: Any, shape: ModelShape, what: str) -> Iterator[tuple[s
     device = next(trainer.unwrapped_model.parameters()).device
     for name, full_shape in tensor_shapes(shape).items():
         full = torch.zeros(full_shape, dtype=torch.float32, device=device)
-        if name in held and _speaks(held[name].param):
+        if name in held and speaks(held[name].param):
             piece = _local_piece(held[name], what, dp_rank, _master(masters, name, held[name]))
             if piece is not None:
                 _place(full, held[name].param, piece)
@@ -112,7 +112,7 @@ def _local_piece(
     return flat.view(held.param.shape)
 
 
-def _speaks(param: Any) -> bool:
+def speaks(param: Any) -> bool:
     """Whether this rank answers for a parameter: of several equal copies the first one does."""
     if not param.is_tied:
         return True
