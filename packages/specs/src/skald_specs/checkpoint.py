@@ -27,10 +27,16 @@ MANIFEST_FILE = "manifest.json"
 
 
 class CheckpointState(Spec):
-    """Where the run stands; with the seed this fixes everything that follows."""
+    """Where the run stands; with the seed this fixes everything that follows.
+
+    `n_skipped` updates were left out so far, so Adam has made `step` minus as many. `recent_losses`, in
+    nats, are those of the last good steps, where the recipe bounds spikes.
+    """
 
     step: int
     tokens_seen: int
+    n_skipped: int = 0
+    recent_losses: tuple[float, ...] = ()
 
 
 class CheckpointManifest(Spec):

@@ -172,6 +172,11 @@ class TrainingData:
                 )
         self._order = TrainingOrder(shares, n_windows, plan.identity.data.seed)
 
+    def samples(self, step: int) -> list[Sample]:
+        """Return the samples of a step's global batch, in its order."""
+        first = (step - 1) * self._batch_sequences
+        return [self._order.sample(place) for place in range(first, first + self._batch_sequences)]
+
     def micro_batch(self, step: int, first: int, count: int) -> tuple[Tokens, Tokens]:
         """Read part of a global batch.
 

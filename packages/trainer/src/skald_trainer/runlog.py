@@ -82,8 +82,8 @@ def _flat(row: dict[str, Any]) -> dict[str, float]:
     flat: dict[str, float] = {}
     for key, value in row.items():
         if isinstance(value, dict):
-            flat |= {f"{key}/{name}": item for name, item in value.items()}
-        elif key != "step":
+            flat |= {f"{key}/{name}": item for name, item in _flat(value).items()}
+        elif key != "step" and isinstance(value, int | float):
             flat[key] = value
     return flat
 

@@ -66,6 +66,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
     """Keep what belongs to this very run, remove the rest; return where to continue."""
+    _remove_leftovers(folder)
     origin = origin_of(plan)
     if not origin.matches(folder.origin):
         stale = [folder.final, *folder.checkpoints.glob("step_*")]
@@ -79,6 +80,15 @@ def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None
     if resume is not None:
         print(f"{plan.name}: continuing from {resume.name}")
     return resume
+
+
+def _remove_leftovers(folder: RunFolder) -> None:
+    """Remove what a kill left half-written, and what the last start said of its end."""
+    for torn in [*folder.checkpoints.glob(".step_*"), *folder.root.glob(".final.*")]:
+        shutil.rmtree(torn, ignore_errors=True)
+    told = [folder.bad_step, *folder.root.glob("watchdog.rank*.txt")]
+    for path in [*told, *folder.root.glob(".metrics.jsonl.*"), *folder.root.glob(".origin.json.*")]:
+        path.unlink(missing_ok=True)
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
@@ -110,7 +120,7 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     n_steps = plan.identity.schedule.n_steps.value
     assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
     curve = curve_rows(folder.metrics)
-    steps = [row["step"] for row in curve if "loss_nats" in row]
+    steps = [row["step"] for row in curve if "loss_nats" in row or "skipped" in row]
     if steps != list(range(n_steps - len(steps) + 1, n_steps + 1)):
         raise UserInputError(
             str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"

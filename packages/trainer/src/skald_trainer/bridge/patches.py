@@ -16,6 +16,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -43,6 +44,8 @@ PATCHES: tuple[Patch, ...] = (
           "numpy 2 prints np.int64(128) into the metadata, which nanotron cannot read back"),
     Patch("P4", "nanotron.trainer:DistributedTrainer.post_init", "always",
           "the learning rate of the first resumed step is wrong; the subclass sets groups itself"),
+    Patch("P5", "nanotron.distributed:new_group", "always",
+          "its groups get torch's time-out, 10 minutes on a GPU, whatever the run's is"),
     Patch("C1", "nanotron.parallel.context:ParallelContext.set_device", "cpu",
           "calls torch.cuda.set_device"),
     Patch("C2", "nanotron.helpers:get_synced_random_state", "cpu",
@@ -78,6 +81,7 @@ PATCHES: tuple[Patch, ...] = (
 )  # fmt: skip
 
 _applied: Literal["cpu", "cuda"] | None = None
+_timeout: timedelta | None = None
 
 
 def apply(device: Literal["cpu", "cuda"]) -> None:
@@ -105,6 +109,7 @@ def apply(device: Literal["cpu", "cuda"]) -> None:
         "ignore", category=FutureWarning, module=r"(torch\.distributed|nanotron).*"
     )
     _numpy_2_metadata()
+    _new_group()
     importlib.import_module("skald_trainer.bridge.alone").install()
     if device == "cpu":
         _cpu()
@@ -165,6 +170,24 @@ def _numpy_2_metadata() -> None:
         return original(self)
 
     metadata.to_str_dict = to_str_dict
+
+
+def _new_group() -> None:
+    """P5: groups with the time-out that `limit_collectives` was told."""
+    distributed: Any = importlib.import_module("nanotron.distributed")
+    original = distributed.new_group
+
+    @functools.wraps(original)
+    def new_group(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{"timeout": _timeout, **kwargs})
+
+    distributed.new_group = new_group
+
+
+def limit_collectives(timeout: timedelta) -> None:
+    """Set how long a collective of the groups that nanotron makes may take."""
+    global _timeout  # noqa: PLW0603  # as for `_applied`
+    _timeout = timeout
 
 
 def _cpu() -> None:

@@ -29,6 +29,8 @@ from skald_trainer.bridge.tensors import (
     set_state,
     set_weights,
 )
+from skald_trainer.bridge.updates import guard_updates
+from skald_trainer.guard import Guard
 from skald_trainer.loader import IGNORED, TrainingData, ValidationSet
 
 #: Called after every step on every rank: (trainer, step, loss in nats or None, seconds).
@@ -43,6 +45,7 @@ class SkaldTrainer(DistributedTrainer):
         data: The run's batches.
         on_step: Called after each step on every rank.
         start: Step to continue from (0: a fresh run) with full weights and moments by name.
+        guard: Decides which updates are made; by default the plan's, with nothing behind it.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class SkaldTrainer(DistributedTrainer):
         data: TrainingData,
         on_step: StepHook,
         start: tuple[int, Source, Source] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.plan, self.data, self.on_step, self.start = plan, data, on_step, start
+        self.guard = Guard(plan.identity.guard) if guard is None else guard
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "nanotron.yaml"
             path.write_text(yaml.safe_dump(nanotron_config(plan, Path(scratch))), encoding="utf-8")
@@ -83,9 +88,10 @@ class SkaldTrainer(DistributedTrainer):
         self.start_iteration_step = self.iteration_step = first
         self.consumed_train_samples = first * self.global_batch_size
         if self.start is not None:
-            set_state(self, self.start[1], self.start[2], first)
+            set_state(self, self.start[1], self.start[2], first - self.guard.n_skipped)
         # LambdaLR counts from 0 where this process starts; the plan counts steps from 1.
         self.lr_scheduler = LambdaLR(base, lambda taken: schedule.factor(first + taken + 1))
+        guard_updates(self, self.guard.admits)
         quiet_nanotron()
 
     def _groups(self, single: dict[str, Any]) -> list[dict[str, Any]]:
@@ -154,9 +160,12 @@ class SkaldTrainer(DistributedTrainer):
 
     def any_rank(self, flag: bool) -> bool:
         """Return whether the flag is set on any rank (a collective: call it on all)."""
-        return self._sum([float(flag)])[0] > 0
+        return self.sum_over_ranks([float(flag)])[0] > 0
 
-    def _sum(self, values: list[float]) -> list[float]:
+    def sum_over_ranks(self, values: list[float]) -> list[float]:
+        """Add up numbers over all ranks (a collective: call it on all)."""
+        if self.parallel_context.world_pg.size() == 1:
+            return values
         device = next(self.unwrapped_model.parameters()).device
         total = torch.tensor(values, dtype=torch.float64, device=device)
         torch.distributed.all_reduce(total, group=self.parallel_context.world_pg)
@@ -190,7 +199,7 @@ class SkaldTrainer(DistributedTrainer):
                 if isinstance(loss, torch.Tensor) and tp_rank == 0:
                     taken = int((labels != IGNORED).sum())
                     nats[start] = float(loss) * taken
-            total = self._sum(nats)
+            total = self.sum_over_ranks(nats)
             per_chunk = [total[start] for start in range(0, len(nats), chunk)]
             bits, n_bytes = sum(per_chunk) / math.log(2), held_out.n_bytes
             n, mean = len(per_chunk), bits / len(per_chunk)
