@@ -26,9 +26,9 @@ from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
 from skald_trainer.fates import CONTINUE, RankError, Report, blamed
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-#: Ranks that save because of a signal, and ranks that all end of one agreed error, get this long
-#: when the first of them has ended; others are ended at once.
-_SECONDS_TO_SAVE, _SECONDS_TO_FOLLOW = 30.0, 5.0
+#: Ranks that save because of a signal, and ranks that all end of one agreed error or find out for
+#: themselves that they hang, get this long when the first of them has ended; others get no time.
+_SECONDS_TO_SAVE, _SECONDS_TO_FOLLOW = 30.0, 15.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _MOST_TRACEBACK = 16_000
 
@@ -36,10 +36,14 @@ Work = Callable[..., None]
 
 
 class StopRequest:
-    """Set by SIGINT, SIGTERM or SIGUSR1 (Slurm's pre-emption) while `listening`."""
+    """Set by SIGINT, SIGTERM or SIGUSR1 (Slurm's pre-emption) while `listening`.
 
-    def __init__(self) -> None:
-        self.signal_name = ""
+    Args:
+        pass_on: Called with the signal at once; a process that starts others tells them so.
+    """
+
+    def __init__(self, pass_on: Callable[[signal.Signals], None] | None = None) -> None:
+        self.signal_name, self._pass_on = "", pass_on
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -47,6 +51,8 @@ class StopRequest:
 
         def note(number: int, frame: Any) -> None:
             self.signal_name = signal.Signals(number).name
+            if self._pass_on is not None:
+                self._pass_on(signal.Signals(number))
 
         before = {number: signal.signal(number, note) for number in _STOP_SIGNALS}
         # A rank starts with them held back, see `_holding_back`.
@@ -185,35 +191,36 @@ def run_ranks(world_size: int, work: Work, *args: Any) -> None:
 
 
 def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
-    context, request = multiprocessing.get_context("spawn"), StopRequest()
+    context = multiprocessing.get_context("spawn")
     pipes = [context.Pipe(duplex=False) for _ in range(world_size)]
     ranks = [
         context.Process(target=_rank_main, args=(pipes[i][1], work, i, world_size, meeting, *args))
         for i in range(world_size)
     ]
+    request = StopRequest(lambda number: _signal(ranks, number))
     with request.listening():
         with _holding_back():
             for process, (_, sender) in zip(ranks, pipes, strict=True):
                 process.start()
                 sender.close()
-        reports, deaths, stopped_by = _watched(ranks, [pipe[0] for pipe in pipes], request)
+        reports, deaths = _watched(ranks, [pipe[0] for pipe in pipes], request)
     if deaths or reports:
-        raise blamed(deaths, reports, stopped_by)
+        raise blamed(deaths, reports, request.signal_name)
 
 
 def _watched(
     ranks: list[Any], receivers: list[Connection], request: StopRequest
-) -> tuple[dict[int, Report], list[tuple[int, int]], str]:
-    """Wait for all ranks; pass signals on; end the rest when one has failed.
+) -> tuple[dict[int, Report], list[tuple[int, int]]]:
+    """Wait for all ranks; end the rest when one has failed.
 
     Returns:
-        What ranks said, those that died of themselves in order, and the signal that was passed on.
+        What ranks said, and those that died of themselves, in order.
     """
     reports: dict[int, Report] = {}
     deaths: dict[int, int] = {}
     listened = dict(enumerate(receivers))
     ended: set[int] = set()
-    stopped_by, failed_at = "", 0.0
+    failed_at = 0.0
     while True:
         alive = [i for i, process in enumerate(ranks) if process.is_alive()]
         for rank in [rank for rank, receiver in listened.items() if receiver.poll()]:
@@ -225,15 +232,12 @@ def _watched(
             if process.exitcode not in (None, 0) and rank not in ended:
                 deaths.setdefault(rank, process.exitcode)
         if not alive:
-            return reports, list(deaths.items()), stopped_by
-        if request.signal_name and not stopped_by:
-            stopped_by = request.signal_name
-            _signal(ranks, alive, signal.Signals[stopped_by])
+            return reports, list(deaths.items())
         if deaths or reports:
             failed_at = failed_at or time.monotonic()
-            if time.monotonic() - failed_at >= _patience(deaths, reports, stopped_by):
+            if time.monotonic() - failed_at >= _patience(deaths, reports, request.signal_name):
                 ended.update(alive)
-                _signal(ranks, alive, signal.SIGKILL)
+                _signal(ranks, signal.SIGKILL)
         wait([ranks[i].sentinel for i in alive] + list(listened.values()), timeout=0.2)
 
 
@@ -250,8 +254,8 @@ def _patience(deaths: dict[int, int], reports: dict[int, Report], stopped_by: st
     return _SECONDS_TO_FOLLOW if agreed else 0.0
 
 
-def _signal(ranks: list[Any], which: list[int], number: signal.Signals) -> None:
-    for process in (ranks[i] for i in which):
+def _signal(ranks: list[Any], number: signal.Signals) -> None:
+    for process in ranks:
         if process.is_alive() and process.pid is not None:
             os.kill(process.pid, number)
 

@@ -20,6 +20,8 @@ from types import FrameType
 FIRST_STEP_SECONDS = 1800.0
 _SECONDS_TO_WRITE = 5.0
 _COLLECTIVES = "torch/distributed/"
+#: Ends in a wait for the other data-parallel ranks' gradients, without a frame of its own.
+_BACKWARD = "_engine_run_backward"
 
 
 def group_timeout(watchdog_seconds: float) -> timedelta:
@@ -123,4 +125,6 @@ def where(frame: FrameType | None) -> str:
     place = f"{Path(outer.f_code.co_filename).name}:{outer.f_lineno}"
     if name:
         return f"waits for other ranks in {name}, called at {place}"
+    if outer.f_code.co_name == _BACKWARD:
+        return "computes gradients, or waits for those of other ranks"
     return f"stands in {outer.f_code.co_name} at {place}"
