@@ -55,7 +55,7 @@ def _signals(folder: Path, corpus: Path) -> list[Measure]:
     for number in _SIGNALS:
         # Starting the command takes long, and what it does is the same for each signal.
         for way in ("forked", "command-dp2") if number == signal.SIGTERM else ("forked",):
-            out = folder / f"{way}-{number.name}"
+            out = folder / f"{way}-{number.name.lower()}"
 
             def start(way: str = way, out: Path = out) -> Life:
                 log = folder / f"{out.name}.log"

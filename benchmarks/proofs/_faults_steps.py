@@ -39,7 +39,7 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
         out, report = folder / f"stopped-{what}", folder / f"stopped-{what}" / "bad_step.json"
         code = ended(Forked(plan, corpus, out, log, fault=losses_multiplied({_BAD_STEP: factor})))
         said, newest = log.read_text(), newest_whole(out)
-        words = [f"step {_BAD_STEP} is bad", "It read the windows da ", "--resume", str(newest)]
+        words = [f"step {_BAD_STEP} is bad", "It read the windows ", "--resume", str(newest)]
         if code != EXIT_CLAIM_FAILED or any(word not in said for word in words):
             wrong.append(f"{what}, stop (code {code}): {said[-300:]}")
         if not report.is_file() or sum(map(len, read_json(report)["windows"].values())) != 8:
@@ -48,14 +48,14 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
             wrong.append(f"{what}, stop: did not continue alike")
     skipping = made_plan(corpus, guard={**_BOUND, "on_bad_step": "skip", "max_skips": 2})
     # The first is no number and the second a spike, which needs the memory of losses.
-    factors = dict(zip((_BAD_STEP, _BAD_STEP + 60), _PLANTS.values(), strict=True))
+    factors = dict(zip((_BAD_STEP, _BAD_STEP + 40), _PLANTS.values(), strict=True))
     whole, killed = folder / "skipped-whole", folder / "skipped-killed"
     code = ended(Forked(skipping, corpus, whole, log, fault=losses_multiplied(factors)))
     rows = read_jsonl(whole / "final" / "curve.jsonl") if code == 0 else iter(())
     if [row["step"] for row in rows if "skipped" in row] != list(factors):
         wrong.append(f"skip (code {code}): {log.read_text()[-300:]}")
     life = Forked(skipping, corpus, killed, log, fault=losses_multiplied(factors))
-    reached(life, killed, _BAD_STEP + 30)
+    reached(life, killed, _BAD_STEP + 20)
     life.send(signal.SIGKILL)
     ended(life)
     ended(Forked(skipping, corpus, killed, log, fault=losses_multiplied(factors)))

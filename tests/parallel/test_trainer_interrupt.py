@@ -298,3 +298,18 @@ def test_ranks_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     code, _ = _disturbed(tmp_path, tmp_path / "run", signal.SIGKILL, at_step=2)
     assert code == -signal.SIGKILL
     # stderr is a pipe that the ranks inherit: `communicate` returned, so the last of them is gone.
+
+
+def test_what_is_half_written_or_half_copied_neither_stays_nor_stands_in_the_way(
+    tmp_path: Path,
+) -> None:
+    plan, out = tiny_plan(tiny_corpus(tmp_path / "corpus")), tmp_path / "run"
+    told = before_steps(lambda step: os.kill(os.getpid(), signal.SIGTERM) if step == 5 else None)
+    with told, pytest.raises(InterruptedRunError, match="after step 5"):
+        train(plan, tmp_path / "corpus", out)
+    (out / "checkpoints" / "step_00000005" / "manifest.json").unlink()
+    (out / "checkpoints" / ".step_00000004.abc").mkdir()
+    (out / ".metrics.jsonl.abc").write_text("")
+    train(plan, tmp_path / "corpus", out)
+    assert not list(out.glob(".*")) and not list(out.glob("checkpoints/.*"))
+    assert (out / "final").is_dir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,13 +183,23 @@ def train_rank(
             if rank == 0:
                 write_report(folder.bad_step, guard.bad, samples)
             last = checkpoint.latest(folder.checkpoints, plan) or resume
-            words = f"skald train {last and last / PLAN_FILE} --corpus {corpus} --out {root.parent}"
             raise explained(
-                error, guard.bad, samples, folder.bad_step, last, f"{words} --resume {last}"
+                error, guard.bad, samples, folder.bad_step, last, _continuing(last, corpus, root)
             ) from None
         finally:
             if log is not None:
                 log.close()
+
+
+def _continuing(last: Path | None, corpus: Path, root: Path) -> str:
+    """Return the command that continues from a checkpoint; each holds its plan."""
+    paths = {
+        "train": last and last / PLAN_FILE,
+        "--corpus": corpus,
+        "--out": root.parent,
+        "--resume": last,
+    }
+    return shlex.join(["skald", *(str(word) for pair in paths.items() for word in pair)])
 
 
 def drive(

@@ -76,6 +76,10 @@ def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None
         folder.metrics.unlink(missing_ok=True)
     elif resume is None:
         resume = checkpoint.latest(folder.checkpoints, plan)
+    for path in folder.checkpoints.glob("step_*"):
+        # Half a copy, made by hand: it would stand in the way when the run saves that step.
+        if not (path / MANIFEST_FILE).is_file():
+            shutil.rmtree(path, ignore_errors=True)
     origin.save(folder.origin)
     if resume is not None:
         print(f"{plan.name}: continuing from {resume.name}")
