@@ -177,8 +177,8 @@ def explained(
     )
     return DivergedError(
         f"{error}. No weight was changed by it. It read the windows {shown} (all in {report}); "
-        f"{going_on}. A fault of the machine does not come again; where it does, lower base_lr or "
-        "raise eps, or leave such steps out with guard.on_bad_step: skip"
+        f"{going_on}. A fault of the machine does not come again; where it does, lower base_lr, raise "
+        "eps or set guard.on_bad_step: skip in the recipe (another plan, trained from its start)"
     )
 
 
