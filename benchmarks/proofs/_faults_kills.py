@@ -125,7 +125,7 @@ def _killed_run(
         expected = newest_whole(out)
         log = out.parent / f"{out.name}.log"
         life = start(out, log)
-        if len(kills) < n_kills:
+        if len(kills) + bool(moment) < n_kills:
             aim = rng.choice(["starting", "at work", "at work", "saving", "saving"])
             if n_inside + len(kills) < INSIDE and rng.random() < 0.3:
                 aim = "saving"
@@ -135,9 +135,14 @@ def _killed_run(
         else:
             alive, now = False, 0
         code = ended(life)
+        if way.startswith("command"):
+            # Its ranks die with it, but one that is inside a rename ends that first.
+            time.sleep(0.5)
         if moment:
             found = expected is None or _said_nothing_else(log.read_text(), expected.name)
             at = int(expected.name[5:]) if expected else 0
+            if not found:
+                print(f"{out}: newest {expected}, but it said: {log.read_text()}", flush=True)
             kills.append(Killed(way, moment, max(0, before - at), found))
             moment = ""
         if not alive or code != -signal.SIGKILL:
