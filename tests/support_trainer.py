@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -17,6 +15,7 @@ from skald_specs.checkpoint import MODEL_FILE
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, ShardInfo
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import read_jsonl, sha256_file, write_json
+from skald_specs.guard import GuardRecipe
 from skald_specs.parametrisation import BaseShape, Parametrisation
 from skald_specs.plan import (
     Plan,
@@ -32,7 +31,7 @@ from skald_specs.shards import index_path, write_shard
 from skald_trainer.bridge import patches
 from skald_trainer.launch import process_group
 from skald_trainer.loader import TrainingData
-from skald_trainer.run import train_rank
+from skald_trainer.rank import train_rank
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 LANGUAGES = ("da", "sv")
@@ -106,6 +105,7 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
     dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
     n_sequences, max_epochs = changes.pop("batch_sequences", 8), changes.pop("max_epochs", 1e6)
     data = changes.pop("data", {})
+    guard = GuardRecipe.model_validate(changes.pop("guard", {}))
     run = {
         "micro_batch_sequences": 2, "checkpoint_every_steps": 3, "validate_every_steps": 3,
         "device": "cpu", **changes,
@@ -138,6 +138,7 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
             ),
             dtype=dtype,
             model_seed=model_seed,
+            guard=guard,
         ),
         execution=ExecutionRecipe(**run),
         max_epochs=max_epochs,
@@ -207,10 +208,3 @@ def _gradients_of_gains_left_alone() -> Iterator[None]:
         yield
     finally:
         NanotronDecoder.tie_custom_params = ours
-
-
-def die_on_rank_1(rank: int, world_size: int, rendezvous: Path) -> None:
-    """End one rank without a word while the other waits for it."""
-    if rank == 1:
-        os._exit(7)
-    time.sleep(300)

@@ -25,7 +25,8 @@ from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe
 from skald_trainer.bridge import patches
 from skald_trainer.loader import TrainingData
-from skald_trainer.run import drive, train_rank
+from skald_trainer.rank import train_rank
+from skald_trainer.run import drive
 
 RECIPE = Path("recipes/mup-depth.yaml")
 TRAIN_BYTES = 200_000

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from skald_specs.files import read_jsonl
+from skald_trainer.folder import RunFolder
 from skald_trainer.launch import run_ranks
-from skald_trainer.run import RunFolder
 from support_trainer import Job, losses_of, tiny_corpus, tiny_plan, train_each
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]

@@ -13,8 +13,8 @@ from skald_specs.checkpoint import MODEL_FILE, OPTIMIZER_FILE, PLAN_FILE
 from skald_specs.files import read_jsonl, sha256_file
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
+from skald_trainer.folder import RunFolder
 from skald_trainer.launch import run_ranks
-from skald_trainer.run import RunFolder
 from support_trainer import Job, losses_of, tiny_corpus, tiny_plan, train_each
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]

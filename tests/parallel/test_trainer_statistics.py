@@ -18,10 +18,10 @@ from skald_specs.corpus import CorpusManifest
 from skald_specs.files import read_jsonl, sha256_file
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
+from skald_trainer.folder import RunFolder
 from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import Row
-from skald_trainer.run import RunFolder
 from support_trainer import (
     Job,
     losses_of,

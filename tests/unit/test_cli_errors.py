@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from skald_cli import main as entry
+from skald_cli import doctor
 from skald_cli.main import main
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
 from support import ROOT
@@ -21,7 +21,7 @@ def raising(monkeypatch: pytest.MonkeyPatch):
         def run(args: Any) -> int:
             raise error
 
-        monkeypatch.setattr(entry.doctor, "run_doctor", run)
+        monkeypatch.setattr(doctor, "run_doctor", run)
 
     return arrange
 

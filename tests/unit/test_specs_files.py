@@ -63,7 +63,7 @@ def test_a_real_full_disk_is_one_clear_line() -> None:
         pytest.skip("this system has no /dev/full")
     with pytest.raises(OSError, match="No space left") as caught, full.open("w") as out:
         out.write("x" * 100_000)
-    assert "the disk is full" in str(files._disk_error(Path("x"), caught.value))
+    assert "the disk is full" in str(files.disk_error(Path("x"), caught.value))
 
 
 def test_a_stray_byte_is_named_with_its_offset(tmp_path: Path) -> None:

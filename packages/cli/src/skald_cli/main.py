@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from skald_specs import __version__
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, SkaldError
 
-from skald_cli import (
-    ablating,
-    corpus,
-    doctor,
-    evaluating,
-    launching,
-    parametrising,
-    planning,
-    reporting,
-    training,
-)
-from skald_cli.parser import Parser, Verbs
+from skald_cli.interrupts import INTERRUPTED, leaving_at_once, raise_on_signals
+
+if TYPE_CHECKING:
+    from skald_cli.parser import Parser
 
 _ABOUT = "Train Germanic-language baseline models, evaluate them, and compare."
 _STATIONS = "stations, in order: corpus, sweep, plan, train, export, evaluate, report"
@@ -29,6 +20,22 @@ _STATIONS = "stations, in order: corpus, sweep, plan, train, export, evaluate, r
 
 def build_parser() -> Parser:
     """Build the command line; imports no station."""
+    # Imported here: a signal that comes during an import must meet a handler.
+    from skald_specs import __version__
+
+    from skald_cli import (
+        ablating,
+        corpus,
+        doctor,
+        evaluating,
+        launching,
+        parametrising,
+        planning,
+        reporting,
+        training,
+    )
+    from skald_cli.parser import Parser, Verbs
+
     parser = Parser(prog="skald", description=_ABOUT, epilog=_STATIONS)
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser)
@@ -50,27 +57,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code of the contract: 0 done, 1 a check failed, 2 the input is wrong, 75
         interrupted and resumable. A bug of ours keeps its traceback.
     """
-    args = build_parser().parse_args(argv)
-    # A scheduler's SIGTERM ends like Ctrl-C: what is half-written is removed, and one line is said.
-    signal.signal(signal.SIGTERM, _interrupt)
+    with leaving_at_once():
+        args = build_parser().parse_args(argv)
+    raise_on_signals()
     try:
         code: int = args.run(args)
         sys.stdout.flush()
     except SkaldError as error:
         print(f"skald: {' '.join(str(error).split())}", file=sys.stderr)
+        if error.details:
+            print(error.details, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("skald: interrupted; run the same command again to continue", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return EXIT_RESUMABLE
     except BrokenPipeError:
         # The reader of our output left (`skald evals list | head`); nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLAIM_FAILED
     return code
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

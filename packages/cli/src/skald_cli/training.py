@@ -10,6 +10,7 @@ from pathlib import Path
 from skald_specs.errors import EXIT_DONE
 
 from skald_cli import places
+from skald_cli.interrupts import leaving_at_once
 from skald_cli.parser import Verbs
 
 _FINAL = "final"
@@ -70,16 +71,16 @@ def register(verbs: Verbs) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train into `<out>/<plan name>/`."""
-    from skald_specs.manifest import recorded
-    from skald_specs.plan import Plan
+    with leaving_at_once():
+        from skald_specs.manifest import recorded
+        from skald_specs.plan import Plan
+        from skald_trainer.folder import RunFolder
+        from skald_trainer.metrics import energy_joules
+        from skald_trainer.train import train
 
     plan = Plan.load(args.plan)
     layout, identity = plan.execution, plan.identity
     with recorded("train", plan.name) as facts:
-        from skald_trainer.metrics import energy_joules
-        from skald_trainer.run import RunFolder
-        from skald_trainer.train import train
-
         train(plan, args.corpus, args.out / plan.name, args.resume)
         facts.update(
             plan_fingerprint=plan.fingerprint,

@@ -40,11 +40,15 @@ class CheckpointState(Spec):
     """Where the run stands; with the seed this fixes everything that follows.
 
     `samples_seen` is the position of the sampler: sequences taken from the permutations so far.
+    `n_skipped` updates were left out so far, so Adam has made `step` minus as many. `recent_losses`, in
+    nats, are those of the last good steps, where the recipe bounds spikes.
     """
 
     step: int
     tokens_seen: int
     samples_seen: int
+    n_skipped: int = 0
+    recent_losses: tuple[float, ...] = ()
 
 
 class CheckpointManifest(Spec):

@@ -12,9 +12,10 @@ EXIT_RESUMABLE = 75
 
 
 class SkaldError(Exception):
-    """One line for the user, and the exit code the process ends with."""
+    """One line for the user, the exit code the process ends with, and what goes below the line."""
 
     exit_code: int = EXIT_CLAIM_FAILED
+    details: str = ""
 
 
 class UserInputError(SkaldError):

@@ -12,27 +12,39 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import wait
+from datetime import timedelta
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from skald_specs.errors import InterruptedRunError, SkaldError, UserInputError
+from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
 from skald_specs.execution import ExecutionRecipe
 
+from skald_trainer.fates import CONTINUE, RankError, Report, blamed
+
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-_SECONDS_TO_STOP = 30.0
+#: Ranks that save because of a signal, and ranks that all end of one agreed error or find out for
+#: themselves that they hang, get this long when the first of them has ended; others get no time.
+_SECONDS_TO_SAVE, _SECONDS_TO_FOLLOW = 30.0, 15.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_MOST_TRACEBACK = 16_000
 
 Work = Callable[..., None]
 
 
 class StopRequest:
-    """Set by SIGINT, SIGTERM or SIGUSR1 (Slurm's pre-emption) while `listening`."""
+    """Set by SIGINT, SIGTERM or SIGUSR1 (Slurm's pre-emption) while `listening`.
 
-    def __init__(self) -> None:
-        self.signal_name = ""
+    Args:
+        pass_on: Called with the signal at once; a process that starts others tells them so.
+    """
+
+    def __init__(self, pass_on: Callable[[signal.Signals], None] | None = None) -> None:
+        self.signal_name, self._pass_on = "", pass_on
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -40,8 +52,12 @@ class StopRequest:
 
         def note(number: int, frame: Any) -> None:
             self.signal_name = signal.Signals(number).name
+            if self._pass_on is not None:
+                self._pass_on(signal.Signals(number))
 
         before = {number: signal.signal(number, note) for number in _STOP_SIGNALS}
+        # A rank starts with them held back, see `_holding_back`.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
         try:
             yield
         finally:
@@ -68,17 +84,29 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class RankError(SkaldError):
-    """A rank's own error, passed on to the process that started it."""
+@contextmanager
+def _holding_back() -> Iterator[None]:
+    """Start children that get a stop signal when they listen, and not before.
 
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    A blocked signal waits, also across exec: a rank that is still importing neither dies of it nor
+    misses it.
+    """
+    # Starting its helper, multiprocessing would let the signals through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
 def process_group(
-    rank: int, world_size: int, device: Literal["cpu", "cuda"], rendezvous: Path | None
+    rank: int,
+    world_size: int,
+    device: Literal["cpu", "cuda"],
+    rendezvous: Path | None,
+    timeout: timedelta | None = None,
 ) -> Iterator[None]:
     """Join the default process group: gloo on a CPU, nccl on a GPU.
 
@@ -87,9 +115,11 @@ def process_group(
         world_size: All processes.
         device: Where they compute.
         rendezvous: A file they meet at, or None to use torchrun's environment.
+        timeout: How long a collective may take; None: torch's default.
 
     Yields:
-        Nothing; the group is left at the end.
+        Nothing; the group is left at the end. After an error it is left only by a process alone:
+        others would see the connection break, and fail of it, before this rank has said why.
     """
     # torch is imported here so that starting a launcher costs nothing.
     import torch
@@ -107,11 +137,15 @@ def process_group(
             init_method="env://" if rendezvous is None else f"file://{rendezvous}",
             rank=rank,
             world_size=world_size,
+            timeout=timeout,
         )
+    ended_well = False
     try:
         yield
+        ended_well = True
     finally:
-        torch.distributed.destroy_process_group()
+        if ended_well or world_size == 1:
+            torch.distributed.destroy_process_group()
         # Left behind, they would look like torchrun's to the next run in this process.
         for name in given:
             os.environ.pop(name, None)
@@ -209,7 +243,9 @@ def run_ranks(world_size: int, work: Work, *args: Any) -> None:
                 f"{started} processes were started but the plan's dp x tp x pp is {world_size}",
                 "Start as many, or change the recipe's execution block",
             )
-        work(int(os.environ["RANK"]), world_size, None, *args)
+        rank = int(os.environ["RANK"])
+        with _told_under_a_launcher(rank):
+            work(rank, world_size, None, *args)
         return
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder) / "rendezvous"
@@ -220,55 +256,134 @@ def run_ranks(world_size: int, work: Work, *args: Any) -> None:
 
 
 def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
-    context, request = multiprocessing.get_context("spawn"), StopRequest()
-    errors: Any = context.SimpleQueue()
+    context = multiprocessing.get_context("spawn")
+    pipes = [context.Pipe(duplex=False) for _ in range(world_size)]
     ranks = [
-        context.Process(target=_rank_main, args=(errors, work, rank, world_size, meeting, *args))
-        for rank in range(world_size)
+        context.Process(target=_rank_main, args=(pipes[i][1], work, i, world_size, meeting, *args))
+        for i in range(world_size)
     ]
+    request = StopRequest(lambda number: _signal(ranks, number))
     with request.listening():
-        with ignoring_interrupts():
-            for process in ranks:
+        with _holding_back():
+            for process, (_, sender) in zip(ranks, pipes, strict=True):
                 process.start()
-        passed_on, failed_at, first_dead = "", 0.0, -1
-        while alive := [p for p in ranks if p.is_alive()]:
-            wait([p.sentinel for p in alive], timeout=0.2)
-            if request.signal_name and not passed_on:
-                passed_on = request.signal_name
-                _signal_all(alive, signal.Signals[passed_on])
-            dead = [i for i, p in enumerate(ranks) if p.exitcode not in (None, 0)]
-            if dead:
-                failed_at = failed_at or time.monotonic()
-                first_dead = dead[0] if first_dead < 0 else first_dead
-                # Ranks that wait in a collective for the dead one never come back by themselves;
-                # those that are saving on a signal get their time.
-                if not passed_on or time.monotonic() - failed_at > _SECONDS_TO_STOP:
-                    _signal_all(alive, signal.SIGKILL)
-    failed = [i for i, p in enumerate(ranks) if p.exitcode != 0]
-    if not failed:
-        return
-    first_dead = failed[0] if first_dead < 0 else first_dead
-    if not errors.empty():
-        code, message = errors.get()
-        if code == InterruptedRunError.exit_code:
-            raise InterruptedRunError(message)
-        raise RankError(message, code)
-    if passed_on:
-        raise InterruptedRunError(f"stopped by {passed_on} before the first step")
-    code = ranks[first_dead].exitcode
-    raise RankError(f"rank {first_dead} ended with code {code}; its error, if any, is above", 1)
+                sender.close()
+        reports, deaths = _watched(ranks, [pipe[0] for pipe in pipes], request)
+    if deaths or reports:
+        raise blamed(deaths, reports, request.signal_name)
 
 
-def _signal_all(processes: list[Any], number: signal.Signals) -> None:
-    for process in processes:
+def _watched(
+    ranks: list[Any], receivers: list[Connection], request: StopRequest
+) -> tuple[dict[int, Report], list[tuple[int, int]]]:
+    """Wait for all ranks; end the rest when one has failed.
+
+    Returns:
+        What ranks said, and those that died of themselves, in order.
+    """
+    reports: dict[int, Report] = {}
+    deaths: dict[int, int] = {}
+    listened = dict(enumerate(receivers))
+    ended: set[int] = set()
+    failed_at = 0.0
+    while True:
+        alive = [i for i, process in enumerate(ranks) if process.is_alive()]
+        for rank in [rank for rank, receiver in listened.items() if receiver.poll()]:
+            try:
+                reports[rank] = listened[rank].recv()
+            except (EOFError, OSError):
+                del listened[rank]
+        for rank, process in enumerate(ranks):
+            if process.exitcode not in (None, 0) and rank not in ended:
+                deaths.setdefault(rank, process.exitcode)
+        if not alive:
+            return reports, list(deaths.items())
+        if deaths or reports:
+            failed_at = failed_at or time.monotonic()
+            if time.monotonic() - failed_at >= _patience(deaths, reports, request.signal_name):
+                ended.update(alive)
+                _signal(ranks, signal.SIGKILL)
+        wait([ranks[i].sentinel for i in alive] + list(listened.values()), timeout=0.2)
+
+
+def _patience(deaths: dict[int, int], reports: dict[int, Report], stopped_by: str) -> float:
+    """Return the seconds that the other ranks get once one has failed.
+
+    Ranks that wait in a collective for a dead one never come back by themselves.
+    """
+    if stopped_by:
+        return _SECONDS_TO_SAVE
+    agreed = all(rank in reports for rank in deaths) and not any(
+        report.traceback for report in reports.values()
+    )
+    return _SECONDS_TO_FOLLOW if agreed else 0.0
+
+
+def _signal(ranks: list[Any], number: signal.Signals) -> None:
+    for process in ranks:
         if process.is_alive() and process.pid is not None:
             os.kill(process.pid, number)
 
 
-def _rank_main(errors: Any, work: Work, *args: Any) -> None:
+#: The way to the process that started this rank; empty where none of ours did.
+_to_parent: list[Connection] = []
+
+
+def _rank_main(sender: Connection, work: Work, rank: int, *args: Any) -> None:
     end_with_parent()
+    _to_parent.append(sender)
     try:
-        work(*args)
+        work(rank, *args)
     except SkaldError as error:
-        errors.put((error.exit_code, str(error)))
+        sender.send(Report(time.monotonic(), error.exit_code, str(error)))
         sys.exit(error.exit_code)
+    except Exception as error:
+        text = traceback.format_exc()[-_MOST_TRACEBACK:]
+        sender.send(Report(time.monotonic(), 1, _failure(rank, error), text))
+        sys.exit(1)
+
+
+def _failure(rank: int, error: Exception) -> str:
+    last = traceback.format_exception_only(error)[-1]
+    return f"rank {rank} failed: {' '.join(last.split())}; {CONTINUE}"
+
+
+def end_hung(line: str) -> NoReturn:
+    """End this rank because it stands still, from whatever thread.
+
+    The exit code is that of an interrupted run: no state is lost but the steps since the last
+    checkpoint, and a scheduler that starts the same command again is right to do so.
+    """
+    if _to_parent:
+        _to_parent[0].send(Report(time.monotonic(), EXIT_RESUMABLE, line, hung=True))
+    else:
+        print(f"skald: {line}; {CONTINUE}", file=sys.stderr, flush=True)
+    # The thread that hangs cannot be unwound.
+    os._exit(EXIT_RESUMABLE)
+
+
+@contextmanager
+def _told_under_a_launcher(rank: int) -> Iterator[None]:
+    """Say in one line, before Python's traceback and the launcher's table, what this rank met."""
+    try:
+        yield
+    except SkaldError:
+        raise
+    except Exception as error:
+        if _lost_another(error):
+            raise RankError(
+                f"rank {rank} lost another rank and ends; that one's error is the cause; {CONTINUE}",
+                1,
+            ) from None
+        print(f"skald: {_failure(rank, error)}", file=sys.stderr, flush=True)
+        raise
+
+
+def _lost_another(error: Exception) -> bool:
+    """Whether an error is what a collective says when a member of it is gone."""
+    from torch.distributed import DistError
+
+    text = str(error).lower()
+    return isinstance(error, DistError) or (
+        isinstance(error, RuntimeError) and ("gloo" in text or "connection closed" in text)
+    )

@@ -136,14 +136,26 @@ class TrainingData:
         n_samples = plan.identity.schedule.n_steps.value * plan.batch_sequences
         epochs = epochs_of(shares, n_tokens, seq_len, n_samples, seed)
         check_epochs(f"plan {plan.name}", epochs, n_tokens, plan.max_epochs)
-        self._tokens = list(tokens.values())
+        self._languages, self._tokens = list(tokens), list(tokens.values())
         windows = {tag: n_windows(count, seq_len) for tag, count in n_tokens.items()}
-        order = TrainingOrder(shares, windows, seed)
+        self._order = order = TrainingOrder(shares, windows, seed)
         # A call of numpy costs as much for thousands of places as for one. Two blocks: a batch may
         # lie across a border.
         self._block = lru_cache(maxsize=2)(
             lambda number: order.samples(np.arange(number * _BLOCK, (number + 1) * _BLOCK))
         )
+
+    def windows(self, step: int) -> dict[str, list[int]]:
+        """Return which windows of each language a step reads, in the batch's order.
+
+        Args:
+            step: 1-based training step.
+        """
+        first, found = (step - 1) * self._batch_sequences, {}
+        samples = self._order.samples(np.arange(first, first + self._batch_sequences))
+        for which in np.unique(samples.languages).tolist():
+            found[self._languages[which]] = samples.windows[samples.languages == which].tolist()
+        return found
 
     def micro_batch(self, step: int, first: int, count: int) -> tuple[Tokens, Tokens]:
         """Read part of a global batch.

@@ -1,12 +1,15 @@
 """metrics.jsonl: every step of a run, in the order it happened, with its speed; never hashed.
 
-Three kinds of row, told apart by their keys; all have `step` (from 1) and `tokens_seen` (tokens).
+Four kinds of row, told apart by their keys; all have `step` (from 1) and `tokens_seen` (tokens).
 
 A step: `loss_nats` (nats/token, mean over the global batch), `lr` (of `base_lr`, resolved by the
 schedule), `grad_norm` (before clipping), `tokens_per_second`; `mfu` (1) where the device's peak is
 known; and every `execution.statistics_every_steps` steps `statistics`, by kind of tensor or activation:
 `grad_norm` (before clipping), `update_to_weight` (norm of the update over norm of the weight), and
 `activation_rms`.
+
+A step whose update was left out (`guard`): `skipped`, `reason`, `bad_loss_nats`, `bad_grad_norm`, the
+`windows` it read by language, and `tokens_per_second`; no `loss_nats`.
 
 A validation: `bits_per_byte` by language.
 

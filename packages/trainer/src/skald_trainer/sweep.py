@@ -24,10 +24,11 @@ from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
 
+from skald_trainer.guard import DivergedError
 from skald_trainer.launch import end_with_parent, ignoring_interrupts
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
-from skald_trainer.run import DivergedError, Validation, choose_device, drive
+from skald_trainer.run import Validation, choose_device, drive
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer

@@ -21,11 +21,13 @@ from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
+from skald_trainer.folder import RunFolder
 from skald_trainer.launch import allow_overlap, leads, run_ranks, started_elsewhere
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import curve_rows
 from skald_trainer.origin import Origin, origin_of
-from skald_trainer.run import RunFolder, choose_device, train_rank
+from skald_trainer.rank import train_rank
+from skald_trainer.run import choose_device
 from skald_trainer.sinks import check_sinks
 
 CURVE_FILE = "curve.jsonl"
@@ -75,7 +77,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
     """Keep what belongs to this very run, remove the rest; return where to continue."""
     origin = origin_of(plan)
-    checkpoint.remove_leftovers(folder.root)
+    _remove_leftovers(folder)
     ours = origin.matches(folder.origin)
     if ours and (resume is None or checkpoint.load_state(resume).step == 0):
         # A start checkpoint is where a run begins, not where a stopped one goes on.
@@ -96,6 +98,14 @@ def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None
         print(f"{plan.name}: continuing from {resume.name}")
     origin.save(folder.origin)
     return resume
+
+
+def _remove_leftovers(folder: RunFolder) -> None:
+    """Remove what a kill left half-written, and what the last start said of its end."""
+    checkpoint.remove_leftovers(folder.root)
+    told = [folder.bad_step, *folder.root.glob("watchdog.rank*.txt")]
+    for path in [*told, *folder.root.glob(".metrics.jsonl.*"), *folder.root.glob(".origin.json.*")]:
+        path.unlink(missing_ok=True)
 
 
 def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
@@ -132,7 +142,7 @@ def _first_step(metrics: Path, last: int) -> int | None:
 
 def _steps_of(rows: list[dict[str, Any]]) -> list[int]:
     """Return the steps that a log tells of, in its order."""
-    return [row["step"] for row in rows if "loss_nats" in row]
+    return [row["step"] for row in rows if "loss_nats" in row or "skipped" in row]
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:

@@ -16,6 +16,7 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -48,6 +49,8 @@ PATCHES: tuple[Patch, ...] = (
     Patch("P6", "nanotron.trainer:clip_grad_norm", "always",
           "a sum in fp32 that every layout takes in another order (see `clipping`), and three small "
           "operations for each parameter where one call takes the whole list"),
+    Patch("P7", "nanotron.distributed:new_group", "always",
+          "its groups get torch's time-out, 10 minutes on a GPU, whatever the run's is"),
     Patch("C1", "nanotron.parallel.context:ParallelContext.set_device", "cpu",
           "calls torch.cuda.set_device"),
     Patch("C2", "nanotron.helpers:get_synced_random_state", "cpu",
@@ -81,6 +84,7 @@ PATCHES: tuple[Patch, ...] = (
 )  # fmt: skip
 
 _applied: Literal["cpu", "cuda"] | None = None
+_timeout: timedelta | None = None
 
 
 def apply(device: Literal["cpu", "cuda"]) -> None:
@@ -108,6 +112,7 @@ def apply(device: Literal["cpu", "cuda"]) -> None:
         "ignore", category=FutureWarning, module=r"(torch\.distributed|nanotron).*"
     )
     _numpy_2_metadata()
+    _new_group()
     importlib.import_module("skald_trainer.bridge.alone").install()
     importlib.import_module("skald_trainer.bridge.overlap").install()
     importlib.import_module("skald_trainer.bridge.clipping").install()
@@ -170,6 +175,24 @@ def _numpy_2_metadata() -> None:
         return original(self)
 
     metadata.to_str_dict = to_str_dict
+
+
+def _new_group() -> None:
+    """P5: groups with the time-out that `limit_collectives` was told."""
+    distributed: Any = importlib.import_module("nanotron.distributed")
+    original = distributed.new_group
+
+    @functools.wraps(original)
+    def new_group(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **{"timeout": _timeout, **kwargs})
+
+    distributed.new_group = new_group
+
+
+def limit_collectives(timeout: timedelta) -> None:
+    """Set how long a collective of the groups that nanotron makes may take."""
+    global _timeout  # noqa: PLW0603  # as for `_applied`
+    _timeout = timeout
 
 
 def _cpu() -> None:

@@ -30,6 +30,8 @@ from skald_trainer.bridge.tensors import (
     set_state,
     set_weights,
 )
+from skald_trainer.bridge.updates import guard_updates
+from skald_trainer.guard import Guard
 from skald_trainer.loader import IGNORED, TrainingData, ValidationSet, first_positions
 
 #: Called after every step on every rank: (trainer, step, loss in nats or None, seconds).
@@ -44,6 +46,7 @@ class SkaldTrainer(DistributedTrainer):
         data: The run's batches.
         on_step: Called after each step on every rank.
         start: Step to continue from (0: a fresh run) with full weights and moments by name.
+        guard: Decides which updates are made; by default the plan's, with nothing behind it.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class SkaldTrainer(DistributedTrainer):
         data: TrainingData,
         on_step: StepHook,
         start: tuple[int, Source, Source] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.plan, self.data, self.on_step, self.start = plan, data, on_step, start
+        self.guard = Guard(plan.identity.guard) if guard is None else guard
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "nanotron.yaml"
             path.write_text(yaml.safe_dump(nanotron_config(plan, Path(scratch))), encoding="utf-8")
@@ -84,9 +89,10 @@ class SkaldTrainer(DistributedTrainer):
         self.start_iteration_step = self.iteration_step = first
         self.consumed_train_samples = first * self.global_batch_size
         if self.start is not None:
-            set_state(self, self.start[1], self.start[2], first)
+            set_state(self, self.start[1], self.start[2], first - self.guard.n_skipped)
         # LambdaLR counts from 0 where this process starts; the plan counts steps from 1.
         self.lr_scheduler = LambdaLR(base, lambda taken: schedule.factor(first + taken + 1))
+        guard_updates(self, self.guard.admits)
         quiet_nanotron()
 
     def _groups(self, single: dict[str, Any]) -> list[dict[str, Any]]:
