@@ -86,6 +86,7 @@ class SkaldTrainer(DistributedTrainer):
             set_state(self, self.start[1], self.start[2], first)
         # LambdaLR counts from 0 where this process starts; the plan counts steps from 1.
         self.lr_scheduler = LambdaLR(base, lambda taken: schedule.factor(first + taken + 1))
+        self.unwrapped_model.remember_names()
         quiet_nanotron()
 
     def _groups(self, single: dict[str, Any]) -> list[dict[str, Any]]:
