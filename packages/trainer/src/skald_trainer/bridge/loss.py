@@ -46,7 +46,7 @@ class _MeanNats(torch.autograd.Function):
         return nats / n_taken
 
     @staticmethod
-    def backward(ctx: Any, grad_loss: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]  # torch leaves the arguments open
+    def backward(ctx: Any, grad_loss: torch.Tensor) -> tuple[torch.Tensor, None]:
         grad_MV = ctx.grad_MV
         del ctx.grad_MV
         # One where a step is one micro-batch; asking a GPU for it would wait for the GPU.
@@ -67,5 +67,5 @@ def mean_nats(logits_MV: torch.Tensor, labels_M: torch.Tensor) -> torch.Tensor:
         Nats a token, in fp32: to the bit what `torch.nn.functional.cross_entropy` gives, its gradient
         too, wherever the number of a step's micro-batches is a power of two.
     """
-    loss: torch.Tensor = _MeanNats.apply(logits_MV, labels_M)
+    loss: torch.Tensor = _MeanNats.apply(logits_MV, labels_M)  # type: ignore[no-untyped-call]  # torch's
     return loss
