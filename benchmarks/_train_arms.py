@@ -15,6 +15,7 @@ import importlib
 import itertools
 import multiprocessing
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +26,7 @@ from skald_specs.plan import Plan
 
 #: The file in a peer's folder that has its losses, a step a line.
 LOSSES = "losses.txt"
+_SECONDS_TO_END = 20.0
 
 
 class Turn(NamedTuple):
@@ -33,6 +35,10 @@ class Turn(NamedTuple):
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
+
+
+class TrainerFailed(Exception):  # noqa: N818 - says what happened
+    """A trainer cannot go on; says why in a line."""
 
 
 class _Over(Exception):  # noqa: N818 - an end, not an error
@@ -120,30 +126,59 @@ class Trainer:
             self._ranks.append(process)
             self._pipes.append(ours)
 
-    def take(self, n_steps: int) -> list[Turn]:
-        """Have every rank take some steps; return what they took, by rank."""
+    def take(self, n_steps: int, limit_seconds: float | None = None) -> list[Turn]:
+        """Have every rank take some steps.
+
+        Args:
+            n_steps: How many.
+            limit_seconds: How long they may take; None: for ever.
+
+        Returns:
+            What they took, by rank.
+
+        Raises:
+            TrainerFailed: A rank died or did not answer in time.
+        """
         for pipe in self._pipes:
-            pipe.send(n_steps)
+            with contextlib.suppress(BrokenPipeError):
+                pipe.send(n_steps)
+        return [self._answer(pipe, limit_seconds) for pipe in self._pipes]
+
+    def _answer(self, pipe: Connection, limit_seconds: float | None) -> Turn:
+        if not pipe.poll(limit_seconds):
+            raise TrainerFailed(f"no answer in {limit_seconds:.0f} s")
         try:
-            return [pipe.recv() for pipe in self._pipes]
+            answer: Turn | str = pipe.recv()
         except EOFError:
-            raise RuntimeError(f"trainer {self.name} died; its error is above") from None
+            answer = "died without a word"
+        if isinstance(answer, str):
+            raise TrainerFailed(answer)
+        return answer
 
     def end(self) -> None:
-        """Let the processes end."""
+        """End the processes; one that does not end by itself is ended."""
         for pipe in self._pipes:
             with contextlib.suppress(BrokenPipeError):
                 pipe.send(0)
         for process in self._ranks:
-            process.join()
+            process.join(_SECONDS_TO_END)
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 def _paced(
     work: Callable[..., None], pipe: Connection, rank: int, plan_json: str, corpus: Path, root: Path
 ) -> None:
     plan = Plan.model_validate_json(plan_json)
-    with contextlib.suppress(_Over):
+    try:
         work(Pace(pipe, plan.execution.device == "cuda"), rank, plan, corpus, root)
+    except _Over:
+        return
+    except Exception as error:
+        traceback.print_exc()
+        said = str(error).strip().splitlines() or [""]
+        pipe.send(f"{type(error).__name__}: {said[0]}")
 
 
 def nanotron(pace: Pace, rank: int, plan: Plan, corpus: Path, root: Path) -> None:
@@ -271,11 +306,12 @@ def huggingface(pace: Pace, rank: int, plan: Plan, corpus: Path, root: Path) -> 
                 with (root / LOSSES).open("a") as losses:
                     print(logs["loss"], file=losses)
 
+    # Named only where it is wanted: newer releases call it otherwise and warn.
+    recompute = {"gradient_checkpointing": True} if run.activation_checkpointing else {}
     arguments = TrainingArguments(
         output_dir=str(root),
         per_device_train_batch_size=run.micro_batch_sequences,
         gradient_accumulation_steps=plan.grad_accum_steps,
-        gradient_checkpointing=run.activation_checkpointing,
         torch_compile=run.compile_blocks,
         bf16=identity.dtype == "bfloat16",
         max_steps=identity.schedule.n_steps.value,
@@ -290,6 +326,7 @@ def huggingface(pace: Pace, rank: int, plan: Plan, corpus: Path, root: Path) -> 
         report_to=[],
         disable_tqdm=True,
         use_cpu=run.device == "cpu",
+        **recompute,
     )
     pace.ready()
     with torch.device(run.device):

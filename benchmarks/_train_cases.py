@@ -98,12 +98,15 @@ def write_corpus(folder: Path, vocab_size: int) -> CorpusManifest:
     return manifest
 
 
-def plan_of(case: Case, manifest: CorpusManifest, **execution: object) -> Plan:
+def plan_of(
+    case: Case, manifest: CorpusManifest, dtype: str = "float32", **execution: object
+) -> Plan:
     """Resolve a run of a case that saves and validates at no step that is measured.
 
     Args:
         case: Its shape and batch.
         manifest: The corpus.
+        dtype: Of weights and activations.
         execution: Fields of the execution block, such as `dp` and `threads_per_process`.
     """
     recipe = Recipe.load(_RECIPE)
@@ -125,6 +128,7 @@ def plan_of(case: Case, manifest: CorpusManifest, **execution: object) -> Plan:
         "budget": Budget(
             horizon_tokens=_MANY_STEPS * case.batch_tokens, global_batch_tokens=case.batch_tokens
         ),
+        "dtype": dtype,
         "execution": ExecutionRecipe.model_validate(run),
     }
     return make_plan(recipe.model_copy(update=update), manifest, None)

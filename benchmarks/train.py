@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from _train_arms import LOSSES, Trainer, Turn, huggingface, nanotron, plain
@@ -94,7 +94,7 @@ def take_turns(
         corpus = folder / "corpus"
         corpus.mkdir()
         manifest = write_corpus(corpus, case.shape.vocab_size)
-        given = {"device": "cpu", "threads_per_process": threads}
+        given: dict[str, Any] = {"device": "cpu", "threads_per_process": threads}
         alone = plan_of(case, manifest, **given)
         halves = case.batch_sequences // 2
         shared = plan_of(case, manifest, dp=2, micro_batch_sequences=halves, **given)
