@@ -44,6 +44,21 @@ class Kept:
             weakref.finalize(box, self.drop, key, size)
         return box
 
+    def count_loss(self) -> None:
+        """Count the logits, too: our loss keeps them by itself, their gradient stands in them."""
+        from skald_trainer.bridge import model
+
+        original = model.mean_nats
+
+        def counted(logits_MV: torch.Tensor, labels_M: torch.Tensor) -> torch.Tensor:
+            loss = original(logits_MV, labels_M)
+            # Held as long as the node of the graph is.
+            loss.grad_fn.metadata["kept"] = self.pack(logits_MV.detach())
+            return loss
+
+        model.mean_nats = counted
+        self.restore = lambda: setattr(model, "mean_nats", original)
+
     def drop(self, key: int, size: int) -> None:
         self.uses[key] -= 1
         self.live -= 0 if self.uses[key] else size
@@ -78,9 +93,11 @@ class Probe:
             )
             gc.collect()
             self.began = time.time_ns()
+            self.kept.count_loss()
             self.kept.hooks.__enter__()
         elif step == STEP:
             self.kept.hooks.__exit__()
+            self.kept.restore()
             self.window = self.began, time.time_ns()
             state = trainer.optimizer.get_base_optimizer().state.values()
             moments = storages(t for of in state for t in of.values() if torch.is_tensor(t))

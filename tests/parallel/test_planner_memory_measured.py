@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +54,12 @@ TWO_RANKS: dict[str, dict[str, Any]] = {
     "pp2": {"pp": 2},
     "pp2.bf16": {"pp": 2, **BF16},
     "pp2.tied": {"pp": 2, **TIED},
+    "tp2.reduce_scatter": {"tp": 2, "tp_mode": "reduce_scatter"},
+    "tp2.reduce_scatter_async.bf16": {"tp": 2, "tp_mode": "reduce_scatter_async", **BF16},
+    "tp2.checkpointed": {"tp": 2, "activation_checkpointing": True},
+    "pp2.checkpointed.bf16": {"pp": 2, "activation_checkpointing": True, **BF16},
+    "pp2.afab": {"pp": 2, "pp_schedule": "afab"},
 }
-if find_spec("skald_trainer.bridge.blocks"):
-    # The bridge knows the options of layouts: sequence parallelism, checkpointing, afab.
-    TWO_RANKS |= {
-        "tp2.reduce_scatter": {"tp": 2, "tp_mode": "reduce_scatter"},
-        "tp2.reduce_scatter_async.bf16": {"tp": 2, "tp_mode": "reduce_scatter_async", **BF16},
-        "tp2.checkpointed": {"tp": 2, "activation_checkpointing": True},
-        "pp2.checkpointed.bf16": {"pp": 2, "activation_checkpointing": True, **BF16},
-        "pp2.afab": {"pp": 2, "pp_schedule": "afab"},
-    }
 RANKS = [(name, 0) for name in ONE_RANK] + [(name, rank) for name in TWO_RANKS for rank in (0, 1)]
 
 

@@ -21,6 +21,7 @@ from skald_specs.files import sha256_file
 from skald_trainer.bridge import patches
 from skald_trainer.launch import run_ranks
 from skald_trainer.train import train
+from support import ROOT
 from support_faults import Fault, before_steps, train_with_fault
 from support_trainer import losses_of, tiny_corpus, tiny_plan
 
@@ -43,7 +44,7 @@ if __name__ == "__main__":
 
 def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
-    return kept | {"OMP_NUM_THREADS": "1"}
+    return kept | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
 
 
 def _child(folder: Path, out: Path) -> subprocess.Popen[str]:

@@ -13,6 +13,8 @@ from skald_planner.memory_states import FP32, Setting
 
 Device = Literal["cpu", "cuda"]
 INT64, BOOL = 8, 1
+#: Logits that the loss of one rank takes at a time; `skald_trainer.bridge.loss` has the same.
+LOSS_PIECE = {"cpu": 1 << 17, "cuda": 1 << 27}
 
 
 def saved_by_block(setting: Setting, device: Device) -> dict[str, int]:
@@ -102,8 +104,8 @@ def saved_bytes(setting: Setting, part: str, device: Device) -> int:
     """Return the bytes autograd keeps of one part for one micro-batch.
 
     Under activation checkpointing a layer keeps its input only. The embedding keeps token ids (and
-    under tp which of them are another rank's). The loss keeps the softmax in fp32, over the rank's
-    share of the vocabulary, and the targets.
+    under tp which of them are another rank's). The loss keeps the logits, in which their gradient
+    stands; under tp the softmax in fp32, over the rank's share of the vocabulary, and the targets.
 
     Standing: measured on CPU, checkpointing derived; derived for CUDA.
     """
@@ -115,7 +117,9 @@ def saved_bytes(setting: Setting, part: str, device: Device) -> int:
         norm = _norm(setting, stream, shape.d_model, device)
         return norm + _column_input(setting, n_linears=1)
     if part == "loss":
-        return FP32 * n * (shape.vocab_size // tp) + n * (INT64 + (2 * BOOL if tp > 1 else 0))
+        if tp == 1:
+            return setting.element_bytes * n * shape.vocab_size
+        return FP32 * n * (shape.vocab_size // tp) + n * (INT64 + 2 * BOOL)
     if setting.execution.activation_checkpointing:
         return setting.element_bytes * stream
     return sum(saved_by_block(setting, device).values())
@@ -124,8 +128,9 @@ def saved_bytes(setting: Setting, part: str, device: Device) -> int:
 def passing_bytes(setting: Setting, part: str, device: Device) -> int:
     """Return the most bytes that pass through while a part runs, beyond what it keeps.
 
-    loss: forward, the logits and (bf16) their fp32 copy; backward, one process: the gradient of the
-    log-likelihoods and that of the logits, both fp32; under tp nanotron writes it into the softmax.
+    loss: one process takes the logits piece by piece, with log-probabilities and two gradients of a
+    piece, in fp32; under tp: forward, the logits and (bf16) their fp32 copy; nanotron writes their
+    gradient into the softmax.
     head: the gradients of the logits, of the matrix and of its input. layer: the gradients of the
     product and of its two factors less the product that is no longer kept, and of the residual
     stream; under checkpointing also what the layer keeps while it is run again.
@@ -135,8 +140,9 @@ def passing_bytes(setting: Setting, part: str, device: Device) -> int:
     tp, stream = setting.execution.tp, n // _pieces(setting) * shape.d_model
     vocab, d_ff = shape.vocab_size // tp, shape.d_ff // tp
     if part == "loss":
-        forward = (e + FP32 if setting.mixed else e) * n * vocab
-        return max(forward, 2 * FP32 * n * vocab if tp == 1 else e * n * vocab)
+        if tp == 1:
+            return 3 * FP32 * min(n, max(1, LOSS_PIECE[device] // vocab)) * vocab
+        return (e + FP32 if setting.mixed else e) * n * vocab
     if part == "head":
         return e * (n * vocab + vocab * shape.d_model + stream)
     if part == "embed":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +19,10 @@ from skald_mup.model import EmbedStage, HeadStage, document_mask
 from skald_mup.names import tensor_kind
 from skald_specs.plan import Plan
 from torch import nn
-from torch.nn import functional as F
 
 from skald_trainer.bridge.blocks import TrainedBlock, check_compiler
 from skald_trainer.bridge.layers import NanotronLayers
+from skald_trainer.bridge.loss import mean_nats
 from skald_trainer.bridge.patches import device_type
 from skald_trainer.bridge.tensors import canonical_name
 from skald_trainer.loader import IGNORED
@@ -48,16 +49,10 @@ class LossStage(nn.Module):
     def forward(self, logits_TBV: torch.Tensor, labels_BT: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return {"loss"}; labels below zero count for nothing."""
         labels_TB = labels_BT.transpose(0, 1).contiguous()
-        taken_TB = labels_TB != IGNORED
         if self.group.size() == 1:
-            # torch's own is one kernel; the sharded one agrees with it to the last bits of a float.
-            nats = F.cross_entropy(
-                logits_TBV.float().flatten(0, 1),
-                labels_TB.flatten(),
-                ignore_index=IGNORED,
-                reduction="sum",
-            )
-            return {"loss": nats / taken_TB.sum().clamp(min=1)}
+            # The sharded one agrees with it to the last bits of a float.
+            return {"loss": mean_nats(logits_TBV.flatten(0, 1), labels_TB.flatten())}
+        taken_TB = labels_TB != IGNORED
         nats_TB = sharded_cross_entropy(
             logits_TBV.float(), labels_TB.clamp(min=0), group=self.group
         )
@@ -81,6 +76,7 @@ class NanotronDecoder(NanotronModel):
         self.shape, self.mask_documents = identity.model, identity.data.mask_documents
         if plan.execution.compile_blocks:
             check_compiler()
+        self._named: tuple[tuple[str, Any], ...] | None = None
         layers = NanotronLayers(
             parallel_context,
             parallel_config.tp_mode,
@@ -129,6 +125,15 @@ class NanotronDecoder(NanotronModel):
         """Return a tensor that all ranks have where a block runs, a pointer to it elsewhere."""
         here = block.rank == dist.get_rank(self.parallel_context.pp_pg)
         return tensor if here else TensorPointer(group_rank=block.rank)
+
+    def remember_names(self) -> None:
+        """Walk the modules for the last time; call it once nanotron has replaced and tied them all."""
+        self._named = tuple(super().get_named_params_with_correct_tied())
+
+    def get_named_params_with_correct_tied(self) -> Iterator[tuple[str, Any]]:
+        """Yield names and parameters; nanotron asks at every step, and no step changes them."""
+        known = self._named
+        yield from super().get_named_params_with_correct_tied() if known is None else known
 
     def init_model_randomly(self, config: Any) -> None:
         """Refuse: the trainer subclass sets weights by name (see `bridge.tensors`)."""

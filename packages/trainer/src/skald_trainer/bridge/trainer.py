@@ -93,6 +93,7 @@ class SkaldTrainer(DistributedTrainer):
         # LambdaLR counts from 0 where this process starts; the plan counts steps from 1.
         self.lr_scheduler = LambdaLR(base, lambda taken: schedule.factor(first + taken + 1))
         guard_updates(self, self.guard.admits)
+        self.unwrapped_model.remember_names()
         quiet_nanotron()
 
     def _groups(self, single: dict[str, Any]) -> list[dict[str, Any]]:
