@@ -129,6 +129,8 @@ def plan_of(
             horizon_tokens=_MANY_STEPS * case.batch_tokens, global_batch_tokens=case.batch_tokens
         ),
         "dtype": dtype,
+        # What is read costs the same the hundredth time.
+        "max_epochs": 1e6,
         "execution": ExecutionRecipe.model_validate(run),
     }
     return make_plan(recipe.model_copy(update=update), manifest, None)
