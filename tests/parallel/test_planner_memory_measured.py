@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from skald_planner.memory import rank_memory
-from skald_planner.memory_states import Setting, pipeline_stages
+from skald_planner.memory_states import Setting
+from skald_specs.pipeline import pipeline_stages
 from skald_specs.plan import Plan
 from skald_trainer.launch import run_ranks
 from support_memory import MemoryJob, measure_each

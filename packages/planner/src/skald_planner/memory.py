@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skald_specs.pipeline import pipeline_stages
+
 from skald_planner.memory_activations import Device, passing_bytes, saved_bytes
 from skald_planner.memory_states import (
     FP32,
@@ -18,7 +20,6 @@ from skald_planner.memory_states import (
     optimizer_bytes,
     parameter_bytes,
     part_of,
-    pipeline_stages,
 )
 
 

@@ -7,7 +7,6 @@ model into stages. Knows no torch; refuses to know what passes through.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 from math import prod
 from typing import Literal
 
@@ -61,42 +60,6 @@ class Setting:
     def micro_batch_tokens(self) -> int:
         """Tokens of one micro-batch."""
         return self.execution.micro_batch_sequences * self.shape.seq_len
-
-
-def pipeline_stages(shape: ModelShape, pp: int) -> tuple[tuple[str, ...], ...]:
-    """Return the parts (`embed`, `layers.0`, ..., `head`, `loss`) each pipeline stage holds.
-
-    Args:
-        shape: The model's shape.
-        pp: Pipeline stages.
-
-    Returns:
-        Parts by stage, in forward order.
-
-    Raises:
-        ValueError: A stage would hold no parameter, which happens where the readout outweighs the
-            layers.
-
-    Source: nanotron 0.4, `models.base.build_model`: a stage ends after the block that takes the
-        cumulative cost past its share. Costs: matrix parameters, see `bridge.model`.
-    Standing: derived; a test compares it with the real assignment.
-    """
-    d_kv = shape.n_kv_heads * shape.d_head
-    layer = 2 * shape.d_model * (shape.d_model + d_kv) + 3 * shape.d_model * shape.d_ff
-    parts = {"embed": 0} | {f"layers.{i}": layer for i in range(shape.n_layers)}
-    parts |= {"head": shape.d_model * shape.vocab_size, "loss": 0}
-    total, stage = sum(parts.values()), 0
-    stages: list[list[str]] = [[] for _ in range(pp)]
-    for part, cost in zip(parts, accumulate(parts.values()), strict=True):
-        stages[stage].append(part)
-        if cost > total * ((stage + 1) / pp):
-            stage += 1
-    if not all(set(names) - {"loss"} for names in stages):
-        raise ValueError(
-            f"execution.pp = {pp} leaves a stage without parameters: the readout is "
-            f"{parts['head'] / total:.0%} of the cost and is not cut; use fewer stages"
-        )
-    return tuple(tuple(names) for names in stages)
 
 
 def held_tensors(shape: ModelShape, tp: int, parts: tuple[str, ...]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from nanotron.parallel.tensor_parallel.functional import sharded_cross_entropy
 from nanotron.parallel.tied_parameters import tie_parameters
 from skald_mup.model import EmbedStage, HeadStage, document_mask
 from skald_mup.names import tensor_kind
+from skald_specs.pipeline import block_costs
 from skald_specs.plan import Plan
 from torch import nn
 
@@ -174,11 +175,6 @@ class NanotronDecoder(NanotronModel):
             self.embed.pp_block.tokens.weight = self.head.pp_block.linear.weight
 
     def get_block_compute_costs(self) -> dict[type[nn.Module], int]:
-        """Weigh blocks for pipeline balance by their matrix parameters."""
-        shape = self.shape
-        d_kv = shape.n_kv_heads * shape.d_head
-        return {
-            TrainedBlock: 2 * shape.d_model * (shape.d_model + d_kv)
-            + 3 * shape.d_model * shape.d_ff,
-            HeadStage: shape.d_model * shape.vocab_size,
-        }
+        """Weigh blocks for pipeline balance; see `skald_specs.pipeline`."""
+        costs = block_costs(self.shape)
+        return {TrainedBlock: costs.layer, HeadStage: costs.readout}
