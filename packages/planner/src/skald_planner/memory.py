@@ -88,8 +88,6 @@ def rank_memory(setting: Setting, stage: int, device: Device = "cuda") -> RankMe
     Returns:
         Bytes; the peak comes from walking forward and backward passes part by part.
 
-    Raises:
-        ValueError: See `pipeline_stages`.
     """
     shape = setting.shape
     parts = pipeline_stages(shape, setting.execution.pp)[stage]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from skald_specs.models import Spec
-from skald_specs.pipeline import pipeline_stages
 from skald_specs.shape import ModelShape, Positive, PositiveFloat
 
 
@@ -80,7 +79,6 @@ class ExecutionRecipe(Spec):
                 f"execution.pp = {self.pp} exceeds model.n_layers = {shape.n_layers}; use fewer "
                 "stages"
             )
-        pipeline_stages(shape, self.pp)
         n_micro = batch_sequences // (self.dp * self.micro_batch_sequences)
         if self.pp_schedule == "1f1b" and n_micro < self.pp - 1:
             raise ValueError(

@@ -176,5 +176,5 @@ class NanotronDecoder(NanotronModel):
 
     def get_block_compute_costs(self) -> dict[type[nn.Module], int]:
         """Weigh blocks for pipeline balance; see `skald_specs.pipeline`."""
-        costs = block_costs(self.shape)
+        costs = block_costs(self.shape, self.parallel_context.pp_pg.size())
         return {TrainedBlock: costs.layer, HeadStage: costs.readout}
