@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,13 @@ FAKE_SLURM = Path(__file__).parent / "fake_slurm"
 N_STEPS = 120
 #: Seconds for one start: four processes import torch, on a machine that may be busy.
 _PATIENCE = 300
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 class Cluster:
@@ -45,7 +54,9 @@ class Cluster:
         path = self.folder / f"{out}.sbatch"
         words = ["launch", self.folder / "plan.yaml", "--site", self.folder / "here.yaml"]
         words += ["--script", path, "--corpus", self.folder / "corpus", "--out", self.folder / out]
-        assert main([str(word) for word in words]) == 0
+        # Elsewhere than the checkout, whose Python the script would name relative to it.
+        with chdir(self.folder):
+            assert main([str(word) for word in words]) == 0
         return path
 
     def start(self, script: Path, **more: str) -> subprocess.Popen[str]:
@@ -54,7 +65,7 @@ class Cluster:
         slurm = {
             "PATH": f"{FAKE_SLURM}:{os.environ['PATH']}", "FAKE_SLURM_LOG": str(self.log),
             "SLURM_SUBMIT_DIR": str(self.folder), "SLURM_JOB_NODELIST": "localhost,localhost",
-            "SLURM_JOB_ID": str(os.getpid()), **more,
+            "SLURM_JOB_ID": str(os.getpid()), "MASTER_PORT": str(free_port()), **more,
         }  # fmt: skip
         return subprocess.Popen(
             ["bash", str(script)], env=kept | slurm, text=True, stdout=subprocess.PIPE,
@@ -133,6 +144,33 @@ def ranks_of(script: int) -> list[int]:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     return Cluster(tmp_path_factory.mktemp("cluster"))
+
+
+def test_a_node_of_two_ranks_that_save_is_resumable(tmp_path: Path) -> None:
+    """torchrun ends the second rank as soon as the first has gone; that is no failure."""
+    plan = tiny_plan(tiny_corpus(tmp_path / "corpus"), n_steps=100_000, dp=2)
+    plan.save(tmp_path / "plan.yaml")
+    words = [
+        "-m",
+        "skald_trainer.torchrun",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        str(free_port()),
+    ]
+    words += ["-m", "skald_cli.main", "train", "plan.yaml", "--corpus", "corpus", "--out", "runs"]
+    kept = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=tmp_path, env=kept, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    metrics, deadline = tmp_path / "runs" / "tiny" / "metrics.jsonl", time.monotonic() + _PATIENCE
+    while not metrics.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGUSR1)
+    said, _ = process.communicate(timeout=_PATIENCE)
+    assert process.returncode == EXIT_RESUMABLE, said
+    assert said.count("stopped by SIGUSR1 after step") == 2, said
 
 
 def test_two_nodes_give_the_bytes_of_one_machine_whatever_happens(cluster: Cluster) -> None:

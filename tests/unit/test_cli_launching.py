@@ -321,7 +321,10 @@ def test_a_meeting_point_that_cannot_work_is_one_line(
 def test_exit_codes_of_ranks_become_the_nodes() -> None:
     signals = torchrun._Signals()
     assert signals.exit_code([75, 75]) == EXIT_RESUMABLE
-    assert signals.exit_code([75, -9]) == 1
+    assert signals.exit_code([75, -15, -9]) == EXIT_RESUMABLE, "torchrun ends the rest itself"
+    assert signals.exit_code([75, 3]) == EXIT_RESUMABLE, "one hung, another lost it"
+    assert signals.exit_code([75, 1, -15]) == 1
+    assert signals.exit_code([-9]) == signals.exit_code([-9, 3, -15]) == 1, "out of memory"
     assert signals.exit_code([-signal.SIGUSR1]) == 1, "nobody told this node to stop"
     assert signals.exit_code([1, 2]) == EXIT_USER_INPUT
     signals.passed.append(signal.SIGUSR1)
@@ -355,3 +358,19 @@ def test_a_signal_reaches_the_ranks_and_no_other_child(handlers: None, tmp_path:
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_converted_model_is_launched_with_its_start(tmp_path: Path) -> None:
+    made = tiny_plan(tiny_corpus(tmp_path / "corpus"))
+    identity = made.identity.model_copy(update={"start_weights_sha256": "5" * 64})
+    path, script = tmp_path / "plan.yaml", tmp_path / "job.sbatch"
+    made.model_copy(update={"identity": identity}).save(path)
+    words = ["launch", str(path), "--site", "generic-slurm", "--account", "a"]
+    words += ["--script", str(script)]
+    site = read_yaml(ROOT / "sites" / "generic-slurm.yaml")
+    cpus = tmp_path / "cpus.yaml"
+    write_yaml(cpus, site | {"name": "cpus", "gpus_per_node": 0})
+    words[3] = str(cpus)
+    assert main(words) == EXIT_USER_INPUT and not script.exists()
+    assert main([*words, "--resume", "start"]) == 0
+    assert "--resume start" in script.read_text()

@@ -49,6 +49,7 @@ FLAGS = {
         "--evaluate",
         "--corpus",
         "--out",
+        "--resume",
         "--script",
     },
     "mup coord-check": {"--widths", "--depths", "--seeds", "--scale-heads", "--out"},

@@ -165,10 +165,11 @@ def test_activations_of_a_layer_are_the_published_form_for_this_architecture() -
     assert split == sb * h * (8 + 40 // 2) + 4 * sb * (heads // 2 + 2)
 
 
-def test_a_cpu_keeps_norms_in_fp32() -> None:
-    for dtype in ("float32", "bfloat16"):
+def test_a_cpu_keeps_norms_in_fp32_and_cuda_repeats_grouped_keys_in_fp32() -> None:
+    for dtype, more in (("float32", {"q, k, v"}), ("bfloat16", set[str]())):
         cpu, cuda = (saved_by_block(setting(dtype=dtype), device) for device in ("cpu", "cuda"))
-        assert {name for name in cpu if cpu[name] != cuda[name]} == {"attn_norm", "mlp_norm"}
+        assert {name for name in cpu if cpu[name] != cuda[name]} == {"attn_norm", "mlp_norm", *more}
+        assert cpu["q, k, v"] <= cuda["q, k, v"]
         assert cpu["attn_norm"] > 1.9 * cuda["attn_norm"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -20,6 +21,7 @@ from skald_specs.checkpoint import (
     CheckpointState,
 )
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_jsonl
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
 from skald_trainer.checkpoint_view import inspect, verify_tensors
@@ -304,6 +306,26 @@ def test_an_explicit_resume_into_a_used_folder_mixes_nothing(
     done = checkpoint.path_of(tmp_path / "ours" / "checkpoints", 6)
     with pytest.raises(UserInputError, match=r"belongs to another plan"):
         train(other, corpus, tmp_path / "again", resume=done)
+
+
+def test_a_log_that_lost_its_last_rows_is_kept_and_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that loses power may lose rows that were written, but not synced."""
+    corpus, root = tmp_path / "corpus", tmp_path / "run"
+    plan = tiny_plan(tiny_corpus(corpus))
+    train(plan, corpus, root)
+    shutil.rmtree(root / "final")
+    shutil.rmtree(checkpoint.path_of(root / "checkpoints", 6))
+    rows = [line for line in (root / "metrics.jsonl").read_text().splitlines(keepends=True)
+            if json.loads(line)["step"] <= 2]  # fmt: skip
+    (root / "metrics.jsonl").write_text("".join(rows))
+    train(plan, corpus, root)
+    assert "the log misses steps up to 3" in capsys.readouterr().out
+    kept = (root / "metrics.jsonl").read_text()
+    assert kept.startswith("".join(rows)), "nothing that was there is gone"
+    steps = [row["step"] for row in read_jsonl(root / "final" / "curve.jsonl") if "lr" in row]
+    assert steps == [4, 5, 6]
 
 
 def test_a_damaged_finished_run_is_not_exported(tmp_path: Path) -> None:

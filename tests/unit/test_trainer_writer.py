@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from skald_specs.errors import UserInputError
+from skald_trainer.watchdog import Watchdog
 from skald_trainer.writer import BackgroundWriter
 
 
@@ -70,3 +72,16 @@ def test_an_ending_run_waits_whatever_ended_it() -> None:
         writer.start(write)
         raise KeyboardInterrupt
     assert written == [1]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_slow_write_is_no_hang_to_a_watchdog_that_is_told(tmp_path: Path, told: bool) -> None:
+    ends: list[str] = []
+    watchdog = Watchdog(0, 1.5, tmp_path / "stacks.txt", ends.append)
+    feeding = {"waiting": lambda: watchdog.feed("writing")} if told else {}
+    with watchdog.watching(), BackgroundWriter(**feeding) as writer:
+        watchdog.feed("a step")
+        writer.start(lambda: time.sleep(4))
+        assert writer.busy
+    assert bool(ends) is not told
+    assert not writer.busy

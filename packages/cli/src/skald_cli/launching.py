@@ -35,6 +35,9 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--evaluate", action="append", metavar="SUITE", help="a job array, one suite in each job"
     )
+    parser.add_argument(
+        "--resume", type=Path, metavar="CHECKPOINT", help="what a converted model starts from"
+    )
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, help="folder of all runs, or of all suites")
     parser.add_argument(
@@ -125,6 +128,13 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
     plan = Plan.load(args.inputs[0])
     script = args.script or places.LAUNCH / f"{plan.name}.{site.name}.sbatch"
     words = ["train", args.inputs[0], "--corpus", args.corpus, "--out", args.out or places.RUNS]
+    if args.resume is not None:
+        words += ["--resume", args.resume]
+    elif plan.identity.start_weights_sha256 is not None:
+        raise UserInputError(
+            str(args.inputs[0]), "the plan starts from given weights",
+            "Name their checkpoint with --resume",
+        )  # fmt: skip
     nodes = nodes_for(site, plan.execution)
     text = training_script(
         site, plan.name, plan.execution, nodes, [str(word) for word in words], _interpreter(),

@@ -148,13 +148,15 @@ class Attention(nn.Module):
         """Attend; input and output are (T, B, D). Without a mask (`document_mask`): causally."""
         q_BNTH, k_BKTH = self.queries_keys(x_TBD)
         v_BKTH = self._heads(self.v_proj(x_TBD))
-        if mask_B1TT is not None:
-            # On CUDA grouped heads are for the flash kernel, which takes no mask (torch's documentation).
+        # On CUDA grouped heads are for the flash kernel alone, which takes no mask and no fp32 (torch's
+        # documentation); any other would keep the probabilities.
+        grouped = mask_B1TT is None and not (q_BNTH.is_cuda and q_BNTH.dtype == torch.float32)
+        if not grouped:
             n_queries = q_BNTH.shape[1] // k_BKTH.shape[1]
             k_BKTH, v_BKTH = (x.repeat_interleave(n_queries, 1) for x in (k_BKTH, v_BKTH))
         y_BNTH = F.scaled_dot_product_attention(
             q_BNTH, k_BKTH, v_BKTH, attn_mask=mask_B1TT, is_causal=mask_B1TT is None,
-            scale=self.attn_scale, enable_gqa=mask_B1TT is None,
+            scale=self.attn_scale, enable_gqa=grouped,
         )  # fmt: skip
         y_TBD = y_BNTH.permute(2, 0, 1, 3).flatten(2)
         out_TBD: torch.Tensor = self.o_proj(y_TBD)

@@ -24,7 +24,7 @@ def saved_by_block(setting: Setting, device: Device) -> dict[str, int]:
         setting: The run.
         device: Decides what RMSNorm keeps (see `_norm`); the rest is equal. Both devices' flash
             attention keeps q, k, v, its output and the log of the softmax's sum, never the
-            probabilities, and reads grouped keys without repeating them.
+            probabilities; fp32 on CUDA has grouped keys repeated.
 
     Returns:
         Bytes by name; their sum is the layer's.
@@ -51,10 +51,12 @@ def saved_by_block(setting: Setting, device: Device) -> dict[str, int]:
         # silu keeps gate, the product keeps silu(gate) and up, down_proj keeps the product.
         "swiglu": 4 * e * n * d_ff,
     }
-    if setting.mask_documents:
-        # No fused kernel takes a mask and grouped heads: keys and values are repeated for every
-        # head, and each layer keeps the mask as numbers of the dtype of training.
+    if setting.mask_documents or (device == "cuda" and not setting.mixed):
+        # No fused kernel takes grouped heads with a mask, or on CUDA in fp32: keys and values are
+        # repeated for every head.
         saved["q, k, v"] = e * n * 3 * d_q
+    if setting.mask_documents:
+        # Each layer keeps the mask as numbers of the dtype of training.
         saved["mask"] = e * n * shape.seq_len
     if shape.qk_norm:
         # Normalised queries are laid out head by head, so o_proj keeps a reordered copy.

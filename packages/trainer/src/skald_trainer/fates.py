@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from skald_specs.errors import EXIT_RESUMABLE, InterruptedRunError, SkaldError
 
+#: Of a rank that ends because another one did, under a launcher: never a cause, so never the code of a
+#: job (`torchrun` makes 1 of it).
+EXIT_LOST_ANOTHER = 3
 CONTINUE = "run the same command again to continue from the last checkpoint"
 
 

@@ -24,7 +24,7 @@ from typing import Any, Literal, NoReturn
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
 from skald_specs.execution import ExecutionRecipe
 
-from skald_trainer.fates import CONTINUE, RankError, Report, blamed
+from skald_trainer.fates import CONTINUE, EXIT_LOST_ANOTHER, RankError, Report, blamed
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 #: Ranks that save because of a signal, and ranks that all end of one agreed error or find out for
@@ -373,7 +373,7 @@ def _told_under_a_launcher(rank: int) -> Iterator[None]:
         if _lost_another(error):
             raise RankError(
                 f"rank {rank} lost another rank and ends; that one's error is the cause; {CONTINUE}",
-                1,
+                EXIT_LOST_ANOTHER,
             ) from None
         print(f"skald: {_failure(rank, error)}", file=sys.stderr, flush=True)
         raise

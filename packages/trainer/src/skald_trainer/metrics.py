@@ -23,6 +23,7 @@ from the plan alone and is small: no speed, energy or statistics.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,6 +55,10 @@ class MetricsFile:
         """Append one row; it has a `step`."""
         self._out.write(json.dumps(row, sort_keys=True) + "\n")
         self._out.flush()
+
+    def sync(self) -> None:
+        """Have what was written survive a loss of power."""
+        os.fsync(self._out.fileno())
 
     def close(self) -> None:
         """Close the file."""

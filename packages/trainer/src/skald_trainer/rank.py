@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from skald_trainer.writer import BackgroundWriter
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer
+
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 
 def train_rank(
@@ -82,10 +85,12 @@ class _RankRun:
         self._device = choose_device(plan)
         self._meter = meter_of_rank(self._device, rank)
         self._log: RunLog | None = None
-        self.stop, self.writer = StopRequest(), BackgroundWriter()
+        self.stop = StopRequest()
         self.guard = Guard(plan.identity.guard)
         seconds, stacks = self._run.watchdog_seconds, folder.stacks(rank)
         self.watchdog = Watchdog(rank, seconds, stacks, end_hung)
+        # A slow disk is no hang; one that never comes back meets the job's own time limit.
+        self.writer = BackgroundWriter(lambda: self.watchdog.feed("writing a checkpoint"))
 
     def before_first_step(self, trainer: SkaldTrainer) -> None:
         """Leave before any work where a signal has come already."""
@@ -110,8 +115,7 @@ class _RankRun:
             self._save(trainer, step)
         if stopping and step < self._n_steps:
             # All ranks wait for the one that writes: the first to end has the others killed.
-            self.writer.wait()
-            trainer.any_rank(False)
+            self._wait_for_writer(trainer)
             raise InterruptedRunError(
                 f"{self._plan.name}: stopped by {self.stop.signal_name or 'a signal'} after step "
                 f"{step} of {self._n_steps}, state saved; run the same command again to continue"
@@ -142,6 +146,13 @@ class _RankRun:
         if self._log is not None:
             self._log.close()
 
+    def _wait_for_writer(self, trainer: SkaldTrainer) -> None:
+        """Wait on all ranks for rank 0's write, and have no watchdog take that for a hang."""
+        while trainer.any_rank(self.writer.busy):
+            self.watchdog.feed("waiting for a checkpoint that is being written")
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        self.writer.wait()
+
     def _log_step(self, trainer: SkaldTrainer, step: int, loss: float, seconds: float) -> None:
         if self._log is None:
             self._log = RunLog(self._folder.metrics, self._plan, step - 1, self._device)
@@ -154,15 +165,24 @@ class _RankRun:
     def _validate(self, trainer: SkaldTrainer, step: int) -> None:
         bits: dict[str, float] = {}
         for held_out in self._held_out:
-            self.watchdog.feed(f"validation in {held_out.language} after step {step}")
-            bits |= {tag: value for tag, (value, _) in trainer.validate([held_out]).items()}
+
+            def chunk_done(
+                doing: str = f"validation in {held_out.language} after step {step}",
+            ) -> None:
+                self.watchdog.feed(doing)
+
+            measured = trainer.validate([held_out], chunk_done)
+            bits |= {tag: value for tag, (value, _) in measured.items()}
         if self._log is not None:
             self._log.validation(step, bits)
 
     def _save(self, trainer: SkaldTrainer, step: int) -> None:
         self.watchdog.feed(f"saving step {step}")
         # Before the gather: two full copies at a time are more than a rank may hold.
-        self.writer.wait()
+        self._wait_for_writer(trainer)
+        if self._log is not None:
+            # Before the checkpoint can be whole: it is worth nothing without the log up to it.
+            self._log.sync()
         weights, moments = trainer.full_weights(), trainer.full_moments()
         if self._rank == 0:
             state = CheckpointState(

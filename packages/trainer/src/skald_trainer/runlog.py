@@ -66,6 +66,10 @@ class RunLog:
             self._write(step, {"energy_joules": joules, "energy_since_step": self._energy_since})
         self._energy_since = step
 
+    def sync(self) -> None:
+        """Have what was logged survive a loss of power."""
+        self._metrics.sync()
+
     def _write(self, step: int, row: Row) -> None:
         row = {"step": step, "tokens_seen": step * self._batch_tokens, **row}
         self._metrics.write(row)

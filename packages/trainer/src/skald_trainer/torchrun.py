@@ -21,6 +21,8 @@ from typing import Any
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
 
+from skald_trainer.fates import EXIT_LOST_ANOTHER
+
 _PASSED_ON = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 #: Every rank that torchrun starts has it in its environment; helpers of this process have not.
 _MARK = b"TORCHELASTIC_RUN_ID="
@@ -53,8 +55,14 @@ class _Signals:
     def exit_code(self, ended_with: list[int]) -> int:
         """Return the node's exit code from those of its failed ranks (negative: by a signal)."""
         # A rank that a stop signal met while it was importing dies of it before it can listen.
-        excused = {EXIT_RESUMABLE, *(-number for number in self.passed)}
-        if set(ended_with) <= excused:
+        resumable = {EXIT_RESUMABLE, *(-number for number in self.passed)}
+        # Once the first rank has gone torchrun ends the rest, and counts how as their own failures;
+        # where one hung, the others may have found out first.
+        consequences = {-signal.SIGTERM, -signal.SIGKILL, EXIT_LOST_ANOTHER}
+        causes = set(ended_with)
+        if causes & resumable:
+            causes -= consequences - resumable
+        if causes <= resumable:
             return EXIT_RESUMABLE
         return EXIT_USER_INPUT if EXIT_USER_INPUT in ended_with else EXIT_CLAIM_FAILED
 

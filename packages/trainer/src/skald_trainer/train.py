@@ -113,6 +113,10 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
     step = checkpoint.load_state(resume).step
     if step == 0 or _first_step(folder.metrics, step) is not None:
         return
+    if resume.resolve().parent == folder.checkpoints.resolve():
+        # Lost with the machine's memory; what there is of it stays.
+        print(f"{plan.name}: the log misses steps up to {step}, so the curve begins after that one")
+        return
     former = RunFolder(resume.resolve().parent.parent)
     theirs = Origin.load(former.origin) if former.origin.is_file() else None
     first = None
@@ -189,11 +193,9 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     n_steps = plan.identity.schedule.n_steps.value
     assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
     curve = curve_rows(folder.metrics)
-    steps = _steps_of(curve)
-    if steps != list(range(n_steps - len(steps) + 1, n_steps + 1)):
-        raise UserInputError(
-            str(folder.metrics), "steps are missing from the log", f"Remove {folder.root} and train"
-        )
+    # What came before a gap is no part of the curve; `_carry_log` has told of it.
+    first = _first_step(folder.metrics, n_steps)
+    curve = [row for row in curve if first is not None and row["step"] >= first]
     with atomic_folder(folder.final, marker=MANIFEST_FILE) as temporary:
         for file in tensor_files(last / MODEL_FILE):
             shutil.copyfile(file, temporary / file.name)

@@ -10,14 +10,20 @@ from collections.abc import Callable
 from threading import Thread
 from types import TracebackType
 
+_SECONDS_BETWEEN_BEATS = 1.0
+
 
 class BackgroundWriter:
     """Runs one write at a time; its error is raised by the next call.
 
     As a context it waits at the end, however that comes about.
+
+    Args:
+        waiting: Called each second that a write is waited for, so that nobody takes it for a hang.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Callable[[], None] = lambda: None) -> None:
+        self._waiting = waiting
         self._thread: Thread | None = None
         self._error: BaseException | None = None
 
@@ -34,16 +40,24 @@ class BackgroundWriter:
         self._thread = Thread(target=self._run, args=(write,), name="checkpoint writer")
         self._thread.start()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a write is in progress."""
+        return self._thread is not None and self._thread.is_alive()
+
     def check(self) -> None:
         """Raise what a write raised that has ended; wait for nothing."""
-        if self._thread is not None and not self._thread.is_alive():
+        if not self.busy:
             self.wait()
 
     def wait(self) -> None:
         """Wait for the write in progress and raise what it raised."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        while self._thread is not None:
+            self._thread.join(_SECONDS_BETWEEN_BEATS)
+            if self._thread.is_alive():
+                self._waiting()
+            else:
+                self._thread = None
         error, self._error = self._error, None
         if error is not None:
             raise error

@@ -178,11 +178,14 @@ class SkaldTrainer(DistributedTrainer):
         return [float(value) for value in total]
 
     @torch.no_grad()
-    def validate(self, sets: list[ValidationSet]) -> dict[str, tuple[float, float]]:
+    def validate(
+        self, sets: list[ValidationSet], chunk_done: Callable[[], None] = lambda: None
+    ) -> dict[str, tuple[float, float]]:
         """Measure bits per byte on held-out text; data-parallel ranks share the windows.
 
         Args:
             sets: The validation text of each language.
+            chunk_done: Called after each forward pass of this rank, and where it has none to make.
 
         Returns:
             For each language bits per byte and its standard error over windows, on every rank.
@@ -197,6 +200,7 @@ class SkaldTrainer(DistributedTrainer):
         for held_out in sets:
             nats = [0.0] * len(held_out.inputs)
             for i, start in enumerate(range(0, len(nats), chunk)):
+                chunk_done()
                 if i % dp != dp_rank:
                     continue
                 labels = held_out.labels[start : start + chunk]
