@@ -134,9 +134,11 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
 
 
 def _evaluation(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
+    from skald_harness.suites import suite_names
+
     from skald_cli.jobscript import evaluation_script
 
-    known = sorted(path.name for path in places.EVALS.glob("*/") if any(path.glob("*.yaml")))
+    known = suite_names(places.EVALS)
     for suite in args.evaluate:
         if suite not in known:
             raise UserInputError("--evaluate", *_unknown(suite, known))
