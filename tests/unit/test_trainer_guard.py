@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from skald_specs.checkpoint import CheckpointState
-from skald_specs.files import read_json
+from skald_specs.files import read_json, write_json
 from skald_specs.guard import GuardRecipe
 from skald_trainer.guard import (
     BadStep,
     DivergedError,
     Guard,
     explained,
+    facts,
     skipped_row,
-    write_report,
 )
 
 SKIP = GuardRecipe(on_bad_step="skip", spike_nats=1.0, window_steps=3, max_skips=2)
@@ -95,7 +95,7 @@ def test_the_line_names_step_data_checkpoint_and_command(tmp_path: Path) -> None
     ):
         assert words in line
     assert "no checkpoint yet" in str(explained(DivergedError(""), bad, windows, report, None, ""))
-    write_report(report, bad, windows)
+    write_json(report, facts(bad, windows))
     assert read_json(report)["windows"] == windows
     assert read_json(report)["bad_loss_nats"] == "nan", "JSON has no NaN"
 

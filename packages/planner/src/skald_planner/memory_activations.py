@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from skald_mup.counts import LOSS_PIECE
+
 from skald_planner.memory_states import FP32, Setting
 
 Device = Literal["cpu", "cuda"]
 INT64, BOOL = 8, 1
-#: Logits that the loss of one rank takes at a time; `skald_trainer.bridge.loss` has the same.
-LOSS_PIECE = {"cpu": 1 << 17, "cuda": 1 << 27}
 
 
 def saved_by_block(setting: Setting, device: Device) -> dict[str, int]:

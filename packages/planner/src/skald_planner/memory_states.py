@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 from skald_mup.names import tensor_kind, tensor_shapes
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe
-from skald_specs.shape import ModelShape
+from skald_specs.shape import DType, ModelShape
 
 FP32 = 4
 #: Kinds of tensor that every tensor-parallel rank holds whole; the others are cut in `tp` pieces.
@@ -26,7 +25,7 @@ class Setting:
     """What of a run its memory depends on; `batch_sequences` is the global batch."""
 
     shape: ModelShape
-    dtype: Literal["float32", "bfloat16"]
+    dtype: DType
     batch_sequences: int
     execution: ExecutionRecipe
     mask_documents: bool = False
@@ -53,8 +52,7 @@ class Setting:
     @property
     def n_micro_batches(self) -> int:
         """Micro-batches of one rank in one step."""
-        run = self.execution
-        return self.batch_sequences // (run.dp * run.micro_batch_sequences)
+        return self.execution.n_micro_batches(self.batch_sequences)
 
     @property
     def micro_batch_tokens(self) -> int:

@@ -45,6 +45,14 @@ class ExecutionRecipe(Spec):
         """Processes of the layout."""
         return self.dp * self.tp * self.pp
 
+    def n_micro_batches(self, batch_sequences: int) -> int:
+        """Return the micro-batches of one data-parallel rank in a step.
+
+        Args:
+            batch_sequences: Sequences of the global batch.
+        """
+        return batch_sequences // (self.dp * self.micro_batch_sequences)
+
     def check_fits(self, shape: ModelShape, batch_sequences: int) -> None:
         """Check that the layout can compute this model and batch.
 
@@ -79,7 +87,7 @@ class ExecutionRecipe(Spec):
                 f"execution.pp = {self.pp} exceeds model.n_layers = {shape.n_layers}; use fewer "
                 "stages"
             )
-        n_micro = batch_sequences // (self.dp * self.micro_batch_sequences)
+        n_micro = self.n_micro_batches(batch_sequences)
         if self.pp_schedule == "1f1b" and n_micro < self.pp - 1:
             raise ValueError(
                 f"pp_schedule = 1f1b with pp = {self.pp} needs {self.pp - 1} micro-batches and a "

@@ -242,12 +242,6 @@ def prune(folder: Path, step: int, keep_last: int, keep_every_steps: int | None)
             shutil.rmtree(retired, ignore_errors=True)
 
 
-def remove_leftovers(root: Path) -> None:
-    """Remove what killed writes left under temporary names in a run's folder."""
-    for path in (*root.glob("checkpoints/.step_*"), *root.glob(".final.*")):
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def path_of(folder: Path, step: int) -> Path:
     """Return where a step's checkpoint lies under the run's checkpoint folder."""
     return folder / checkpoint_name(step)

@@ -1,6 +1,6 @@
 """What to do about a bad step: judged before it changes a weight, told in one line.
 
-Pure of torch and processes: the bridge asks it before each update, with a loss and a gradient norm that
+Knows no torch and no processes: the bridge asks it before each update, with a loss and a gradient norm that
 are the same on every rank, so all ranks decide alike.
 """
 
@@ -15,7 +15,6 @@ from statistics import median
 from typing import Any
 
 from skald_specs.errors import ClaimError
-from skald_specs.files import write_json
 from skald_specs.guard import GuardRecipe
 
 _SHOWN_WINDOWS = 4
@@ -119,10 +118,12 @@ def skipped_row(bad: BadStep, windows: Windows) -> dict[str, Any]:
 
     It has no `loss_nats`: whoever reads the curve of learning need not know of it.
     """
-    return {"skipped": True, **_facts(bad, windows)}
+    return {"skipped": True, **facts(bad, windows)}
 
 
-def _facts(bad: BadStep, windows: Windows) -> dict[str, Any]:
+def facts(bad: BadStep, windows: Windows) -> dict[str, Any]:
+    """Return what is known of a bad step, as JSON can hold it."""
+
     def number(value: float) -> float | str:
         # JSON has no NaN.
         return value if math.isfinite(value) else str(value)
@@ -172,8 +173,3 @@ def explained(
         f"{going_on}. A fault of the machine does not come again; where it does, lower base_lr, raise "
         "eps or set guard.on_bad_step: skip in the recipe (another plan, trained from its start)"
     )
-
-
-def write_report(report: Path, bad: BadStep, windows: Windows) -> None:
-    """Write what is known of a bad step as JSON."""
-    write_json(report, _facts(bad, windows))
