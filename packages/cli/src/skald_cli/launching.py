@@ -89,6 +89,13 @@ def load_site(name: str, **overrides: str | None) -> Site:
 def nodes_for(site: Site, execution: ExecutionRecipe) -> int:
     """Return how many nodes a layout fills.
 
+    Args:
+        site: The cluster.
+        execution: The layout, and what else of a plan a node must have.
+
+    Returns:
+        Nodes; 1 where the layout takes a part of one.
+
     Raises:
         UserInputError: It fills no whole number of nodes, or wants what the nodes do not have.
     """

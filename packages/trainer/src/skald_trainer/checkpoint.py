@@ -146,6 +146,10 @@ def check(folder: Path, plan: Plan) -> None:
 def check_tensors(folder: Path, plan: Plan) -> None:
     """Check names, shapes and types of a checkpoint's tensors against the plan's model.
 
+    Args:
+        folder: The checkpoint; Adam's state is checked where there is one.
+        plan: The plan to go on with.
+
     Raises:
         UserInputError: A tensor is missing, unknown, or not of its shape in fp32.
     """

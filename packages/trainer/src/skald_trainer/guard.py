@@ -56,14 +56,14 @@ class Guard:
         self.restore(0, ())
         self.bad: BadStep | None = None
 
-    def restore(self, n_skipped: int, recent_losses: Iterable[float]) -> None:
+    def restore(self, n_skipped: int, recent_losses_nats: Iterable[float]) -> None:
         """Go on from what `memory` gave, so that a resumed run decides as an undisturbed one."""
         self.n_skipped = n_skipped
-        self._recent: deque[float] = deque(recent_losses, maxlen=self._recipe.window_steps)
+        self._recent: deque[float] = deque(recent_losses_nats, maxlen=self._recipe.window_steps)
 
     def memory(self) -> dict[str, Any]:
         """Return what a checkpoint must hold of it: fields of `CheckpointState`."""
-        return {"n_skipped": self.n_skipped, "recent_losses": tuple(self._recent)}
+        return {"n_skipped": self.n_skipped, "recent_losses_nats": tuple(self._recent)}
 
     def admits(self, step: int, loss_nats: float, grad_norm: float) -> bool:
         """Judge a step before its update.
@@ -87,9 +87,9 @@ class Guard:
             return True
         if self._recipe.on_bad_step == "stop":
             raise DivergedError(f"step {step} is bad: {reason}")
-        if self.n_skipped >= self._recipe.max_skips:
+        if self.n_skipped >= self._recipe.max_skipped_steps:
             raise DivergedError(
-                f"step {step} is bad: {reason}, and guard.max_skips = {self._recipe.max_skips} steps "
+                f"step {step} is bad: {reason}, and guard.max_skipped_steps = {self._recipe.max_skipped_steps} steps "
                 "are left out already"
             )
         self.n_skipped += 1

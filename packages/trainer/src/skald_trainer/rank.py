@@ -18,10 +18,11 @@ from skald_trainer import checkpoint
 from skald_trainer.energy import meter_of_rank, over_all_ranks
 from skald_trainer.folder import RunFolder
 from skald_trainer.guard import DivergedError, Guard, explained, facts, skipped_row
-from skald_trainer.launch import StopRequest, end_hung
+from skald_trainer.launch import end_hung
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.run import choose_device, drive
 from skald_trainer.runlog import RunLog
+from skald_trainer.stopping import StopRequest
 from skald_trainer.watchdog import Watchdog
 from skald_trainer.writer import BackgroundWriter
 
@@ -43,7 +44,7 @@ def train_rank(
     Args:
         rank: This process.
         world_size: All processes.
-        rendezvous: See `launch.process_group`.
+        rendezvous: See `meeting.process_group`.
         plan_json: The plan, as JSON (it crosses a process border).
         corpus: Folder of the built corpus.
         root: The run folder.

@@ -21,8 +21,9 @@ from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
-from skald_trainer.launch import allow_overlap, leads, run_ranks, started_elsewhere
+from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
+from skald_trainer.meeting import allow_overlap, leads, started_elsewhere
 from skald_trainer.metrics import curve_rows, first_step, steps_of
 from skald_trainer.origin import Origin, origin_of
 from skald_trainer.rank import train_rank
