@@ -85,14 +85,13 @@ class Pace:
         self._left -= 1
 
     def _report(self, wall_since: float, cpu_since: float) -> None:
-        if self._on_gpu:
+        cuda = importlib.import_module("torch").cuda if self._on_gpu else None
+        if cuda is not None:
             # Steps that were asked for are not yet steps that were taken.
-            torch = importlib.import_module("torch")
-            torch.cuda.synchronize()
-            peak = torch.cuda.max_memory_allocated()
-        else:
-            peak = _status_bytes("VmHWM") - self._resident_bytes
+            cuda.synchronize()
         wall, cpu = _clocks()
+        resident = _status_bytes("VmHWM") - self._resident_bytes
+        peak = resident if cuda is None else cuda.max_memory_allocated()
         self._pipe.send(Turn(wall - wall_since, cpu - cpu_since, peak))
 
 
