@@ -28,6 +28,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: Every wheel, for machines without a network; sessions install from it where it is.
 WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resolve()
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
+#: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
 #: the trainer starts as many processes as its layout says, and threads would fight over the cores.
@@ -186,6 +187,6 @@ def clean(session):
     """Remove what a cycle wrote; `nox -s clean -- all` also data/, DVC's cache, .nox and wheels."""
     folders = ["artifacts", "build", "reports/latest", "reports/own-text"]
     if "all" in session.posargs:
-        folders += ["data", ".dvc/cache", ".dvc/tmp", ".nox", "wheelhouse"]
+        folders += ["data", ".dvc/cache", ".dvc/tmp", ".nox", "wheelhouse", "wheelhouse.partial"]
     for folder in folders:
         shutil.rmtree(ROOT / folder, ignore_errors=True)

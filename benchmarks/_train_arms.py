@@ -61,6 +61,10 @@ class Pace:
         # 5 sets the peak back to what is resident now; see proc(5).
         Path("/proc/self/clear_refs").write_text("5")
         self._resident_bytes = _status_bytes("VmRSS")
+        if self._on_gpu:
+            cuda = importlib.import_module("torch").cuda
+            cuda.init()
+            cuda.reset_peak_memory_stats()
 
     def step(self) -> None:
         """Return when there is a step to take.
@@ -70,9 +74,7 @@ class Pace:
         """
         if self._left == 0:
             if self._since is not None:
-                wall, cpu = (now - then for now, then in zip(_clocks(), self._since, strict=True))
-                peak = _status_bytes("VmHWM") - self._resident_bytes
-                self._pipe.send(Turn(wall, cpu, peak))
+                self._report(*self._since)
             try:
                 self._left = self._pipe.recv()
             except EOFError:
@@ -83,13 +85,13 @@ class Pace:
         self._left -= 1
 
     def _report(self, wall_since: float, cpu_since: float) -> None:
-        if self._on_gpu:
-            torch = importlib.import_module("torch")
-            torch.cuda.synchronize()
-            peak = torch.cuda.max_memory_allocated()
-        else:
-            peak = _status_bytes("VmHWM") - self._resident_bytes
+        cuda = importlib.import_module("torch").cuda if self._on_gpu else None
+        if cuda is not None:
+            # Steps that were asked for are not yet steps that were taken.
+            cuda.synchronize()
         wall, cpu = _clocks()
+        resident = _status_bytes("VmHWM") - self._resident_bytes
+        peak = resident if cuda is None else cuda.max_memory_allocated()
         self._pipe.send(Turn(wall - wall_since, cpu - cpu_since, peak))
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
 from skald_trainer.bridge import patches
-from skald_trainer.launch import process_group
 from skald_trainer.loader import TrainingData
+from skald_trainer.meeting import process_group
 
 
 def gather(rank: int, world_size: int, meeting: Path, plan_json: str, corpus: Path) -> None:

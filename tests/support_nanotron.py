@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from skald_trainer.bridge import patches
-from skald_trainer.launch import process_group
+from skald_trainer.meeting import process_group
 from torch.nn import functional as F
 
 N_TOKENS = 16
@@ -89,7 +89,7 @@ def write_checkpoints(
     Args:
         rank: This tensor-parallel rank.
         world_size: tp.
-        rendezvous: See `launch.process_group`.
+        rendezvous: See `meeting.process_group`.
         folder: Each configuration gets a folder of its name, as nanotron's trainer lays it out.
         configs: Changes of a small LlamaConfig.
     """

@@ -29,8 +29,8 @@ from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
 from skald_specs.shape import ModelShape
 from skald_specs.shards import index_path, write_shard
 from skald_trainer.bridge import patches
-from skald_trainer.launch import process_group
 from skald_trainer.loader import TrainingData
+from skald_trainer.meeting import process_group
 from skald_trainer.rank import train_rank
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 

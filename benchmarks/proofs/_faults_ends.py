@@ -24,12 +24,12 @@ from _faults_lives import (
 from _faults_plants import Loss, train_and_lose
 from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
+from skald_specs.stopping import CONTINUE, STOP_SIGNALS
 from skald_trainer.launch import run_ranks
 
 _MOST_SECONDS = 30.0
 #: Enough that no run of a lost rank ends by itself.
 _ENDLESS = 100_000
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 #: How rank 1 is lost, and what the error must say.
 _LOSSES = {
     "is killed": ["rank 1 was killed by SIGKILL"],
@@ -52,7 +52,7 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
 
 def _signals(folder: Path, corpus: Path) -> list[Measure]:
     rng, late, wrong = random.Random("signals"), list[int](), list[str]()
-    for number in _SIGNALS:
+    for number in STOP_SIGNALS:
         # Starting the command takes long, and what it does is the same for each signal.
         for way in ("forked", "command-dp2") if number == signal.SIGTERM else ("forked",):
             out = folder / f"{way}-{number.name.lower()}"
@@ -77,7 +77,7 @@ def _signals(folder: Path, corpus: Path) -> list[Measure]:
             good = (
                 code == EXIT_RESUMABLE
                 and f"stopped by {number.name} after step {last_step(out)} of" in said
-                and "run the same command again" in said
+                and CONTINUE in said
                 and "Traceback" not in said
                 and saved is not None
                 and int(saved.name[5:]) == last_step(out)

@@ -46,7 +46,7 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
             wrong.append(f"{what}, stop: {report} does not name the batch")
         if ended(Forked(plan, corpus, out, log)) != 0 or result(out) != result(reference):
             wrong.append(f"{what}, stop: did not continue alike")
-    skipping = made_plan(corpus, guard={**_BOUND, "on_bad_step": "skip", "max_skips": 2})
+    skipping = made_plan(corpus, guard={**_BOUND, "on_bad_step": "skip", "max_skipped_steps": 2})
     # The first is no number and the second a spike, which needs the memory of losses.
     factors = dict(zip((_BAD_STEP, _BAD_STEP + 40), _PLANTS.values(), strict=True))
     whole, killed = folder / "skipped-whole", folder / "skipped-killed"
@@ -64,7 +64,7 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
     shutil.rmtree(folder / "too-many", ignore_errors=True)
     many = losses_multiplied(dict.fromkeys((10, 12, 14), math.inf))
     code = ended(Forked(skipping, corpus, folder / "too-many", log, fault=many))
-    if code != EXIT_CLAIM_FAILED or "guard.max_skips = 2" not in log.read_text():
+    if code != EXIT_CLAIM_FAILED or "guard.max_skipped_steps = 2" not in log.read_text():
         wrong.append(f"three skips (code {code}): {log.read_text()[-300:]}")
     return [
         Measure(

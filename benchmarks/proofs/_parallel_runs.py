@@ -23,6 +23,7 @@ from skald_specs.corpus import SPLITS, CorpusManifest, load_corpus
 from skald_specs.files import write_json, write_jsonl
 from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe
+from skald_specs.shape import DType
 from skald_trainer.bridge import patches
 from skald_trainer.loader import TrainingData
 from skald_trainer.rank import train_rank
@@ -60,7 +61,7 @@ class Run(NamedTuple):
     """
 
     model: str
-    dtype: Literal["float32", "bfloat16"]
+    dtype: DType
     execution: dict[str, Any]
     plant: Plant | None = None
     saved: bool = False

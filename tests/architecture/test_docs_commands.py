@@ -90,6 +90,19 @@ def test_the_two_commands_stand_in_the_readme_and_ci_runs_the_second() -> None:
     assert f"{start} tests" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
+def unnamed_sessions(page: str) -> set[str]:
+    """Return the sessions that have no row in a page's table of them."""
+    rows = (line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    named = {word.split()[0] for row in rows for word in re.findall(r"`([^`]+)`", row)}
+    return nox_sessions() - named
+
+
+def test_every_session_is_named_for_contributors() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert unnamed_sessions(page) == set()
+    assert unnamed_sessions(page.replace("| `wheelhouse` |", "| |")) == {"wheelhouse"}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):

@@ -88,7 +88,7 @@ def predicted(plan: Plan, stage: int, **shape: Any) -> dict[str, int]:
     setting = Setting.of(plan)
     changed = replace(setting, shape=setting.shape.model_copy(update=shape))
     memory = rank_memory(changed, stage, "cpu")
-    return {measure: getattr(memory, measure) for measure in MEASURES}
+    return {what: getattr(memory, f"{what.removesuffix('s')}_bytes") for what in MEASURES}
 
 
 @pytest.mark.parametrize(("name", "rank"), RANKS)

@@ -20,8 +20,9 @@ from skald_specs.checkpoint import MOMENTS, CheckpointState, checkpoints_in
 from skald_specs.errors import EXIT_USER_INPUT
 from skald_specs.plan import Plan
 from skald_trainer import checkpoint
+from skald_trainer.folder import RunFolder
 from skald_trainer.launch import run_ranks
-from skald_trainer.train import train
+from skald_trainer.train import remove_leftovers, train
 from support_checkpoints import gather
 from support_trainer import tiny_corpus, tiny_plan
 
@@ -71,7 +72,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
             checkpoint.prune(root / "checkpoints", 6, keep_last=1, keep_every_steps=None)
             os._exit(0)
         code = os.waitpid(child, 0)[1]
-        checkpoint.remove_leftovers(root)
+        remove_leftovers(RunFolder(root))
         left = checkpoints_in(root / "checkpoints")
         for path in left:
             checkpoint.check(path, plan)

@@ -24,7 +24,7 @@ from support_trainer import losses_of, tiny_corpus, tiny_plan
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
-SPIKES = {"on_bad_step": "skip", "spike_nats": 1.5, "window_steps": 4, "max_skips": 2}
+SPIKES = {"on_bad_step": "skip", "spike_nats": 1.5, "window_steps": 4, "max_skipped_steps": 2}
 STEPS = {"n_steps": 12, "checkpoint_every_steps": 1, "keep_last": 12}
 
 
@@ -122,11 +122,13 @@ def test_a_run_resumed_between_two_skips_is_the_undisturbed_one(
         return _hashes(tmp_path / name, 12)
 
     assert resumed("again") == _hashes(skipping, 12)
-    own, forget = Guard.restore, {"n_skipped": 0, "recent_losses": ()}
+    own, forget = Guard.restore, {"n_skipped": 0, "recent_losses_nats": ()}
     for name in forget:
 
-        def forgetting(self: Guard, n_skipped: int, recent_losses: Any, name: str = name) -> None:
-            memory = {"n_skipped": n_skipped, "recent_losses": recent_losses}
+        def forgetting(
+            self: Guard, n_skipped: int, recent_losses_nats: Any, name: str = name
+        ) -> None:
+            memory = {"n_skipped": n_skipped, "recent_losses_nats": recent_losses_nats}
             own(self, **{**memory, name: forget[name]})
 
         with patch.object(Guard, "restore", forgetting):
@@ -136,7 +138,7 @@ def test_a_run_resumed_between_two_skips_is_the_undisturbed_one(
 def test_too_many_skips_end_the_run(corpus: Path, tmp_path: Path) -> None:
     with (
         losses_multiplied(dict.fromkeys((4, 6, 7), math.inf)),
-        pytest.raises(DivergedError, match=r"step 7 is bad.*guard\.max_skips = 2"),
+        pytest.raises(DivergedError, match=r"step 7 is bad.*guard\.max_skipped_steps = 2"),
     ):
         train(_plan(corpus, guard=SPIKES), corpus, tmp_path / "run")
 

@@ -141,7 +141,7 @@ def test_bytes_a_parameter(dtype: str, run: dict[str, int], bytes_each: float) -
     """
     memory = rank_memory(setting(dtype=dtype, **run), 0)
     n_params = n_params_total(shape_of("plain"))
-    states = memory.parameters + memory.gradients + memory.optimizer
+    states = memory.parameter_bytes + memory.gradient_bytes + memory.optimizer_bytes
     assert states / n_params == pytest.approx(bytes_each, rel=0.005)
     assert uses_ddp(setting(dtype=dtype, **run)) == (run.get("dp") == 2)
 
@@ -192,17 +192,25 @@ def test_micro_batches_in_flight_follow_the_schedule() -> None:
         n_layers = sum(p.startswith("layers") for p in pipeline_stages(four.shape, 4)[1])
         in_flight = ahead[1] + (schedule == "1f1b")
         tables = 2 * 4 * 64 * 16
-        assert rank_memory(four, 1).activations == in_flight * n_layers * layer + tables
+        assert rank_memory(four, 1).activation_bytes == in_flight * n_layers * layer + tables
 
 
 def test_what_saves_memory_and_what_costs_it() -> None:
     plain = worst_rank(setting())
-    assert worst_rank(setting(activation_checkpointing=True)).activations < plain.activations / 2
-    assert worst_rank(setting(activation_checkpointing=True)).peak < plain.peak
-    assert worst_rank(setting(micro_batch_sequences=4)).activations > 1.9 * plain.activations
-    assert worst_rank(replace(setting(), mask_documents=True)).activations > plain.activations
+    assert (
+        worst_rank(setting(activation_checkpointing=True)).activation_bytes
+        < plain.activation_bytes / 2
+    )
+    assert worst_rank(setting(activation_checkpointing=True)).peak_bytes < plain.peak_bytes
+    assert (
+        worst_rank(setting(micro_batch_sequences=4)).activation_bytes > 1.9 * plain.activation_bytes
+    )
+    assert (
+        worst_rank(replace(setting(), mask_documents=True)).activation_bytes
+        > plain.activation_bytes
+    )
     sharded, whole = (worst_rank(setting(dp=2, zero_stage=stage)) for stage in (1, 0))
-    assert sharded.optimizer < 0.51 * whole.optimizer
+    assert sharded.optimizer_bytes < 0.51 * whole.optimizer_bytes
 
 
 def test_zero_1_gathers_all_weights_at_once_on_a_gpu() -> None:
@@ -211,15 +219,17 @@ def test_zero_1_gathers_all_weights_at_once_on_a_gpu() -> None:
     lean = replace(lean, shape=lean.shape.model_copy(update={"vocab_size": 16384, "d_model": 256,
                                                              "n_heads": 16, "seq_len": 8}))  # fmt: skip
     memory = worst_rank(lean)
-    states = memory.parameters + memory.gradients + memory.optimizer
-    assert memory.peak == pytest.approx(states + (2 + 1 / 8) * memory.parameters, rel=0.001)
-    assert worst_rank(lean, "cpu").peak < memory.peak
+    states = memory.parameter_bytes + memory.gradient_bytes + memory.optimizer_bytes
+    assert memory.peak_bytes == pytest.approx(
+        states + (2 + 1 / 8) * memory.parameter_bytes, rel=0.001
+    )
+    assert worst_rank(lean, "cpu").peak_bytes < memory.peak_bytes
 
 
 def test_a_card_keeps_a_reserve() -> None:
     memory = worst_rank(setting())
-    assert fits(replace(memory, peak=int(37.6 * GIB)), 40)
-    assert not fits(replace(memory, peak=int(37.7 * GIB)), 40)
+    assert fits(replace(memory, peak_bytes=int(37.6 * GIB)), 40)
+    assert not fits(replace(memory, peak_bytes=int(37.7 * GIB)), 40)
 
 
 def test_the_leanest_layouts_fit_and_nothing_leaner_does() -> None:
@@ -256,7 +266,7 @@ def test_the_verb_shows_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str
     row = capsys.readouterr().out.splitlines()[4].split()
     memory = worst_rank(with_layout(Setting.of(plan), tp=2))
     assert row[:7] == ["2", "1", "2", "1", "0", "no", "2"]
-    assert row[11] == f"{memory.peak / GIB:.4f}"
+    assert row[11] == f"{memory.peak_bytes / GIB:.4f}"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
-from importlib import metadata
+from collections.abc import Iterator
+from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +29,66 @@ def test_nanotron_is_the_version_the_patches_were_written_for() -> None:
 
 @pytest.mark.parametrize("patch", patches.PATCHES, ids=lambda p: f"{p.id} {p.target}")
 def test_the_patched_symbol_exists(patch: patches.Patch) -> None:
-    module, _, attributes = patch.target.partition(":")
-    found: Any = importlib.import_module(module)
-    for attribute in attributes.split("."):
-        assert hasattr(found, attribute), f"{patch.target} is gone; {patch.id} patches nothing"
-        found = getattr(found, attribute)
+    assert _in_source(patch.target), f"{patch.target} is gone; {patch.id} patches nothing"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "nanotron.trainer:build_modell",
+        "nanotron.trainer:DistributedTrainer.post_initt",
+        "nanotron.trainer:post_init",
+        "nanotron.distributed:all_reduced",
+        "nanotron.trainers:build_model",
+    ],
+)
+def test_a_symbol_that_nanotron_has_not_is_found_missing(target: str) -> None:
+    assert not _in_source(target)
+
+
+def _in_source(target: str) -> bool:
+    """Whether the wheel's source has a symbol; in the running process our patch put it there."""
+    module, _, attributes = target.partition(":")
+    package = util.find_spec("nanotron")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    path = Path(package.submodule_search_locations[0], *module.split(".")[1:]).with_suffix(".py")
+    if not path.is_file():
+        return False
+    body = _parsed(path).body
+    *classes, last = attributes.split(".")
+    for name in classes:
+        found = [node for node in body if isinstance(node, ast.ClassDef) and node.name == name]
+        if not found:
+            return False
+        body = found[0].body
+    return last in set(_bound(body))
+
+
+@functools.cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the names that statements bind where they stand, also under an `if` or a `try`."""
+    for node in body:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.ImportFrom(module=str(source), names=[ast.alias(name="*")]):
+                # Only of torch's modules, which nothing patches.
+                assert source.startswith("torch.")
+                yield from dir(importlib.import_module(source))
+            case ast.Import() | ast.ImportFrom():
+                yield from (each.asname or each.name.partition(".")[0] for each in node.names)
+            case ast.Assign():
+                yield from (each.id for each in node.targets if isinstance(each, ast.Name))
+            case ast.AnnAssign(target=ast.Name() as name):
+                yield name.id
+            case ast.If() | ast.Try():
+                yield from _bound(node.body)
+                yield from _bound(node.orelse)
 
 
 def test_nanotrons_trainer_takes_every_step(

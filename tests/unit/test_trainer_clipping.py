@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from skald_trainer.bridge.clipping import clip_grad_norm
-from skald_trainer.launch import process_group
+from skald_trainer.meeting import process_group
 
 
 class Group:

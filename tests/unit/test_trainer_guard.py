@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 from skald_specs.checkpoint import CheckpointState
-from skald_specs.files import read_json
+from skald_specs.files import read_json, write_json
 from skald_specs.guard import GuardRecipe
 from skald_trainer.guard import (
     BadStep,
     DivergedError,
     Guard,
     explained,
+    facts,
     skipped_row,
-    write_report,
 )
 
-SKIP = GuardRecipe(on_bad_step="skip", spike_nats=1.0, window_steps=3, max_skips=2)
+SKIP = GuardRecipe(on_bad_step="skip", spike_nats=1.0, window_steps=3, max_skipped_steps=2)
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def test_what_is_not_finite_stops_by_default(loss: float, norm: float, reason: s
 def test_without_a_bound_no_finite_loss_is_a_spike_and_none_is_remembered() -> None:
     guard = Guard(GuardRecipe())
     assert guard.admits(1, 1.0, 1.0) and guard.admits(2, 1e9, 1.0)
-    assert guard.memory() == {"n_skipped": 0, "recent_losses": ()}
+    assert guard.memory() == {"n_skipped": 0, "recent_losses_nats": ()}
 
 
 def test_a_spike_is_measured_from_the_median_of_the_last_good_steps() -> None:
     guard = Guard(SKIP)
     for step, loss in enumerate((9.0, 5.0, 4.0, 3.0), start=1):
         assert guard.admits(step, loss, 1.0)
-    assert guard.memory()["recent_losses"] == (5.0, 4.0, 3.0), "9.0 has left the window"
+    assert guard.memory()["recent_losses_nats"] == (5.0, 4.0, 3.0), "9.0 has left the window"
     assert guard.admits(5, 5.0, 1.0), "1.0 above the median 4.0 is not more than 1.0"
     assert not guard.admits(6, 5.1, 1.0), "the median of 4, 3 and 5 is 4"
     assert guard.bad is not None and "1.1000 above the median 4.0000" in guard.bad.reason
-    assert guard.memory() == {"n_skipped": 1, "recent_losses": (4.0, 3.0, 5.0)}, (
+    assert guard.memory() == {"n_skipped": 1, "recent_losses_nats": (4.0, 3.0, 5.0)}, (
         "a bad step does not enter the window"
     )
 
@@ -66,7 +66,7 @@ def test_skips_are_counted_over_the_whole_run() -> None:
     assert not guard.admits(4, 9.0, 1.0)
     resumed = Guard(SKIP)
     resumed.restore(**guard.memory())
-    with pytest.raises(DivergedError, match=r"guard\.max_skips = 2"):
+    with pytest.raises(DivergedError, match=r"guard\.max_skipped_steps = 2"):
         resumed.admits(5, 9.0, 1.0)
 
 
@@ -76,7 +76,7 @@ def test_its_memory_survives_a_checkpoint_to_the_last_bit() -> None:
         guard.admits(step, loss, 1.0)
     state = CheckpointState(step=3, tokens_seen=9, samples_seen=1, **guard.memory())
     again = CheckpointState.model_validate_json(json.dumps(state.model_dump()))
-    assert again.recent_losses == (0.1 + 0.2, 1 / 3, math.pi)
+    assert again.recent_losses_nats == (0.1 + 0.2, 1 / 3, math.pi)
 
 
 def test_the_line_names_step_data_checkpoint_and_command(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_line_names_step_data_checkpoint_and_command(tmp_path: Path) -> None
     ):
         assert words in line
     assert "no checkpoint yet" in str(explained(DivergedError(""), bad, windows, report, None, ""))
-    write_report(report, bad, windows)
+    write_json(report, facts(bad, windows))
     assert read_json(report)["windows"] == windows
     assert read_json(report)["bad_loss_nats"] == "nan", "JSON has no NaN"
 

@@ -48,7 +48,7 @@ def labels(seed: int = 4) -> torch.Tensor:
 def test_loss_and_gradients_are_torchs(
     monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, n_micro: int, piece: int
 ) -> None:
-    monkeypatch.setitem(in_place._PIECE, "cpu", piece)
+    monkeypatch.setitem(in_place.LOSS_PIECE, "cpu", piece)
     assert (labels() == IGNORED).any()
     ours = with_gradients(in_place.mean_nats, dtype, labels(), n_micro)
     theirs = with_gradients(torchs, dtype, labels(), n_micro)

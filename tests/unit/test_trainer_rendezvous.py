@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 from skald_specs.errors import UserInputError
-from skald_trainer.launch import leads, process_group, run_ranks, started_elsewhere
+from skald_trainer.launch import run_ranks
+from skald_trainer.meeting import leads, process_group, started_elsewhere
 
 TOLD = {
     "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",

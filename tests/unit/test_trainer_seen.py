@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from skald_specs.files import sha256_file
-from skald_trainer import run
+from skald_trainer import rank
 from skald_trainer.energy import EnergyMeter
 from skald_trainer.loader import TrainingData
 from skald_trainer.metrics import energy_joules, rows
@@ -69,7 +69,7 @@ def test_the_finished_run_is_the_same_however_closely_it_is_watched(
     train(tiny_plan(manifest), tmp_path / "corpus", plain)
     unread = capsys.readouterr().out
     monkeypatch.setattr(
-        run, "meter_of_rank", lambda *where: EnergyMeter({"gpu": [_Steady()], "cpu": None})
+        rank, "meter_of_rank", lambda *where: EnergyMeter({"gpu": [_Steady()], "cpu": None})
     )
     plan = tiny_plan(manifest, statistics_every_steps=1, peak_tflops=1e-3, tensorboard=True)
     train(plan, tmp_path / "corpus", watched)

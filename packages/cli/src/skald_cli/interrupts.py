@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from skald_specs.errors import EXIT_RESUMABLE
+from skald_specs.stopping import CONTINUE, STOP_SIGNALS
 
-INTERRUPTED = "skald: interrupted; run the same command again to continue"
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+INTERRUPTED = f"skald: interrupted; {CONTINUE}"
 
 
 def raise_on_signals() -> None:
     """From now on a signal unwinds the program as Ctrl-C does, so that nothing stays half-written."""
-    for number in _STOP_SIGNALS:
+    for number in STOP_SIGNALS:
         signal.signal(number, _raise)
 
 
@@ -29,7 +29,7 @@ def leaving_at_once() -> Iterator[None]:
 
     An exception raised inside an import may be swallowed, or come out as another one.
     """
-    before = {number: signal.signal(number, _leave) for number in _STOP_SIGNALS}
+    before = {number: signal.signal(number, _leave) for number in STOP_SIGNALS}
     try:
         yield
     finally:

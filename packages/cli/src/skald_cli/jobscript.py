@@ -57,9 +57,6 @@ def training_script(
     processes = execution.world_size // nodes
     cpus = processes * site.cpus_per_process
     more = {"OMP_NUM_THREADS": str(execution.threads_per_process)}
-    if execution.tp_mode == "reduce_scatter_async":
-        # Sending overlaps with computing only if the device takes one after the other (Megatron-LM).
-        more["CUDA_DEVICE_MAX_CONNECTIONS"] = "1"
     size = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1"]
     whole = site.exclusive and processes == site.processes_per_node
     ask = [*size, f"--cpus-per-task={cpus}", *_gpus(site, processes), *["--exclusive"] * whole]

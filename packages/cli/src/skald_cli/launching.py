@@ -92,6 +92,13 @@ def load_site(name: str, **overrides: str | None) -> Site:
 def nodes_for(site: Site, execution: ExecutionRecipe) -> int:
     """Return how many nodes a layout fills.
 
+    Args:
+        site: The cluster.
+        execution: The layout, and what else of a plan a node must have.
+
+    Returns:
+        Nodes; 1 where the layout takes a part of one.
+
     Raises:
         UserInputError: It fills no whole number of nodes, or wants what the nodes do not have.
     """
@@ -144,9 +151,11 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
 
 
 def _evaluation(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
+    from skald_harness.suites import suite_names
+
     from skald_cli.jobscript import evaluation_script
 
-    known = sorted(path.name for path in places.EVALS.glob("*/") if any(path.glob("*.yaml")))
+    known = suite_names(places.EVALS)
     for suite in args.evaluate:
         if suite not in known:
             raise UserInputError("--evaluate", *_unknown(suite, known))

@@ -170,11 +170,25 @@ def run_memory(args: argparse.Namespace) -> int:
     from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
 
+    layouts = [_layout(words) for words in args.layout]
     value, where = read_yaml(args.file), str(args.file)
     source: Plan | Recipe
     if isinstance(value, dict) and "identity" in value:
         source = Plan.check(value, where)
     else:
         source = Recipe.check(value, where)
-    print(render_memory(source.name, Setting.of(source), args.layout))
+    print(render_memory(source.name, Setting.of(source), layouts))
     return EXIT_DONE
+
+
+def _layout(words: str) -> tuple[int, int, int]:
+    """Read `dp,tp,pp`."""
+    from skald_specs.errors import UserInputError
+
+    numbers = words.split(",")
+    if len(numbers) != 3 or not all(n.strip().isdecimal() and int(n) > 0 for n in numbers):
+        raise UserInputError(
+            "--layout", f"{words!r} is not dp,tp,pp", "Give three whole numbers, as in 8,2,1"
+        )
+    dp, tp, pp = (int(n) for n in numbers)
+    return dp, tp, pp

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from skald_specs.shape import ModelShape
 
+#: Logits that the loss of one rank takes at a time: what a core's cache holds, and what keeps a GPU
+#: busy.
+LOSS_PIECE = {"cpu": 1 << 17, "cuda": 1 << 27}
+
 
 def n_params_non_embedding(shape: ModelShape) -> int:
     """Count the parameters outside the vocabulary matrices: blocks and final norm.

@@ -11,7 +11,6 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import torch
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
@@ -19,24 +18,22 @@ from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, load
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
 from skald_specs.plan import Plan
+from skald_specs.shape import DType
 
 from skald_mup.fold import folding
 from skald_mup.huggingface import architecture, config_of, hf_name
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import SHARD_BYTES, TensorReader, save_sharded, tensor_files
 
-Dtype = Literal["float32", "bfloat16"]
-
-
 #: Types that an export can be stored in; training keeps fp32.
-DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES: dict[DType, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def export(
     final: Path,
     corpus: Path,
     out: Path,
-    dtype: Dtype = "float32",
+    dtype: DType = "float32",
     shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """Export a finished run as a Hugging Face folder with tokenizer and model card.

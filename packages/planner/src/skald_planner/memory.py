@@ -27,18 +27,18 @@ from skald_planner.memory_states import (
 class RankMemory:
     """Bytes of one rank.
 
-    `gradients` are those that last from one micro-batch to the next, with DDP's buckets;
-    `optimizer` has the fp32 copies of bf16 weights; `activations` is the most that autograd keeps
-    at once. `peak` is the most that lives at once, passing tensors included: below the sum where
+    `gradient_bytes` are those that last from one micro-batch to the next, with DDP's buckets;
+    `optimizer_bytes` has the fp32 copies of bf16 weights; `activation_bytes` is the most that autograd
+    keeps at once. `peak_bytes` is the most that lives at once, passing tensors included: below the sum where
     gradients appear only as activations go.
     """
 
     stage: int
-    parameters: int
-    gradients: int
-    optimizer: int
-    activations: int
-    peak: int
+    parameter_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+    peak_bytes: int
 
 
 def passes(setting: Setting, stage: int) -> tuple[int, tuple[bool, ...]]:
@@ -87,7 +87,6 @@ def rank_memory(setting: Setting, stage: int, device: Device = "cuda") -> RankMe
 
     Returns:
         Bytes; the peak comes from walking forward and backward passes part by part.
-
     """
     shape = setting.shape
     parts = pipeline_stages(shape, setting.execution.pp)[stage]
@@ -126,15 +125,17 @@ def rank_memory(setting: Setting, stage: int, device: Device = "cuda") -> RankMe
     step = gradients - lasting + gathering_bytes(setting, held, device)
     return RankMemory(
         stage=stage,
-        parameters=parameters,
-        gradients=gradients,
-        optimizer=optimizer,
-        activations=most_kept + tables,
-        peak=parameters + optimizer + lasting + tables + max(peak, step),
+        parameter_bytes=parameters,
+        gradient_bytes=gradients,
+        optimizer_bytes=optimizer,
+        activation_bytes=most_kept + tables,
+        peak_bytes=parameters + optimizer + lasting + tables + max(peak, step),
     )
 
 
 def worst_rank(setting: Setting, device: Device = "cuda") -> RankMemory:
     """Return the memory of the stage that needs most; see `rank_memory`."""
     stages = range(setting.execution.pp)
-    return max((rank_memory(setting, stage, device) for stage in stages), key=lambda m: m.peak)
+    return max(
+        (rank_memory(setting, stage, device) for stage in stages), key=lambda m: m.peak_bytes
+    )

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from skald_mup.counts import LOSS_PIECE
+
 from skald_planner.memory_states import FP32, Setting
 
 Device = Literal["cpu", "cuda"]
 INT64, BOOL = 8, 1
-#: Logits that the loss of one rank takes at a time; `skald_trainer.bridge.loss` has the same.
-LOSS_PIECE = {"cpu": 1 << 17, "cuda": 1 << 27}
 
 
 def saved_by_block(setting: Setting, device: Device) -> dict[str, int]:
@@ -109,6 +109,14 @@ def saved_bytes(setting: Setting, part: str, device: Device) -> int:
     under tp which of them are another rank's). The loss keeps the logits, in which their gradient
     stands; under tp the softmax in fp32, over the rank's share of the vocabulary, and the targets.
 
+    Args:
+        setting: The run.
+        part: `embed`, `layers.<i>`, `head` or `loss`, as `pipeline_stages` names them.
+        device: Whose kernels compute.
+
+    Returns:
+        Bytes on one rank.
+
     Standing: measured on CPU, checkpointing derived; derived for CUDA.
     """
     shape, n, tp = setting.shape, setting.micro_batch_tokens, setting.execution.tp
@@ -136,6 +144,15 @@ def passing_bytes(setting: Setting, part: str, device: Device) -> int:
     head: the gradients of the logits, of the matrix and of its input. layer: the gradients of the
     product and of its two factors less the product that is no longer kept, and of the residual
     stream; under checkpointing also what the layer keeps while it is run again.
+
+    Args:
+        setting: The run.
+        part: See `saved_bytes`.
+        device: Whose kernels compute.
+
+    Returns:
+        Bytes on one rank.
+
     Standing: derived; the peak is measured on CPU.
     """
     shape, e, n = setting.shape, setting.element_bytes, setting.micro_batch_tokens

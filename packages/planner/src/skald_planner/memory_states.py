@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 from skald_mup.names import tensor_kind, tensor_shapes
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe
-from skald_specs.shape import ModelShape
+from skald_specs.shape import DType, ModelShape
 
 FP32 = 4
 #: Kinds of tensor that every tensor-parallel rank holds whole; the others are cut in `tp` pieces.
@@ -26,7 +25,7 @@ class Setting:
     """What of a run its memory depends on; `batch_sequences` is the global batch."""
 
     shape: ModelShape
-    dtype: Literal["float32", "bfloat16"]
+    dtype: DType
     batch_sequences: int
     execution: ExecutionRecipe
     mask_documents: bool = False
@@ -53,8 +52,7 @@ class Setting:
     @property
     def n_micro_batches(self) -> int:
         """Micro-batches of one rank in one step."""
-        run = self.execution
-        return self.batch_sequences // (run.dp * run.micro_batch_sequences)
+        return self.execution.n_micro_batches(self.batch_sequences)
 
     @property
     def micro_batch_tokens(self) -> int:
@@ -66,6 +64,14 @@ def held_tensors(shape: ModelShape, tp: int, parts: tuple[str, ...]) -> dict[str
     """Return the elements of each parameter a tensor-parallel rank of a stage holds.
 
     A tied readout is the embedding itself where one stage has both, else a copy.
+
+    Args:
+        shape: The model's shape.
+        tp: Ranks that share out a matrix.
+        parts: What the stage has, as `pipeline_stages` names it.
+
+    Returns:
+        Elements on one rank by the plain model's names.
 
     Source: nanotron's column, row and vocabulary sharding; gains are whole on every rank.
     Standing: derived.
@@ -96,14 +102,28 @@ def uses_ddp(setting: Setting) -> bool:
 
 
 def parameter_bytes(setting: Setting, held: dict[str, int]) -> int:
-    """Weights, in the dtype of training. Standing: derived, measured on CPU."""
+    """Return the bytes of a rank's weights, which are in the dtype of training.
+
+    Args:
+        setting: The run.
+        held: Elements by name, see `held_tensors`.
+
+    Standing: derived, measured on CPU.
+    """
     return setting.element_bytes * sum(held.values())
 
 
 def gradient_bytes(setting: Setting, held: dict[str, int]) -> int:
-    """Gradients that last through the step, in fp32, and DDP's buckets in the dtype of training.
+    """Return the bytes of the gradients that last through the step, with DDP's buckets.
 
-    ZeRO-1 shards none of them: nanotron reduces whole buffers and each rank reads its slice.
+    Args:
+        setting: The run.
+        held: Elements by name, see `held_tensors`.
+
+    Returns:
+        Bytes: gradients in fp32, buckets in the dtype of training. ZeRO-1 shards none of them: nanotron
+        reduces whole buffers and each rank reads its slice.
+
     Standing: derived, measured on CPU.
     """
     buckets = parameter_bytes(setting, held) if uses_ddp(setting) else 0
@@ -111,10 +131,18 @@ def gradient_bytes(setting: Setting, held: dict[str, int]) -> int:
 
 
 def optimizer_bytes(setting: Setting, held: dict[str, int]) -> int:
-    """Adam's two moments and, for bf16 weights, the fp32 copy; a step count for each tensor.
+    """Return the bytes of Adam's state, and of the fp32 copy of bf16 weights.
 
-    ZeRO-1 cuts every tensor into dp flat slices and the first ranks take the rounding
-    (`optim.zero._partition_parameters`), so this is the first rank's. Standing: derived, measured.
+    Args:
+        setting: The run.
+        held: Elements by name, see `held_tensors`.
+
+    Returns:
+        Bytes of two moments, the copy, and a step count for each tensor. ZeRO-1 cuts every tensor into
+        dp flat slices and the first ranks take the rounding, so this is the first rank's.
+
+    Source: nanotron 0.4, `optim.zero._partition_parameters`.
+    Standing: derived, measured on CPU.
     """
     dp = setting.execution.dp if setting.execution.zero_stage == 1 else 1
     n_elements = sum(-(-count // dp) for count in held.values())

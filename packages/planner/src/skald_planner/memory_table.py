@@ -23,26 +23,14 @@ MICRO_BATCHES = (8, 4, 2, 1)
 _HEADER = ("GPUs", "dp", "tp", "pp", "zero", "ckpt", "mbs", "params", "grads", "optim", "activ",
            "peak", "stage", *map(str, CARDS))  # fmt: skip
 
+#: Data-parallel, tensor-parallel and pipeline-parallel ranks.
+Layout = tuple[int, int, int]
+
 
 def fits(memory: RankMemory, card_gib: int) -> bool:
     """Return whether a rank fits a card, with its reserve (the larger of 6 % and 2 GiB) left free."""
     room = card_gib - max(RESERVED_GIB, RESERVED_SHARE * card_gib)
-    return memory.peak <= room * GIB
-
-
-def parse_layout(words: str) -> tuple[int, int, int]:
-    """Read `dp,tp,pp`.
-
-    Raises:
-        UserInputError: It is not three positive whole numbers.
-    """
-    numbers = words.split(",")
-    if len(numbers) != 3 or not all(n.strip().isdecimal() and int(n) > 0 for n in numbers):
-        raise UserInputError(
-            "--layout", f"{words!r} is not dp,tp,pp", "Give three whole numbers, as in 8,2,1"
-        )
-    dp, tp, pp = (int(n) for n in numbers)
-    return dp, tp, pp
+    return memory.peak_bytes <= room * GIB
 
 
 def with_layout(setting: Setting, **changes: int | bool) -> Setting:
@@ -56,19 +44,18 @@ def with_layout(setting: Setting, **changes: int | bool) -> Setting:
     return replace(setting, execution=run)
 
 
-def asked(setting: Setting, layouts: Iterable[str]) -> Iterator[tuple[Setting, RankMemory]]:
+def asked(setting: Setting, layouts: Iterable[Layout]) -> Iterator[tuple[Setting, RankMemory]]:
     """Yield the layouts of a command line with the file's other options.
 
     Raises:
-        UserInputError: One is malformed or does not fit the model; the message says why.
+        UserInputError: One does not fit the model; the message says why.
     """
-    for words in layouts:
-        dp, tp, pp = parse_layout(words)
+    for dp, tp, pp in layouts:
         try:
             chosen = with_layout(setting, dp=dp, tp=tp, pp=pp)
             yield chosen, worst_rank(chosen)
         except ValueError as error:
-            raise UserInputError(f"--layout {words}", str(error), "") from None
+            raise UserInputError(f"--layout {dp},{tp},{pp}", str(error), "") from None
 
 
 def leanest(setting: Setting) -> list[tuple[Setting, RankMemory]]:
@@ -119,13 +106,13 @@ def _candidates(setting: Setting, world_size: int) -> Iterator[tuple[tuple[int, 
                             continue
 
 
-def render_memory(name: str, setting: Setting, layouts: Sequence[str]) -> str:
+def render_memory(name: str, setting: Setting, layouts: Sequence[Layout]) -> str:
     """Return the memory of layouts as text.
 
     Args:
         name: What the file calls the run.
         setting: The run.
-        layouts: Words `dp,tp,pp`; none: the file's own layout and the leanest that fit.
+        layouts: What to look at; none: the file's own layout and the leanest that fit.
 
     Returns:
         A table of at most 100 columns and its legend.
@@ -134,7 +121,7 @@ def render_memory(name: str, setting: Setting, layouts: Sequence[str]) -> str:
         UserInputError: See `asked`.
     """
     run, shape = setting.execution, setting.shape
-    own = f"{run.dp},{run.tp},{run.pp}"
+    own = run.dp, run.tp, run.pp
     rows = [_row(*each) for each in asked(setting, layouts or [own])]
     more: list[tuple[str, ...]] = []
     if not layouts:
@@ -162,7 +149,13 @@ def render_memory(name: str, setting: Setting, layouts: Sequence[str]) -> str:
 
 def _row(setting: Setting, memory: RankMemory) -> tuple[str, ...]:
     run = setting.execution
-    sizes = (memory.parameters, memory.gradients, memory.optimizer, memory.activations, memory.peak)
+    sizes = (
+        memory.parameter_bytes,
+        memory.gradient_bytes,
+        memory.optimizer_bytes,
+        memory.activation_bytes,
+        memory.peak_bytes,
+    )
     return (
         str(run.world_size), str(run.dp), str(run.tp), str(run.pp), str(run.zero_stage),
         "yes" if run.activation_checkpointing else "no", str(run.micro_batch_sequences),

@@ -3,7 +3,7 @@
     step_00000384/
       model.safetensors       fp32 tensors by the plain model's names
       optimizer.safetensors   exp_avg.<name>, exp_avg_sq.<name>, fp32
-      state.json              step, tokens seen, position of the sampler
+      state.json              step (the sampler follows from it), what a bad step is judged by
       plan.yaml               the plan it belongs to
       manifest.json           fingerprints, and checksums of all of the above, written last
 
@@ -37,18 +37,18 @@ _NAME = re.compile(r"step_(\d{8,})")
 
 
 class CheckpointState(Spec):
-    """Where the run stands; with the seed this fixes everything that follows.
+    """Where the run stands; with the plan this fixes everything that follows.
 
-    `samples_seen` is the position of the sampler: sequences taken from the permutations so far.
-    `n_skipped` updates were left out so far, so Adam has made `step` minus as many. `recent_losses`, in
-    nats, are those of the last good steps, where the recipe bounds spikes.
+    The position of the sampler follows from `step`; `tokens_seen` and `samples_seen` (sequences) say the
+    same to a reader. `n_skipped` updates were left out so far, so Adam has made `step` minus as many.
+    `recent_losses_nats` (nats/token) are those of the last good steps, where the recipe bounds spikes.
     """
 
     step: int
     tokens_seen: int
     samples_seen: int
     n_skipped: int = 0
-    recent_losses: tuple[float, ...] = ()
+    recent_losses_nats: tuple[float, ...] = ()
 
 
 class CheckpointManifest(Spec):

@@ -9,14 +9,25 @@ from skald_specs.shape import ModelShape, Positive, PositiveFloat
 
 
 class ExecutionRecipe(Spec):
-    """How the result is computed; nothing here may change it, so none of it is fingerprinted.
+    """How the result is computed. Nothing here may change it beyond rounding: none is fingerprinted.
 
-    `tp_mode`: whether tensor parallelism keeps the residual stream whole on every rank or in pieces
-    of the sequence (sequence parallelism), and then whether it overlaps sending with computing.
-    `pp_schedule`: one forward, one backward, or all forward, all backward. `keep_last` checkpoints
-    are kept, and for ever those at multiples of `keep_every_steps`. `statistics_every_steps`: how
-    often norms by role are measured. `watchdog_seconds`: how long a step may stand still.
-    `peak_tflops`: dense peak of one device, for utilisation on a device that the trainer does not know.
+    Layout: `dp`, `tp`, `pp` ranks share out the batch, the matrices and the layers. `zero_stage` 1: the
+    optimizer's states are shared out over `dp`. `tp_mode`: whether tensor parallelism keeps the residual
+    stream whole on every rank or in pieces of the sequence (sequence parallelism), and then whether it
+    overlaps sending with computing. `pp_schedule`: one forward, one backward, or all forward, all
+    backward. `micro_batch_sequences`: sequences of one forward pass on one rank.
+
+    Machine: `device`, where auto takes a GPU if there is one; `threads_per_process` of a CPU.
+    `activation_checkpointing` computes a layer's activations again on the way back. `compile_blocks`:
+    `torch.compile` of each layer.
+
+    Files: a checkpoint every `checkpoint_every_steps`; `keep_last` are kept, and for ever those at
+    multiples of `keep_every_steps` (None: none).
+
+    Shown: validation every `validate_every_steps`; norms by kind of tensor every
+    `statistics_every_steps` (None: never); `tensorboard` and `wandb` take the log's figures elsewhere.
+    `peak_tflops` (1e12 FLOP/s): dense peak of one device, for utilisation on one that the trainer does
+    not know. `watchdog_seconds`: how long a step may stand still.
     """
 
     dp: Positive = 1
@@ -44,6 +55,14 @@ class ExecutionRecipe(Spec):
     def world_size(self) -> int:
         """Processes of the layout."""
         return self.dp * self.tp * self.pp
+
+    def n_micro_batches(self, batch_sequences: int) -> int:
+        """Return the micro-batches of one data-parallel rank in a step.
+
+        Args:
+            batch_sequences: Sequences of the global batch.
+        """
+        return batch_sequences // (self.dp * self.micro_batch_sequences)
 
     def check_fits(self, shape: ModelShape, batch_sequences: int) -> None:
         """Check that the layout can compute this model and batch.
@@ -79,7 +98,7 @@ class ExecutionRecipe(Spec):
                 f"execution.pp = {self.pp} exceeds model.n_layers = {shape.n_layers}; use fewer "
                 "stages"
             )
-        n_micro = batch_sequences // (self.dp * self.micro_batch_sequences)
+        n_micro = self.n_micro_batches(batch_sequences)
         if self.pp_schedule == "1f1b" and n_micro < self.pp - 1:
             raise ValueError(
                 f"pp_schedule = 1f1b with pp = {self.pp} needs {self.pp - 1} micro-batches and a "

@@ -16,10 +16,10 @@ class GuardRecipe(Spec):
     A step is bad when its loss or gradient norm is not finite, or when its loss lies more than
     `spike_nats` above the median of the last `window_steps` good steps (None: no such bound). `stop`
     ends the run before the step changes a weight; `skip` leaves the update out, logs it and goes on,
-    up to `max_skips` times in a run.
+    up to `max_skipped_steps` times in a run.
     """
 
     on_bad_step: Literal["stop", "skip"] = "stop"
     spike_nats: PositiveFloat | None = None
     window_steps: Annotated[int, Field(ge=2)] = 32
-    max_skips: Positive = 8
+    max_skipped_steps: Positive = 8

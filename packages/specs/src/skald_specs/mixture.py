@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 from skald_specs.models import Spec
 from skald_specs.shape import Positive, PositiveFloat
 
+#: How often a run may read a text unless its recipe says otherwise; `Recipe` has the source.
+MAX_EPOCHS = 4.0
+
 Method = Literal["proportional", "temperature", "unimax", "given"]
 
 

@@ -16,8 +16,9 @@ from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import write_yaml
 from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
+from skald_specs.mixture import MAX_EPOCHS
 from skald_specs.models import Spec
-from skald_specs.shape import ModelShape
+from skald_specs.shape import DType, ModelShape
 
 N = TypeVar("N", int, float)
 Standing = Literal["given", "derived", "fitted", "assumed"]
@@ -132,7 +133,7 @@ class PlanIdentity(Spec):
     global_batch_tokens: Quantity[int]
     horizon_tokens: Quantity[int]
     data: PlannedData
-    dtype: Literal["float32", "bfloat16"]
+    dtype: DType
     model_seed: int
     guard: Annotated[GuardRecipe, Field(exclude_if=_is_off)] = GuardRecipe()
     #: SHA-256 of the weights that training starts from; None: those of `model_seed`.
@@ -154,7 +155,7 @@ class Plan(Spec):
     family: str = ""
     recipe_fingerprint: str = ""
     epochs: dict[str, float] = Field(default_factory=dict)
-    max_epochs: float = 4.0
+    max_epochs: float = MAX_EPOCHS
 
     @classmethod
     def check(cls, value: Any, where: str) -> Self:
@@ -182,7 +183,7 @@ class Plan(Spec):
     @property
     def grad_accum_steps(self) -> int:
         """Micro-batches each data-parallel rank runs in a step."""
-        return self.batch_sequences // (self.execution.dp * self.execution.micro_batch_sequences)
+        return self.execution.n_micro_batches(self.batch_sequences)
 
     def save(self, path: Path) -> None:
         """Write the plan as YAML, atomically."""

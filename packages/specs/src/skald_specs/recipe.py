@@ -16,9 +16,10 @@ from skald_specs.execution import ExecutionRecipe
 from skald_specs.fingerprint import canonical
 from skald_specs.guard import GuardRecipe
 from skald_specs.languages import BY_TAG
+from skald_specs.mixture import MAX_EPOCHS
 from skald_specs.models import Spec
 from skald_specs.parametrisation import RULES, Parametrisation
-from skald_specs.shape import ModelShape, Positive, PositiveFloat
+from skald_specs.shape import DType, ModelShape, Positive, PositiveFloat
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -153,9 +154,9 @@ class Recipe(Spec):
     schedule: ScheduleRecipe
     budget: Budget
     seeds: Seeds = Seeds()
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: DType = "float32"
     mask_documents: bool = False
-    max_epochs: PositiveFloat = 4.0
+    max_epochs: PositiveFloat = MAX_EPOCHS
     guard: GuardRecipe = GuardRecipe()
     sweep: SweepRecipe | None = None
     assumed: tuple[str, ...] = ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from skald_specs.models import Spec
 
+#: What weights and activations are computed in; fp32 copies are kept beside bf16 ones.
+DType = Literal["float32", "bfloat16"]
 Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 

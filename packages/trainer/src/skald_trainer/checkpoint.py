@@ -146,6 +146,10 @@ def check(folder: Path, plan: Plan) -> None:
 def check_tensors(folder: Path, plan: Plan) -> None:
     """Check names, shapes and types of a checkpoint's tensors against the plan's model.
 
+    Args:
+        folder: The checkpoint; Adam's state is checked where there is one.
+        plan: The plan to go on with.
+
     Raises:
         UserInputError: A tensor is missing, unknown, or not of its shape in fp32.
     """
@@ -240,12 +244,6 @@ def prune(folder: Path, step: int, keep_last: int, keep_every_steps: int | None)
             shutil.rmtree(retired, ignore_errors=True)
             path.replace(retired)
             shutil.rmtree(retired, ignore_errors=True)
-
-
-def remove_leftovers(root: Path) -> None:
-    """Remove what killed writes left under temporary names in a run's folder."""
-    for path in (*root.glob("checkpoints/.step_*"), *root.glob(".final.*")):
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def path_of(folder: Path, step: int) -> Path:

@@ -10,12 +10,13 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from skald_specs import stopping
 from skald_specs.errors import EXIT_RESUMABLE, InterruptedRunError, SkaldError
 
 #: Of a rank that ends because another one did, under a launcher: never a cause, so never the code of a
 #: job (`torchrun` makes 1 of it).
 EXIT_LOST_ANOTHER = 3
-CONTINUE = "run the same command again to continue from the last checkpoint"
+CONTINUE = f"{stopping.CONTINUE} from the last checkpoint"
 
 
 class RankError(SkaldError):
@@ -62,7 +63,7 @@ def blamed(
     if silent:
         rank, code = silent[0]
         if stopped_by and code == -signal.Signals[stopped_by].value:
-            return InterruptedRunError(f"stopped by {stopped_by} before the first step; {CONTINUE}")
+            return InterruptedRunError(f"stopped by {stopped_by}; {CONTINUE}")
         return RankError(f"rank {rank} {_death(code)}; {CONTINUE}", 1)
     first = min(reports.values(), key=lambda report: report.at)
     if first.hung:

@@ -40,3 +40,13 @@ class RunFolder:
     def stacks(self, rank: int) -> Path:
         """What a rank's threads were doing when it stood still for too long."""
         return self.root / f"watchdog.rank{rank}.txt"
+
+    def told_of_the_end(self) -> list[Path]:
+        """What the last start may have said of its end."""
+        return [self.bad_step, *self.root.glob("watchdog.rank*.txt")]
+
+    def half_written(self) -> list[Path]:
+        """Files and folders that killed writes left under temporary names."""
+        names = (f".{self.metrics.name}.*", f".{self.origin.name}.*", f".{self.final.name}.*")
+        files = (path for name in names for path in self.root.glob(name))
+        return [*files, *self.checkpoints.glob(".step_*")]

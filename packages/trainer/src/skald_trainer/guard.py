@@ -1,6 +1,6 @@
 """What to do about a bad step: judged before it changes a weight, told in one line.
 
-Pure of torch and processes: the bridge asks it before each update, with a loss and a gradient norm that
+Knows no torch and no processes: the bridge asks it before each update, with a loss and a gradient norm that
 are the same on every rank, so all ranks decide alike.
 """
 
@@ -15,7 +15,6 @@ from statistics import median
 from typing import Any
 
 from skald_specs.errors import ClaimError
-from skald_specs.files import write_json
 from skald_specs.guard import GuardRecipe
 
 _SHOWN_WINDOWS = 4
@@ -57,14 +56,14 @@ class Guard:
         self.restore(0, ())
         self.bad: BadStep | None = None
 
-    def restore(self, n_skipped: int, recent_losses: Iterable[float]) -> None:
+    def restore(self, n_skipped: int, recent_losses_nats: Iterable[float]) -> None:
         """Go on from what `memory` gave, so that a resumed run decides as an undisturbed one."""
         self.n_skipped = n_skipped
-        self._recent: deque[float] = deque(recent_losses, maxlen=self._recipe.window_steps)
+        self._recent: deque[float] = deque(recent_losses_nats, maxlen=self._recipe.window_steps)
 
     def memory(self) -> dict[str, Any]:
         """Return what a checkpoint must hold of it: fields of `CheckpointState`."""
-        return {"n_skipped": self.n_skipped, "recent_losses": tuple(self._recent)}
+        return {"n_skipped": self.n_skipped, "recent_losses_nats": tuple(self._recent)}
 
     def admits(self, step: int, loss_nats: float, grad_norm: float) -> bool:
         """Judge a step before its update.
@@ -88,9 +87,9 @@ class Guard:
             return True
         if self._recipe.on_bad_step == "stop":
             raise DivergedError(f"step {step} is bad: {reason}")
-        if self.n_skipped >= self._recipe.max_skips:
+        if self.n_skipped >= self._recipe.max_skipped_steps:
             raise DivergedError(
-                f"step {step} is bad: {reason}, and guard.max_skips = {self._recipe.max_skips} steps "
+                f"step {step} is bad: {reason}, and guard.max_skipped_steps = {self._recipe.max_skipped_steps} steps "
                 "are left out already"
             )
         self.n_skipped += 1
@@ -119,10 +118,12 @@ def skipped_row(bad: BadStep, windows: Windows) -> dict[str, Any]:
 
     It has no `loss_nats`: whoever reads the curve of learning need not know of it.
     """
-    return {"skipped": True, **_facts(bad, windows)}
+    return {"skipped": True, **facts(bad, windows)}
 
 
-def _facts(bad: BadStep, windows: Windows) -> dict[str, Any]:
+def facts(bad: BadStep, windows: Windows) -> dict[str, Any]:
+    """Return what is known of a bad step, as JSON can hold it."""
+
     def number(value: float) -> float | str:
         # JSON has no NaN.
         return value if math.isfinite(value) else str(value)
@@ -172,8 +173,3 @@ def explained(
         f"{going_on}. A fault of the machine does not come again; where it does, lower base_lr, raise "
         "eps or set guard.on_bad_step: skip in the recipe (another plan, trained from its start)"
     )
-
-
-def write_report(report: Path, bad: BadStep, windows: Windows) -> None:
-    """Write what is known of a bad step as JSON."""
-    write_json(report, _facts(bad, windows))

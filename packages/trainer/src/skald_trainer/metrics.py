@@ -9,7 +9,7 @@ known; and every `execution.statistics_every_steps` steps `statistics`, by kind 
 `activation_rms`.
 
 A step whose update was left out (`guard`): `skipped`, `reason`, `bad_loss_nats`, `bad_grad_norm`, the
-`windows` it read by language, and `tokens_per_second`; no `loss_nats`.
+`windows` it read by language, `tokens_per_second` and `mfu`; no `loss_nats`.
 
 A validation: `bits_per_byte` by language.
 
@@ -26,7 +26,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from skald_specs.files import write_jsonl
 
@@ -81,11 +81,20 @@ def curve_rows(path: Path) -> list[Row]:
     return [row for row in kept if row.keys() - _PLACE]
 
 
-class Energy(NamedTuple):
-    """What a stretch of a run consumed: joules by source, of the steps after `since_step`."""
+def steps_of(rows: list[Row]) -> list[int]:
+    """Return the steps that a log tells of, in its order."""
+    return [row["step"] for row in rows if "loss_nats" in row or "skipped" in row]
 
-    since_step: int
-    joules: dict[str, float]
+
+def first_step(metrics: Path, last: int) -> int | None:
+    """Return where the log's unbroken row of steps up to `last` begins; None without that one."""
+    steps = set(steps_of(curve_rows(metrics)))
+    if last not in steps:
+        return None
+    first = last
+    while first - 1 in steps:
+        first -= 1
+    return first
 
 
 def energy_joules(path: Path) -> dict[str, float]:

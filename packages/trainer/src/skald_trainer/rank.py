@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.checkpoint import PLAN_FILE, CheckpointState
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import InterruptedRunError
-from skald_specs.files import disk_error
+from skald_specs.files import disk_error, write_json
 from skald_specs.plan import Plan
+from skald_specs.stopping import CONTINUE
 
 from skald_trainer import checkpoint
 from skald_trainer.energy import meter_of_rank, over_all_ranks
 from skald_trainer.folder import RunFolder
-from skald_trainer.guard import DivergedError, Guard, explained, skipped_row, write_report
-from skald_trainer.launch import StopRequest, end_hung
+from skald_trainer.guard import DivergedError, Guard, explained, facts, skipped_row
+from skald_trainer.launch import end_hung
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.run import choose_device, drive
 from skald_trainer.runlog import RunLog
+from skald_trainer.stopping import StopRequest
 from skald_trainer.watchdog import Watchdog
 from skald_trainer.writer import BackgroundWriter
 
@@ -45,7 +47,7 @@ def train_rank(
     Args:
         rank: This process.
         world_size: All processes.
-        rendezvous: See `launch.process_group`.
+        rendezvous: See `meeting.process_group`.
         plan_json: The plan, as JSON (it crosses a process border).
         corpus: Folder of the built corpus.
         root: The run folder.
@@ -97,7 +99,7 @@ class _RankRun:
         if trainer.any_rank(bool(self.stop.signal_name)):
             raise InterruptedRunError(
                 f"{self._plan.name}: stopped by {self.stop.signal_name or 'a signal'} before its first "
-                "step, nothing is lost; run the same command again to continue"
+                f"step, nothing is lost; {CONTINUE}"
             )
 
     def after_step(
@@ -118,7 +120,7 @@ class _RankRun:
             self._wait_for_writer(trainer)
             raise InterruptedRunError(
                 f"{self._plan.name}: stopped by {self.stop.signal_name or 'a signal'} after step "
-                f"{step} of {self._n_steps}, state saved; run the same command again to continue"
+                f"{step} of {self._n_steps}, state saved; {CONTINUE}"
             )
         self.watchdog.feed(f"step {step + 1}")
 
@@ -130,7 +132,7 @@ class _RankRun:
         assert bad is not None, "only the guard raises it"
         windows = self.data.windows(bad.step)
         if self._rank == 0:
-            write_report(self._folder.bad_step, bad, windows)
+            write_json(self._folder.bad_step, facts(bad, windows))
         self.writer.wait()
         if world_size > 1:
             import torch

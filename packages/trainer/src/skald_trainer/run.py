@@ -11,8 +11,8 @@ from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.guard import Guard
-from skald_trainer.launch import allow_overlap, process_group
 from skald_trainer.loader import TrainingData
+from skald_trainer.meeting import allow_overlap, process_group
 from skald_trainer.watchdog import group_timeout
 
 #: Bits per byte and its standard error, by language.
@@ -50,7 +50,7 @@ def drive(
     Args:
         rank: This process.
         world_size: All processes.
-        rendezvous: See `launch.process_group`.
+        rendezvous: See `meeting.process_group`.
         plan: The resolved plan.
         data: Its batches.
         on_step: See `bridge.trainer.StepHook`.
@@ -74,7 +74,7 @@ def drive(
         start, resume = None, _agreed(resume, world_size)
         if resume is not None:
             state = checkpoint.load_state(resume)
-            guard.restore(state.n_skipped, state.recent_losses)
+            guard.restore(state.n_skipped, state.recent_losses_nats)
             start = checkpoint.start_from(resume, plan)
             if start[0] >= plan.identity.schedule.n_steps.value:
                 return

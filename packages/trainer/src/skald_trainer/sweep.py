@@ -25,10 +25,10 @@ from skald_specs.plan import Plan
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
 
 from skald_trainer.guard import DivergedError
-from skald_trainer.launch import end_with_parent, ignoring_interrupts
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.origin import origin_of
 from skald_trainer.run import Validation, choose_device, drive
+from skald_trainer.stopping import end_with_parent, ignoring_interrupts
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer

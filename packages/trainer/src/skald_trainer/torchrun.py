@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
+from skald_specs.stopping import STOP_SIGNALS
 
 from skald_trainer.fates import EXIT_LOST_ANOTHER
 
-_PASSED_ON = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)
 #: Every rank that torchrun starts has it in its environment; helpers of this process have not.
 _MARK = b"TORCHELASTIC_RUN_ID="
 #: How long (seconds) a node waits for the others at the end: one of them lays out the finished run,
@@ -39,7 +39,7 @@ class _Signals:
 
     def listen(self) -> None:
         """Pass signals on from now to the end of the process."""
-        for number in _PASSED_ON:
+        for number in STOP_SIGNALS:
             signal.signal(number, self._pass_on)
 
     def _pass_on(self, number: int, frame: Any) -> None:

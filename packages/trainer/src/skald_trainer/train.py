@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import TensorReader, tensor_files, weights_sha256
@@ -22,9 +21,10 @@ from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
-from skald_trainer.launch import allow_overlap, leads, run_ranks, started_elsewhere
+from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
-from skald_trainer.metrics import curve_rows
+from skald_trainer.meeting import allow_overlap, leads, started_elsewhere
+from skald_trainer.metrics import curve_rows, first_step
 from skald_trainer.origin import Origin, origin_of
 from skald_trainer.rank import train_rank
 from skald_trainer.run import choose_device
@@ -49,7 +49,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     Raises:
         UserInputError: The corpus or the checkpoint belongs to something else.
         InterruptedRunError: A signal stopped the run in a state that this call continues.
-        ClaimError: The loss diverged.
+        DivergedError: A step was bad, see `guard`.
     """
     folder, layout = RunFolder(out), plan.execution
     _check_corpus(plan, corpus)
@@ -67,8 +67,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     )
     # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
     if not done or started_elsewhere():
-        world_size = layout.dp * layout.tp * layout.pp
-        run_ranks(world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
+        run_ranks(layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
     if keeper:
         n_steps = plan.identity.schedule.n_steps.value
         _finish(plan, folder, resume if done else checkpoint.path_of(folder.checkpoints, n_steps))
@@ -77,7 +76,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
     """Keep what belongs to this very run, remove the rest; return where to continue."""
     origin = origin_of(plan)
-    _remove_leftovers(folder)
+    remove_leftovers(folder)
     ours = origin.matches(folder.origin)
     if ours and (resume is None or checkpoint.load_state(resume).step == 0):
         # A start checkpoint is where a run begins, not where a stopped one goes on.
@@ -100,18 +99,19 @@ def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None
     return resume
 
 
-def _remove_leftovers(folder: RunFolder) -> None:
+def remove_leftovers(folder: RunFolder) -> None:
     """Remove what a kill left half-written, and what the last start said of its end."""
-    checkpoint.remove_leftovers(folder.root)
-    told = [folder.bad_step, *folder.root.glob("watchdog.rank*.txt")]
-    for path in [*told, *folder.root.glob(".metrics.jsonl.*"), *folder.root.glob(".origin.json.*")]:
-        path.unlink(missing_ok=True)
+    for path in [*folder.told_of_the_end(), *folder.half_written()]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
     """Have the log reach up to the checkpoint: a curve begins where its log does."""
     step = checkpoint.load_state(resume).step
-    if step == 0 or _first_step(folder.metrics, step) is not None:
+    if step == 0 or first_step(folder.metrics, step) is not None:
         return
     if resume.resolve().parent == folder.checkpoints.resolve():
         # Lost with the machine's memory; what there is of it stays.
@@ -121,7 +121,7 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
     theirs = Origin.load(former.origin) if former.origin.is_file() else None
     first = None
     if theirs is not None and theirs.plan_fingerprint == plan.fingerprint:
-        first = _first_step(former.metrics, step)
+        first = first_step(former.metrics, step)
     folder.metrics.unlink(missing_ok=True)
     if first is not None:
         folder.root.mkdir(parents=True, exist_ok=True)
@@ -131,22 +131,6 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
             f"{plan.name}: {resume} has no log of the steps before {first or step + 1} beside it "
             "(../../metrics.jsonl), so the curve begins there"
         )
-
-
-def _first_step(metrics: Path, last: int) -> int | None:
-    """Return where the log's unbroken row of steps up to `last` begins; None without that one."""
-    steps = set(_steps_of(curve_rows(metrics)))
-    if last not in steps:
-        return None
-    first = last
-    while first - 1 in steps:
-        first -= 1
-    return first
-
-
-def _steps_of(rows: list[dict[str, Any]]) -> list[int]:
-    """Return the steps that a log tells of, in its order."""
-    return [row["step"] for row in rows if "loss_nats" in row or "skipped" in row]
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
@@ -194,7 +178,7 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
     curve = curve_rows(folder.metrics)
     # What came before a gap is no part of the curve; `_carry_log` has told of it.
-    first = _first_step(folder.metrics, n_steps)
+    first = first_step(folder.metrics, n_steps)
     curve = [row for row in curve if first is not None and row["step"] >= first]
     with atomic_folder(folder.final, marker=MANIFEST_FILE) as temporary:
         for file in tensor_files(last / MODEL_FILE):

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from skald_trainer.bridge.tensors import speaks
+
 
 def install() -> None:
     """Put this function in the place of nanotron's."""
@@ -39,13 +41,11 @@ def clip_grad_norm(
     Returns:
         The norm before clipping, in fp32.
     """
-    rank = torch.distributed.get_rank()
     grads, counted = [], []
     for name, param in named_parameters:
         grad = param.grad if grad_accumulator is None else grad_accumulator.get_grad_buffer(name)
         grads.append(grad)
-        # Of several copies of one parameter the first rank's counts.
-        if not param.is_tied or param.get_tied_info().global_ranks[0] == rank:
+        if speaks(param):
             counted.append(grad)
     squares = torch.zeros(1, dtype=torch.float64, device=grads[0].device)
     if counted:
@@ -53,5 +53,10 @@ def clip_grad_norm(
     if mp_pg.size() > 1:
         torch.distributed.all_reduce(squares, group=mp_pg)
     total = squares.sqrt().float().squeeze(0)
-    torch._foreach_mul_(grads, (max_norm / (total + 1e-6)).clamp(max=1.0))
+    torch._foreach_mul_(grads, clip_factor(total, max_norm))
     return total
+
+
+def clip_factor(norm: torch.Tensor, max_norm: float) -> torch.Tensor:
+    """Return what gradients of a norm are multiplied with, as torch's own clipping has it."""
+    return (max_norm / (norm + 1e-6)).clamp(max=1.0)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from skald_mup.counts import LOSS_PIECE
 from torch.nn import functional as F
 
 from skald_trainer.loader import IGNORED
-
-#: Logits of one piece: what a core's cache holds, and what keeps a GPU busy.
-_PIECE = {"cpu": 1 << 17, "cuda": 1 << 27}
 
 
 class _MeanNats(torch.autograd.Function):
@@ -26,7 +24,7 @@ class _MeanNats(torch.autograd.Function):
         target_M1 = labels_M.clamp(min=0)[:, None]
         weight_M1 = taken_M[:, None] * (-1.0 / n_taken)
         log_prob_M1 = torch.empty(weight_M1.shape, device=logits_MV.device)
-        n_rows = max(1, _PIECE[logits_MV.device.type] // logits_MV.shape[1])
+        n_rows = max(1, LOSS_PIECE[logits_MV.device.type] // logits_MV.shape[1])
         for start in range(0, len(logits_MV), n_rows):
             rows = slice(start, start + n_rows)
             piece = logits_MV[rows]

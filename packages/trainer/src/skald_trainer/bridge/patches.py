@@ -63,7 +63,6 @@ PATCHES: tuple[Patch, ...] = (
           "moves steps to cuda"),
     Patch("C8", "nanotron.trainer:torch", "cpu", "literal device='cuda' and cuda.synchronize"),
     Patch("C8", "nanotron.optim.gradient_accumulator:torch", "cpu", "literal device='cuda'"),
-    Patch("C8", "nanotron.optim.clip_grads:torch", "cpu", "literal device='cuda'"),
     Patch("C10", "nanotron.distributed:all_gather_coalesced", "cpu",
           "ZeRO-1 slices are uneven when dp does not divide them; gloo refuses unequal sizes"),
     Patch("S1", "nanotron.distributed:all_reduce", "always",
@@ -77,9 +76,9 @@ PATCHES: tuple[Patch, ...] = (
           "visits every parameter at each step, also at dp = 1"),
     Patch("S4", "nanotron.trainer:sync_tied_weights_gradients", "always",
           "names every tied parameter at each step, also where no other process holds it"),
-    Patch("S6", "nanotron.parallel.pipeline_parallel.block:PipelineBlock.forward", "always",
+    Patch("S5", "nanotron.parallel.pipeline_parallel.block:PipelineBlock.forward", "always",
           "prepares to send and receive in each block, also at pp = 1"),
-    Patch("S6", "nanotron.parallel.pipeline_parallel.engine:attach_pipeline_state_to_model",
+    Patch("S5", "nanotron.parallel.pipeline_parallel.engine:attach_pipeline_state_to_model",
           "always", "visits every module twice a step, also at pp = 1"),
 )  # fmt: skip
 
@@ -178,7 +177,7 @@ def _numpy_2_metadata() -> None:
 
 
 def _new_group() -> None:
-    """P5: groups with the time-out that `limit_collectives` was told."""
+    """P7: groups with the time-out that `limit_collectives` was told."""
     distributed: Any = importlib.import_module("nanotron.distributed")
     original = distributed.new_group
 
@@ -208,13 +207,13 @@ def _cpu() -> None:
     trainer.save = functools.partial(trainer.save, sanity_checks=False)
     get("nanotron.serialize.optimizer").check_optim_state_in_sync = lambda *args, **kwargs: None
     facade = _TorchOnCpu()
-    for name in ("trainer", "optim.gradient_accumulator", "optim.clip_grads"):
+    for name in ("trainer", "optim.gradient_accumulator"):
         get(f"nanotron.{name}").torch = facade
     get("nanotron.distributed").all_gather_coalesced = _all_gather_uneven
 
 
 class _TorchOnCpu(types.ModuleType):
-    """C8: torch as three of nanotron's modules see it; device cuda means cpu, cuda calls do nothing."""
+    """C8: torch as two of nanotron's modules see it; device cuda means cpu, cuda calls do nothing."""
 
     def __init__(self) -> None:
         super().__init__("torch")

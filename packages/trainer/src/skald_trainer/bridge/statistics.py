@@ -17,6 +17,7 @@ from skald_mup.model import Attention, Block, EmbedStage, HeadStage
 from skald_mup.names import tensor_kind, tensor_kinds
 from skald_specs.plan import TensorKind
 
+from skald_trainer.bridge.clipping import clip_factor
 from skald_trainer.bridge.tensors import canonical_name, speaks
 
 #: By measure (`grad_norm`, `update_to_weight`, `activation_rms`), then by kind or quantity.
@@ -107,9 +108,9 @@ def measured(trainer: Any) -> Iterator[Statistics]:
 
 
 def _clip_factor(trainer: Any) -> float:
-    """Return what nanotron's clipping multiplied the gradients with."""
-    limit: float = trainer.plan.identity.optimizer.grad_clip
-    return min(1.0, limit / (float(trainer.grad_norm) + 1e-6))
+    """Return what clipping multiplied the gradients with."""
+    limit = trainer.plan.identity.optimizer.grad_clip
+    return float(clip_factor(trainer.grad_norm_unclipped, limit))
 
 
 @contextmanager

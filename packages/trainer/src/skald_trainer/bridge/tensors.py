@@ -6,16 +6,15 @@ the pieces are summed. Adding zeros is exact, so the result does not depend on t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 from skald_mup.names import tensor_shapes
-from skald_specs.checkpoint import MOMENTS as MOMENTS  # part of this module's face, too
+from skald_mup.tensorfile import Source
+from skald_specs.checkpoint import MOMENTS
 from skald_specs.shape import ModelShape
 from torch import nn
-
-Source = Callable[[str], torch.Tensor]
 
 
 def canonical_name(name: str) -> str:

@@ -15,6 +15,8 @@ from nanotron.parallel.pipeline_parallel.tensor_pointer import TensorPointer
 from nanotron.trainer import DistributedTrainer
 from skald_mup.init import initial_tensor
 from skald_mup.names import tensor_kind
+from skald_mup.tensorfile import Source
+from skald_specs.checkpoint import MOMENTS
 from skald_specs.plan import Plan
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -23,8 +25,6 @@ from skald_trainer.bridge.config import nanotron_config
 from skald_trainer.bridge.model import DecoderConfig, NanotronDecoder
 from skald_trainer.bridge.patches import quiet_nanotron
 from skald_trainer.bridge.tensors import (
-    MOMENTS,
-    Source,
     canonical_name,
     full_tensors,
     set_state,
@@ -45,7 +45,8 @@ class SkaldTrainer(DistributedTrainer):
         plan: The resolved plan.
         data: The run's batches.
         on_step: Called after each step on every rank.
-        start: Step to continue from (0: a fresh run) with full weights and moments by name.
+        start: Step to continue from, full weights and moments by name; step 0 is a start checkpoint. None:
+            a fresh run.
         guard: Decides which updates are made; by default the plan's, with nothing behind it.
     """
 
