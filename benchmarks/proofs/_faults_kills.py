@@ -22,6 +22,7 @@ from _faults_lives import (
     newest_whole,
     reached,
     result,
+    said,
     waited,
 )
 from skald_specs.claims import Measure
@@ -79,13 +80,13 @@ def measures(folder: Path, corpus: Path) -> list[Measure]:
         number += 1
     ways, moments = (Counter(kill[i] for kill in kills) for i in (0, 1))
     lost = [kill.steps_lost for kill in kills]
-    said = ", ".join(f"{count} {way}" for way, count in sorted(ways.items()))
+    told = ", ".join(f"{count} {way}" for way, count in sorted(ways.items()))
     when = ", ".join(f"{count} {moment}" for moment, count in sorted(moments.items()))
     wrong = sum(not kill.from_newest for kill in kills)
     return [
         Measure(
             measure="SIGKILLs", value=len(kills), unit="", bound=f">= {KILLS}",
-            holds=len(kills) >= KILLS, detail=f"{said}; {when}",
+            holds=len(kills) >= KILLS, detail=f"{told}; {when}",
         ),
         Measure(
             measure="of those inside the writing of a checkpoint", value=_inside(kills), unit="",
@@ -139,22 +140,22 @@ def _killed_run(
             # Its ranks die with it, but one that is inside a rename ends that first.
             time.sleep(0.5)
         if moment:
-            found = expected is None or _said_nothing_else(log.read_text(), expected.name)
+            found = expected is None or _said_nothing_else(said(log), expected.name)
             at = int(expected.name[5:]) if expected else 0
             if not found:
-                print(f"{out}: newest {expected}, but it said: {log.read_text()}", flush=True)
+                print(f"{out}: newest {expected}, but it said: {said(log)}", flush=True)
             kills.append(Killed(way, moment, max(0, before - at), found))
             moment = ""
         if not alive or code != -signal.SIGKILL:
             if code != 0:
-                raise RuntimeError(f"{out}: ended with {code}: {log.read_text()}")
+                raise RuntimeError(f"{out}: ended with {code}: {said(log)}")
             return kills
         before, moment = now, "while saving" if half_written(out) else "at work or starting"
 
 
-def _said_nothing_else(said: str, newest: str) -> bool:
+def _said_nothing_else(words: str, newest: str) -> bool:
     """Whether a start continued from a checkpoint, or was killed before it said from which."""
-    return "continuing" not in said or f"continuing from {newest}" in said
+    return "continuing" not in words or f"continuing from {newest}" in words
 
 
 def _aimed(rng: random.Random, life: Life, out: Path, aim: str) -> bool:

@@ -58,6 +58,8 @@ def made_plan(corpus: Path, name: str = "faults", **changes: Any) -> Plan:
     guard, n_steps = changes.pop("guard", {}), changes.pop("n_steps", N_STEPS)
     value = recipe.model_dump(exclude_none=True, exclude={"sweep"}) | {
         "name": name,
+        # Runs that are killed read their little text again and again.
+        "max_epochs": 1e6,
         "optimizer": recipe.optimizer.model_dump() | {"base_lr": 0.01},
         "budget": {
             "horizon_tokens": n_steps * _BATCH_TOKENS,
@@ -113,6 +115,8 @@ class Forked:
         fault: AbstractContextManager[Any] | None = None,
     ) -> None:
         self.log, self._code = log, None
+        # A life that is killed before it opens its log must not be judged by the one before.
+        log.unlink(missing_ok=True)
         sys.stdout.flush()
         self.pid = os.fork()
         if self.pid == 0:
@@ -194,6 +198,11 @@ class Commanded:
         """See `Life`."""
         if self.code() is None:
             os.killpg(self.process.pid, number)
+
+
+def said(log: Path) -> str:
+    """Return what a life has said; nothing, where it was killed before it could."""
+    return log.read_text() if log.is_file() else ""
 
 
 def _absolute(word: str) -> str:

@@ -27,6 +27,7 @@ from skald_trainer.stopping import StopRequest, end_with_parent, holding_back
 #: Ranks that save because of a signal, and ranks that all end of one agreed error or find out for
 #: themselves that they hang, get this long when the first of them has ended; others get no time.
 _SECONDS_TO_SAVE, _SECONDS_TO_FOLLOW = 30.0, 15.0
+_SECONDS_FOR_OTHERS = 2.0
 _MOST_TRACEBACK = 16_000
 
 Work = Callable[..., None]
@@ -172,6 +173,8 @@ def end_hung(line: str) -> NoReturn:
         _to_parent[0].send(Report(time.monotonic(), EXIT_RESUMABLE, line, hung=True))
     else:
         print(f"skald: {line}; {CONTINUE}", file=sys.stderr, flush=True)
+    # The others have starved as long: their lines should come before the broken connection's error.
+    time.sleep(_SECONDS_FOR_OTHERS)
     # The thread that hangs cannot be unwound.
     os._exit(EXIT_RESUMABLE)
 
