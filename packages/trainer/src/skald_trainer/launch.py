@@ -27,7 +27,7 @@ from skald_trainer.stopping import StopRequest, end_with_parent, holding_back
 #: Ranks that save because of a signal, and ranks that all end of one agreed error or find out for
 #: themselves that they hang, get this long when the first of them has ended; others get no time.
 _SECONDS_TO_SAVE, _SECONDS_TO_FOLLOW = 30.0, 15.0
-_SECONDS_FOR_OTHERS = 2.0
+_SECONDS_FOR_OTHERS, _SECONDS_TO_NOTICE = 2.0, 1.0
 _MOST_TRACEBACK = 16_000
 
 Work = Callable[..., None]
@@ -116,7 +116,7 @@ def _watched(
         if deaths or reports:
             failed_at = failed_at or time.monotonic()
             if time.monotonic() - failed_at >= _patience(deaths, reports, request.signal_name):
-                ended.update(alive)
+                ended.update(i for i in alive if ranks[i].is_alive())
                 _signal(ranks, signal.SIGKILL)
         wait([ranks[i].sentinel for i in alive] + list(listened.values()), timeout=0.2)
 
@@ -124,14 +124,15 @@ def _watched(
 def _patience(deaths: dict[int, int], reports: dict[int, Report], stopped_by: str) -> float:
     """Return the seconds that the other ranks get once one has failed.
 
-    Ranks that wait in a collective for a dead one never come back by themselves.
+    Ranks that wait in a collective for a dead one never come back by themselves; but the first to fail
+    may be one of those, and the death that it failed of comes to be known a moment later.
     """
     if stopped_by:
         return _SECONDS_TO_SAVE
     agreed = all(rank in reports for rank in deaths) and not any(
         report.traceback for report in reports.values()
     )
-    return _SECONDS_TO_FOLLOW if agreed else 0.0
+    return _SECONDS_TO_FOLLOW if agreed else _SECONDS_TO_NOTICE
 
 
 def _signal(ranks: list[Any], number: signal.Signals) -> None:
