@@ -194,7 +194,7 @@ def _logs(script: Path) -> Path:
 
 def _unknown(name: str, known: Sequence[str]) -> tuple[str, str]:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    guess = f" (did you mean {near[0]!r}?)" if near else ""
     return f"no {name!r}{guess}", f"There are: {', '.join(sorted(known)) or 'none here'}"
 
 
