@@ -32,8 +32,8 @@ def before_steps(act: Callable[[int], None]) -> Iterator[None]:
 
 
 @contextmanager
-def losses_multiplied(factors: dict[int, float]) -> Iterator[None]:
-    """Multiply the loss of given steps, with its gradients."""
+def losses_multiplied(factors: dict[int, float], rank: int | None = None) -> Iterator[None]:
+    """Multiply the loss of given steps, with its gradients; on one rank or on all."""
     patches.apply("cpu")
     from skald_trainer.bridge.model import NanotronDecoder
 
@@ -46,7 +46,8 @@ def losses_multiplied(factors: dict[int, float]) -> Iterator[None]:
         return output
 
     def choose(step: int) -> None:
-        factor[0] = factors.get(step, 1.0)
+        here = rank is None or rank == torch.distributed.get_rank()
+        factor[0] = factors.get(step, 1.0) if here else 1.0
 
     with before_steps(choose), patch.object(NanotronDecoder, "forward", multiplied):
         yield
@@ -74,17 +75,22 @@ def train_and_lose(
 
     def act(step: int) -> None:
         if rank == loss.rank and step == loss.step:
-            partial = loss.struck.with_suffix(".part")
-            partial.write_text(str(os.getpid()))
-            partial.replace(loss.struck)
-            if loss.what == "raises":
-                raise LookupError("planted on purpose")
-            if loss.what == "leaves":
-                os._exit(7)
-            linger()
+            lose(loss.what, loss.struck)
 
     with before_steps(act):
         train_rank(rank, world_size, rendezvous, plan_json, corpus, root, None)
+
+
+def lose(what: str, struck: Path) -> None:
+    """Lose this process: it raises, leaves or lingers; `struck` is whole once it is there."""
+    partial = struck.with_suffix(".part")
+    partial.write_text(str(os.getpid()))
+    partial.replace(struck)
+    if what == "raises":
+        raise LookupError("planted on purpose")
+    if what == "leaves":
+        os._exit(7)
+    linger()
 
 
 def linger() -> None:

@@ -44,7 +44,10 @@ if __name__ == "__main__":
 
 def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE")}
-    return kept | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "tests")}
+    return kept | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT / 'benchmarks' / 'proofs'}",
+    }
 
 
 def _child(folder: Path, out: Path) -> subprocess.Popen[str]:
@@ -133,8 +136,8 @@ def _nothing(pid: int) -> None:
 @pytest.mark.parametrize(
     ("what", "act", "words"),
     [
-        ("exit", _nothing, ["rank 1 ended with code 7"]),
-        ("raise", _nothing, ["rank 1 failed: LookupError: planted on purpose"]),
+        ("leaves", _nothing, ["rank 1 ended with code 7"]),
+        ("raises", _nothing, ["rank 1 failed: LookupError: planted on purpose"]),
         (
             "linger",
             lambda pid: os.kill(pid, signal.SIGKILL),
@@ -165,7 +168,7 @@ def test_a_rank_that_is_lost_ends_all_with_its_own_error(
     line = str(caught.value)
     for part in (*words, "run the same command again to continue"):
         assert part in line
-    assert ("in train_with_fault" in caught.value.details) is (what == "raise")
+    assert ("in train_with_fault" in caught.value.details) is (what == "raises")
     assert "Connection closed" not in line
     assert caught.value.exit_code == (EXIT_RESUMABLE if hangs else 1)
     if hangs:
@@ -253,7 +256,7 @@ def test_under_torchrun_the_failing_ranks_line_comes_first(tmp_path: Path) -> No
     plan.save(tmp_path / "plan.yaml")
     (tmp_path / "child.py").write_text(
         "import os; from pathlib import Path; from support_faults import Fault, planted\n"
-        f"fault = planted(Fault('raise', Path({str(tmp_path / 'struck')!r})), int(os.environ['RANK']))\n"
+        f"fault = planted(Fault('raises', Path({str(tmp_path / 'struck')!r})), int(os.environ['RANK']))\n"
         f"{_CHILD.replace('        train(', '        with fault: train(')}"
     )
     failed = _torchrun(tmp_path, "run")
