@@ -12,6 +12,7 @@ from typing import Any
 
 from skald_specs.ablation import Ablation, AblationItem, AblationRun
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
+from skald_specs.columns import ColumnMap
 from skald_specs.corpus import CorpusManifest, Document
 from skald_specs.datacard import DataCard
 from skald_specs.decontamination import CleanSubset, DecontaminationReport, ReferenceItem
@@ -31,6 +32,7 @@ from skald_specs.runtable import CurvePoint, FinishedRun, RunRow
 from skald_specs.site import Site
 from skald_specs.slurm import SlurmSettings
 from skald_specs.sources import SourcesFile
+from skald_specs.timefit import TimeFit
 
 #: Every format that passes between stations or is written by a user.
 FORMATS: tuple[type[Spec], ...] = (
@@ -39,7 +41,7 @@ FORMATS: tuple[type[Spec], ...] = (
     PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
-    SlurmSettings, Site,
+    SlurmSettings, Site, ColumnMap, TimeFit,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The plan: consequence. Each resolved number with its standing; all that the trainer reads.
 
-Two blocks: `identity` holds everything that changes the result and is fingerprinted; `execution`
-holds the rest and never is.
+`identity` holds everything that changes the result and is fingerprinted; `execution` how it is
+computed, and `outlook` what is expected of it: neither is.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
 from skald_specs.mixture import MAX_EPOCHS
 from skald_specs.models import Spec
+from skald_specs.outlook import Outlook
 from skald_specs.shape import DType, ModelShape
 
 N = TypeVar("N", int, float)
 Standing = Literal["given", "derived", "fitted", "assumed"]
+
+#: Probability that an interval of a plan or of a fit is meant to cover.
+COVERAGE = 0.9
 
 #: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
 #: their gains: before attention and MLP, of queries and keys, and before the readout.
@@ -38,7 +42,7 @@ def _is_off(value: Any) -> bool:
 
 
 class Quantity(Spec, Generic[N]):
-    """A resolved number, where it comes from, and how sure it is (`interval`: 95 %)."""
+    """A resolved number, where it comes from, and how sure it is (`interval`: `COVERAGE`)."""
 
     value: N
     standing: Standing
@@ -152,6 +156,7 @@ class Plan(Spec):
     name: str
     identity: PlanIdentity
     execution: ExecutionRecipe
+    outlook: Outlook | None = None
     family: str = ""
     recipe_fingerprint: str = ""
     epochs: dict[str, float] = Field(default_factory=dict)
@@ -161,7 +166,7 @@ class Plan(Spec):
     def check(cls, value: Any, where: str) -> Self:
         """See `Spec.check`; a recipe in a plan's place is recognised."""
         if isinstance(value, dict) and "corpus" in value and "identity" not in value:
-            remedy = "Run `skald plan fit` on it and name the plan that it writes"
+            remedy = "Run `skald plan predict` on it and name the plan that it writes"
             raise UserInputError(where, "a recipe, not a plan", remedy)
         return super().check(value, where)
 

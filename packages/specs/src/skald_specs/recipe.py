@@ -28,6 +28,14 @@ def _is_zero(value: int) -> bool:
     return value == 0
 
 
+def _is_false(value: bool) -> bool:
+    return value is False
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TokenizerRecipe(Spec):
     """Byte-level BPE trained on a temperature sample of the training text.
 
@@ -80,25 +88,38 @@ class OptimizerRecipe(Spec):
 
 
 class ScheduleRecipe(Spec):
-    """Warmup-stable-decay: linear warmup, constant, linear decay to `final_lr_fraction`."""
+    """Warmup-stable-decay: linear warmup, constant, linear decay to `final_lr_fraction`.
+
+    The warmup is a share of the horizon, or a number of tokens whatever the horizon: then runs that
+    differ in horizon alone are the same run until the shorter one decays, and a sweep trains that part
+    once.
+    """
 
     kind: Literal["wsd"] = "wsd"
-    warmup_fraction: Fraction
+    warmup_fraction: Annotated[Fraction | None, Field(exclude_if=_is_none)] = None
+    warmup_tokens: Annotated[int | None, Field(ge=0, exclude_if=_is_none)] = None
     decay_fraction: Fraction
     final_lr_fraction: Fraction = 0.0
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.warmup_fraction + self.decay_fraction > 1:
+        if (self.warmup_fraction is None) == (self.warmup_tokens is None):
+            raise ValueError("give one of warmup_fraction and warmup_tokens, not both")
+        if (self.warmup_fraction or 0.0) + self.decay_fraction > 1:
             raise ValueError("warmup_fraction + decay_fraction is above 1; shorten one of them")
         return self
 
 
 class Budget(Spec):
-    """How much is trained: tokens, never steps."""
+    """How much is trained: tokens, never steps.
+
+    `batch_from_sweep`: the plan takes the batch that the fit finds best at this horizon instead, and
+    `global_batch_tokens` is the one that proxies of the recipe use.
+    """
 
     horizon_tokens: Positive
     global_batch_tokens: Positive
+    batch_from_sweep: Annotated[bool, Field(exclude_if=_is_false)] = False
 
 
 class Seeds(Spec):
@@ -108,8 +129,22 @@ class Seeds(Spec):
     data: Annotated[int, Field(ge=0)] = 1
 
 
+class SweepRun(Spec):
+    """A run beside the grid; `base_lr` as it is, whatever the batch."""
+
+    base_lr: PositiveFloat
+    width: Positive | None = None
+    global_batch_tokens: Positive | None = None
+    seed: Annotated[int, Field(ge=0)] = 1
+
+
 class SweepRecipe(Spec):
-    """A grid of learning rates (expressed at the base shape) and horizons, paired by seed.
+    """A grid of runs, paired by seed: learning rates (at the base shape), horizons, widths, batches.
+
+    `widths` and `global_batches_tokens` are the recipe's own where they are left out; at another width
+    heads and `d_ff` follow. `base_lrs` hold at `budget.global_batch_tokens`; at another batch they are
+    multiplied by (batch / that)^`lr_batch_exponent`, so that a grid stays near its optimum. `more` lists
+    single runs, at all horizons, beside the grid.
 
     `validation_tokens` limits what each run is validated on: windows spread evenly over each
     language's validation text, the same for every run; None takes all of it.
@@ -118,6 +153,10 @@ class SweepRecipe(Spec):
     base_lrs: Annotated[tuple[PositiveFloat, ...], Field(min_length=3)]
     horizons_tokens: Annotated[tuple[Positive, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (1,)
+    widths: tuple[Positive, ...] = ()
+    global_batches_tokens: tuple[Positive, ...] = ()
+    lr_batch_exponent: float = 0.0
+    more: tuple[SweepRun, ...] = ()
     validation_tokens: Positive | None = None
 
     @model_validator(mode="after")
@@ -126,6 +165,8 @@ class SweepRecipe(Spec):
             ("base_lrs", self.base_lrs),
             ("horizons_tokens", self.horizons_tokens),
             ("seeds", self.seeds),
+            ("widths", self.widths),
+            ("global_batches_tokens", self.global_batches_tokens),
         )
         for field, listed in values:
             if twice := [value for value in listed if listed.count(value) > 1]:

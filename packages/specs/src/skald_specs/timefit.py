@@ -1,0 +1,193 @@
+"""`fit.json`: what a table of runs says of the best learning rate and batch over horizons.
+
+Knows the format; the planner fits and predicts, the report draws. Learning rates are expressed at the
+base shape and stand as log2; intervals cover 90 % (`skald_specs.plan.COVERAGE`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from skald_specs.files import write_json
+from skald_specs.models import Spec
+
+Interval = tuple[float, float]
+FamilyKind = Literal["power", "surge", "saturating"]
+
+
+class Estimate(Spec):
+    """A fitted number with its interval."""
+
+    value: float
+    interval: Interval
+
+
+class TableFacts(Spec):
+    """Which table was fitted, and what it spans; lists are ascending."""
+
+    sha256: str
+    source: str
+    loss_unit: str
+    n_runs: int
+    n_diverged: int
+    n_in_fit: int
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    n_params_non_embedding: tuple[int, ...]
+    horizons_tokens: tuple[int, ...]
+    global_batches_tokens: tuple[int, ...]
+    lr_range: Interval
+    seeds: tuple[int, ...]
+    schedule: str
+
+
+class FittedRun(Spec):
+    """One run of the table; a diverged loss is None. `in_fit`: the surface was fitted to it."""
+
+    width: int
+    depth: int
+    n_params_non_embedding: int
+    horizon_tokens: int
+    global_batch_tokens: int
+    lr: float
+    seed: int
+    loss: float | None
+    diverged: bool
+    in_fit: bool
+
+
+class LocalOptimum(Spec):
+    """The best learning rate of one size, horizon and batch, from its own runs alone.
+
+    Either it is bracketed (`log2_lr`, `interval`, `loss` at the vertex), or a one-sided bound is known:
+    `at_least` and `at_most` say on which side of `bound_log2_lr` it lies, and nothing is extrapolated.
+    `rise_at_one_octave`: growth of log loss one octave away from the vertex.
+    """
+
+    width: int
+    depth: int
+    n_params_non_embedding: int
+    horizon_tokens: int
+    global_batch_tokens: int
+    log2_lr: float | None = None
+    interval: Interval | None = None
+    loss: float | None = None
+    rise_at_one_octave: float | None = None
+    bound: Literal["at_least", "at_most", "unknown"] | None = None
+    bound_log2_lr: float | None = None
+
+
+class Sensitivity(Spec):
+    """How much log loss grows one octave of learning rate away from the best, at one horizon."""
+
+    horizon_tokens: int
+    rise_at_one_octave: float
+    interval: Interval
+
+
+class Centre(Spec):
+    """What the coordinates are counted from: log2 of lr, batch, non-embedding parameters, horizon."""
+
+    log2_lr: float
+    log2_batch: float
+    log2_size: float
+    log2_horizon: float
+
+
+class FamilyFit(Spec):
+    """One form of the ridge eta*(T, B), and the surface around it.
+
+    log loss = level(cell, seed) + h (x - ridge)^2 + k (y - ystar)^2, where x, y, n, t are log2 of learning
+    rate, batch, size and horizon counted from the centre. `names` lists the parameters in the order of
+    `values` and of each bootstrap draw. `held_out_error`: root mean square error of log loss at horizons
+    left out of the fit; `weight`: its share in predictions.
+    """
+
+    kind: FamilyKind
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    draws: tuple[tuple[float, ...], ...]
+    held_out_error: float | None
+    weight: float
+
+
+class HeldOut(Spec):
+    """A horizon left out: the optimum predicted for one of its batches, and the one measured there."""
+
+    horizon_tokens: int
+    global_batch_tokens: int
+    n_params_non_embedding: int
+    predicted_log2_lr: float
+    predicted_interval: Interval
+    measured_log2_lr: float
+    measured_interval: Interval
+
+
+class CriticalBatch(Spec):
+    """A critical batch size in tokens at one horizon.
+
+    `knee`: where the best learning rate stops growing as the square root of the batch. `overhead`: where
+    reaching the same loss takes 20 % more steps' worth of tokens than small batches do.
+    """
+
+    definition: Literal["knee", "overhead"]
+    horizon_tokens: int
+    tokens: float
+    interval: Interval | None = None
+
+
+class LossLaw(Spec):
+    """loss = irreducible + size_scale N^-size_exponent + horizon_scale T^-horizon_exponent.
+
+    A term that the table cannot show (one size, one horizon) has scale 0 and exponent 0.
+    """
+
+    irreducible: float
+    size_scale: float
+    size_exponent: float
+    horizon_scale: float
+    horizon_exponent: float
+    draws: tuple[tuple[float, float, float, float, float], ...]
+    rms_log_error: float
+
+
+class TimeFit(Spec):
+    """`fit.json`. `window`: runs whose loss is within this share of their cell's lowest were fitted.
+
+    `size_terms`: the optimum was allowed to move with size, because the runs' rules do not hold it still
+    or the test says so; `size_drift`: octaves of learning rate for each octave of size, measured, None with one
+    size. `noise_sd`: of log loss about the surface. `extrapolation_sd_per_octave`: error, in octaves of
+    learning rate, that leaving the last horizon out made for each octave between. `offered`: what the table
+    could not show, one sentence each.
+    """
+
+    schema_version: Literal[1]
+    table: TableFacts
+    runs: Annotated[tuple[FittedRun, ...], Field(min_length=1)]
+    window: float
+    centre: Centre
+    families: Annotated[tuple[FamilyFit, ...], Field(min_length=1)]
+    size_terms: bool
+    size_drift: Estimate | None
+    size_drift_p_value: float | None
+    horizon_exponent: Estimate | None
+    batch_exponent: Estimate | None
+    best_batch_exponent: Estimate | None
+    local: tuple[LocalOptimum, ...]
+    sensitivities: tuple[Sensitivity, ...]
+    sensitivity_exponent: Estimate | None
+    held_out: tuple[HeldOut, ...]
+    extrapolation_sd_per_octave: float | None
+    critical: tuple[CriticalBatch, ...]
+    critical_exponent: Estimate | None
+    loss_law: LossLaw | None
+    noise_sd: float
+    offered: tuple[str, ...]
+    family: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the fit as JSON, atomically."""
+        write_json(path, self.model_dump(mode="json"))
