@@ -27,6 +27,9 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
 
+#: Stands for the corpus of a plan that was made without one; no corpus has it.
+NO_CORPUS = ""
+
 #: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
 #: their gains: before attention and MLP, of queries and keys, and before the readout.
 TensorKind = Literal[

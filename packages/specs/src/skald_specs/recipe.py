@@ -173,6 +173,45 @@ class SweepRecipe(Spec):
                 raise ValueError(f"{field} lists {twice[0]} twice; list it once")
         return self
 
+    def runs(self, width: int, global_batch_tokens: int) -> tuple[SweepRun, ...]:
+        """Return every run of one horizon, the grid's first, with nothing left out.
+
+        Args:
+            width: The recipe's own `d_model`.
+            global_batch_tokens: The recipe's own batch, at which `base_lrs` hold.
+
+        Returns:
+            Runs with width and batch; a learning rate that follows the batch has four digits.
+        """
+        grid = [
+            SweepRun(
+                base_lr=_at_batch(lr, batch / global_batch_tokens, self.lr_batch_exponent),
+                width=wide,
+                global_batch_tokens=batch,
+                seed=seed,
+            )
+            for wide in sorted(self.widths or (width,))
+            for batch in sorted(self.global_batches_tokens or (global_batch_tokens,))
+            for lr in sorted(self.base_lrs)
+            for seed in sorted(self.seeds)
+        ]
+        beside = [
+            run.model_copy(
+                update={
+                    "width": run.width or width,
+                    "global_batch_tokens": run.global_batch_tokens or global_batch_tokens,
+                }
+            )
+            for run in self.more
+        ]
+        return (*grid, *beside)
+
+
+def _at_batch(base_lr: float, batch_ratio: float, exponent: float) -> float:
+    """Return a learning rate at another batch; one of the same batch, or exponent, is left as it is."""
+    factor = batch_ratio**exponent
+    return base_lr if factor == 1 else float(f"{base_lr * factor:.4g}")
+
 
 class Recipe(Spec):
     """One complete experiment.
