@@ -193,6 +193,19 @@ class Plan(Spec):
         """Micro-batches each data-parallel rank runs in a step."""
         return self.execution.n_micro_batches(self.batch_sequences)
 
+    def check_corpus_known(self) -> None:
+        """Check that the plan says what it reads.
+
+        Raises:
+            UserInputError: It was made without a corpus.
+        """
+        if self.identity.data.corpus_fingerprint == NO_CORPUS:
+            raise UserInputError(
+                f"plan {self.name}",
+                "made without a corpus, so nothing says what it reads",
+                "Run `skald plan predict` on its recipe again where the corpus lies",
+            )
+
     def save(self, path: Path) -> None:
         """Write the plan as YAML, atomically."""
         write_yaml(path, self.model_dump(mode="json", exclude_none=True))

@@ -17,7 +17,7 @@ from skald_specs.checkpoint import (
 from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_jsonl
-from skald_specs.plan import NO_CORPUS, Plan
+from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
@@ -134,12 +134,7 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
-    if plan.identity.data.corpus_fingerprint == NO_CORPUS:
-        raise UserInputError(
-            f"plan {plan.name}",
-            "made without a corpus, so nothing says what it reads",
-            "Run `skald plan predict` on its recipe again where the corpus lies",
-        )
+    plan.check_corpus_known()
     manifest = load_corpus(corpus)
     if manifest.fingerprint != plan.identity.data.corpus_fingerprint:
         raise UserInputError(
