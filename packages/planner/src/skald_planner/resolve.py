@@ -26,6 +26,7 @@ from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, normalised, recip
 
 from skald_planner.difference import first_difference
 from skald_planner.law import predict
+from skald_planner.weight_decay import planned_weight_decay, with_weight_decay
 
 
 def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
@@ -48,6 +49,8 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
     epochs = planned_epochs(recipe, corpus)
     check_epochs(f"recipe {recipe.name}", epochs, _train_tokens(corpus), recipe.max_epochs)
     base_lr = _base_lr(recipe, law)
+    batch = recipe.budget.global_batch_tokens
+    decayed = with_weight_decay(recipe, base_lr.value, batch)
     identity = PlanIdentity(
         model=recipe.model,
         n_params_total=Quantity[int](
@@ -56,10 +59,11 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
         n_params_non_embedding=Quantity[int](
             value=n_params_non_embedding(recipe.model), standing="derived", source="closed form"
         ),
-        rules=tensor_rules(recipe.model, recipe.parametrisation, base_lr.value),
+        rules=tensor_rules(recipe.model, decayed.parametrisation, base_lr.value),
         multipliers=multipliers(recipe.model, recipe.parametrisation),
         optimizer=PlannedOptimizer(
             base_lr=base_lr,
+            weight_decay=planned_weight_decay(recipe, base_lr.value, batch),
             beta1=recipe.optimizer.beta1,
             beta2=recipe.optimizer.beta2,
             grad_clip=recipe.optimizer.grad_clip,
