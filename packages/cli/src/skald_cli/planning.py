@@ -73,10 +73,11 @@ def run_sweep(args: argparse.Namespace) -> int:
     with recorded("sweep", recipe.name) as facts:
         from skald_planner.proxy import proxy_plans
         from skald_trainer.sweep import run_sweep as train_all
+        from skald_trainer.trunk import tokens_trained
 
         plans = proxy_plans(recipe, CorpusManifest.load(args.corpus / places.CORPUS_FILE))
         train_all(plans, args.corpus, args.out)
-        facts["tokens_seen"] = sum(plan.identity.horizon_tokens.value for plan in plans)
+        facts["tokens_seen"] = tokens_trained(plans)
     print(f"{args.out}: {len(plans)} proxy runs")
     return EXIT_DONE
 
