@@ -144,22 +144,15 @@ def _train_tokens(corpus: CorpusManifest) -> dict[str, int]:
 
 def _given(recipe: Recipe) -> Rates:
     """Return the rates that the recipe itself gives."""
-    asked, where = recipe.optimizer.base_lr, f"recipe {recipe.name}"
-    left = (
-        "optimizer.base_lr = sweep"
-        if asked == "sweep"
-        else "budget.batch_from_sweep"
-        if recipe.budget.batch_from_sweep
-        else None
+    asked, standing = recipe.optimizer.base_lr, recipe.standing("optimizer.base_lr")
+    if asked != "sweep" and not recipe.budget.batch_from_sweep:
+        return Rates(Quantity[float](value=asked, standing=standing, source="recipe"))
+    left = "optimizer.base_lr = sweep" if asked == "sweep" else "budget.batch_from_sweep"
+    raise UserInputError(
+        f"recipe {recipe.name}",
+        f"{left}, and no fit is at hand",
+        "Run `skald sweep run` and `skald plan fit`, or write a number",
     )
-    if left is not None or asked == "sweep":
-        raise UserInputError(
-            where,
-            f"{left}, and no fit is at hand",
-            "Run `skald sweep run` and `skald plan fit`, or write a number",
-        )
-    standing = recipe.standing("optimizer.base_lr")
-    return Rates(Quantity[float](value=asked, standing=standing, source="recipe"))
 
 
 def _with_batch(recipe: Recipe, batch: Quantity[int] | None) -> Recipe:
