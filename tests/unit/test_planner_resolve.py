@@ -8,11 +8,12 @@ from skald_mup.rules import tensor_rules
 from skald_planner.fit import fit_law
 from skald_planner.law import predict
 from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import make_plan, plan_schedule
+from skald_planner.resolve import make_plan
+from skald_planner.schedule import plan_schedule
 from skald_planner.show import render_law, render_plan, render_recipe
 from skald_specs.errors import UserInputError
 from skald_specs.mixture import MixtureRule
-from skald_specs.plan import Plan
+from skald_specs.plan import NO_CORPUS, Plan
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.loader import TrainingOrder
 from skald_trainer.trunk import tokens_trained, trunk_groups, trunk_steps
@@ -299,6 +300,26 @@ def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, va
     other = changed(target, path, value)
     assert recipe_family(other) == recipe_family(target) == recipe_family(recipe("mini-proxy"))
     assert make_plan(other, corpus_for(other), LAW).family == recipe_family(target)
+
+
+def test_a_plan_needs_no_corpus_to_be_made(target):
+    given = changed(target, "optimizer.base_lr", 0.01)
+    plan, whole = make_plan(given, None, None), make_plan(given, corpus_for(given), None)
+    assert plan.identity.data.corpus_fingerprint == NO_CORPUS != corpus_for(given).fingerprint
+    assert plan.identity.data.mixture == whole.identity.data.mixture
+    assert (plan.epochs, plan.fingerprint != whole.fingerprint) == ({}, True)
+    assert plan.identity.rules == whole.identity.rules
+    assert "unknown, made without a corpus" in render_plan(plan)
+    assert "unknown" not in render_plan(whole)
+    with pytest.raises(UserInputError, match="no fitted law"):
+        make_plan(target, None, None)
+
+
+def test_a_warmup_in_tokens_is_the_same_at_every_horizon():
+    schedule = ScheduleRecipe(warmup_tokens=2048, decay_fraction=0.25)
+    for horizon, expected in [(8192, (8, 2, 2)), (16384, (16, 2, 4)), (1024, (1, 1, 0))]:
+        it = plan_schedule(schedule, Budget(horizon_tokens=horizon, global_batch_tokens=1024))
+        assert (it.n_steps.value, it.warmup_steps.value, it.decay_steps.value) == expected
 
 
 def test_a_base_that_does_not_divide_is_fine(target):
