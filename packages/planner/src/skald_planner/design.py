@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from skald_specs.recipe import SweepRun
 from skald_specs.ridge import RIDGE_NAMES, ridge
 from skald_specs.timefit import TimeFit
 
-from skald_planner.cells import Floats, Points
+from skald_planner.cells import GRID_WINDOW, Floats, Points
 from skald_planner.surface import CURVATURE, PROFILE, Surface
 
 #: Rates of a run that opens a level, in octaves around it: they enclose an optimum.
@@ -164,6 +165,8 @@ class _Model:
         covariance, levels = known.covariance, dict(known.levels)
         for candidate in runs:
             for level in candidate.levels:
+                if self._excess(level, candidate.run.base_lr) > math.log1p(GRID_WINDOW):
+                    continue
                 told = _joined(levels, level, self._slopes(level, candidate.run.base_lr))
                 gain = covariance @ told
                 covariance = covariance - np.outer(gain, gain) / (
@@ -184,10 +187,21 @@ class _Model:
         )
 
     def _slopes(self, level: Level, lr: float) -> Floats:
+        at = self._point(level, lr)
+        return np.asarray(self.surface.jacobian(self.values[None], at)[0, 0])
+
+    def _excess(self, level: Level, lr: float) -> float:
+        """Log loss above the ridge; a run far above it would not enter a fit."""
+        at = self._point(level, lr)
+        by_name = dict(zip(self.surface.names, self.values, strict=True))
+        top = replace(at, x=np.asarray(ridge(self.surface.kind, by_name, at.y, at.t, at.n)))
+        there, lowest = (self.surface.values(self.values[None], one)[0, 0] for one in (at, top))
+        return float(there - lowest)
+
+    def _point(self, level: Level, lr: float) -> Points:
         size, horizon, batch, _ = level
         y, n, t = self._place(size, horizon, batch)
-        at = _point(math.log2(lr) - self.fit.centre.log2_lr, y, n, t, self.fit)
-        return np.asarray(self.surface.jacobian(self.values[None], at)[0, 0])
+        return _point(math.log2(lr) - self.fit.centre.log2_lr, y, n, t, self.fit)
 
     def _ridge_slopes(self, y: float, n: float, t: float) -> Floats:
         """Derivatives of the ridge by every parameter, by central differences."""
