@@ -26,6 +26,9 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
+#: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
+#: is: the control of time transfer, which is no baseline itself.
+UNTRANSFERRED = "-untransferred"
 
 #: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
 #: their gains: before attention and MLP, of queries and keys, and before the readout.
