@@ -272,7 +272,7 @@ def make_fit(
 
 
 def _families(several: bool, scattered: bool, rng: np.random.Generator) -> Iterator[FamilyFit]:
-    surface = {"curvature": math.log(0.021), "curvature_horizon": -0.2}
+    surface = {"curvature": math.log(0.021), "curvature_horizon": -0.2, "skew": 0.06}
     if scattered:
         surface |= {"profile": 0.006, "profile_batch": 0.0, "profile_horizon": -2 * 0.006 * 0.45}
     power = surface | {"level": 0.0, "batch": 0.5, "horizon": -0.35}

@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from skald_planner.cells import Points
+from skald_planner.surface import Surface as FittedSurface
 from skald_report.blocks import Claims, Gallery, Grid, Paragraph
 from skald_report.build import build
 from skald_report.figures.style import looks
@@ -103,11 +105,35 @@ def test_the_surface_is_the_one_that_the_fit_describes() -> None:
     assert ridge[1] - ridge[0] == pytest.approx(2 * 0.5)
     assert surface.ridge(10.0, n, t + 3) - ridge[0] == pytest.approx(3 * -0.35)
     assert surface.best_batch(n, t + 2) - surface.best_batch(n, t) == pytest.approx(2 * 0.45)
-    rise, over_batch = surface.curvatures(t)
-    assert (rise, over_batch) == (pytest.approx(0.021), pytest.approx(0.006))
     found = [best_batch(fit, n, h) for h in HORIZONS]
     assert all(s.low < s.value < s.high for s in found)
     assert all(a.value < b.value for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize("kind", ["power", "surge"])
+def test_the_drawn_surface_is_the_fitted_one(kind: str) -> None:
+    fit = make_fit(BATCHES, HORIZONS, scattered=True)
+    family = next(family for family in fit.families if family.kind == kind)
+    surface = Surface.fitted(family, fit.centre)
+    n, t = fit.centre.log2_size, fit.centre.log2_horizon + 1.5
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1.5, 20), rng.normal(0, 1.5, 20)
+    flat = np.zeros(20)
+    points = Points(
+        x=x, y=y, n=flat, t=flat + 1.5, log_loss=flat, weight=flat + 1, level=flat.astype(int),
+        cell=flat.astype(int), seed=flat.astype(int), centre=fit.centre, scattered=True,
+        rows=np.arange(20),
+    )  # fmt: skip
+    planned = FittedSurface(family.kind, family.names).values(np.array([family.values]), points)[0]
+    drawn = surface.excess(x + fit.centre.log2_lr, y + fit.centre.log2_batch, n, t)
+    assert np.ptp(drawn - planned) < 1e-12, "they differ by a level alone"
+    for level in (0.005, 0.02):
+        batches, low, high = surface.contour(level, n, t, (5.0, 18.0))
+        assert (low[5:-5] < high[5:-5]).all()
+        for rates in (low, high):
+            assert surface.excess(rates, batches, n, t) == pytest.approx(level, rel=1e-4)
+    nothing, *_ = surface.contour(0.005, n, t, (40.0, 41.0))
+    assert not nothing.size
 
 
 def test_what_is_shown_alone_is_chosen_by_the_data() -> None:

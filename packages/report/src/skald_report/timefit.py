@@ -72,11 +72,58 @@ class Surface(NamedTuple):
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(self.centre.log2_batch - slope / (2 * p("profile", np.nan)))
 
-    def curvatures(self, log2_horizon: float) -> tuple[float, float]:
-        """Return the rise of log loss one octave of learning rate off the ridge, and one of batch."""
+    def excess(self, log2_lr: ArrayLike, log2_batch: ArrayLike, log2_size: float,
+               log2_horizon: float) -> Floats:  # fmt: skip
+        """Return log loss above the optimum of a size and horizon: h u^2 (1 + skew u) + k v^2.
+
+        u is octaves of learning rate above the ridge, v octaves of batch from the best one.
+        """
+        away = np.asarray(log2_lr, dtype=np.float64) - self.ridge(
+            log2_batch, log2_size, log2_horizon
+        )
+        rise, skew, over_batch = self._shape(log2_horizon)
+        off = np.asarray(log2_batch, dtype=np.float64) - self.best_batch(log2_size, log2_horizon)
+        return np.asarray(rise * away**2 * (1 + skew * away) + over_batch * off**2)
+
+    def contour(
+        self, excess: float, log2_size: float, log2_horizon: float, shown: tuple[float, float]
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return where log loss lies so far above the optimum.
+
+        Args:
+            excess: Of log loss.
+            log2_size: Size.
+            log2_horizon: Horizon.
+            shown: log2 batches between which the contour is wanted.
+
+        Returns:
+            log2 batches, and on each log2 of the lower and of the upper learning rate; empty where the
+            contour lies outside.
+        """
+        rise, skew, over_batch = self._shape(log2_horizon)
+        best = float(self.best_batch(log2_size, log2_horizon))
+        reach = math.sqrt(excess / over_batch)
+        low, high = max(shown[0], best - reach), min(shown[1], best + reach)
+        if low >= high:
+            return np.empty(0), np.empty(0), np.empty(0)
+        # Points crowd at the ends, where the contour turns.
+        y = (low + high) / 2 - (high - low) / 2 * np.cos(np.linspace(0, math.pi, 41))
+        left = np.maximum(excess - over_batch * (y - best) ** 2, 0) / rise
+        middle = self.ridge(y, log2_size, log2_horizon)
+        sides = []
+        for side in (-1, 1):
+            away = side * np.sqrt(left)
+            for _ in range(40):
+                # Far down the lower side a skewed parabola turns over; no contour is drawn there.
+                away = side * np.sqrt(left / np.maximum(1 + skew * away, 0.3))
+            sides.append(middle + away)
+        return y, sides[0], sides[1]
+
+    def _shape(self, log2_horizon: float) -> tuple[float, float, float]:
+        """Return the rise of log loss at one octave of learning rate, its skew, and that of batch."""
         p, t = self.parameters.get, log2_horizon - self.centre.log2_horizon
         rise = math.exp(p("curvature", -math.inf) + p("curvature_horizon", 0.0) * t)
-        return rise, max(0.0, float(p("profile", 0.0)))
+        return rise, float(p("skew", 0.0)), max(0.0, float(p("profile", 0.0)))
 
 
 class Spread(NamedTuple):

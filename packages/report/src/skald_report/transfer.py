@@ -100,8 +100,11 @@ def _sweep(
         return
     if fit is None:
         yield Paragraph("The sweep was not fitted, so no optimum is shown.", "gap")
-        own = frame[frame["global_batch_tokens"] == frame["global_batch_tokens"].mode()[0]]
-        own = own[own["n_params_non_embedding"] == own["n_params_non_embedding"].mode()[0]]
+        usable = frame[~frame["diverged"] & np.isfinite(frame["loss"])]
+        own = frame
+        for name in ("n_params_non_embedding", "global_batch_tokens"):
+            own = own[own[name] == usable[name].mode()[0]]
+            usable = usable[usable[name] == usable[name].mode()[0]]
         curves = learning_rates(points._replace(frame=own), None, tables.get("transfers"), look)
         yield Gallery((curves,), f"{len(own)} of {len(frame)} proxy runs: one size and batch.")
         return

@@ -35,6 +35,8 @@ from skald_report.timefit import Size, Surface, best_batch, best_lr, heaviest, k
 #: Excess of loss over the lowest of its panel, in per cent: the classes of dots, and the contours.
 _EXCESS = (0.5, 1.0, 2.0, 5.0)
 _MAX_PANELS = 4
+#: A horizon's losses are shown up to so many times its lowest.
+_SHOWN = 1.15
 #: Loss curves that one panel shows apart.
 _MAX_CURVES = len(HUES)
 
@@ -112,15 +114,22 @@ def _curve(axes: Axes, good: pd.DataFrame, best: Mapping[str, Any], colour: str)
 
 
 def _limit(axes: Axes, runs: pd.DataFrame) -> None:
-    """Set the loss axis by what was measured, and mark diverged runs at its upper end."""
-    lost = runs[runs["diverged"] | ~np.isfinite(runs["loss"])]
-    finite = runs.loc[np.isfinite(runs["loss"]) & ~runs["diverged"], "loss"]
-    spread = float(finite.max() - finite.min()) or 0.1
-    axes.set_ylim(finite.min() - 0.12 * spread, finite.max() + 0.12 * spread)
-    if len(lost):
-        high = finite.max() + 0.06 * spread
-        axes.scatter(np.log2(lost["lr"]), [high] * len(lost), marker="x", color=MUTED, s=24,
-                     label="diverged")  # fmt: skip
+    """Set the loss axis around the lowest losses, and mark at its upper end what is not on it."""
+    lost = runs["diverged"] | ~np.isfinite(runs["loss"])
+    finite = runs[~lost]
+    lowest = finite.groupby("horizon_tokens")["loss"].min()
+    high = min(finite["loss"].max(), _SHOWN * lowest.max())
+    spread = float(high - lowest.min()) or 0.1
+    axes.set_ylim(lowest.min() - 0.12 * spread, high + 0.15 * spread)
+    for rows, shape, label in (
+        (finite[finite["loss"] > high + 0.03 * spread], "2", "off the scale"),
+        (runs[lost], "x", "diverged"),
+    ):
+        if len(rows):
+            rates = np.log2(rows["lr"].unique())
+            at = high + (0.05 if shape == "2" else 0.1) * spread
+            axes.scatter(rates, [at] * len(rates), marker=shape, color=MUTED, s=24, label=label,
+                         linewidth=1.2)  # fmt: skip
 
 
 def _optimum(
@@ -236,20 +245,10 @@ def _dots(axes: Axes, own: pd.DataFrame, shades: Sequence[Any]) -> None:
 
 def _contours(axes: Axes, surface: Surface, log2_size: float, log2_horizon: float,
               shown: tuple[float, float]) -> None:  # fmt: skip
-    h, k = surface.curvatures(log2_horizon)
-    best = float(surface.best_batch(log2_size, log2_horizon))
     for level in _EXCESS:
-        rise = math.log1p(level / 100)
-        reach = math.sqrt(rise / k)
-        low, high = max(shown[0], best - reach), min(shown[1], best + reach)
-        if low >= high or h <= 0:
-            continue
-        # Points crowd at the ends, where the contour turns.
-        y = (low + high) / 2 - (high - low) / 2 * np.cos(np.linspace(0, math.pi, 41))
-        half = np.sqrt(np.maximum(rise - k * (y - best) ** 2, 0) / h)
-        middle = surface.ridge(y, log2_size, log2_horizon)
-        for side in (-1, 1):
-            axes.plot(middle + side * half, y, color=MUTED, lw=0.8, zorder=2)
+        y, *sides = surface.contour(math.log1p(level / 100), log2_size, log2_horizon, shown)
+        for x in sides:
+            axes.plot(x, y, color=MUTED, lw=0.8, zorder=2)
 
 
 def _legend(figure: Any, axes: Axes, shades: Sequence[Any], whole: bool) -> None:
