@@ -79,11 +79,7 @@ def fit_families(
     drawn = cluster_weights(points.cell, points.seed, n_draws, rng)
     families = []
     for solution, score, weight in zip(solutions, scores, weights, strict=False):
-        covariance = covariance_of(solution, points)
-        draws = solve_draws(solution, points, drawn, rng)
-        draws = no_narrower(draws, solution.values, covariance.matrix, rng)
-        stretch = student(covariance.degrees_of_freedom) / student(math.inf)
-        draws = solution.values + stretch * (draws - solution.values)
+        draws, spread = draws_of(solution, points, n_draws, rng)
         names, values = solution.surface.names, solution.values
         profile = None if points.scattered else batch_profile(solution, points, drawn, rng)
         if profile is not None:
@@ -91,10 +87,25 @@ def fit_families(
             values = np.concatenate([values, profile.values])
             draws = np.concatenate([draws, profile.draws], axis=1)
         error = None if score is None else float(np.sqrt(score[:, 0].sum() / score[:, 1].sum()))
-        families.append(
-            Fitted(solution, names, values, draws, covariance.spread, error, float(weight))
-        )
+        families.append(Fitted(solution, names, values, draws, spread, error, float(weight)))
     return tuple(sorted(families, key=lambda family: -family.weight))
+
+
+def draws_of(
+    solution: Solution, points: Points, n_draws: int, rng: np.random.Generator
+) -> tuple[Floats, float]:
+    """Return parameters over the bootstrap, shape (draws, parameters), and the spread between cells."""
+    covariance = covariance_of(solution, points)
+    drawn = cluster_weights(points.cell, points.seed, n_draws, rng)
+    draws = solve_draws(solution, points, drawn, rng)
+    draws = no_narrower(draws, solution.values, covariance.matrix, rng)
+    stretch = student(covariance.degrees_of_freedom) / normal_quantile()
+    return solution.values + stretch * (draws - solution.values), covariance.spread
+
+
+def normal_quantile() -> float:
+    """Return `student` without end of degrees of freedom."""
+    return student(math.inf)
 
 
 def student(degrees_of_freedom: float) -> float:
