@@ -26,6 +26,9 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
+#: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
+#: is: the control of time transfer, which is no baseline itself.
+UNTRANSFERRED = "-untransferred"
 
 #: Stands for the corpus of a plan that was made without one; no corpus has it.
 NO_CORPUS = ""
@@ -77,9 +80,14 @@ class Multipliers(Spec):
 
 
 class PlannedOptimizer(Spec):
-    """AdamW's settings that are common to all tensors, and the fitted learning rate."""
+    """AdamW's settings that are common to all tensors, and the fitted learning rate.
+
+    `weight_decay`: what a law made of a recipe's `horizon`, in the recipe's convention; None where the
+    recipe gave a number. What training uses stands in the rules.
+    """
 
     base_lr: Quantity[float]
+    weight_decay: Annotated[Quantity[float] | None, Field(exclude_if=_is_off)] = None
     beta1: float
     beta2: float
     grad_clip: float
