@@ -6,14 +6,17 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from skald_mup.counts import n_params_non_embedding
 from skald_planner.cells import near_best, points_of
 from skald_planner.design import Candidate, Target, next_runs
 from skald_planner.joint import solve
+from skald_planner.proposals import candidates, propose, tokens_of
 from skald_planner.surface import surface_of
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import SweepRun
 from skald_specs.timefit import FamilyFit, FittedRun, TableFacts, TimeFit
-from support_planner import run_table
+from support_planner import GRID, recipe, run_table
 
 WIDTH, SIZE, BATCH = 48, 90_192, 1024
 HORIZONS = (131_072, 262_144)
@@ -128,3 +131,37 @@ def test_what_was_expected_comes_true():
 def test_none_is_no_count(fit):
     with pytest.raises(UserInputError, match="--next: 0 runs"):
         saved(fit, candidate(-6.5), count=0)
+
+
+def test_a_recipe_offers_what_is_not_swept_yet_and_takes_the_proposals_back(fit):
+    proxy = recipe("mini-proxy")
+    size = n_params_non_embedding(proxy.model)
+    runs = tuple(run.model_copy(update={"n_params_non_embedding": size}) for run in fit.runs)
+    batch = proxy.budget.global_batch_tokens
+    runs = tuple(run.model_copy(update={"global_batch_tokens": batch}) for run in runs)
+    swept = fit.model_copy(update={"runs": runs})
+    sweep = proxy.sweep.model_copy(
+        update={"base_lrs": tuple(sorted({run.lr for run in runs})), "seeds": (1, 2)}
+    )
+    proxy = proxy.model_copy(update={"sweep": sweep})
+    offered = candidates(proxy, swept)
+    assert {one.run.seed for one in offered} == {1, 2}
+    # The fit has every octave of seed 1, none of seed 2.
+    for one in offered:
+        at = math.log2(one.run.base_lr / GRID[0])
+        assert one.run.seed == 2 or at % 1 == pytest.approx(0.5, abs=1e-3)
+    text = propose(proxy, swept, 4, proxy)
+    more = yaml.safe_load("\n".join(text.splitlines()[text.splitlines().index("") + 1 :]))["more"]
+    assert 1 <= len(more) <= 4
+    again = sweep.model_copy(update={"more": tuple(SweepRun.model_validate(run) for run in more)})
+    assert len(again.runs(proxy.model.d_model, batch)) == 2 * len(sweep.base_lrs) + len(more)
+    with pytest.raises(UserInputError, match="sweep"):
+        candidates(proxy.model_copy(update={"sweep": None}), swept)
+
+
+def test_horizons_of_one_warmup_share_their_trunk():
+    schedule = recipe("mini-proxy").schedule.model_copy(update={"decay_fraction": 0.2})
+    shared = schedule.model_copy(update={"warmup_fraction": None, "warmup_tokens": 10})
+    assert tokens_of(shared, (100, 200, 400)) == pytest.approx(400 + 0.2 * 300)
+    apart = schedule.model_copy(update={"warmup_fraction": 0.1, "warmup_tokens": None})
+    assert tokens_of(apart, (100, 200, 400)) == 700
