@@ -26,6 +26,12 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
+#: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
+#: is: the control of time transfer, which is no baseline itself.
+UNTRANSFERRED = "-untransferred"
+
+#: Stands for the corpus of a plan that was made without one; no corpus has it.
+NO_CORPUS = ""
 
 #: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
 #: their gains: before attention and MLP, of queries and keys, and before the readout.
@@ -74,9 +80,14 @@ class Multipliers(Spec):
 
 
 class PlannedOptimizer(Spec):
-    """AdamW's settings that are common to all tensors, and the fitted learning rate."""
+    """AdamW's settings that are common to all tensors, and the fitted learning rate.
+
+    `weight_decay`: what a law made of a recipe's `horizon`, in the recipe's convention; None where the
+    recipe gave a number. What training uses stands in the rules.
+    """
 
     base_lr: Quantity[float]
+    weight_decay: Annotated[Quantity[float] | None, Field(exclude_if=_is_off)] = None
     beta1: float
     beta2: float
     grad_clip: float
@@ -189,6 +200,19 @@ class Plan(Spec):
     def grad_accum_steps(self) -> int:
         """Micro-batches each data-parallel rank runs in a step."""
         return self.execution.n_micro_batches(self.batch_sequences)
+
+    def check_corpus_known(self) -> None:
+        """Check that the plan says what it reads.
+
+        Raises:
+            UserInputError: It was made without a corpus.
+        """
+        if self.identity.data.corpus_fingerprint == NO_CORPUS:
+            raise UserInputError(
+                f"plan {self.name}",
+                "made without a corpus, so nothing says what it reads",
+                "Run `skald plan predict` on its recipe again where the corpus lies",
+            )
 
     def save(self, path: Path) -> None:
         """Write the plan as YAML, atomically."""
