@@ -29,9 +29,9 @@ from _transfer_surfaces import (
     with_two_schedules,
     without_horizon_effect,
 )
-from skald_planner.predict import decide
+from skald_planner.predict import Asked, decide
 from skald_planner.runs import read_runs
-from skald_planner.time import fit_time
+from skald_planner.transfer import fit_time
 from skald_specs.claims import Measure
 from skald_specs.errors import SkaldError, UserInputError
 from skald_specs.timefit import FamilyKind, TimeFit
@@ -98,7 +98,7 @@ def rows_of(case: Case) -> list[dict[str, Any]]:
     table = drawn_table(truth, case.design, drawn_disturbance(case.noise, case.design, rng), rng)
     common = case._asdict()
     try:
-        fit = fit_time(table, "drawn", LOSS_UNIT, BOOTSTRAP_DRAWS, seed=case.number)
+        fit = fit_time(table, "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS, seed=case.number)
     except SkaldError as error:
         return [common | {"refused": str(error)}]
     if case.null:
@@ -118,14 +118,14 @@ def _predictions(fit: TimeFit, truth: Truth, design: DesignName) -> Iterator[dic
         expected = truth.best_log2_lr(horizon, batch, size)
         row = {"octaves": octaves, "expected": expected, "weight": weights.get(truth.kind, np.nan)}
         try:
-            decision = decide(fit, horizon, batch, size, extrapolate=True)
+            decision = decide(fit, Asked("proof", horizon, batch, size))
         except SkaldError as error:
             yield row | {"refused": str(error)}
             continue
         chosen = decision.base_lr
         assert chosen.interval is not None, "a fitted rate has an interval"
         low, high = np.log2(chosen.interval)
-        middle = np.log2(chosen.value) + decision.chosen_below_median_octaves
+        middle = np.log2(chosen.value) + decision.outlook.chosen_below_median_octaves
         covered = bool(low <= expected <= high)
         yield row | {"middle": middle, "low": low, "high": high, "covered": covered, "refused": ""}
 
@@ -139,7 +139,7 @@ def _covered(rows: pd.DataFrame) -> Iterator[Measure]:
         cells = own.groupby(["design", "noise"])["covered"].agg(["mean", "size"])
         by_octaves = own.groupby("octaves")["covered"].mean()
         width = (own["high"] - own["low"]).groupby(own["octaves"]).median()
-        worst = cells["mean"].astype(float).idxmin()
+        design, noise = _place(cells["mean"].astype(float), int(cells["mean"].argmin()))
         yield Measure(
             measure=f"90 % intervals that hold the true rate: {kind}",
             value=round(share, 3),
@@ -147,8 +147,8 @@ def _covered(rows: pd.DataFrame) -> Iterator[Measure]:
             bound=f"{COVERED[0]:g} to {COVERED[1]:g}",
             holds=COVERED[0] <= share <= COVERED[1],
             detail=f"{len(own)} of {asked['number'].size} answered; by octaves beyond the sweep: "
-            + ", ".join(f"{k:g}: {v:.3f} (width {width[k]:.2f})" for k, v in by_octaves.items())
-            + f"; worst cell {worst[0]}, noise {100 * worst[1]:g} %: {cells['mean'].min():.2f}",
+            + ", ".join(f"{k}: {by_octaves.loc[k]:.3f} (width {width.loc[k]:.2f})" for k in BEYOND)
+            + f"; worst cell {design}, noise {noise}: {cells['mean'].min():.2f}",
         )
 
 
@@ -158,7 +158,8 @@ def _unbiased(rows: pd.DataFrame) -> Iterator[Measure]:
         own = rows[(rows["refused"] == "") & (rows["kind"] == kind)]
         error = own["middle"] - own["expected"]
         by_cell = error.groupby([own["design"], own["noise"], own["octaves"]]).median()
-        worst = by_cell.abs().idxmax()
+        at = int(by_cell.abs().argmax())
+        design, noise = _place(by_cell, at)
         value = float(by_cell.abs().max())
         yield Measure(
             measure=f"largest median bias of the rate over designs, noises and octaves: {kind}",
@@ -166,8 +167,8 @@ def _unbiased(rows: pd.DataFrame) -> Iterator[Measure]:
             unit="octaves",
             bound=f"<= {GRID_STEP:g}",
             holds=value <= GRID_STEP,
-            detail=f"one step of the grid; {by_cell[worst]:+.3f} at {worst[0]}, noise {100 * worst[1]:g} %, "
-            f"{worst[2]:g} octaves beyond; over all {error.median():+.3f}, rms {np.sqrt((error**2).mean()):.3f}",
+            detail=f"one step of the grid; {by_cell.iloc[at]:+.3f} at {design}, noise {noise}; over all "
+            f"{error.median():+.3f}, root mean square {np.sqrt((error**2).mean()):.3f}",
         )
 
 
@@ -192,7 +193,7 @@ def _nothing_found(rows: pd.DataFrame) -> Measure:
     found = (answered["low"] > 0) | (answered["high"] < 0)
     share = float(found.mean())
     cells = found.groupby([answered["design"], answered["noise"]]).mean()
-    worst = cells.idxmax()
+    design, noise = _place(cells, int(cells.argmax()))
     return Measure(
         measure="tables without a horizon effect whose exponent's 90 % interval leaves out 0",
         value=round(share, 3),
@@ -200,8 +201,14 @@ def _nothing_found(rows: pd.DataFrame) -> Measure:
         bound=f"<= {MOST_FALSE:g}",
         holds=share <= MOST_FALSE,
         detail=f"{int(found.sum())} of {len(answered)}; {len(rows) - len(answered)} refused; most at "
-        f"{worst[0]}, noise {100 * worst[1]:g} %: {cells.max():.2f}",
+        f"{design}, noise {noise}: {cells.max():.2f}",
     )
+
+
+def _place(cells: pd.Series[Any], at: int) -> tuple[str, str]:
+    """Return the design and the noise, in percent, of a cell."""
+    row = cells.reset_index().iloc[at]
+    return str(row["design"]), f"{100 * row['noise']:g} %"
 
 
 def _two_schedules_refused(folder: Path) -> Measure:
@@ -217,12 +224,12 @@ def _two_schedules_refused(folder: Path) -> Measure:
     path = folder / "two-schedules.csv"
     table.to_csv(path, index=False)
     try:
-        fit_time(read_runs(path), "drawn", LOSS_UNIT, BOOTSTRAP_DRAWS)
+        fit_time(read_runs(path), "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS)
         said = ""
     except UserInputError as error:
         said = str(error)
     named = all(f"{name}" in said for name in sorted(set(table["schedule"])))
-    fit = fit_time(table.assign(schedule="wsd"), "drawn", LOSS_UNIT, BOOTSTRAP_DRAWS)
+    fit = fit_time(table.assign(schedule="wsd"), "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS)
     unsaid = fit.horizon_exponent
     misled = unsaid is not None and unsaid.interval[1] < 0
     return Measure(

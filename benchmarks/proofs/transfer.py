@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import _transfer_bakeoff as bakeoff_part
 import _transfer_coverage as coverage_part
+import _transfer_critical as critical_part
+import _transfer_sweep as sweep_part
 from skald_specs.claims import Measure, conclude
 
 FOLDER = Path("build/proofs/transfer")
@@ -21,7 +24,12 @@ MINUTES = 20.0
 #: Runnable processes, on average over a minute, above which the machine counts as busy.
 BUSY_LOAD = 0.7
 _US = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-PARTS: tuple[Callable[[Path], list[Measure]], ...] = (coverage_part.measures,)
+PARTS: dict[str, Callable[[Path], list[Measure]]] = {
+    "critical batches": lambda _: critical_part.measures(),
+    "known truths": coverage_part.measures,
+    "bake-off": bakeoff_part.measures,
+    "sweep": sweep_part.measures,
+}
 
 
 def main() -> int:
@@ -29,12 +37,12 @@ def main() -> int:
     busy, started = os.getloadavg()[0] > BUSY_LOAD, time.monotonic()
     FOLDER.mkdir(parents=True, exist_ok=True)
     measures: list[Measure] = []
-    for part in PARTS:
+    for name, part in PARTS.items():
         began = time.monotonic()
         for measure in part(FOLDER):
             print(f"{measure.measure}: {measure.value} ({measure.detail})", flush=True)
             measures.append(measure)
-        print(f"[{part.__module__}: {time.monotonic() - began:.0f} s]", flush=True)
+        print(f"[{name}: {time.monotonic() - began:.0f} s]", flush=True)
     measures.append(_time(busy, started))
     return conclude("transfer", "proofs", measures, "--allow-missing" in sys.argv)
 

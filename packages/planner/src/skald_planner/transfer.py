@@ -27,10 +27,10 @@ from skald_specs.timefit import (
     TimeFit,
 )
 
-from skald_planner.bootstrap import cluster_weights
+from skald_planner.bootstrap import cluster_draws, cluster_weights
 from skald_planner.cells import CELL, Floats, Points, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
-from skald_planner.families import Fitted, draws_of, fit_families, folds, normal_quantile
+from skald_planner.families import Fitted, fit_families, folds, normal_quantile
 from skald_planner.joint import solve
 from skald_planner.local import local_optima, sensitivities
 from skald_planner.loss_law import fit_loss_law
@@ -131,7 +131,7 @@ def _size_drift(points: Points, rng: np.random.Generator) -> tuple[Estimate | No
     if surface is None or "size" not in surface.names:
         return None, None
     solution = solve(surface, points)
-    draws, _ = draws_of(solution, points, N_HELD_OUT_DRAWS, rng)
+    draws, _ = cluster_draws(solution, points, N_HELD_OUT_DRAWS, rng)
     at = surface.names.index("size")
     value, moved = float(solution.values[at]), draws[:, at]
     low, high = interval_of(moved)
@@ -281,7 +281,7 @@ def _predicted(
     if surface is None or np.unique(rest.t).size < 2:
         return []
     solution = solve(surface, rest)
-    draws, _ = draws_of(solution, rest, N_HELD_OUT_DRAWS, rng)
+    draws, _ = cluster_draws(solution, rest, N_HELD_OUT_DRAWS, rng)
     found = []
     for one in local:
         t = np.log2(one.horizon_tokens) - points.centre.log2_horizon
