@@ -141,9 +141,9 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
     scattered = not is_grid(table)
     rows = np.flatnonzero(weight)
     used = table.iloc[rows]
-    cell = used.groupby(CELL, sort=True).ngroup().to_numpy(dtype=np.int64)
+    cell = _codes(used.groupby(CELL, sort=True).ngroup().to_numpy())
     keys = [*CELL, "seed"] if scattered else [*CELL, "global_batch_tokens", "seed"]
-    level = used.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
+    level = _codes(used.groupby(keys, sort=True).ngroup().to_numpy())
     if len(used) - np.unique(level).size < 2:
         raise ClaimError(
             "run table: no size, horizon and batch has three learning rates with a finite loss; sweep "

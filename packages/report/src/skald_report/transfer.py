@@ -200,8 +200,8 @@ def _caption(fit: TimeFit, frame: pd.DataFrame, size: Any, batch: int) -> str:
     sizes = fit.table.n_params_non_embedding
     text = (
         f"{fit.table.n_runs} runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
-        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} in the fit: within "
-        f"{100 * fit.window:g} % of their cell's lowest loss). Whiskers are 90 % intervals; an arrow is a "
+        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} in the fit: near "
+        "their lowest loss). Whiskers are 90 % intervals; an arrow is a "
         "bound where the lowest loss lies at the edge of what was swept."
     )
     if len(sizes) > 1 or len(batches) > 1:
