@@ -11,7 +11,6 @@ batch sizes.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import resource
@@ -33,6 +32,7 @@ from skald_specs.claims import Measure, conclude
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
 from skald_specs.recipe import Budget, Recipe
+from skald_specs.runtable import FinishedRun
 from skald_trainer.sweep import resident_workers, trained
 
 RECIPE = Path("recipes/mup-depth.yaml")
@@ -47,12 +47,11 @@ SWEEP_RUNS = 100
 BUSY_LOAD = 0.7
 #: What the peer runs: the same proxy, in a fresh interpreter.
 _ALONE = """
-import json, sys
+import sys
 from pathlib import Path
-from skald_trainer.sweep import proxy_run
-for name in sys.argv[2:]:
-    plan = Path(name).read_text()
-    print(json.dumps(proxy_run(plan, Path(sys.argv[1]))[1].model_dump()))
+from skald_trainer.sweep import proxy_runs
+corpus, plan, file = map(Path, sys.argv[1:])
+proxy_runs([plan.read_text()], corpus, [file])
 """
 
 
@@ -159,16 +158,19 @@ def _cpu_seconds() -> float:
 
 
 def _resident(pool: ProcessPoolExecutor, plans: Sequence[Plan], folder: Path) -> list[str]:
-    runs = [run for _, run in trained(pool, plans, folder / "corpus")]
-    return sorted(json.dumps(run.model_dump()) for run in runs)
+    with tempfile.TemporaryDirectory(dir=folder) as kept:
+        files = {plan.name: Path(kept) / f"{plan.name}.json" for plan in plans}
+        runs = [run for _, run in trained(pool, plans, folder / "corpus", files)]
+    return sorted(run.model_dump_json() for run in runs)
 
 
 def _separate(plans: Sequence[Plan], folder: Path) -> list[str]:
     def alone(plan: Plan) -> str:
-        path = folder / f"{plan.name}.json"
+        path, file = (folder / f"{plan.name}.{end}.json" for end in ("plan", "run"))
         path.write_text(plan.model_dump_json(), encoding="utf-8")
-        command = (sys.executable, "-c", _ALONE, str(folder / "corpus"), str(path))
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        command = (sys.executable, "-c", _ALONE, str(folder / "corpus"), str(path), str(file))
+        subprocess.run(command, check=True, capture_output=True)
+        return FinishedRun.load(file).model_dump_json()
 
     with ThreadPoolExecutor(len(plans)) as threads:
         return sorted(threads.map(alone, plans))

@@ -26,12 +26,15 @@ from skald_specs.plan import (
     Quantity,
 )
 from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
+from skald_specs.runtable import FinishedRun
 from skald_specs.shape import ModelShape
 from skald_specs.shards import index_path, write_shard
 from skald_trainer.bridge import patches
-from skald_trainer.loader import TrainingData
+from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.meeting import process_group
 from skald_trainer.rank import train_rank
+from skald_trainer.run import Validation
+from skald_trainer.sweep import _row, train_alone
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 LANGUAGES = ("da", "sv")
@@ -102,6 +105,7 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
         }
     )  # fmt: skip
     lr, n_steps = changes.pop("base_lr", 0.01), changes.pop("n_steps", 6)
+    decay_steps, final = changes.pop("decay_steps", 2), changes.pop("final_lr_fraction", 0.0)
     dtype, model_seed = changes.pop("dtype", "float32"), changes.pop("model_seed", 1)
     n_sequences, max_epochs = changes.pop("batch_sequences", 8), changes.pop("max_epochs", 1e6)
     data = changes.pop("data", {})
@@ -127,8 +131,8 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
             multipliers=multipliers(shape, parametrisation),
             optimizer=PlannedOptimizer(base_lr=given(lr), beta1=0.9, beta2=0.95, grad_clip=1.0),
             schedule=PlannedSchedule(
-                n_steps=given(n_steps), warmup_steps=given(1), decay_steps=given(2),
-                final_lr_fraction=0.0,
+                n_steps=given(n_steps), warmup_steps=given(1), decay_steps=given(decay_steps),
+                final_lr_fraction=final,
             ),
             global_batch_tokens=given(batch),
             horizon_tokens=given(batch * n_steps),
@@ -143,6 +147,14 @@ def tiny_plan(manifest: CorpusManifest, name: str = "tiny", **changes: Any) -> P
         execution=ExecutionRecipe(**run),
         max_epochs=max_epochs,
     )  # fmt: skip
+
+
+def run_alone(plan: Plan, corpus: Path) -> FinishedRun:
+    """Train a proxy straight from its first step to its last, as no sweep does."""
+    held_out = validation_sets(plan, corpus, CorpusManifest.load(corpus / "corpus.json"))
+    measured: Validation = {}
+    losses = train_alone(plan, corpus, lambda trainer: measured.update(trainer.validate(held_out)))
+    return FinishedRun(row=_row(plan, measured), losses_nats=losses)
 
 
 def losses_of(curve: Path) -> list[float]:

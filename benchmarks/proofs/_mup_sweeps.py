@@ -15,17 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skald_corpus.build import build
-from skald_corpus.generate import documents
-from skald_corpus.grammar.register import LANGUAGES
+from _grammar_corpus import grammar_corpus
 from skald_mup.shrink import widened
 from skald_planner.proxy import proxy_plans
 from skald_planner.stability import Drift, best_lrs, drift
 from skald_report.figures.evidence import optimum_lines, transfer_curves
 from skald_specs.claims import Measure
-from skald_specs.corpus import SPLITS, CorpusManifest, load_corpus
+from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import SkaldError
-from skald_specs.files import write_jsonl, write_text
+from skald_specs.files import write_text
 from skald_specs.parametrisation import RulesName
 from skald_specs.plan import Plan
 from skald_specs.recipe import Recipe, SweepRecipe
@@ -45,8 +43,6 @@ GRIDS: dict[str, dict[int, tuple[float, ...]]] = {
     "completep": dict.fromkeys(DEPTHS, (-7, -6.5, -6, -5.5, -5)),
     "mup over depth": {DEPTHS[-1]: (-7, -6.5, -6, -5.5)},
 }
-#: Training text of each language, UTF-8 bytes.
-TRAIN_BYTES = 1_000_000
 OUTPUT_STDS = tuple(factor / math.sqrt(32) for factor in (1.0, 2.0, 4.0, 8.0))
 #: Mean losses at the base closer than this share are one: seeds scatter by a little more.
 SAME_LOSS = 0.01
@@ -68,7 +64,7 @@ def measures(folder: Path) -> list[Measure]:
     """Train, measure, and write tables and figures."""
     width_recipe = Recipe.load(Path("recipes/mup-transfer.yaml"))
     depth_recipe = Recipe.load(Path("recipes/mup-depth.yaml"))
-    corpus, manifest = _corpus(folder, width_recipe)
+    corpus, manifest = grammar_corpus(folder, width_recipe)
     sweeps = _Sweeps(folder, corpus, manifest)
 
     tuning = sweeps.run("readout", [_tuning_case(width_recipe, std) for std in OUTPUT_STDS])[0]
@@ -82,19 +78,6 @@ def measures(folder: Path) -> list[Measure]:
     _written(folder, "width", widths)
     found += _drifts(folder, widths, depths)
     return [*found, *_quality(widths, curves), _against_no_depth_rule(depths)]
-
-
-def _corpus(folder: Path, recipe: Recipe) -> tuple[Path, CorpusManifest]:
-    """Build the corpus of the grammar alone: what is proven does not move with what else `data/` holds."""
-    source, corpus = folder / "data", folder / "corpus"
-    for tag in recipe.corpus.languages:
-        for split in SPLITS:
-            told = documents(LANGUAGES[tag], split, TRAIN_BYTES if split == "train" else None)
-            rows = (document.model_dump(mode="json") for document, _ in told)
-            write_jsonl(source / "text" / tag / f"{split}.jsonl", rows)
-    # `source` is part of the corpus' identity, so it stays what the recipe says.
-    build(recipe, source / "text", corpus)
-    return corpus, load_corpus(corpus)
 
 
 class _Sweeps:

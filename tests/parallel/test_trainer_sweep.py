@@ -9,7 +9,7 @@ import pytest
 from skald_specs.errors import UserInputError
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS
 from skald_trainer import sweep
-from support_trainer import tiny_corpus, tiny_plan
+from support_trainer import run_alone, tiny_corpus, tiny_plan
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def test_workers_agree_with_a_run_alone_and_keep_what_is_done(
     assert table["lr"].tolist() == [0.003, 0.01, 0.03, 1e30]
     assert table["diverged"].tolist() == [False, False, False, True]
     assert table["loss"].isna().tolist() == [False, False, False, True]
-    alone = sweep.proxy_run(plans[1].model_dump_json(), tmp_path / "corpus")[1]
+    alone = run_alone(plans[1], tmp_path / "corpus")
     assert alone.row.loss == table["loss"][1], "bit-equal to a run of its own"
     curves = pd.read_parquet(tmp_path / "sweep" / sweep.CURVES_FILE)
     assert tuple(curves.columns) == CURVE_COLUMNS
@@ -53,7 +53,7 @@ def test_shapes_may_differ_and_the_costliest_starts_first(tmp_path: Path) -> Non
         tiny_plan(manifest, "narrow", micro_batch_sequences=8),
         tiny_plan(manifest, "wide", micro_batch_sequences=8, model=wide),
     ]
-    assert sweep._cost_flops(plans[1]) > sweep._cost_flops(plans[0])
+    assert sweep._cost_flops(plans[1:]) > sweep._cost_flops(plans[:1])
     sweep.run_sweep(plans[::-1], tmp_path / "corpus", tmp_path / "sweep")
     table = pd.read_parquet(tmp_path / "sweep" / sweep.TABLE_FILE)
     assert table["width"].tolist() == [32, 64]
@@ -65,6 +65,15 @@ def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
     plans = [tiny_plan(manifest, "same", base_lr=lr) for lr in (0.01, 0.02)]
     with pytest.raises(UserInputError, match="two runs are named same"):
         sweep.run_sweep(plans, tmp_path / "corpus", tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_one_run_under_two_names_is_refused(tmp_path: Path) -> None:
+    manifest = tiny_corpus(tmp_path / "corpus")
+    plans = [tiny_plan(manifest, name) for name in ("one", "other")]
+    with pytest.raises(UserInputError, match="one and other are the same run") as caught:
+        sweep.run_sweep(plans, tmp_path / "corpus", tmp_path / "sweep")
+    assert "\n" not in str(caught.value)
     assert not (tmp_path / "sweep").exists()
 
 

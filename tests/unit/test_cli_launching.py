@@ -264,6 +264,11 @@ def test_wrong_commands_are_one_line(
     assert "cannot be written" in refused(
         job, "--site", "generic-slurm", "--script", str(taken / "job.sbatch")
     )
+    bare = tmp_path / "bare.yaml"
+    made = read_yaml(plan)
+    made["identity"]["data"]["corpus_fingerprint"] = ""
+    write_yaml(bare, made)
+    assert "made without a corpus" in refused(str(bare), "--site", "generic-slurm", *here)
     own = tmp_path / "own.yaml"
     write_yaml(own, read_yaml(ROOT / "sites" / "generic-slurm.yaml") | {"name": "own", "gpu": 4})
     assert "unknown key `gpu`" in refused(job, "--site", str(own))

@@ -27,7 +27,8 @@ FLAGS = {
     "corpus ablate": {"--recipe", "--seeds", "--on", "--pairs", "--out"},
     "sweep run": {"--corpus", "--out"},
     "plan fit": {"--sweep", "--corpus", "--out"},
-    "plan show": {"--width", "--depth"},
+    "plan show": {"--width", "--depth", "--nodes"},
+    "plan compare": set(),
     "plan memory": {"--layout"},
     "train": {"--corpus", "--out", "--resume"},
     "checkpoint inspect": {"--json"},
@@ -125,7 +126,10 @@ def test_help_answers_at_once_and_imports_no_station() -> None:
     [
         (["trian", "x"], "no verb 'trian'; did you mean 'train'? See `skald --help`"),
         (["plan", "ft", "x"], "no verb 'ft'; did you mean 'fit'? See `skald plan --help`"),
-        (["plan", "zzzz"], "no verb 'zzzz'; there are fit, show, memory. See `skald plan --help`"),
+        (
+            ["plan", "zzzz"],
+            "no verb 'zzzz'; there are fit, show, compare, memory. See `skald plan --help`",
+        ),
         ([], "the following arguments are required: VERB. See `skald --help`"),
         (["train"], "the following arguments are required: PLAN. See `skald train --help`"),
     ],

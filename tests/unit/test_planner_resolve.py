@@ -7,11 +7,12 @@ from skald_mup.rules import tensor_rules
 from skald_planner.fit import fit_law
 from skald_planner.law import predict
 from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import make_plan, plan_schedule
+from skald_planner.resolve import make_plan
+from skald_planner.schedule import plan_schedule
 from skald_planner.show import render_law, render_plan, render_recipe
 from skald_specs.errors import UserInputError
 from skald_specs.mixture import MixtureRule
-from skald_specs.plan import Plan
+from skald_specs.plan import NO_CORPUS, Plan
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.loader import TrainingOrder
 from support_planner import corpus_for, recipe, run_table
@@ -63,6 +64,23 @@ def test_an_unfilled_batch_is_not_trained(horizon, steps):
     )
     assert resolved.n_steps.value == steps
     assert resolved.warmup_steps.value + resolved.decay_steps.value <= steps
+
+
+@pytest.mark.parametrize(
+    ("warmup_tokens", "batch", "steps"),
+    [(0, 1024, 0), (8192, 1024, 8), (8192, 16384, 0), (8193, 16384, 1), (3000, 2048, 1)],
+)
+def test_a_warmup_in_tokens_is_the_same_steps_at_every_horizon(warmup_tokens, batch, steps):
+    schedule = ScheduleRecipe(warmup_tokens=warmup_tokens, decay_fraction=0.25)
+    for horizon in (65_536, 1_048_576):
+        resolved = plan_schedule(
+            schedule, Budget(horizon_tokens=horizon, global_batch_tokens=batch)
+        )
+        assert resolved.warmup_steps.value == steps
+        assert resolved.decay_steps.value == round(0.25 * horizon / batch)
+        assert f"warmup_tokens = {warmup_tokens}" in resolved.warmup_steps.source
+    short = plan_schedule(schedule, Budget(horizon_tokens=batch, global_batch_tokens=batch))
+    assert short.warmup_steps.value + short.decay_steps.value <= 1
 
 
 def test_mixture_is_normalised_and_ordered(target):
@@ -282,6 +300,26 @@ def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, va
     assert make_plan(other, corpus_for(other), LAW).family == recipe_family(target)
 
 
+def test_a_plan_needs_no_corpus_to_be_made(target):
+    given = changed(target, "optimizer.base_lr", 0.01)
+    plan, whole = make_plan(given, None, None), make_plan(given, corpus_for(given), None)
+    assert plan.identity.data.corpus_fingerprint == NO_CORPUS != corpus_for(given).fingerprint
+    assert plan.identity.data.mixture == whole.identity.data.mixture
+    assert (plan.epochs, plan.fingerprint != whole.fingerprint) == ({}, True)
+    assert plan.identity.rules == whole.identity.rules
+    assert "unknown, made without a corpus" in render_plan(plan)
+    assert "unknown" not in render_plan(whole)
+    with pytest.raises(UserInputError, match="no fitted law"):
+        make_plan(target, None, None)
+
+
+def test_a_warmup_in_tokens_is_the_same_at_every_horizon():
+    schedule = ScheduleRecipe(warmup_tokens=2048, decay_fraction=0.25)
+    for horizon, expected in [(8192, (8, 2, 2)), (16384, (16, 2, 4)), (1024, (1, 1, 0))]:
+        it = plan_schedule(schedule, Budget(horizon_tokens=horizon, global_batch_tokens=1024))
+        assert (it.n_steps.value, it.warmup_steps.value, it.decay_steps.value) == expected
+
+
 def test_a_base_that_does_not_divide_is_fine(target):
     given = changed(target, "optimizer.base_lr", 0.01)
     odd = changed(given, "parametrisation.base.base_width", 108)
@@ -330,6 +368,45 @@ def test_the_sweep_is_a_grid_of_plans():
     assert plan.identity.rules["q_proj"].lr == 0.016
     assert plan.grad_accum_steps == 1
     assert (plan.execution.dp, plan.execution.tp, plan.execution.pp) == (1, 1, 1)
+
+
+def swept(proxy, **update):
+    """Return a recipe with another sweep, validated."""
+    sweep = proxy.sweep.model_dump(mode="json") | update
+    return changed(proxy, "sweep", sweep)
+
+
+def test_a_sweep_over_widths_and_batches():
+    """Sister shapes, rates that follow the batch, and names that tell all runs apart."""
+    proxy = swept(
+        recipe("mini-proxy"),
+        base_lrs=[0.004, 0.008, 0.016],
+        widths=[48, 96],
+        global_batches_tokens=[1024, 4096],
+        lr_batch_exponent=0.5,
+        more=[{"base_lr": 0.5, "width": 144, "seed": 2}],
+    )
+    plans = {plan.name: plan for plan in proxy_plans(proxy, corpus_for(proxy))}
+    assert len(plans) == len({p.fingerprint for p in plans.values()}) == 2 * (2 * 2 * 3 + 1)
+    wide = plans["mini-proxy-w96-b4096-h131072-lr0.008-s1"]
+    assert (wide.identity.model.n_heads, wide.identity.model.d_ff) == (8, 336)
+    assert wide.identity.global_batch_tokens.value == 4096
+    assert wide.identity.schedule.n_steps.value == 32
+    assert wide.execution.micro_batch_sequences == 32
+    assert wide.identity.n_params_non_embedding.value > 2 * 90_192
+    assert wide.family == recipe_family(proxy)
+    beside = plans["mini-proxy-w144-b1024-h262144-lr0.5-s2"].identity
+    assert (beside.model.d_model, beside.optimizer.base_lr.value) == (144, 0.5)
+    one_batch = swept(recipe("mini-proxy"), widths=[48, 96])
+    names = [plan.name for plan in proxy_plans(one_batch, corpus_for(proxy))]
+    assert names[0] == "mini-proxy-w48-h131072-lr0.004-s1"
+
+
+def test_a_width_that_does_not_divide_into_heads_is_refused():
+    proxy = swept(recipe("mini-proxy"), widths=[48, 100])
+    with pytest.raises(UserInputError, match=r"mini-proxy: sweep width: 100 is not a") as error:
+        proxy_plans(proxy, corpus_for(proxy))
+    assert "\n" not in str(error.value)
 
 
 def test_a_seed_of_the_sweep_sets_weights_and_data():

@@ -86,6 +86,7 @@ def test_epochs_are_samples_over_windows() -> None:
     assert found == {"a": 1024 / 100, "b": 3072 / 99}
     assert readings(found) == "10.24 (a) to 31.03 (b)"
     assert readings({"a": 1.0}) == "1.00 (a)"
+    assert readings({}) == "unknown"
 
 
 def test_the_cap_forgives_rounding_and_nothing_else() -> None:

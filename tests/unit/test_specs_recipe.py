@@ -118,6 +118,31 @@ def test_depth_and_tied_embeddings_are_accepted_where_the_rules_carry_them() -> 
         ({"seeds": [-1]}, r"`sweep\.seeds\.0` = -1: Input should be greater than or equal to 0"),
         ({"horizons_tokens": [2048, 2048]}, r"`sweep`.*horizons_tokens lists 2048 twice"),
         ({"horizons_tokens": [512]}, r"sweep\.horizons_tokens has 512, below one batch of 1024"),
+        ({"widths": [96, 96]}, r"widths lists 96 twice"),
+        ({"global_batches_tokens": [512, 512]}, r"global_batches_tokens lists 512 twice"),
+        (
+            {"global_batches_tokens": [500]},
+            r"a batch of 500 tokens, not a multiple of seq_len = 128",
+        ),
+        (
+            {"global_batches_tokens": [512, 4096]},
+            r"horizons_tokens has 2048, below one batch of 4096; use horizons of at least the largest",
+        ),
+        ({"more": [{"base_lr": 0.1, "global_batch_tokens": 100}]}, r"a batch of 100 tokens"),
+        ({"more": [{"base_lr": -0.1}]}, r"`sweep\.more\.0\.base_lr` = -0\.1"),
+        (
+            {"more": [{"base_lr": 0.2}]},
+            r"sweep has the run base_lr = 0\.2, width = 192, .*_tokens = 1024, seed = 1 twice",
+        ),
+        (
+            # 0.1 x (512 / 1024)^1: what a run of `more` says outright.
+            {
+                "global_batches_tokens": [512],
+                "lr_batch_exponent": 1.0,
+                "more": [{"base_lr": 0.05, "global_batch_tokens": 512}],
+            },
+            r"base_lr = 0\.05, width = 192, global_batch_tokens = 512, seed = 1 twice",
+        ),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_refused(update: dict[str, Any], message: str) -> None:
@@ -125,6 +150,47 @@ def test_a_sweep_that_makes_no_sense_is_refused(update: dict[str, Any], message:
     assert Recipe.check(_changed("sweep", sweep), "here").sweep is not None
     with pytest.raises(UserInputError, match=message) as caught:
         Recipe.check(_changed("sweep", sweep | update), "here")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sweep_lists_its_runs() -> None:
+    """Rates follow the batch to four digits; at the recipe's own batch they are as written."""
+    sweep = {
+        "base_lrs": [0.10001, 0.2, 0.4], "horizons_tokens": [8192], "widths": [96, 192],
+        "global_batches_tokens": [512, 1024], "lr_batch_exponent": 0.5,
+        "more": [{"base_lr": 0.2, "global_batch_tokens": 512, "seed": 3}],
+    }  # fmt: skip
+    recipe = Recipe.check(_changed("sweep", sweep), "here")
+    assert recipe.sweep is not None
+    runs = recipe.sweep.runs(192, 1024)
+    assert len(runs) == 2 * 2 * 3 + 1
+    assert [run.base_lr for run in runs[:6]] == [0.07072, 0.1414, 0.2828, 0.10001, 0.2, 0.4]
+    assert (runs[-1].width, runs[-1].global_batch_tokens, runs[-1].base_lr) == (192, 512, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({}, r"give one of warmup_fraction and warmup_tokens, not both"),
+        ({"warmup_tokens": 8192, "warmup_fraction": 0.1}, r"give one of .*, not both"),
+        ({"warmup_tokens": -1}, r"`schedule\.warmup_tokens` = -1"),
+        (
+            {"warmup_tokens": 2_000_000},
+            r"warmup_tokens = 2000000 and a decay of \d+ tokens do not fit budget\.horizon_tokens",
+        ),
+        (
+            {"warmup_tokens": 8192},
+            r"warmup_tokens = 8192 and a decay of 3072 tokens do not fit sweep\.horizons_tokens = 10240",
+        ),
+    ],
+)
+def test_a_warmup_is_a_share_or_tokens_and_has_room(schedule: dict[str, Any], message: str) -> None:
+    recipe = _changed("sweep", {"base_lrs": [0.1, 0.2, 0.4], "horizons_tokens": [10240, 20480]})
+    recipe["schedule"] = {"kind": "wsd", "decay_fraction": 0.3, "warmup_tokens": 7168}
+    assert Recipe.check(recipe, "here").schedule.warmup_tokens == 7168
+    recipe["schedule"] = {"kind": "wsd", "decay_fraction": 0.3, **schedule}
+    with pytest.raises(UserInputError, match=message) as caught:
+        Recipe.check(recipe, "here")
     assert "\n" not in str(caught.value)
 
 

@@ -22,7 +22,7 @@ from skald_specs.checkpoint import (
 )
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
-from skald_specs.plan import Plan
+from skald_specs.plan import NO_CORPUS, Plan
 from skald_trainer import checkpoint
 from skald_trainer.checkpoint_view import inspect, verify_tensors
 from skald_trainer.generate import generate
@@ -241,6 +241,17 @@ def test_another_corpus_is_refused(tmp_path: Path) -> None:
     tiny_corpus(tmp_path / "other", seed=5)
     with pytest.raises(UserInputError, match="not the corpus that plan tiny was made for"):
         train(plan, tmp_path / "other", tmp_path / "run")
+
+
+def test_a_plan_made_without_a_corpus_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    plan = tiny_plan(tiny_corpus(tmp_path / "corpus"))
+    data = plan.identity.data.model_copy(update={"corpus_fingerprint": NO_CORPUS})
+    bare = plan.model_copy(update={"identity": plan.identity.model_copy(update={"data": data})})
+    for corpus in (tmp_path / "corpus", tmp_path / "none"):
+        with pytest.raises(UserInputError, match=r"made without a corpus.*plan predict") as error:
+            train(bare, corpus, tmp_path / "run")
+        assert "\n" not in str(error.value) and error.value.exit_code == 2
+    assert not (tmp_path / "run").exists()
 
 
 def test_other_data_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from skald_mup.counts import flops_per_token
-from skald_trainer.utilisation import known_peak_tflops, peak_flops_per_second, utilisation
+from skald_specs.machines import known_peak_tflops
+from skald_trainer.utilisation import peak_flops_per_second, utilisation
 from support_trainer import tiny_corpus, tiny_plan
 
 

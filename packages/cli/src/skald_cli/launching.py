@@ -133,6 +133,7 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
             "PLAN", f"{len(args.inputs)} are named", "Name one, or a suite by --evaluate"
         )
     plan = Plan.load(args.inputs[0])
+    plan.check_corpus_known()  # refused here, before a job waits in the queue for it
     script = args.script or places.LAUNCH / f"{plan.name}.{site.name}.sbatch"
     words = ["train", args.inputs[0], "--corpus", args.corpus, "--out", args.out or places.RUNS]
     if args.resume is not None:

@@ -12,6 +12,7 @@ from skald_cli import places
 from skald_cli.parser import Verbs
 
 if TYPE_CHECKING:
+    from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
 
 
@@ -45,6 +46,12 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--depth", type=int, metavar="N_LAYERS", help="the recipe's sister of another depth"
     )
+    parser.add_argument(
+        "--nodes", type=int, metavar="N", help="show days and layouts for N nodes of each machine"
+    )
+    parser = group.add("compare", "put two plans or recipes side by side", run_compare)
+    parser.add_argument("left", type=Path, metavar="PLAN_OR_RECIPE", help="a plan or a recipe")
+    parser.add_argument("right", type=Path, metavar="PLAN_OR_RECIPE", help="the other one")
     parser = group.add("memory", "predict the bytes a GPU needs, by layout", run_memory)
     parser.add_argument("file", type=Path, metavar="PLAN_OR_RECIPE", help="a plan or a recipe")
     parser.add_argument(
@@ -66,10 +73,11 @@ def run_sweep(args: argparse.Namespace) -> int:
     with recorded("sweep", recipe.name) as facts:
         from skald_planner.proxy import proxy_plans
         from skald_trainer.sweep import run_sweep as train_all
+        from skald_trainer.trunk import tokens_trained
 
         plans = proxy_plans(recipe, CorpusManifest.load(args.corpus / places.CORPUS_FILE))
         train_all(plans, args.corpus, args.out)
-        facts["tokens_seen"] = sum(plan.identity.horizon_tokens.value for plan in plans)
+        facts["tokens_seen"] = tokens_trained(plans)
     print(f"{args.out}: {len(plans)} proxy runs")
     return EXIT_DONE
 
@@ -153,12 +161,18 @@ def run_show(args: argparse.Namespace) -> int:
     kind = next((spec for key, spec in resolved.items() if key in keys), Recipe)
     if kind is not Recipe and (args.width or args.depth):
         raise UserInputError(where, f"a {kind.__name__.lower()} has one shape", "Name a recipe")
+    if args.nodes is not None and (args.nodes < 1 or kind is Law):
+        problem = (
+            "a law runs on no machine" if kind is Law else f"{args.nodes} is no number of nodes"
+        )
+        raise UserInputError("--nodes", problem, "Name a plan or a recipe, and 1 or more")
     if kind is Plan:
-        print(render_plan(Plan.check(value, where)))
+        print(render_plan(Plan.check(value, where), args.nodes))
     elif kind is Law:
         print(render_law(Law.check(value, where)))
     else:
-        print(render_recipe(Recipe.check(value, where), args.width, args.depth))
+        recipe = Recipe.check(value, where)
+        print(render_recipe(recipe, args.width, args.depth, args.nodes))
     return EXIT_DONE
 
 
@@ -166,19 +180,31 @@ def run_memory(args: argparse.Namespace) -> int:
     """Print what each layout needs of a GPU, and which cards have it."""
     from skald_planner.memory_states import Setting
     from skald_planner.memory_table import render_memory
+
+    layouts = [_layout(words) for words in args.layout]
+    source = _plan_or_recipe(args.file)
+    print(render_memory(source.name, Setting.of(source), layouts))
+    return EXIT_DONE
+
+
+def run_compare(args: argparse.Namespace) -> int:
+    """Print two plans or recipes side by side."""
+    from skald_planner.compare import render_compare
+
+    print(render_compare(_plan_or_recipe(args.left), _plan_or_recipe(args.right)))
+    return EXIT_DONE
+
+
+def _plan_or_recipe(path: Path) -> Plan | Recipe:
+    """Read either; which one it is shows in its keys."""
     from skald_specs.files import read_yaml
     from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
 
-    layouts = [_layout(words) for words in args.layout]
-    value, where = read_yaml(args.file), str(args.file)
-    source: Plan | Recipe
+    value, where = read_yaml(path), str(path)
     if isinstance(value, dict) and "identity" in value:
-        source = Plan.check(value, where)
-    else:
-        source = Recipe.check(value, where)
-    print(render_memory(source.name, Setting.of(source), layouts))
-    return EXIT_DONE
+        return Plan.check(value, where)
+    return Recipe.check(value, where)
 
 
 def _layout(words: str) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ from skald_mup.counts import n_params_total
 from skald_specs.errors import UserInputError
 
 from skald_planner.memory import RankMemory, worst_rank
-from skald_planner.memory_states import Setting
+from skald_planner.memory_states import Setting, optimizer_bytes, parameter_bytes
 
 GIB = 1 << 30
 #: Memory of the cards, in GiB: A100 40, the H100 of MareNostrum 5, A100 and H100 80, H200.
@@ -20,6 +20,9 @@ WORLD_SIZES = (1, 2, 4, 8, 16, 32, 64)
 #: Tensor parallelism stays within one machine of eight cards.
 TP_SIZES = (1, 2, 4, 8)
 MICRO_BATCHES = (8, 4, 2, 1)
+#: How long a device may wait for its pipeline to fill and drain, as a share of a step: (pp - 1) /
+#: (micro-batches + pp - 1), arXiv 2104.04473. Standing: assumed.
+MAX_IDLE_SHARE = 0.2
 _HEADER = ("GPUs", "dp", "tp", "pp", "zero", "ckpt", "mbs", "params", "grads", "optim", "activ",
            "peak", "stage", *map(str, CARDS))  # fmt: skip
 
@@ -83,6 +86,48 @@ def leanest(setting: Setting) -> list[tuple[Setting, RankMemory]]:
                 found[(*key[:1], world_size, *key[1:])] = candidate, memory
                 missing -= served
     return [found[key] for key in sorted(found)]
+
+
+def layouts_on(setting: Setting, world_size: int, devices_per_node: int) -> Iterator[Setting]:
+    """Yield the layouts of one kind of node that keep it busy, in the order of `leanest`.
+
+    Args:
+        setting: The run, as for `leanest`.
+        world_size: Devices.
+        devices_per_node: Tensor parallelism stays within a node.
+
+    Yields:
+        Layouts that the batch divides into and whose pipeline stands still for at most
+        `MAX_IDLE_SHARE`.
+    """
+    for _, candidate in sorted(_candidates(setting, world_size), key=lambda c: c[0]):
+        run, n_ahead = candidate.execution, candidate.execution.pp - 1
+        idle = n_ahead / (candidate.n_micro_batches + n_ahead)
+        if run.tp <= devices_per_node and idle <= MAX_IDLE_SHARE:
+            yield candidate
+
+
+def leanest_on(
+    setting: Setting, world_size: int, memory_gib: int, devices_per_node: int
+) -> tuple[Setting, RankMemory] | None:
+    """Return the first of `layouts_on` that fits, and what its fullest rank needs; None: none does.
+
+    Args:
+        setting: The run, as for `leanest`.
+        world_size: Devices.
+        memory_gib: Memory of one.
+        devices_per_node: See `layouts_on`.
+    """
+    n_params = n_params_total(setting.shape)
+    for candidate in layouts_on(setting, world_size, devices_per_node):
+        # Most layouts of a large model fall by their weights and states alone; walking a step is slow.
+        even = {"": n_params // (candidate.execution.tp * candidate.execution.pp)}
+        if parameter_bytes(candidate, even) + optimizer_bytes(candidate, even) > memory_gib * GIB:
+            continue
+        memory = worst_rank(candidate)
+        if fits(memory, memory_gib):
+            return candidate, memory
+    return None
 
 
 def _candidates(setting: Setting, world_size: int) -> Iterator[tuple[tuple[int, ...], Setting]]:

@@ -1,17 +1,17 @@
-"""The sweep's grid as plans: one for each horizon, learning rate and seed.
+"""The sweep's runs as plans: one for each horizon, width, batch, learning rate and seed.
 
 Knows which runs a sweep consists of; the trainer executes them and does not know why.
 """
 
 from __future__ import annotations
 
-from itertools import product
-
+from skald_mup.shrink import widened
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.plan import Plan
-from skald_specs.recipe import Budget, Recipe, Seeds, SweepRecipe
+from skald_specs.recipe import Budget, Recipe, Seeds, SweepRecipe, SweepRun
+from skald_specs.shape import ModelShape
 
 from skald_planner.resolve import make_plan
 
@@ -21,18 +21,19 @@ def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
 
     Every run is computed on one process with the whole batch at once, and is validated at its end
     only: small runs are bound by overheads. A seed sets the initial weights and the data order, so
-    runs of one seed are paired across learning rates.
+    runs of one seed are paired across learning rates, and at one batch across widths.
 
     Args:
         recipe: A recipe with a `sweep` block.
         corpus: The corpus it will train on.
 
     Returns:
-        Plans ordered by horizon, learning rate and seed, named such as
-        `mini-proxy-h131072-lr0.004-s1`.
+        Plans ordered by horizon, then as the grid is, named such as `mini-proxy-h131072-lr0.004-s1`;
+        where the sweep has several, width and batch stand before: `mini-proxy-w96-b2048-h131072-...`.
 
     Raises:
-        UserInputError: The recipe has no sweep, or the corpus does not fit (see `make_plan`).
+        UserInputError: The recipe has no sweep, a width does not divide into heads, or the corpus does
+            not fit (see `make_plan`).
     """
     sweep = recipe.sweep
     if sweep is None:
@@ -41,12 +42,23 @@ def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
             "it has no `sweep` block",
             "Add one (base_lrs, horizons_tokens, seeds)",
         )
-    return [
-        _validated_on(make_plan(_proxy(recipe, horizon, lr, seed), corpus, None), sweep)
-        for horizon, lr, seed in product(
-            sorted(sweep.horizons_tokens), sorted(sweep.base_lrs), sorted(sweep.seeds)
-        )
-    ]
+    runs = sweep.runs(recipe.model.d_model, recipe.budget.global_batch_tokens)
+    several_widths = len({run.width for run in runs}) > 1
+    several_batches = len({run.global_batch_tokens for run in runs}) > 1
+    plans = []
+    for horizon in sorted(sweep.horizons_tokens):
+        for run in runs:
+            name = "-".join(
+                [
+                    recipe.name,
+                    *([f"w{run.width}"] if several_widths else []),
+                    *([f"b{run.global_batch_tokens}"] if several_batches else []),
+                    f"h{horizon}-lr{run.base_lr}-s{run.seed}",
+                ]
+            )
+            plan = make_plan(_proxy(recipe, name, horizon, run), corpus, None)
+            plans.append(_validated_on(plan, sweep))
+    return plans
 
 
 def _validated_on(plan: Plan, sweep: SweepRecipe) -> Plan:
@@ -54,13 +66,26 @@ def _validated_on(plan: Plan, sweep: SweepRecipe) -> Plan:
     return plan.model_copy(update={"identity": plan.identity.model_copy(update={"data": data})})
 
 
-def _proxy(recipe: Recipe, horizon_tokens: int, base_lr: float, seed: int) -> Recipe:
-    budget = recipe.budget.model_copy(update={"horizon_tokens": horizon_tokens})
-    proxy = one_process(
-        recipe, f"{recipe.name}-h{horizon_tokens}-lr{base_lr}-s{seed}", budget, seed
+def _proxy(recipe: Recipe, name: str, horizon_tokens: int, run: SweepRun) -> Recipe:
+    budget = Budget(
+        horizon_tokens=horizon_tokens,
+        global_batch_tokens=run.global_batch_tokens or recipe.budget.global_batch_tokens,
     )
-    optimizer = recipe.optimizer.model_copy(update={"base_lr": base_lr})
-    return proxy.model_copy(update={"optimizer": optimizer})
+    proxy = one_process(recipe, name, budget, run.seed)
+    optimizer = recipe.optimizer.model_copy(update={"base_lr": run.base_lr})
+    model = _sister(recipe, run.width or recipe.model.d_model)
+    return proxy.model_copy(update={"optimizer": optimizer, "model": model})
+
+
+def _sister(recipe: Recipe, width: int) -> ModelShape:
+    if width == recipe.model.d_model:
+        return recipe.model
+    try:
+        return widened(recipe.model, width)
+    except UserInputError as error:
+        raise UserInputError(
+            f"recipe {recipe.name}: sweep width", error.problem, error.remedy
+        ) from None
 
 
 def one_process(recipe: Recipe, name: str, budget: Budget, seed: int) -> Recipe:

@@ -15,26 +15,28 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.law import Law
 from skald_specs.order import check_epochs, epochs_of
 from skald_specs.plan import (
+    NO_CORPUS,
     Plan,
     PlanIdentity,
     PlannedData,
     PlannedOptimizer,
-    PlannedSchedule,
     Quantity,
 )
-from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, normalised, recipe_family
+from skald_specs.recipe import Recipe, normalised, recipe_family
 
 from skald_planner.difference import first_difference
 from skald_planner.law import predict
+from skald_planner.schedule import plan_schedule
 from skald_planner.weight_decay import planned_weight_decay, with_weight_decay
 
 
-def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
+def make_plan(recipe: Recipe, corpus: CorpusManifest | None, law: Law | None) -> Plan:
     """Resolve a recipe into a plan.
 
     Args:
         recipe: The intent.
-        corpus: The corpus it will train on.
+        corpus: The corpus it will train on; None: not known yet. Then the mixture is the recipe's
+            word, no epochs are counted, and the trainer refuses the plan.
         law: The fitted law; needed when the recipe leaves its learning rate to the sweep.
 
     Returns:
@@ -46,8 +48,10 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
             more than `max_epochs` times; or a law is needed and missing, or was fitted at another
             batch or in another family of recipes.
     """
-    epochs = planned_epochs(recipe, corpus)
-    check_epochs(f"recipe {recipe.name}", epochs, _train_tokens(corpus), recipe.max_epochs)
+    epochs: dict[str, float] = {}
+    if corpus is not None:
+        epochs = planned_epochs(recipe, corpus)
+        check_epochs(f"recipe {recipe.name}", epochs, _train_tokens(corpus), recipe.max_epochs)
     base_lr = _base_lr(recipe, law)
     batch = recipe.budget.global_batch_tokens
     decayed = with_weight_decay(recipe, base_lr.value, batch)
@@ -80,7 +84,7 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest, law: Law | None) -> Plan:
             source="recipe",
         ),
         data=PlannedData(
-            corpus_fingerprint=corpus.fingerprint,
+            corpus_fingerprint=NO_CORPUS if corpus is None else corpus.fingerprint,
             mixture=normalised(recipe.mixture),
             seed=recipe.seeds.data,
             mask_documents=recipe.mask_documents,
@@ -123,40 +127,6 @@ def planned_epochs(recipe: Recipe, corpus: CorpusManifest) -> dict[str, float]:
 
 def _train_tokens(corpus: CorpusManifest) -> dict[str, int]:
     return {shard.language: shard.n_tokens for shard in corpus.shards if shard.split == "train"}
-
-
-def plan_schedule(schedule: ScheduleRecipe, budget: Budget) -> PlannedSchedule:
-    """Turn fractions of a horizon into whole steps.
-
-    A last batch that the horizon does not fill is not trained. Warmup and decay round to the
-    nearest step; where both round up into each other, the decay gives way.
-
-    Args:
-        schedule: Warmup and decay as fractions of all steps.
-        budget: Horizon and batch, in tokens.
-
-    Returns:
-        The schedule in steps.
-
-    Standing: derived.
-    """
-    n_steps = budget.horizon_tokens // budget.global_batch_tokens
-    warmup = round(schedule.warmup_fraction * n_steps)
-    decay = min(round(schedule.decay_fraction * n_steps), n_steps - warmup)
-    return PlannedSchedule(
-        n_steps=Quantity[int](
-            value=n_steps,
-            standing="derived",
-            source="floor(horizon_tokens / global_batch_tokens)",
-        ),
-        warmup_steps=Quantity[int](
-            value=warmup, standing="derived", source=f"{schedule.warmup_fraction:g} of n_steps"
-        ),
-        decay_steps=Quantity[int](
-            value=decay, standing="derived", source=f"{schedule.decay_fraction:g} of n_steps"
-        ),
-        final_lr_fraction=schedule.final_lr_fraction,
-    )
 
 
 def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:

@@ -15,24 +15,30 @@ from skald_mup.tables import table_of
 from skald_specs.errors import UserInputError
 from skald_specs.law import Law
 from skald_specs.models import Spec
+from skald_specs.outlook import Cost
 from skald_specs.parametrisation import Parametrisation
 from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
 from skald_specs.recipe import Recipe
 from skald_specs.shape import ModelShape
 
+from skald_planner.cost import cost_of, trained_tokens, training_flops
+from skald_planner.cost_table import render_cost
 
-def render_plan(plan: Plan) -> str:
+
+def render_plan(plan: Plan, nodes: int | None = None) -> str:
     """Return a plan as text.
 
     Args:
         plan: The plan.
+        nodes: How many nodes of each machine its cost is shown for; None: as the plan has it.
 
     Returns:
         Lines: numbers with value, interval, standing and source, then rule table, multipliers and
         execution.
     """
     it = plan.identity
-    flops = flops_per_token(it.model) * it.schedule.n_steps.value * it.global_batch_tokens.value
+    flops, cost = training_flops(it.model, trained_tokens(plan)), _cost(plan, nodes)
+    decay = it.optimizer.weight_decay
     numbers = [
         _row("base_lr", it.optimizer.base_lr),
         _row("horizon_tokens", it.horizon_tokens),
@@ -44,6 +50,7 @@ def render_plan(plan: Plan) -> str:
         _row("n_params_non_embedding", it.n_params_non_embedding),
         ("training FLOPs", f"{flops:.4g}", "", "derived", "flops_per_token x trained tokens"),
         ("beta1, beta2", f"{it.optimizer.beta1:g}, {it.optimizer.beta2:g}", "", "given", "recipe"),
+        *([] if decay is None else [_row("weight_decay", decay)]),
         ("grad_clip", f"{it.optimizer.grad_clip:g}", "", "given", "recipe"),
         ("final_lr_fraction", f"{it.schedule.final_lr_fraction:g}", "", "given", "recipe"),
         ("seeds model, data", f"{it.model_seed}, {it.data.seed}", "", "given", "recipe"),
@@ -65,22 +72,37 @@ def render_plan(plan: Plan) -> str:
             *_multipliers(it.multipliers),
             "",
             f"mixture (normalised): {mixture}",
-            f"epochs (at most {plan.max_epochs:g}): {epochs}",
+            f"epochs (at most {plan.max_epochs:g}): {epochs or 'unknown, made without a corpus'}",
             f"attention: {'within a document' if it.data.mask_documents else 'over the window'}",
             f"corpus fingerprint: {it.data.corpus_fingerprint}",
             f"execution (not in the fingerprint): {_fields(plan.execution)}",
+            *(["", *render_cost(cost)] if cost else []),
         ]
     )
 
 
-def render_recipe(recipe: Recipe, d_model: int | None = None, n_layers: int | None = None) -> str:
-    """Return what a recipe resolves to without corpus and law: counts, rules, multipliers.
+def _cost(plan: Plan, nodes: int | None) -> Cost | None:
+    known = plan.outlook.cost if plan.outlook else None
+    if nodes is None:
+        return known
+    asked = cost_of(plan, None, nodes)
+    return known.model_copy(update={"sites": asked.sites}) if known else asked
+
+
+def render_recipe(
+    recipe: Recipe,
+    d_model: int | None = None,
+    n_layers: int | None = None,
+    nodes: int | None = None,
+) -> str:
+    """Return what a recipe resolves to without corpus and law: counts, rules, multipliers, cost.
 
     Args:
         recipe: The recipe. Where it leaves the learning rate to the sweep, the table is that of
             base_lr = 1, so its learning rates read as multiples of base_lr.
         d_model: Another width of the same family.
         n_layers: Another depth of the same family.
+        nodes: How many nodes of each machine the cost is shown for; None: see `cost.site_cost`.
 
     Returns:
         Lines of text; every column of the table with its source and standing.
@@ -113,6 +135,8 @@ def render_recipe(recipe: Recipe, d_model: int | None = None, n_layers: int | No
             *_multipliers(multipliers(shape, given)),
             "",
             *_basis(given),
+            "",
+            *render_cost(cost_of(recipe.model_copy(update={"model": shape}), recipe, nodes)),
         ]
     )
 

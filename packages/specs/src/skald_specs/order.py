@@ -201,6 +201,8 @@ def check_epochs(
 
 
 def readings(epochs: Mapping[str, float]) -> str:
-    """Say how often texts are read, such as `0.23 (de) to 3.15 (fo)`."""
+    """Say how often texts are read, such as `0.23 (de) to 3.15 (fo)`; without a corpus none is known."""
+    if not epochs:
+        return "unknown"
     least, most = min(epochs, key=lambda tag: epochs[tag]), max(epochs, key=lambda tag: epochs[tag])
     return " to ".join(f"{epochs[tag]:.2f} ({tag})" for tag in dict.fromkeys((least, most)))

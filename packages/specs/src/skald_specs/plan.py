@@ -27,6 +27,9 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
 
+#: Stands for the corpus of a plan that was made without one; no corpus has it.
+NO_CORPUS = ""
+
 #: Every kind of tensor a decoder can have; the rule table has one row for each. The norms are
 #: their gains: before attention and MLP, of queries and keys, and before the readout.
 TensorKind = Literal[
@@ -194,6 +197,19 @@ class Plan(Spec):
     def grad_accum_steps(self) -> int:
         """Micro-batches each data-parallel rank runs in a step."""
         return self.execution.n_micro_batches(self.batch_sequences)
+
+    def check_corpus_known(self) -> None:
+        """Check that the plan says what it reads.
+
+        Raises:
+            UserInputError: It was made without a corpus.
+        """
+        if self.identity.data.corpus_fingerprint == NO_CORPUS:
+            raise UserInputError(
+                f"plan {self.name}",
+                "made without a corpus, so nothing says what it reads",
+                "Run `skald plan predict` on its recipe again where the corpus lies",
+            )
 
     def save(self, path: Path) -> None:
         """Write the plan as YAML, atomically."""

@@ -109,6 +109,23 @@ class ScheduleRecipe(Spec):
             raise ValueError("warmup_fraction + decay_fraction is above 1; shorten one of them")
         return self
 
+    def check_fits(self, field: str, horizon_tokens: int) -> None:
+        """Check that warmup and decay have room in a horizon.
+
+        Args:
+            field: Where the horizon stands, for the message.
+            horizon_tokens: The horizon.
+
+        Raises:
+            ValueError: They have not.
+        """
+        decay_tokens = self.decay_fraction * horizon_tokens
+        if (self.warmup_tokens or 0) + decay_tokens > horizon_tokens:
+            raise ValueError(
+                f"schedule.warmup_tokens = {self.warmup_tokens} and a decay of {decay_tokens:.0f} "
+                f"tokens do not fit {field} = {horizon_tokens}; shorten one of them"
+            )
+
 
 class Budget(Spec):
     """How much is trained: tokens, never steps.
@@ -130,7 +147,10 @@ class Seeds(Spec):
 
 
 class SweepRun(Spec):
-    """A run beside the grid; `base_lr` as it is, whatever the batch."""
+    """A run beside the grid; `base_lr` as it is, whatever the batch.
+
+    `width` and `global_batch_tokens` are the recipe's own where they are left out.
+    """
 
     base_lr: PositiveFloat
     width: Positive | None = None
@@ -172,6 +192,45 @@ class SweepRecipe(Spec):
             if twice := [value for value in listed if listed.count(value) > 1]:
                 raise ValueError(f"{field} lists {twice[0]} twice; list it once")
         return self
+
+    def runs(self, width: int, global_batch_tokens: int) -> tuple[SweepRun, ...]:
+        """Return every run of one horizon, the grid's first, with nothing left out.
+
+        Args:
+            width: The recipe's own `d_model`.
+            global_batch_tokens: The recipe's own batch, at which `base_lrs` hold.
+
+        Returns:
+            Runs with width and batch; a learning rate that follows the batch has four digits.
+        """
+        grid = [
+            SweepRun(
+                base_lr=_at_batch(lr, batch / global_batch_tokens, self.lr_batch_exponent),
+                width=wide,
+                global_batch_tokens=batch,
+                seed=seed,
+            )
+            for wide in sorted(self.widths or (width,))
+            for batch in sorted(self.global_batches_tokens or (global_batch_tokens,))
+            for lr in sorted(self.base_lrs)
+            for seed in sorted(self.seeds)
+        ]
+        beside = [
+            run.model_copy(
+                update={
+                    "width": run.width or width,
+                    "global_batch_tokens": run.global_batch_tokens or global_batch_tokens,
+                }
+            )
+            for run in self.more
+        ]
+        return (*grid, *beside)
+
+
+def _at_batch(base_lr: float, batch_ratio: float, exponent: float) -> float:
+    """Return a learning rate at another batch; one of the same batch, or exponent, is left as it is."""
+    factor = batch_ratio**exponent
+    return base_lr if factor == 1 else float(f"{base_lr * factor:.4g}")
 
 
 class Recipe(Spec):
@@ -231,12 +290,9 @@ class Recipe(Spec):
             raise ValueError(
                 f"budget.horizon_tokens = {self.budget.horizon_tokens} is below one batch of {batch}"
             )
-        horizons = self.sweep.horizons_tokens if self.sweep else ()
-        if horizons and min(horizons) < batch:
-            raise ValueError(
-                f"sweep.horizons_tokens has {min(horizons)}, below one batch of {batch}; use "
-                "horizons of at least budget.global_batch_tokens"
-            )
+        self.schedule.check_fits("budget.horizon_tokens", self.budget.horizon_tokens)
+        if self.sweep is not None:
+            self._check_sweep(self.sweep)
         self.parametrisation.check_fits(self.model)
         for key in self.assumed:
             if not _has(self, key):
@@ -250,6 +306,29 @@ class Recipe(Spec):
                 f"{self.corpus.tokenizer.vocab_size}; raise it to at least that"
             )
         return self
+
+    def _check_sweep(self, sweep: SweepRecipe) -> None:
+        runs = sweep.runs(self.model.d_model, self.budget.global_batch_tokens)
+        batches = sorted({run.global_batch_tokens or 0 for run in runs})
+        if odd := [batch for batch in batches if batch % self.model.seq_len]:
+            raise ValueError(
+                f"sweep has a batch of {odd[0]} tokens, not a multiple of seq_len = "
+                f"{self.model.seq_len}; use a multiple"
+            )
+        shortest = min(sweep.horizons_tokens)
+        if shortest < batches[-1]:
+            raise ValueError(
+                f"sweep.horizons_tokens has {shortest}, below one batch of {batches[-1]}; use "
+                "horizons of at least the largest batch"
+            )
+        self.schedule.check_fits("sweep.horizons_tokens", shortest)
+        if twice := [run for run in runs if runs.count(run) > 1]:
+            run = twice[0]
+            raise ValueError(
+                f"sweep has the run base_lr = {run.base_lr:g}, width = {run.width}, "
+                f"global_batch_tokens = {run.global_batch_tokens}, seed = {run.seed} twice (rates at "
+                "another batch have four digits); list it once"
+            )
 
 
 def _has(node: Any, key: str) -> bool:

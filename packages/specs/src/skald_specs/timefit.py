@@ -100,7 +100,8 @@ class Centre(Spec):
 class FamilyFit(Spec):
     """One form of the ridge eta*(T, B), and the surface around it.
 
-    log loss = level(cell, seed) + h (x - ridge)^2 + k (y - ystar)^2, where x, y, n, t are log2 of learning
+    log loss = level + h u^2 (1 + skew u) with u = x - ridge, h = exp(curvature + curvature_horizon t); along the
+    ridge profile y^2 + (profile_batch + profile_horizon t + profile_size n) y. x, y, n, t are log2 of learning
     rate, batch, size and horizon counted from the centre. `names` lists the parameters in the order of
     `values` and of each bootstrap draw. `held_out_error`: root mean square error of log loss at horizons
     left out of the fit; `weight`: its share in predictions.
@@ -158,7 +159,7 @@ class LossLaw(Spec):
 
 
 class TimeFit(Spec):
-    """`fit.json`. `window`: runs whose loss is within this share of their cell's lowest were fitted.
+    """`fit.json`. `spread_octaves`: how far optima of single cells lie off the surface, standard deviation.
 
     `size_terms`: the optimum was allowed to move with size, because the runs' rules do not hold it still
     or the test says so; `size_drift`: octaves of learning rate for each octave of size, measured, None with one
@@ -170,9 +171,9 @@ class TimeFit(Spec):
     schema_version: Literal[1]
     table: TableFacts
     runs: Annotated[tuple[FittedRun, ...], Field(min_length=1)]
-    window: float
     centre: Centre
     families: Annotated[tuple[FamilyFit, ...], Field(min_length=1)]
+    spread_octaves: float
     size_terms: bool
     size_drift: Estimate | None
     size_drift_p_value: float | None
@@ -186,6 +187,7 @@ class TimeFit(Spec):
     extrapolation_sd_per_octave: float | None
     critical: tuple[CriticalBatch, ...]
     critical_exponent: Estimate | None
+    overhead_exponent: Estimate | None
     loss_law: LossLaw | None
     noise_sd: float
     offered: tuple[str, ...]

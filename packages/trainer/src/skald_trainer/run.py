@@ -44,6 +44,7 @@ def drive(
     after: Callable[[Any], None] | None = None,
     guard: Guard | None = None,
     before: Callable[[Any], None] | None = None,
+    take_steps: Callable[[Any], None] = lambda trainer: trainer.run(),
 ) -> None:
     """Build nanotron's trainer for this rank and let it take every step.
 
@@ -58,6 +59,7 @@ def drive(
         after: Called with the trainer after its last step.
         guard: Decides which updates are made; by default the plan's.
         before: Called with the trainer before its first step.
+        take_steps: Called with the trainer to take the steps; by default all of the plan's.
     """
     # nanotron and torch are imported here, after the device is known, through the patches.
     from skald_trainer.bridge import patches
@@ -82,7 +84,7 @@ def drive(
             trainer = SkaldTrainer(plan, data, on_step, start, guard)
             if before is not None:
                 before(trainer)
-            trainer.run()
+            take_steps(trainer)
             if after is not None:
                 after(trainer)
         finally:

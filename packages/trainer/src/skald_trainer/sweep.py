@@ -1,7 +1,8 @@
 """Many proxy runs through the same trainer, in resident workers that start once.
 
 On a CPU a small run's start-up costs more than its steps, so each worker (one per core) imports
-nanotron once and trains plan after plan. A finished run is kept and not repeated.
+nanotron once and trains one group of plans after another; a group shares its trunk (see `trunk`). A
+finished run is kept and not repeated.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +26,17 @@ from skald_specs.plan import Plan
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
 
 from skald_trainer.guard import DivergedError
-from skald_trainer.loader import TrainingData, validation_sets
+from skald_trainer.loader import TrainingData
 from skald_trainer.origin import origin_of
 from skald_trainer.run import Validation, choose_device, drive
 from skald_trainer.stopping import end_with_parent, ignoring_interrupts
+from skald_trainer.trunk import train_trunk, trunk_groups, trunk_steps
 
 if TYPE_CHECKING:
     from skald_trainer.bridge.trainer import SkaldTrainer
 
 TABLE_FILE, CURVES_FILE = "runs.parquet", "curves.parquet"
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None = None) -> None:
@@ -47,14 +50,11 @@ def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None 
             flight; `<out>-runs` by default.
 
     Raises:
-        UserInputError: The corpus is not the one the plans were made for, or two plans share a name.
+        UserInputError: The corpus is not the one the plans were made for, or two plans share a name or
+            are the same run.
     """
     manifest = load_corpus(corpus)
-    names = [plan.name for plan in plans]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UserInputError(
-            f"sweep {out.name}", f"two runs are named {twice[0]}", "Give each run a name of its own"
-        )
+    _check_once(plans, f"sweep {out.name}")
     for plan in plans:
         if plan.identity.data.corpus_fingerprint != manifest.fingerprint:
             raise UserInputError(str(corpus), "not the corpus of the plans", "Make the plans again")
@@ -79,9 +79,23 @@ def run_sweep(plans: Sequence[Plan], corpus: Path, out: Path, kept: Path | None 
             table.to_parquet(temporary, index=False)
 
 
+def _check_once(plans: Sequence[Plan], where: str) -> None:
+    named: dict[str, str] = {}
+    for plan in plans:
+        if plan.name in named.values():
+            raise UserInputError(
+                where, f"two runs are named {plan.name}", "Give each run a name of its own"
+            )
+        if (same := named.setdefault(plan.fingerprint, plan.name)) != plan.name:
+            raise UserInputError(
+                where, f"{same} and {plan.name} are the same run", "Leave one of them out"
+            )
+
+
 def _order(row: RunRow) -> tuple[float, ...]:
     # The fingerprint would be no order a reader could follow; these tell all runs of a sweep apart.
-    return row.width, row.depth, row.horizon_tokens, row.lr, row.seed
+    size = row.width, row.depth, row.horizon_tokens, row.global_batch_tokens
+    return *size, row.lr, row.seed
 
 
 def _key(plan: Plan) -> str:
@@ -93,10 +107,9 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     threads = plans[0].execution.threads_per_process
     cores = len(os.sched_getaffinity(0)) // threads
     # One worker on a GPU: several would only take turns on the card.
-    workers = 1 if choose_device(plans[0]) == "cuda" else max(1, min(len(plans), cores))
-    with resident_workers(workers) as pool:
-        for done, (name, run) in enumerate(trained(pool, plans, corpus), start=1):
-            write_json(files[name], run.model_dump())
+    most = 1 if choose_device(plans[0]) == "cuda" else cores
+    with resident_workers(max(1, min(len(trunk_groups(plans)), most))) as pool:
+        for done, (name, run) in enumerate(trained(pool, plans, corpus, files), start=1):
             loss = run.row.loss
             shown = "diverged" if loss is None else f"{loss:.4f} bits/byte"
             print(f"sweep {done}/{len(plans)}  {name}  {shown}", flush=True)
@@ -124,7 +137,7 @@ def resident_workers(count: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def trained(
-    pool: ProcessPoolExecutor, plans: Sequence[Plan], corpus: Path
+    pool: ProcessPoolExecutor, plans: Sequence[Plan], corpus: Path, files: dict[str, Path]
 ) -> Iterator[tuple[str, FinishedRun]]:
     """Train plans in resident workers.
 
@@ -132,37 +145,56 @@ def trained(
         pool: See `resident_workers`.
         plans: One-process plans.
         corpus: Folder of the built corpus.
+        files: Where each run is kept, by the plan's name; none is there yet.
 
     Yields:
-        A plan's name and its run, as each finishes. The costliest start first, so that the last
+        A plan's name and its run, as each finishes. The costliest groups start first, so that the last
         ones to finish are short.
     """
-    queue = sorted(plans, key=_cost_flops, reverse=True)
+    queue = sorted(trunk_groups(plans), key=_cost_flops, reverse=True)
     with ignoring_interrupts():
-        futures = [pool.submit(proxy_run, plan.model_dump_json(), corpus) for plan in queue]
-    for future in as_completed(futures):
-        yield future.result()
+        pending = {
+            pool.submit(
+                proxy_runs,
+                [plan.model_dump_json() for plan in group],
+                corpus,
+                [files[plan.name] for plan in group],
+            )
+            for group in queue
+        }
+    left = [plan.name for group in queue for plan in group]
+    while left:
+        # A worker keeps each run when it is done, long before its group is.
+        over, pending = wait(pending, _SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+        for future in over:
+            future.result()
+        for name in [name for name in left if files[name].is_file()]:
+            left.remove(name)
+            yield name, FinishedRun.load(files[name])
 
 
-def _cost_flops(plan: Plan) -> int:
-    return flops_per_token(plan.identity.model) * plan.identity.horizon_tokens.value
+def _cost_flops(group: Sequence[Plan]) -> int:
+    identity = group[0].identity
+    tokens = trunk_steps(group) * identity.global_batch_tokens.value
+    return flops_per_token(identity.model) * tokens
 
 
-def proxy_run(plan_json: str, corpus: Path) -> tuple[str, FinishedRun]:
-    """Train one proxy in this process and measure its final validation loss.
+def proxy_runs(plans_json: Sequence[str], corpus: Path, files: Sequence[Path]) -> None:
+    """Train proxies that share a trunk in this process, and keep each as soon as it is done.
 
     Args:
-        plan_json: The plan, as JSON (it crosses a process border).
+        plans_json: A group of `trunk.trunk_groups`, as JSON (it crosses a process border).
         corpus: Folder of the built corpus.
-
-    Returns:
-        The plan's name, and its row of the run table with its training losses.
+        files: Where to write each plan's `FinishedRun`.
     """
-    plan = Plan.model_validate_json(plan_json)
-    held_out = validation_sets(plan, corpus, CorpusManifest.load(corpus / "corpus.json"))
-    measured: Validation = {}
-    losses = train_alone(plan, corpus, lambda run: measured.update(run.validate(held_out)))
-    return plan.name, FinishedRun(row=_row(plan, measured), losses_nats=losses)
+    group = [Plan.model_validate_json(plan_json) for plan_json in plans_json]
+    kept = {plan.name: file for plan, file in zip(group, files, strict=True)}
+
+    def keep(plan: Plan, measured: Validation, losses: tuple[float, ...]) -> None:
+        run = FinishedRun(row=_row(plan, measured), losses_nats=losses)
+        write_json(kept[plan.name], run.model_dump())
+
+    train_trunk(group, corpus, keep)
 
 
 def train_alone(

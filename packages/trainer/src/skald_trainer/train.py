@@ -134,6 +134,7 @@ def _carry_log(plan: Plan, folder: RunFolder, resume: Path) -> None:
 
 
 def _check_corpus(plan: Plan, corpus: Path) -> None:
+    plan.check_corpus_known()
     manifest = load_corpus(corpus)
     if manifest.fingerprint != plan.identity.data.corpus_fingerprint:
         raise UserInputError(

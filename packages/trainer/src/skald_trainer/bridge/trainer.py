@@ -17,7 +17,7 @@ from skald_mup.init import initial_tensor
 from skald_mup.names import tensor_kind
 from skald_mup.tensorfile import Source
 from skald_specs.checkpoint import MOMENTS
-from skald_specs.plan import Plan
+from skald_specs.plan import Plan, PlannedSchedule
 from torch.optim.lr_scheduler import LambdaLR
 
 from skald_trainer.bridge import statistics
@@ -84,15 +84,14 @@ class SkaldTrainer(DistributedTrainer):
 
     def post_init(self) -> None:
         """Split the one optimizer group by rule, put the plan's schedule on it, restore state."""
-        base, schedule = self.optimizer.get_base_optimizer(), self.plan.identity.schedule
+        base = self.optimizer.get_base_optimizer()
         base.param_groups[:] = self._groups(base.param_groups[0])
         first = self.start[0] if self.start else 0
         self.start_iteration_step = self.iteration_step = first
         self.consumed_train_samples = first * self.global_batch_size
         if self.start is not None:
             set_state(self, self.start[1], self.start[2], first - self.guard.n_skipped)
-        # LambdaLR counts from 0 where this process starts; the plan counts steps from 1.
-        self.lr_scheduler = LambdaLR(base, lambda taken: schedule.factor(first + taken + 1))
+        self._follow(self.plan.identity.schedule)
         guard_updates(self, self.guard.admits)
         self.unwrapped_model.remember_names()
         quiet_nanotron()
@@ -113,9 +112,31 @@ class SkaldTrainer(DistributedTrainer):
         """Start no wandb run, which nanotron does whenever wandb is installed."""
 
     def run(self) -> None:
-        """Train to the plan's last step."""
+        """Train to the last step."""
         self._clock = time.perf_counter()
         self.train(self._batches())
+
+    def run_part(self, first: int, last: int, schedule: PlannedSchedule) -> None:
+        """Train the steps after `first` up to `last`, whatever the plan's own last step is.
+
+        Args:
+            first: Steps that the weights have seen.
+            last: The last step to take.
+            schedule: Learning-rate factors of these steps.
+        """
+        self.start_iteration_step = self.iteration_step = first
+        self.consumed_train_samples = first * self.global_batch_size
+        self.config.tokens.train_steps = last
+        self._follow(schedule)
+        self.run()
+
+    def _follow(self, schedule: PlannedSchedule) -> None:
+        """Put a schedule on the optimizer, from the step that comes next."""
+        # LambdaLR counts from 0 where it is made; the plan counts steps from 1.
+        following = self.start_iteration_step + 1
+        self.lr_scheduler = LambdaLR(
+            self.optimizer.get_base_optimizer(), lambda taken: schedule.factor(following + taken)
+        )
 
     def _batches(self) -> Iterator[dict[str, Any]]:
         """Yield this rank's micro-batches, endlessly; nanotron takes as many as it needs."""

@@ -1,0 +1,193 @@
+"""The main estimator: one robust fit of a surface to all runs, for many weightings at once.
+
+Levels are removed by weighted means within them, the rest is Gauss-Newton on Huber's loss. Draws of a
+bootstrap are solved side by side as arrays, so that a thousand cost little more than one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from skald_planner.cells import Floats, Points
+from skald_planner.surface import Surface
+
+#: Huber's constant in standard deviations: 95 % efficiency under normal noise.
+HUBER = 1.345
+#: Draws solved together: their derivatives have to fit into the processor's cache.
+CHUNK = 32
+N_STEPS = 6
+#: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
+LONGEST_STEP, DAMPING = 1.0, 1e-3
+#: Levels' runs count for this much noise where a table is too small to show its own. Pairs of seeds gave
+#: 0.3 % of the loss. Assumed: one degree of freedom.
+NOISE_PRIOR_SD, NOISE_PRIOR_DF = 0.003, 1.0
+
+
+class Solution(NamedTuple):
+    """A fitted surface.
+
+    Attributes:
+        surface: Kind and names.
+        values: The parameters.
+        noise_sd: Of log loss about the surface, robust.
+        covariance: Of the parameters, were run noise all there is.
+        weights: Huber's weight of each run.
+        degrees_of_freedom: Effective runs less levels less parameters.
+    """
+
+    surface: Surface
+    values: Floats
+    noise_sd: float
+    covariance: Floats
+    weights: Floats
+    degrees_of_freedom: float
+
+
+def solve(surface: Surface, points: Points) -> Solution:
+    """Fit a surface.
+
+    Args:
+        surface: What to fit.
+        points: The runs.
+
+    Returns:
+        The solution: of several starts that differ in the critical batch, the best.
+
+    Source: Huber M-estimation by iterated weights; scipy's trust-region least squares inside.
+    """
+    mean, precision = surface.priors()
+    starts = _starts(surface, points)
+    n_levels = int(points.level.max()) + 1
+    effective = float(points.weight.sum() ** 2 / (points.weight**2).sum())
+    df = max(1.0, effective - n_levels - len(surface.names))
+    best: tuple[float, Floats, Floats, float] | None = None
+    for start in starts:
+        values, weights, noise = start, points.weight, np.inf
+        for _ in range(4):
+            scale = NOISE_PRIOR_SD if not np.isfinite(noise) else noise
+
+            def residuals(at: Floats, weights: Floats = weights, scale: float = scale) -> Floats:
+                misfit = without_levels(
+                    points, weights[None], points.log_loss - surface.values(at[None], points)
+                )[0]
+                pulled = np.sqrt(precision) * (at - mean) * scale
+                return np.concatenate([np.sqrt(weights) * misfit, pulled])
+
+            def jacobian(at: Floats, weights: Floats = weights, scale: float = scale) -> Floats:
+                slopes = without_levels(points, weights[None], surface.jacobian(at[None], points))
+                rows = -np.sqrt(weights)[:, None] * slopes[0]
+                return np.concatenate([rows, np.diag(np.sqrt(precision) * scale)])
+
+            values = least_squares(residuals, values, jac=jacobian, x_scale="jac").x
+            misfit = without_levels(
+                points, weights[None], points.log_loss - surface.values(values[None], points)
+            )[0]
+            noise = _noise(misfit, points.weight, df)
+            weights = points.weight * _huber(misfit, noise)
+        cost = float(
+            (weights * misfit**2).sum() / noise**2 + 2 * points.weight.sum() * np.log(noise)
+        )
+        if best is None or cost < best[0]:
+            best = cost, values, weights, noise
+    _, values, weights, noise = best  # type: ignore[misc] # there is always a start
+    slopes = without_levels(points, weights[None], surface.jacobian(values[None], points))[0]
+    information = (slopes.T * weights) @ slopes / noise**2 + np.diag(precision)
+    return Solution(surface, values, noise, np.linalg.pinv(information), weights, df)
+
+
+def _huber(misfit: Floats, noise: float) -> Floats:
+    return np.minimum(1.0, HUBER * noise / np.maximum(np.abs(misfit), 1e-300))
+
+
+def _noise(misfit: Floats, weight: Floats, degrees_of_freedom: float) -> float:
+    """Return a robust standard deviation of misfits, joined with the assumed one."""
+    # The median of absolute misfits would collapse on designs with three runs a level.
+    scale = float(np.sqrt((weight * misfit**2).sum() / degrees_of_freedom))
+    clipped = np.clip(misfit, -2.5 * scale, 2.5 * scale)
+    total = float((weight * clipped**2).sum()) + NOISE_PRIOR_DF * NOISE_PRIOR_SD**2
+    return float(np.sqrt(total / (degrees_of_freedom + NOISE_PRIOR_DF)))
+
+
+def solve_draws(
+    solution: Solution, points: Points, weights: Floats, rng: np.random.Generator
+) -> Floats:
+    """Fit the same surface once for each weighting of the runs.
+
+    Args:
+        solution: The fit of the unweighted runs; every draw starts there.
+        points: The runs.
+        weights: Shape (draws, runs).
+        rng: Moves the priors' means, so that parameters that the table hardly shows spread as widely as
+            their prior.
+
+    Returns:
+        Parameters, shape (draws, parameters).
+    """
+    mean, precision = solution.surface.priors()
+    sd = np.divide(1.0, np.sqrt(precision), out=np.zeros_like(precision), where=precision > 0)
+    pulls = mean + sd * rng.standard_normal((weights.shape[0], mean.size))
+    parts = [
+        _solve_chunk(solution, points, weights[i : i + CHUNK], pulls[i : i + CHUNK], precision)
+        for i in range(0, weights.shape[0], CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def _solve_chunk(
+    solution: Solution, points: Points, weights: Floats, pulls: Floats, precision: Floats
+) -> Floats:
+    surface, noise = solution.surface, solution.noise_sd
+    weights = weights * points.weight
+    values = np.repeat(solution.values[None], weights.shape[0], axis=0)
+    pull = np.diag(precision) * noise**2
+    for _ in range(N_STEPS):
+        misfit = points.log_loss - surface.values(values, points)
+        centred = without_levels(points, weights, misfit)
+        robust = weights * _huber(centred, noise)
+        centred = without_levels(points, robust, misfit)
+        slopes = without_levels(points, robust, surface.jacobian(values, points))
+        weighted = slopes * robust[..., None]
+        normal = np.matmul(weighted.transpose(0, 2, 1), slopes) + pull
+        right = np.einsum("dnp,dn->dp", weighted, centred) + (pulls - values) @ pull
+        damped = normal + DAMPING * np.einsum("dpp->dp", normal)[:, :, None] * np.eye(
+            values.shape[1]
+        )
+        step = np.linalg.solve(damped, right[..., None])[..., 0]
+        values = values + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+    return values
+
+
+def without_levels(points: Points, weights: Floats, values: Floats) -> Floats:
+    """Subtract the weighted mean of each level.
+
+    Args:
+        points: Whose levels.
+        weights: Shape (draws, runs).
+        values: Shape (draws, runs) or (draws, runs, columns).
+    """
+    starts = np.flatnonzero(np.diff(points.level, prepend=-1))
+    total = np.add.reduceat(weights, starts, axis=1)
+    if values.ndim > 2:
+        weights, total = weights[..., None], total[..., None]
+    means = np.add.reduceat(weights * values, starts, axis=1) / total
+    return np.asarray(values - means[:, points.level])
+
+
+def _starts(surface: Surface, points: Points) -> list[Floats]:
+    """Return places to start from: a plain power law, and for the others knees over the batches."""
+    lowest = int(points.log_loss.argmin())
+    base = dict.fromkeys(surface.names, 0.0)
+    base |= {"curvature": np.log(0.02), "level": 0.5 * points.x[lowest]}
+    base = {name: base[name] for name in surface.names}
+    if "batch" in base:
+        base["batch"] = 0.5
+    if "profile" in base:
+        base["profile"] = 0.01
+    if surface.kind == "power":
+        return [np.array(list(base.values()))]
+    low, high = float(points.y.min()), float(points.y.max())
+    knees = (low - 2.0, low, (low + high) / 2, high, high + 2.0)
+    return [np.array(list((base | {"knee": knee, "level": 0.0}).values())) for knee in knees]
