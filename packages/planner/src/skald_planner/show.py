@@ -39,6 +39,7 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
     """
     it = plan.identity
     flops, cost = training_flops(it.model, trained_tokens(plan)), _cost(plan, nodes)
+    decay = it.optimizer.weight_decay
     numbers = [
         _row("base_lr", it.optimizer.base_lr),
         _row("horizon_tokens", it.horizon_tokens),
@@ -51,6 +52,7 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
         _row("n_params_non_embedding", it.n_params_non_embedding),
         ("training FLOPs", f"{flops:.4g}", "", "derived", "flops_per_token x trained tokens"),
         ("beta1, beta2", f"{it.optimizer.beta1:g}, {it.optimizer.beta2:g}", "", "given", "recipe"),
+        *([] if decay is None else [_row("weight_decay", decay)]),
         ("grad_clip", f"{it.optimizer.grad_clip:g}", "", "given", "recipe"),
         ("final_lr_fraction", f"{it.schedule.final_lr_fraction:g}", "", "given", "recipe"),
         ("seeds model, data", f"{it.model_seed}, {it.data.seed}", "", "given", "recipe"),
