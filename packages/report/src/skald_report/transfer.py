@@ -49,8 +49,12 @@ _EXPONENTS = {
         "0.45 ± 0.07 (2510.03871), 0.57 ± 0.02 (2503.04715)",
     ),
     "critical": (
-        "critical batch over the horizon",
-        "0.46 at 20 % overhead (step counts of 2410.21676); 1, in proportion (2410.05838)",
+        "critical batch over the horizon, by the knee of the learning rate",
+        "1, in proportion (2410.05838)",
+    ),
+    "overhead": (
+        "critical batch over the horizon, by 20 % overhead",
+        "0.46 (from the step counts of 2410.21676)",
     ),
     "sensitivity": (
         "rise of loss at one octave over the horizon",
@@ -109,7 +113,7 @@ def _sweep(
         yield Gallery((curves,), f"{len(own)} of {len(frame)} proxy runs: one size and batch.")
         return
     if fit.offered:
-        yield Paragraph("What this table of runs cannot show: " + " ".join(fit.offered), "gap")
+        yield Paragraph(f"What this table of runs cannot show: {'; '.join(fit.offered)}.", "gap")
     size, given = main_size(fit), tables.get("transfers")
     batch = main_batch(fit, size, _batches(given))
     drawings = fit_drawings(fit, given, look)
@@ -200,8 +204,8 @@ def _caption(fit: TimeFit, frame: pd.DataFrame, size: Any, batch: int) -> str:
     sizes = fit.table.n_params_non_embedding
     text = (
         f"{fit.table.n_runs} runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
-        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} in the fit: within "
-        f"{100 * fit.window:g} % of their cell's lowest loss). Whiskers are 90 % intervals; an arrow is a "
+        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} near enough to "
+        f"the lowest to be fitted). Whiskers are 90 % intervals; an arrow is a "
         "bound where the lowest loss lies at the edge of what was swept."
     )
     if len(sizes) > 1 or len(batches) > 1:

@@ -92,6 +92,7 @@ def exponents(fit: TimeFit) -> Table:
         "batch": fit.batch_exponent,
         "best_batch": fit.best_batch_exponent,
         "critical": fit.critical_exponent,
+        "overhead": fit.overhead_exponent,
         "sensitivity": fit.sensitivity_exponent,
         "size": fit.size_drift,
     }

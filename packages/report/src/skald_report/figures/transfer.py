@@ -46,7 +46,7 @@ _MAX_BATCHES = len(HUES)
 #: File name of the figure of batches, which a table may have no data for.
 BATCH_FIGURE = "batch"
 #: How far an interval may widen the axes of held-out optima.
-_MOST_OCTAVES = 2.0
+_MOST_OCTAVES = 1.0
 
 
 def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, size: Size,
