@@ -20,7 +20,8 @@ TABLE_LR = 0.004
 #: Every shipped recipe, and the proxy the public one was tuned on.
 NAMES = [
     "mini-proxy", "mini-2.6b", "mini-7.8b", "trustllm-7.8b", "trustllm-2.6b", "trustllm-proxy-512",
-    "mup-transfer", "mup-depth", "own-text", "next-larger", "next-larger-optimal",
+    "mup-transfer", "mup-depth", "own-text", "gpu-time-transfer", "next-larger",
+    "next-larger-optimal",
 ]  # fmt: skip
 
 

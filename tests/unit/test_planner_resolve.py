@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from skald_corpus.mixture import mix
+from skald_mup.counts import flops_per_token
 from skald_mup.rules import tensor_rules
 from skald_planner.fit import fit_law
 from skald_planner.law import predict
@@ -15,6 +16,7 @@ from skald_specs.mixture import MixtureRule
 from skald_specs.plan import NO_CORPUS, Plan
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.loader import TrainingOrder
+from skald_trainer.trunk import tokens_trained, trunk_groups, trunk_steps
 from support_planner import corpus_for, recipe, run_table
 
 LAW = fit_law(run_table(np.random.default_rng(0)))
@@ -407,6 +409,20 @@ def test_a_width_that_does_not_divide_into_heads_is_refused():
     with pytest.raises(UserInputError, match=r"mini-proxy: sweep width: 100 is not a") as error:
         proxy_plans(proxy, corpus_for(proxy))
     assert "\n" not in str(error.value)
+
+
+def test_the_sweep_for_a_gpu_is_as_large_as_its_recipe_says():
+    """Its comments estimate a time from these figures."""
+    gpu = recipe("gpu-time-transfer")
+    plans = proxy_plans(gpu, corpus_for(gpu, 1_000_000))
+    groups = trunk_groups(plans)
+    assert (len(plans), len(groups)) == (210, 35)
+    assert sum(map(trunk_steps, groups)) == 111_104
+    assert tokens_trained(plans) == pytest.approx(1.2e9, rel=0.03)
+    apart = sum(plan.identity.horizon_tokens.value for plan in plans)
+    assert apart / tokens_trained(plans) == pytest.approx(2, rel=0.02)
+    assert max(max(plan.epochs.values()) for plan in plans) == pytest.approx(4.2, abs=0.05)
+    assert flops_per_token(gpu.model) == pytest.approx(2.3e7, rel=0.01)
 
 
 def test_a_seed_of_the_sweep_sets_weights_and_data():

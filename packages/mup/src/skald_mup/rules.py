@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from skald_specs.errors import UserInputError
 from skald_specs.parametrisation import BaseShape, Parametrisation
 from skald_specs.plan import Multipliers, TensorKind, TensorRule
 from skald_specs.shape import ModelShape
@@ -143,14 +144,24 @@ def weight_decay(row: Row, by: Ratios, parametrisation: Parametrisation, lr: flo
     Returns:
         torch's weight decay, 0 where the table has none.
 
+    Raises:
+        UserInputError: The decay is left to the horizon, and nobody has resolved it.
+
     Source: the table's basis for `weight_decay`.
     Standing: as the table's basis says.
     """
     if row.weight_decay is None:
         return 0.0
+    asked = parametrisation.weight_decay
+    if asked == "horizon":
+        raise UserInputError(
+            "parametrisation",
+            "weight_decay = horizon is a number only in a plan",
+            "Run `skald plan predict` and use its plan, or write a number",
+        )
     if parametrisation.decay == "independent":
-        return parametrisation.weight_decay / lr
-    return scaled(parametrisation.weight_decay, row.weight_decay, by)
+        return asked / lr
+    return scaled(asked, row.weight_decay, by)
 
 
 def tensor_rules(

@@ -24,6 +24,9 @@ from skald_planner.surface import surface_of
 KINDS: tuple[FamilyKind, ...] = get_args(FamilyKind)
 #: Draws of the weights of horizons when families are weighed.
 N_WEIGHINGS = 500
+#: More horizons than these are left out in groups of neighbours: a horizon between two others near it is
+#: no test of the form.
+MOST_FOLDS = 6
 
 
 class Fitted(NamedTuple):
@@ -113,8 +116,14 @@ def student(degrees_of_freedom: float) -> float:
     return float(stdtrit(min(degrees_of_freedom, 1e9), 0.5 + COVERAGE / 2))
 
 
+def folds(t: Floats) -> list[Floats]:
+    """Return horizons to leave out together: each alone, or neighbours where there are many."""
+    horizons = np.unique(t)
+    return [part for part in np.array_split(horizons, min(MOST_FOLDS, horizons.size)) if part.size]
+
+
 def held_out_scores(solution: Solution, points: Points) -> Floats | None:
-    """Return squared error and number of runs at each horizon when it is left out of the fit.
+    """Return squared error and number of runs of each fold of horizons when it is left out of the fit.
 
     Args:
         solution: Its surface is fitted again without each horizon.
@@ -123,12 +132,11 @@ def held_out_scores(solution: Solution, points: Points) -> Floats | None:
     Returns:
         Shape (horizons, 2); None with fewer than three horizons, which leave no trend behind.
     """
-    horizons = np.unique(points.t)
-    if horizons.size < 3:
+    if np.unique(points.t).size < 3:
         return None
     scores = []
-    for horizon in horizons:
-        out = points.t == horizon
+    for fold in folds(points.t):
+        out = np.isin(points.t, fold)
         kept = surface_of(
             solution.surface.kind, points.where(~out), "size" in solution.surface.names
         )

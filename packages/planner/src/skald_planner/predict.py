@@ -19,7 +19,7 @@ from skald_specs.timefit import Estimate, FamilyFit, TimeFit
 from skald_planner.cells import Floats
 from skald_planner.loss_law import predict_loss
 from skald_planner.mixture import at_point, by_weight
-from skald_planner.published import PRIORS, Prior
+from skald_planner.published import PRIORS, Anchor, Prior
 from skald_planner.transfer import interval_of
 
 #: Octaves outside the swept range beyond which a prediction needs `--extrapolate`. Assumed: published
@@ -58,18 +58,23 @@ class Asked(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """Learning rate (at the base shape) and batch, and what they are expected to do."""
+    """Learning rate (at the base shape) and batch, and what they are expected to do.
+
+    `anchor`: the optimum at the edge of the swept range, which published exponents start from.
+    """
 
     base_lr: Quantity[float]
     global_batch_tokens: Quantity[int] | None
     outlook: Outlook
+    anchor: Anchor
 
 
 class _Step(NamedTuple):
-    """A prediction as draws, and how much of the step out of the swept range is the prior's."""
+    """A prediction as draws, how much of the step out of the swept range is the prior's, and its start."""
 
     draws: Floats
     share: float
+    at_edge: Floats
 
 
 def decide(fit: TimeFit, asked: Asked) -> Decision:
@@ -114,7 +119,8 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     if batch_share is not None and batch_share > 0:
         source = PRIORS["best_batch_exponent"].source
         priors.append(PriorShare(quantity="global_batch_tokens", share=batch_share, prior=source))
-    standing: Standing = "assumed" if step.share > 0.5 else "fitted"
+    far = distance.horizon_octaves > HORIZON_LIMIT or distance.batch_octaves > BATCH_LIMIT
+    standing: Standing = "assumed" if far or step.share > 0.5 else "fitted"
     return Decision(
         base_lr=Quantity[float](
             value=_rounded(2.0 ** (base + chosen)),
@@ -133,6 +139,24 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
             priors=tuple(priors),
             warnings=_warnings(fit, distance),
         ),
+        anchor=_anchor(fit, batch, asked.horizon_tokens, step),
+    )
+
+
+def _anchor(fit: TimeFit, batch: float, horizon_tokens: float, step: _Step) -> Anchor:
+    table = fit.table
+    horizons, batches = table.horizons_tokens, table.global_batches_tokens
+    horizon = min(max(horizon_tokens, min(horizons)), max(horizons))
+    known = [family for family in fit.families if "profile" in family.names]
+    best = None
+    if known:
+        t = math.log2(horizon) - fit.centre.log2_horizon
+        best = 2.0 ** (fit.centre.log2_batch + float(np.median(_best_y(known[0], t, 0.0))))
+    return Anchor(
+        base_lr=2.0 ** (fit.centre.log2_lr + float(np.median(step.at_edge))),
+        horizon_tokens=horizon,
+        global_batch_tokens=min(max(batch, min(batches)), max(batches)),
+        best_batch_tokens=best,
     )
 
 
@@ -208,11 +232,12 @@ def _learning_rate(
         shown = len(fit.table.horizons_tokens) > 1 or t == t_edge
         shown = shown and (len(fit.table.global_batches_tokens) > 1 or y == y_edge)
         own = _ridge(fit, y, t, n_edge) - at_edge if shown else None
-        error = (fit.extrapolation_sd_per_octave or 0.0) * abs(t - t_edge)
+        beyond = max(0.0, distance.horizon_octaves - FORM_REACH)
+        shown_error = (fit.extrapolation_sd_per_octave or 0.0) * abs(t - t_edge)
+        error = math.hypot(shown_error, FORM_SD_PER_OCTAVE * beyond)
         step, share = _weigh(own, error, prior, rng)
-    beyond = max(0.0, distance.horizon_octaves - FORM_REACH)
-    form = FORM_SD_PER_OCTAVE * beyond * rng.standard_normal(step.size)
-    return _Step(at_edge + step + form + _by_size(fit, n, n_edge, step.size, rng), share)
+    drift = _by_size(fit, n, n_edge, step.size, rng)
+    return _Step(at_edge + step + drift, share, at_edge)
 
 
 def _weigh(

@@ -1,18 +1,18 @@
 """From intent to consequence: every number a run needs, each with its standing.
 
-Knows how a recipe, a built corpus and a law become a plan; refuses to guess what they do not say.
+Knows how a recipe, a built corpus and rates become a plan; refuses to guess what they do not say. Where the
+rates come from is `predicted`.
 """
 
 from __future__ import annotations
 
-import json
+from typing import NamedTuple
 
 from skald_mup.counts import n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
-from skald_specs.law import Law
 from skald_specs.order import check_epochs, epochs_of
 from skald_specs.plan import (
     NO_CORPUS,
@@ -25,18 +25,30 @@ from skald_specs.plan import (
 from skald_specs.recipe import Recipe, normalised, recipe_family
 
 from skald_planner.difference import first_difference
-from skald_planner.law import predict
 from skald_planner.schedule import plan_schedule
+from skald_planner.weight_decay import planned_weight_decay, with_weight_decay
 
 
-def make_plan(recipe: Recipe, corpus: CorpusManifest | None, law: Law | None) -> Plan:
+class Rates(NamedTuple):
+    """What a recipe may leave to a fit; None: the recipe's word.
+
+    Attributes:
+        base_lr: Peak learning rate at the base shape.
+        global_batch_tokens: Tokens of a step.
+    """
+
+    base_lr: Quantity[float]
+    global_batch_tokens: Quantity[int] | None = None
+
+
+def make_plan(recipe: Recipe, corpus: CorpusManifest | None, rates: Rates | None = None) -> Plan:
     """Resolve a recipe into a plan.
 
     Args:
         recipe: The intent.
         corpus: The corpus it will train on; None: not known yet. Then the mixture is the recipe's
             word, no epochs are counted, and the trainer refuses the plan.
-        law: The fitted law; needed when the recipe leaves its learning rate to the sweep.
+        rates: What a fit says; needed when the recipe leaves its learning rate to the sweep.
 
     Returns:
         The plan, with the recipe's name.
@@ -44,14 +56,17 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, law: Law | None) ->
     Raises:
         UserInputError: The corpus was built from another corpus block, is too small, lacks a
             language or has more tokens than the model's vocabulary; a language's text would be read
-            more than `max_epochs` times; or a law is needed and missing, or was fitted at another
-            batch or in another family of recipes.
+            more than `max_epochs` times; or the learning rate is left to a sweep and no rates are given.
     """
+    written = recipe
+    rates = _given(recipe) if rates is None else rates
+    recipe = _with_batch(recipe, rates.global_batch_tokens)
+    base_lr, batch = rates.base_lr, rates.global_batch_tokens
+    decayed = with_weight_decay(recipe, base_lr.value, recipe.budget.global_batch_tokens)
     epochs: dict[str, float] = {}
     if corpus is not None:
         epochs = planned_epochs(recipe, corpus)
         check_epochs(f"recipe {recipe.name}", epochs, _train_tokens(corpus), recipe.max_epochs)
-    base_lr = _base_lr(recipe, law)
     identity = PlanIdentity(
         model=recipe.model,
         n_params_total=Quantity[int](
@@ -60,16 +75,18 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, law: Law | None) ->
         n_params_non_embedding=Quantity[int](
             value=n_params_non_embedding(recipe.model), standing="derived", source="closed form"
         ),
-        rules=tensor_rules(recipe.model, recipe.parametrisation, base_lr.value),
+        rules=tensor_rules(recipe.model, decayed.parametrisation, base_lr.value),
         multipliers=multipliers(recipe.model, recipe.parametrisation),
         optimizer=PlannedOptimizer(
             base_lr=base_lr,
+            weight_decay=planned_weight_decay(recipe, base_lr.value, recipe.budget.global_batch_tokens),
             beta1=recipe.optimizer.beta1,
             beta2=recipe.optimizer.beta2,
             grad_clip=recipe.optimizer.grad_clip,
         ),
         schedule=plan_schedule(recipe.schedule, recipe.budget),
-        global_batch_tokens=Quantity[int](
+        global_batch_tokens=batch
+        or Quantity[int](
             value=recipe.budget.global_batch_tokens,
             standing=recipe.standing("budget.global_batch_tokens"),
             source="recipe",
@@ -94,9 +111,9 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, law: Law | None) ->
         name=recipe.name,
         identity=identity,
         execution=recipe.execution,
-        family=recipe_family(recipe),
+        family=recipe_family(written),
         # Without execution, which changes no result: a run may move to another layout.
-        recipe_fingerprint=fingerprint(recipe.model_dump(mode="json", exclude={"execution"})),
+        recipe_fingerprint=fingerprint(written.model_dump(mode="json", exclude={"execution"})),
         epochs=epochs,
         max_epochs=recipe.max_epochs,
     )
@@ -125,36 +142,26 @@ def _train_tokens(corpus: CorpusManifest) -> dict[str, int]:
     return {shard.language: shard.n_tokens for shard in corpus.shards if shard.split == "train"}
 
 
-def _base_lr(recipe: Recipe, law: Law | None) -> Quantity[float]:
-    asked = recipe.optimizer.base_lr
-    if asked != "sweep":
-        standing = recipe.standing("optimizer.base_lr")
-        return Quantity[float](value=asked, standing=standing, source="recipe")
-    where = f"recipe {recipe.name}"
-    if law is None:
-        raise UserInputError(
-            where,
-            "optimizer.base_lr = sweep, and no fitted law is at hand",
-            "Run `skald sweep run` and `skald plan fit`, or write a number",
-        )
-    batch = recipe.budget.global_batch_tokens
-    if law.global_batch_tokens != batch:
-        raise UserInputError(
-            where,
-            f"budget.global_batch_tokens = {batch}, but the law was fitted at "
-            f"{law.global_batch_tokens} and says nothing about other batches",
-            "Sweep at the recipe's batch, or write optimizer.base_lr as a number",
-        )
-    difference = first_difference(json.loads(recipe_family(recipe)), law.family)
-    if difference:
-        raise UserInputError(
-            where,
-            f"the law (law.json, swept at width {law.width}) was fitted in another family of "
-            f"recipes: {difference}",
-            "Run the sweep of a recipe of the same family and fit it again, or write "
-            "optimizer.base_lr as a number",
-        )
-    return predict(law, recipe.budget.horizon_tokens)
+def _given(recipe: Recipe) -> Rates:
+    """Return the rates that the recipe itself gives."""
+    asked, standing = recipe.optimizer.base_lr, recipe.standing("optimizer.base_lr")
+    if asked != "sweep" and not recipe.budget.batch_from_sweep:
+        return Rates(Quantity[float](value=asked, standing=standing, source="recipe"))
+    left = "optimizer.base_lr = sweep" if asked == "sweep" else "budget.batch_from_sweep"
+    raise UserInputError(
+        f"recipe {recipe.name}",
+        f"{left}, and no fit is at hand",
+        "Run `skald sweep run` and `skald plan fit`, or write a number",
+    )
+
+
+def _with_batch(recipe: Recipe, batch: Quantity[int] | None) -> Recipe:
+    """Return the recipe with the batch that a fit chose."""
+    if batch is None:
+        return recipe
+    recipe.execution.check_fits(recipe.model, batch.value // recipe.model.seq_len)
+    budget = recipe.budget.model_copy(update={"global_batch_tokens": batch.value})
+    return recipe.model_copy(update={"budget": budget})
 
 
 def _check_corpus(recipe: Recipe, corpus: CorpusManifest) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import ndtr
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import (
@@ -29,7 +30,7 @@ from skald_specs.timefit import (
 from skald_planner.bootstrap import cluster_weights
 from skald_planner.cells import CELL, Floats, Points, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
-from skald_planner.families import Fitted, draws_of, fit_families, normal_quantile
+from skald_planner.families import Fitted, draws_of, fit_families, folds, normal_quantile
 from skald_planner.joint import solve
 from skald_planner.local import local_optima, sensitivities
 from skald_planner.loss_law import fit_loss_law
@@ -78,7 +79,7 @@ def fit_time(
     power = next((family for family in families if family.kind == "power"), None)
     local = local_optima(table)
     risings, rising_exponent = sensitivities(table)
-    held_out = _held_out(points, families[0], size_terms, local, rng)
+    held_out, form_sd = _held_out(points, families[0], size_terms, local, rng)
     overheads = overhead_batches(table)
     knees = _knees(points, families)
     offered += (
@@ -105,7 +106,7 @@ def fit_time(
         sensitivities=risings,
         sensitivity_exponent=rising_exponent,
         held_out=held_out,
-        extrapolation_sd_per_octave=_sd_per_octave(held_out),
+        extrapolation_sd_per_octave=form_sd,
         critical=(*knees, *overheads.found),
         critical_exponent=_critical_exponent(families),
         overhead_exponent=growth(
@@ -237,57 +238,72 @@ def _held_out(
     size_terms: bool,
     local: Sequence[LocalOptimum],
     rng: np.random.Generator,
-) -> tuple[HeldOut, ...]:
-    """Predict each horizon from the others by the family that weighs most, beside what was measured."""
-    horizons = np.unique(points.t)
-    if horizons.size < 3:
-        return ()
+) -> tuple[tuple[HeldOut, ...], float | None]:
+    """Predict horizons from the others by the family that weighs most, beside what was measured there.
+
+    Returns:
+        The predictions, horizon by horizon; and the error of the form in octaves of learning rate for each
+        octave of horizon, from the last octave alone predicted from all before it: what the intervals and
+        the spread between cells do not explain. None where fewer than two horizons remain.
+    """
+    found: list[HeldOut] = []
+    for fold in folds(points.t):
+        found += _predicted(points, ~np.isin(points.t, fold), main, size_terms, local, rng)
+    shorter = points.t <= points.t.max() - 1 + 1e-6
+    if np.unique(points.t[shorter]).size < 2:
+        return tuple(found), None
+    from_octaves = points.centre.log2_horizon + float(points.t[shorter].max())
+    squares, weights = 0.0, 0.0
+    for one in _predicted(points, shorter, main, size_terms, local, rng):
+        octaves = float(np.log2(one.horizon_tokens)) - from_octaves
+        width = 2 * normal_quantile()
+        explained = (
+            np.ptp(one.predicted_interval) ** 2 + np.ptp(one.measured_interval) ** 2
+        ) / width**2
+        missed = (one.predicted_log2_lr - one.measured_log2_lr) ** 2
+        # Errors grow with the distance, so do the weights that keep the mean of their ratio stable.
+        squares += (missed - explained - main.spread**2) * octaves**2
+        weights += octaves**4
+    return tuple(found), float(np.sqrt(max(0.0, squares / weights))) if weights else None
+
+
+def _predicted(
+    points: Points,
+    kept: NDArray[np.bool_],
+    main: Fitted,
+    size_terms: bool,
+    local: Sequence[LocalOptimum],
+    rng: np.random.Generator,
+) -> list[HeldOut]:
+    """Fit the runs that are kept and predict the measured optima of the other horizons."""
+    rest, unseen = points.where(kept), np.unique(points.t[~kept])
+    surface = surface_of(main.kind, rest, size_terms) if len(rest) else None
+    if surface is None or np.unique(rest.t).size < 2:
+        return []
+    solution = solve(surface, rest)
+    draws, _ = draws_of(solution, rest, N_HELD_OUT_DRAWS, rng)
     found = []
-    for t in horizons:
-        rest = points.where(points.t != t)
-        surface = surface_of(main.kind, rest, size_terms)
-        if surface is None:
-            return ()
-        solution = solve(surface, rest)
-        draws, _ = draws_of(solution, rest, N_HELD_OUT_DRAWS, rng)
-        for one in local:
-            there = np.log2(one.horizon_tokens) - points.centre.log2_horizon
-            if abs(there - t) > 1e-6 or one.log2_lr is None or one.interval is None:
-                continue
-            y = np.log2(one.global_batch_tokens) - points.centre.log2_batch
-            n = np.log2(one.n_params_non_embedding) - points.centre.log2_size
-            value, drawn = at_point(main.kind, surface.names, solution.values, draws, y, t, n)
-            low, high = interval_of(drawn)
-            x = points.centre.log2_lr
-            found.append(
-                HeldOut(
-                    horizon_tokens=one.horizon_tokens,
-                    global_batch_tokens=one.global_batch_tokens,
-                    n_params_non_embedding=one.n_params_non_embedding,
-                    predicted_log2_lr=value + x,
-                    predicted_interval=(low + x, high + x),
-                    measured_log2_lr=one.log2_lr,
-                    measured_interval=one.interval,
-                )
+    for one in local:
+        t = np.log2(one.horizon_tokens) - points.centre.log2_horizon
+        if np.abs(unseen - t).min() > 1e-6 or one.log2_lr is None or one.interval is None:
+            continue
+        y = np.log2(one.global_batch_tokens) - points.centre.log2_batch
+        n = np.log2(one.n_params_non_embedding) - points.centre.log2_size
+        value, drawn = at_point(main.kind, surface.names, solution.values, draws, y, t, n)
+        low, high = interval_of(drawn)
+        x = points.centre.log2_lr
+        found.append(
+            HeldOut(
+                horizon_tokens=one.horizon_tokens,
+                global_batch_tokens=one.global_batch_tokens,
+                n_params_non_embedding=one.n_params_non_embedding,
+                predicted_log2_lr=value + x,
+                predicted_interval=(low + x, high + x),
+                measured_log2_lr=one.log2_lr,
+                measured_interval=one.interval,
             )
-    return tuple(found)
-
-
-def _sd_per_octave(held_out: Sequence[HeldOut]) -> float | None:
-    """Return what leaving out the last horizon cost beyond what both intervals explain."""
-    horizons = sorted({one.horizon_tokens for one in held_out})
-    if len(horizons) < 2:
-        return None
-    octaves = float(np.log2(horizons[-1] / horizons[-2]))
-    width = 2 * normal_quantile()
-    unexplained = [
-        (one.predicted_log2_lr - one.measured_log2_lr) ** 2
-        - (np.ptp(one.predicted_interval) / width) ** 2
-        - (np.ptp(one.measured_interval) / width) ** 2
-        for one in held_out
-        if one.horizon_tokens == horizons[-1]
-    ]
-    return float(np.sqrt(max(0.0, float(np.mean(unexplained))))) / octaves
+        )
+    return found
 
 
 class _Best(NamedTuple):

@@ -63,7 +63,8 @@ class Parametrisation(Spec):
 
     `decay` is `independent` (lambda / lr_peak per group: a step at the peak removes `weight_decay`
     of a weight, whatever the learning rate) or `coupled` (torch AdamW: the step decays by
-    lr x weight_decay, so muP's hidden matrices get weight_decay x their width ratio). Standard
+    lr x weight_decay, so muP's hidden matrices get weight_decay x their width ratio); the word
+    `horizon` for `weight_decay` lets the plan take it from a published law. Standard
     deviations and eps are values at the base shape; an `output_std` of 0 starts the readout at
     zero. `depth_alpha` is the exponent of completep: residual branches x depth_mult^-alpha.
     """
@@ -71,7 +72,7 @@ class Parametrisation(Spec):
     rules: RulesName
     base: BaseShape
     decay: Literal["coupled", "independent"] = "independent"
-    weight_decay: Annotated[float, Field(ge=0)]
+    weight_decay: Annotated[float, Field(ge=0)] | Literal["horizon"]
     eps: PositiveFloat
     hidden_std: PositiveFloat
     embedding_std: PositiveFloat

@@ -80,9 +80,14 @@ class Multipliers(Spec):
 
 
 class PlannedOptimizer(Spec):
-    """AdamW's settings that are common to all tensors, and the fitted learning rate."""
+    """AdamW's settings that are common to all tensors, and the fitted learning rate.
+
+    `weight_decay`: what a law made of a recipe's `horizon`, in the recipe's convention; None where the
+    recipe gave a number. What training uses stands in the rules.
+    """
 
     base_lr: Quantity[float]
+    weight_decay: Annotated[Quantity[float] | None, Field(exclude_if=_is_off)] = None
     beta1: float
     beta2: float
     grad_clip: float

@@ -143,7 +143,9 @@ class CriticalBatch(Spec):
 class LossLaw(Spec):
     """loss = irreducible + size_scale N^-size_exponent + horizon_scale T^-horizon_exponent.
 
-    A term that the table cannot show (one size, one horizon) has scale 0 and exponent 0.
+    A term that the table cannot show (one size, one horizon) has scale 0 and exponent 0. `standing`:
+    assumed where published exponents decide the shape, because fewer than three horizons (or, with one
+    horizon, sizes) were run. `draws`: the five numbers in this order, once for each bootstrap draw.
     """
 
     irreducible: float
@@ -153,6 +155,7 @@ class LossLaw(Spec):
     horizon_exponent: float
     draws: tuple[tuple[float, float, float, float, float], ...]
     rms_log_error: float
+    standing: Literal["fitted", "assumed"] = "fitted"
 
 
 class TimeFit(Spec):

@@ -1,0 +1,117 @@
+"""A recipe and a fit become a plan that says what it expects.
+
+Knows which numbers a recipe leaves to a fit, and whether the fit may speak for it; refuses a fit of another
+family of recipes.
+"""
+
+from __future__ import annotations
+
+import json
+
+from skald_mup.counts import n_params_non_embedding
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import UserInputError
+from skald_specs.outlook import Outlook
+from skald_specs.plan import Plan, Quantity
+from skald_specs.recipe import Recipe, recipe_family
+from skald_specs.timefit import TimeFit
+
+from skald_planner.cost import cost_of
+from skald_planner.difference import first_difference
+from skald_planner.predict import Asked, Decision, decide
+from skald_planner.published import panel_of
+from skald_planner.resolve import Rates, make_plan
+from skald_planner.weight_decay import tau_of
+
+#: Ending of the name of a plan that takes the optimum of the longest swept horizon as it is.
+UNTRANSFERRED = "-untransferred"
+
+
+def predicted_plan(
+    recipe: Recipe,
+    corpus: CorpusManifest | None,
+    fit: TimeFit | None,
+    *,
+    sweep: Recipe | None = None,
+    extrapolate: bool = False,
+    untransferred: bool = False,
+) -> Plan:
+    """Resolve a recipe into a plan with its outlook.
+
+    Args:
+        recipe: The intent; what it leaves to the sweep is decided by the fit.
+        corpus: As in `resolve.make_plan`.
+        fit: What was fitted; None where the recipe gives every number.
+        sweep: The recipe whose sweep was fitted, for its cost.
+        extrapolate: Answer beyond what the data carry.
+        untransferred: The control: take the learning rate that is best at the longest swept horizon, as if
+            none were carried over; the plan's name ends in `UNTRANSFERRED`.
+
+    Returns:
+        The plan.
+
+    Raises:
+        UserInputError: The recipe leaves a number to a sweep and there is no fit; the fit is of another
+            family; the point lies beyond what the data carry; or what `resolve.make_plan` refuses.
+    """
+    decision = None
+    left_open = recipe.optimizer.base_lr == "sweep" or recipe.budget.batch_from_sweep
+    if fit is not None and left_open:
+        _check_family(recipe, fit)
+        decision = _decided(recipe, fit, extrapolate, untransferred)
+    base_lr = _base_lr(recipe, decision)
+    rates = None
+    if base_lr is not None:
+        rates = Rates(base_lr, None if decision is None else decision.global_batch_tokens)
+    if untransferred:
+        recipe = recipe.model_copy(update={"name": f"{recipe.name}{UNTRANSFERRED}"})
+    plan = make_plan(recipe, corpus, rates)
+    told = Outlook() if decision is None else decision.outlook
+    outlook = told.model_copy(
+        update={
+            "tau_ema": tau_of(plan),
+            "published": panel_of(plan, None if decision is None else decision.anchor),
+            "cost": cost_of(plan, sweep),
+        }
+    )
+    return plan.model_copy(update={"outlook": outlook})
+
+
+def _decided(recipe: Recipe, fit: TimeFit, extrapolate: bool, untransferred: bool) -> Decision:
+    horizon = recipe.budget.horizon_tokens
+    execution = recipe.execution
+    return decide(
+        fit,
+        Asked(
+            where=f"recipe {recipe.name}",
+            horizon_tokens=min(horizon, max(fit.table.horizons_tokens))
+            if untransferred
+            else horizon,
+            global_batch_tokens=recipe.budget.global_batch_tokens,
+            n_params_non_embedding=n_params_non_embedding(recipe.model),
+            choose_batch=recipe.budget.batch_from_sweep,
+            batch_step_tokens=recipe.model.seq_len * execution.dp * execution.micro_batch_sequences,
+            extrapolate=extrapolate,
+        ),
+    )
+
+
+def _base_lr(recipe: Recipe, decision: Decision | None) -> Quantity[float] | None:
+    asked = recipe.optimizer.base_lr
+    if asked == "sweep":
+        return None if decision is None else decision.base_lr
+    standing = recipe.standing("optimizer.base_lr")
+    return Quantity[float](value=asked, standing=standing, source="recipe")
+
+
+def _check_family(recipe: Recipe, fit: TimeFit) -> None:
+    """Refuse a fit that was made on other rules; a table that names no family is taken at its word."""
+    difference = (
+        first_difference(json.loads(recipe_family(recipe)), fit.family) if fit.family else None
+    )
+    if difference:
+        raise UserInputError(
+            f"recipe {recipe.name}",
+            f"the fit (of {fit.table.source}) is of another family of recipes: {difference}",
+            "Sweep a recipe of the same family and fit it, or write optimizer.base_lr as a number",
+        )
