@@ -79,6 +79,21 @@ def test_several_batches_give_surface_and_batch_figures(tmp_path: Path, scattere
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in made.values()]
 
 
+def test_figures_for_documents_show_the_plans_they_are_given(tmp_path: Path) -> None:
+    plans = [Plan.load(path) for path in write_inputs(tmp_path, languages=("da",), n_items=4).plans]
+    fit = make_fit(BATCHES, HORIZONS[:3], scattered=True)
+    chosen = plans[0].identity.global_batch_tokens.model_copy(
+        update={"standing": "fitted", "interval": (2048.0, 16384.0)}
+    )
+    identity = plans[0].identity.model_copy(update={"global_batch_tokens": chosen})
+    plans[0] = plans[0].model_copy(update={"identity": identity})
+    made = {p.stem: p.read_text(encoding="utf-8") for p in write_drawings(fit, tmp_path, plans)}
+    for name in ("learning-rate", "transfer"):
+        assert "mini-2.6b" in made[name] and "mini-7.8b" in made[name]
+    assert "mini-2.6b" in made["batch"]
+    assert "mini-7.8b" not in made["batch"], "its batch was given, nothing chose it"
+
+
 def test_a_one_sided_bound_is_no_optimum() -> None:
     fit = make_fit(BATCHES, HORIZONS[:2])
     bounds = [best for best in fit.local if best.bound]
