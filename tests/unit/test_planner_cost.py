@@ -27,6 +27,7 @@ from skald_specs.machines import MACHINES
 from skald_specs.outlook import Outlook
 from skald_specs.recipe import Recipe, ScheduleRecipe, SweepRecipe
 from skald_specs.shape import ModelShape
+from skald_trainer.trunk import tokens_trained
 from support import ROOT
 from support_planner import corpus_for, recipe
 
@@ -149,6 +150,17 @@ def test_a_sweep_costs_what_its_plans_do():
     alone = sum(training_flops(plan.identity.model, trained_tokens(plan)) for plan in plans)
     assert sweep_flops(proxy) == pytest.approx(alone)
     assert sweep_flops(recipe("mini-7.8b")) is None
+
+
+@pytest.mark.parametrize("warmup", [{"warmup_tokens": 4096}, {"warmup_fraction": 0.1}])
+def test_trunks_are_counted_as_the_trainer_trains_them(warmup):
+    proxy = recipe("mini-proxy")
+    schedule = ScheduleRecipe.model_validate({"decay_fraction": 0.3} | warmup)
+    proxy = proxy.model_copy(update={"schedule": schedule})
+    tokens = tokens_trained(proxy_plans(proxy, corpus_for(proxy)))
+    assert sweep_flops(proxy) == flops_per_token(proxy.model) * tokens
+    apart = 8 * (131_072 + 262_144)
+    assert tokens < apart if "warmup_tokens" in warmup else tokens == apart
 
 
 def test_widths_batches_and_single_runs_of_a_sweep_count():

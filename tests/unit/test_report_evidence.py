@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from skald_report.blocks import Gallery, Grid, Paragraph
-from skald_report.evidence import mup_evidence
+from skald_report.evidence import mup_evidence, transfer_evidence
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_json
+from support_report import make_fit
 
 MEASURES = [
     {"measure": "drift of muP", "value": 0.31, "unit": "octaves", "bound": "<= 0.5", "holds": True,
@@ -64,8 +65,26 @@ def test_figures_and_every_measure_are_shown(tmp_path: Path) -> None:
 
 def test_without_evidence_the_page_says_so(tmp_path: Path) -> None:
     for folder in (None, tmp_path / "nowhere", tmp_path):
-        (only,) = mup_evidence(folder)
-        assert isinstance(only, Paragraph) and only.kind == "gap"
+        for evidence in (mup_evidence, transfer_evidence):
+            (only,) = evidence(folder)
+            assert isinstance(only, Paragraph) and only.kind == "gap"
+
+
+def test_time_transfer_shows_its_measures_and_a_fit_only_where_there_is_one(tmp_path: Path) -> None:
+    own = tmp_path / "transfer"
+    own.mkdir()
+    write_json(own / "measures.json", MEASURES)
+    words, grid = transfer_evidence(tmp_path)
+    assert isinstance(words, Paragraph) and "1 of 3 measures hold" in words.text
+    assert isinstance(grid, Grid) and len(grid.rows) == 3
+    make_fit(batches=(1024, 4096)).save(own / "fit.json")
+    gallery = list(transfer_evidence(tmp_path))[1]
+    assert isinstance(gallery, Gallery)
+    # A cycle's own figures stand on the same page under the plain names.
+    assert all(drawing.name.startswith("proof-") for drawing in gallery.drawings)
+    (own / "measures.json").unlink()
+    with pytest.raises(UserInputError, match=r"measures\.json"):
+        list(transfer_evidence(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["width.csv", "measures.json"])

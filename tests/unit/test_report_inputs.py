@@ -85,20 +85,20 @@ def test_two_suites_of_the_same_models_are_kept_apart(folder, tmp_path):
     assert set(sources.items["suite"]) == {"core", "other"}
 
 
-def test_a_law_without_its_numbers_is_refused(tmp_path):
+def test_a_fit_without_its_numbers_is_refused(tmp_path):
     inputs = write_inputs(tmp_path, languages=("da",), n_items=4)
-    law = read_json(inputs.law)
-    law["optima"][1]["log2_lr"] = "high"
-    write_json(inputs.law, law)
-    with pytest.raises(UserInputError, match=r"law\.json: `optima\.1\.log2_lr` = 'high'"):
+    fit = read_json(inputs.fit)
+    fit["local"][1]["log2_lr"] = "high"
+    write_json(inputs.fit, fit)
+    with pytest.raises(UserInputError, match=r"fit\.json: `local\.1\.log2_lr` = 'high'"):
         load(inputs)
 
 
-def test_a_sweep_without_a_law_still_gives_its_points(tmp_path):
+def test_a_sweep_without_a_fit_still_gives_its_points(tmp_path):
     row = dict.fromkeys(RUN_TABLE_COLUMNS, 1) | {"lr": 0.01, "diverged": False, "fingerprint": "f"}
     pd.DataFrame([row]).to_parquet(tmp_path / "runs.parquet")
     sources = load(ReportInputs(sweep=tmp_path / "runs.parquet"))
-    assert (len(sources.sweep), sources.law) == (1, None)
+    assert (len(sources.sweep), sources.fit) == (1, None)
     assert not sources.sweep["in_fit"].any()
     pd.DataFrame([row]).drop(columns="loss").to_parquet(tmp_path / "runs.parquet")
     with pytest.raises(UserInputError, match="no column `loss`"):

@@ -104,7 +104,7 @@ def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
     assert "They say nothing about competence in Danish" in text
     assert "chosen on small proxies" in text
     own = write_inputs(tmp_path, source="/somewhere/texts", languages=("da", "sv"), n_items=16)
-    _, text = _built(tmp_path, dataclasses.replace(own, published=None, law=None, sweep=None))
+    _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
     assert "synthetic" not in text
     assert "texts" in text
     assert "chosen on small proxies" not in text, "no sweep chose this run's learning rate"
@@ -112,7 +112,7 @@ def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
 
 def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):
     own = write_inputs(tmp_path, source="data/text-of-mine", languages=("da",), n_items=8)
-    _, text = _built(tmp_path, dataclasses.replace(own, published=None, law=None, sweep=None))
+    _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
     assert "synthetic" not in text
 
 
@@ -217,7 +217,7 @@ def test_a_copy_of_a_model_under_another_name_ties_everywhere(tmp_path):
 def test_missing_parts_are_said_to_be_missing(tmp_path):
     everything = write_inputs(tmp_path, baselines=("mini-2.6b",), languages=("da",), n_items=8)
     inputs = dataclasses.replace(
-        everything, published=None, law=None, sweep=None, runs=(), corpus=None
+        everything, published=None, fit=None, sweep=None, runs=(), corpus=None
     )
     _, text = _built(tmp_path, inputs)
     for words in (
@@ -255,10 +255,10 @@ def test_a_language_missing_for_one_model_is_named_and_left_out_of_means(tmp_pat
 
 def test_a_sweep_in_which_every_run_diverged_is_no_figure(tmp_path):
     inputs = write_inputs(tmp_path, languages=("da",), n_items=8)
-    law = read_json(inputs.law)
-    for point in law["points"]:
-        point.update(loss=None, diverged=True)
-    write_json(inputs.law, law)
+    fit = read_json(inputs.fit)
+    for run in fit["runs"]:
+        run.update(loss=None, diverged=True)
+    write_json(inputs.fit, fit)
     _, text = _built(tmp_path, dataclasses.replace(inputs, published=None))
     assert "Every run of the sweep diverged" in text
 

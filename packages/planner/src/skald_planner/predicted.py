@@ -21,7 +21,7 @@ from skald_planner.difference import first_difference
 from skald_planner.predict import Asked, Decision, decide
 from skald_planner.published import panel_of
 from skald_planner.resolve import Rates, make_plan
-from skald_planner.weight_decay import planned_weight_decay, tau_of
+from skald_planner.weight_decay import tau_of
 
 #: Ending of the name of a plan that takes the optimum of the longest swept horizon as it is.
 UNTRANSFERRED = "-untransferred"
@@ -54,21 +54,15 @@ def predicted_plan(
         UserInputError: The recipe leaves a number to a sweep and there is no fit; the fit is of another
             family; the point lies beyond what the data carry; or what `resolve.make_plan` refuses.
     """
-    decision, batch = None, recipe.budget.global_batch_tokens
+    decision = None
     left_open = recipe.optimizer.base_lr == "sweep" or recipe.budget.batch_from_sweep
     if fit is not None and left_open:
         _check_family(recipe, fit)
         decision = _decided(recipe, fit, extrapolate, untransferred)
-        if decision.global_batch_tokens is not None:
-            batch = decision.global_batch_tokens.value
     base_lr = _base_lr(recipe, decision)
     rates = None
     if base_lr is not None:
-        rates = Rates(
-            base_lr,
-            None if decision is None else decision.global_batch_tokens,
-            planned_weight_decay(recipe, base_lr.value, batch),
-        )
+        rates = Rates(base_lr, None if decision is None else decision.global_batch_tokens)
     if untransferred:
         recipe = recipe.model_copy(update={"name": f"{recipe.name}{UNTRANSFERRED}"})
     plan = make_plan(recipe, corpus, rates)

@@ -26,6 +26,7 @@ from skald_specs.recipe import Recipe, normalised, recipe_family
 
 from skald_planner.difference import first_difference
 from skald_planner.schedule import plan_schedule
+from skald_planner.weight_decay import planned_weight_decay, with_weight_decay
 
 
 class Rates(NamedTuple):
@@ -34,12 +35,10 @@ class Rates(NamedTuple):
     Attributes:
         base_lr: Peak learning rate at the base shape.
         global_batch_tokens: Tokens of a step.
-        weight_decay: In the recipe's convention.
     """
 
     base_lr: Quantity[float]
     global_batch_tokens: Quantity[int] | None = None
-    weight_decay: Quantity[float] | None = None
 
 
 def make_plan(recipe: Recipe, corpus: CorpusManifest | None, rates: Rates | None = None) -> Plan:
@@ -61,8 +60,9 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, rates: Rates | None
     """
     written = recipe
     rates = _given(recipe) if rates is None else rates
-    recipe = _with_rates(recipe, rates)
+    recipe = _with_batch(recipe, rates.global_batch_tokens)
     base_lr, batch = rates.base_lr, rates.global_batch_tokens
+    decayed = with_weight_decay(recipe, base_lr.value, recipe.budget.global_batch_tokens)
     epochs: dict[str, float] = {}
     if corpus is not None:
         epochs = planned_epochs(recipe, corpus)
@@ -75,11 +75,11 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, rates: Rates | None
         n_params_non_embedding=Quantity[int](
             value=n_params_non_embedding(recipe.model), standing="derived", source="closed form"
         ),
-        rules=tensor_rules(recipe.model, recipe.parametrisation, base_lr.value),
+        rules=tensor_rules(recipe.model, decayed.parametrisation, base_lr.value),
         multipliers=multipliers(recipe.model, recipe.parametrisation),
         optimizer=PlannedOptimizer(
             base_lr=base_lr,
-            weight_decay=rates.weight_decay,
+            weight_decay=planned_weight_decay(recipe, base_lr.value, recipe.budget.global_batch_tokens),
             beta1=recipe.optimizer.beta1,
             beta2=recipe.optimizer.beta2,
             grad_clip=recipe.optimizer.grad_clip,
@@ -144,35 +144,24 @@ def _train_tokens(corpus: CorpusManifest) -> dict[str, int]:
 
 def _given(recipe: Recipe) -> Rates:
     """Return the rates that the recipe itself gives."""
-    asked, where = recipe.optimizer.base_lr, f"recipe {recipe.name}"
-    left = (
-        "optimizer.base_lr = sweep"
-        if asked == "sweep"
-        else "budget.batch_from_sweep"
-        if recipe.budget.batch_from_sweep
-        else None
+    asked, standing = recipe.optimizer.base_lr, recipe.standing("optimizer.base_lr")
+    if asked != "sweep" and not recipe.budget.batch_from_sweep:
+        return Rates(Quantity[float](value=asked, standing=standing, source="recipe"))
+    left = "optimizer.base_lr = sweep" if asked == "sweep" else "budget.batch_from_sweep"
+    raise UserInputError(
+        f"recipe {recipe.name}",
+        f"{left}, and no fit is at hand",
+        "Run `skald sweep run` and `skald plan fit`, or write a number",
     )
-    if left is not None or asked == "sweep":
-        raise UserInputError(
-            where,
-            f"{left}, and no fit is at hand",
-            "Run `skald sweep run` and `skald plan fit`, or write a number",
-        )
-    standing = recipe.standing("optimizer.base_lr")
-    return Rates(Quantity[float](value=asked, standing=standing, source="recipe"))
 
 
-def _with_rates(recipe: Recipe, rates: Rates) -> Recipe:
-    """Return the recipe with the numbers that it left open."""
-    update: dict[str, object] = {}
-    if rates.global_batch_tokens is not None:
-        batch = rates.global_batch_tokens.value
-        recipe.execution.check_fits(recipe.model, batch // recipe.model.seq_len)
-        update["budget"] = recipe.budget.model_copy(update={"global_batch_tokens": batch})
-    if rates.weight_decay is not None:
-        decay = {"weight_decay": rates.weight_decay.value}
-        update["parametrisation"] = recipe.parametrisation.model_copy(update=decay)
-    return recipe.model_copy(update=update)
+def _with_batch(recipe: Recipe, batch: Quantity[int] | None) -> Recipe:
+    """Return the recipe with the batch that a fit chose."""
+    if batch is None:
+        return recipe
+    recipe.execution.check_fits(recipe.model, batch.value // recipe.model.seq_len)
+    budget = recipe.budget.model_copy(update={"global_batch_tokens": batch.value})
+    return recipe.model_copy(update={"budget": budget})
 
 
 def _check_corpus(recipe: Recipe, corpus: CorpusManifest) -> None:

@@ -25,6 +25,8 @@ from skald_report.content import compose, provenance
 from skald_report.inputs import ReportInputs, load
 from skald_report.landscape import landscape
 from skald_report.tables import Table, all_tables
+from skald_report.transfer_tables import transfer_tables
+from skald_report.untransferred import untransferred
 from skald_report.wording import claims
 
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
@@ -42,7 +44,9 @@ def build(inputs: ReportInputs, out: Path) -> None:
         UserInputError: An input is malformed or the disk is full; nothing is left behind.
     """
     sources = load(inputs)
-    tables = all_tables(sources)
+    tables = all_tables(sources) | transfer_tables(sources)
+    compared = untransferred(sources)
+    tables |= {compared.name: compared} if len(compared.frame) else {}
     said = (
         claims(tables["models"], tables["scores"], tables.get("differences"))
         if "scores" in tables

@@ -48,7 +48,12 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "bits/byte": Tolerance(relative=0.02),
     "nats/token": Tolerance(relative=0.03, absolute=0.05),
     "log2 lr": Tolerance(absolute=0.5),
+    "log2 tokens": Tolerance(absolute=1.0),
     "per octave^2": Tolerance(relative=0.5),
+    "octaves": Tolerance(absolute=0.5),
+    "exponent": Tolerance(absolute=0.3),
+    "log loss": Tolerance(absolute=0.01),
+    "share": Tolerance(absolute=0.3),
     "points": Tolerance(),
     "count": Tolerance(),
     "parameters": Tolerance(),
@@ -64,6 +69,7 @@ _BY_KIND = {
 }
 #: A difference of two scores may move by as much as both of them, in absolute terms.
 _DIFFERENCE = {"accuracy": Tolerance(absolute=0.06), "bits/byte": Tolerance(absolute=0.08)}
+_OF_DIFFERENCES = ("differences", "untransferred")
 
 
 class _Number(NamedTuple):
@@ -148,7 +154,7 @@ def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]
         for column, unit in table["units"].items():
             known = _BY_KIND[row["kind"]] if unit == "by kind" else unit
             tolerance = TOLERANCES[known]
-            if name == "differences" and known in _DIFFERENCE:
+            if name in _OF_DIFFERENCES and known in _DIFFERENCE:
                 tolerance = _DIFFERENCE[known]
             if tolerance is not None:
                 yield f"{key}/{column}", _Number(row[column], known, tolerance)

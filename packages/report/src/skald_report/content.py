@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from skald_specs import __version__
 
@@ -16,9 +15,9 @@ from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragr
 from skald_report.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
 from skald_report.chance import chance_grids
 from skald_report.clean import clean_subset
-from skald_report.evidence import mup_evidence
+from skald_report.evidence import mup_evidence, transfer_evidence
 from skald_report.figures import cycle as figures
-from skald_report.figures.style import Look, looks, tokens
+from skald_report.figures.style import Look, looks
 from skald_report.formatting import (
     capital,
     interval,
@@ -31,6 +30,7 @@ from skald_report.formatting import (
 from skald_report.inputs import ReportInputs, Sources
 from skald_report.published import published
 from skald_report.tables import LEVEL, MACRO, Table
+from skald_report.transfer import time_transfer
 from skald_report.wording import language_name
 
 #: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
@@ -65,10 +65,12 @@ def compose(
         Section("about", "What this is", tuple(_about(sources, named, said))),
         Section("scores", "Scores measured here", tuple(_scores(sources, tables, look))),
         Section("differences", "Which differences are beyond noise", tuple(_differences(tables))),
-        Section("learning-rate", "How the learning rate was transferred",
-                tuple(_learning_rate(sources, tables, look))),
+        Section("learning-rate", "How learning rate and batch were transferred",
+                tuple(time_transfer(sources, tables, look))),
         Section("mup", "Whether learning rates carry over in width and depth",
                 tuple(mup_evidence(inputs.evidence))),
+        Section("transfer", "Whether learning rates carry over in time",
+                tuple(transfer_evidence(inputs.evidence))),
         Section("training", "Training", tuple(_training(tables, look))),
         Section("published", "Published scores of European models",
                 tuple(published(tables.get("published"))), foreign=True),
@@ -84,8 +86,9 @@ def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Itera
     yield Paragraph(
         f"This page reports on {len(named)} baseline language model{'s' * (len(named) != 1)} "
         f"({join(named) or 'none'}) in {languages or 'no language'}: "
-        f"{swept if sources.law is not None else ''}how training went, and how the models score "
-        "beside controls that never learned or only count. Every interval covers 95 %."
+        f"{swept if sources.fit is not None else ''}how training went, and how the models score "
+        "beside controls that never learned or only count. Intervals of scores and differences cover "
+        "95 %, those of fits and plans 90 %."
     )
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
@@ -211,49 +214,6 @@ def _difference_grid(frame: pd.DataFrame, name: str, title: str, folded: bool) -
         "tables/differences.csv",
         folded,
     )
-
-
-def _learning_rate(
-    sources: Sources, tables: Mapping[str, Table], look: Mapping[str, Look]
-) -> Iterator[Block]:
-    points, best, given = (tables.get(n) for n in ("sweep_points", "optima", "transfers"))
-    if points is None:
-        yield Paragraph(
-            "No learning-rate sweep was given: the learning rates below were written in the "
-            "recipes, and this page cannot say how far they are from the best.",
-            "gap",
-        )
-    elif not np.isfinite(points.frame.loc[~points.frame["diverged"], "loss"]).any():
-        yield Paragraph("Every run of the sweep diverged, so it shows no best rate.", "gap")
-    else:
-        drawings = [figures.learning_rates(points, best, given, look)]
-        if best is not None and given is not None and sources.law is not None:
-            drawings.append(figures.transfer(best, given, sources.law, look))
-        if best is None:
-            yield Paragraph("The sweep has no fitted law, so no optimum is shown.", "gap")
-        n_seeds = points.frame["seed"].nunique()
-        yield Gallery(
-            tuple(drawings),
-            f"{len(points.frame)} proxy runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
-            f"({int(points.frame['diverged'].sum())} diverged). Log loss is fitted as a parabola in "
-            "log2 of the learning rate; whiskers are 95 % intervals of the optimum and of each "
-            "transferred value. Learning rates are expressed at the base shape, so muP uses one "
-            "number at every width.",
-        )
-    if given is not None:
-        rows = tuple(
-            (
-                Cell(str(r["model"])),
-                Cell(tokens(r["horizon_tokens"])),
-                Cell(f"{2 ** r['log2_lr']:.4g}"),
-                Cell(interval(2 ** r["low"], 2 ** r["high"], ".3g")),
-                Cell(str(r["standing"]), str(r["source"])),
-            )
-            for r in given.frame.to_dict("records")
-        )
-        header = ("model", "horizon, tokens", "base learning rate", "95 % interval", "standing")
-        yield Grid("transfers", "What each baseline trained with", "Expressed at the base shape.", header, rows,
-                   "tables/transfers.csv")  # fmt: skip
 
 
 def _training(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator[Block]:

@@ -1,12 +1,13 @@
-"""The section on muP: what its proof measured, from the committed tables beside the figures.
+"""The sections on muP and on time transfer: what their proofs measured, from committed files.
 
-The proof trains for some twenty minutes, so no cycle repeats it; `nox -s prove -- mup` does. This
-module reads `<folder>/mup/`: measures.json, coordinates.csv, width.csv, depth.csv, optima-*.csv.
+The proofs train for many minutes, so no cycle repeats them; `nox -s prove -- mup` and `-- transfer` do. This
+module reads `<folder>/mup/`: measures.json, coordinates.csv, width.csv, depth.csv, optima-*.csv; and
+`<folder>/transfer/`: measures.json, and fit.json where a sweep of the proof may be shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
+from skald_specs.timefit import TimeFit
 
 from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.figures.evidence import coordinate_panels, optimum_lines, transfer_curves
+from skald_report.transfer import fit_drawings
 
 MEASURES_FILE = "measures.json"
-_AGAIN = "Run `nox -s prove -- mup` and copy its tables here"
+FIT_FILE = "fit.json"
+_AGAIN = "Run `nox -s prove -- {}` and copy its files here"
 _MARKS = {True: ("holds", "better"), False: ("does not hold", "worse"), None: ("not measured", "")}
 
 
@@ -67,6 +71,44 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         f"{len(width)} and {len(depth)} proxy runs, mean of {seeds} paired seeds with its standard "
         "error; dotted: the optimum of a parabola through the points near the lowest.",
     )
+    yield _grid("mup", "What the proof of muP measured", measures)
+
+
+def transfer_evidence(folder: Path | None) -> Iterator[Block]:
+    """Yield what the proof of time transfer measured, or why that is missing.
+
+    Args:
+        folder: The evidence folder, or None.
+
+    Raises:
+        UserInputError: A file of the evidence is missing or malformed.
+    """
+    if folder is None or not (folder / "transfer").is_dir():
+        yield Paragraph(
+            "No evidence on time transfer was given: this page cannot say how far its intervals can be "
+            "trusted.",
+            "gap",
+        )
+        return
+    own = folder / "transfer"
+    measures = _measures(own / MEASURES_FILE)
+    held = sum(measure.holds is True for measure in measures)
+    yield Paragraph(
+        "The fits above are trusted as far as they found the truth where it was known: on drawn surfaces, "
+        "at horizons left out, and on tables that hold no law to find. "
+        f"{held} of {len(measures)} measures hold. They were taken once, not in this cycle; "
+        "`nox -s prove -- transfer` takes them again."
+    )
+    if (own / FIT_FILE).is_file():
+        fit = TimeFit.load(own / FIT_FILE)
+        yield Gallery(
+            tuple(fit_drawings(fit, prefix="proof-")),
+            f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are 90 % intervals.",
+        )
+    yield _grid("transfer", "What the proof of time transfer measured", measures)
+
+
+def _grid(name: str, title: str, measures: Sequence[Measure]) -> Grid:
     rows = tuple(
         (
             Cell(m.measure),
@@ -78,8 +120,7 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         for m in measures
     )  # fmt: skip
     header = ("measure", "value", "bound", "verdict", "detail")
-    caption = "Drifts and slopes are signed in the detail."
-    yield Grid("mup", "What the proof of muP measured", caption, header, rows)
+    return Grid(name, title, "Drifts and slopes are signed in the detail.", header, rows)
 
 
 def _measures(path: Path) -> list[Measure]:
@@ -87,7 +128,9 @@ def _measures(path: Path) -> list[Measure]:
         return TypeAdapter(list[Measure]).validate_python(read_json(path))
     except ValidationError as error:
         raise UserInputError(
-            str(path), f"no list of measures ({error.error_count()} problems)", _AGAIN
+            str(path),
+            f"no list of measures ({error.error_count()} problems)",
+            _AGAIN.format(path.parent.name),
         ) from None
 
 
@@ -95,4 +138,6 @@ def _table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise UserInputError(str(path), f"no readable table ({error})", _AGAIN) from None
+        raise UserInputError(
+            str(path), f"no readable table ({error})", _AGAIN.format("mup")
+        ) from None

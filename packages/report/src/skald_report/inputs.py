@@ -8,7 +8,7 @@ without breaking the report.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -28,16 +28,16 @@ from skald_specs.decontamination import (
 )
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl, read_text, read_yaml
-from skald_specs.law import Law, LawPoint
 from skald_specs.models import first_problem
-from skald_specs.plan import Plan
+from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedScore
 from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
 from skald_specs.runtable import RUN_TABLE_COLUMNS
+from skald_specs.timefit import FittedRun, TimeFit
 
 CURVE_FILE = "curve.jsonl"
 LABELS_FILE = "models.yaml"
-_POINT_COLUMNS = list(LawPoint.model_fields)
+_POINT_COLUMNS = list(FittedRun.model_fields)
 _ITEM_COLUMNS = {
     "model": pa.string(),
     "task": pa.string(),
@@ -58,20 +58,22 @@ class ReportInputs:
         evaluations: Folders with `summary.json` and `items.jsonl`.
         runs: `final/` folders of trained runs.
         plans: Plans that have no run folder in `runs`, or the same ones again.
-        law: `law.json` of the planner.
-        sweep: The run table; read only when there is no law.
+        untransferred: `final/` folders of the baselines' controls, named by `UNTRANSFERRED`.
+        fit: `fit.json` of the planner.
+        sweep: The run table; read only when there is no fit.
         corpus: `corpus.json`.
         searched: `decontamination.json` of a corpus that was searched for evaluation items.
         clean: `clean-subset.json` of the same.
         published: Folder of published scores.
-        evidence: Folder of committed evidence; muP's is in `mup/`.
+        evidence: Folder of committed evidence; muP's is in `mup/`, time transfer's in `transfer/`.
         command: The command that makes this report again.
     """
 
     evaluations: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     plans: tuple[Path, ...] = ()
-    law: Path | None = None
+    untransferred: tuple[Path, ...] = ()
+    fit: Path | None = None
     sweep: Path | None = None
     corpus: Path | None = None
     searched: Path | None = None
@@ -106,11 +108,13 @@ class ReportInputs:
 
         plan, corpus, listed = artifacts / "plan", artifacts / "corpus", tuple(names)
         runs = [artifacts / "runs" / name / "final" for name in listed]
+        controls = [artifacts / "runs" / f"{name}{UNTRANSFERRED}" / "final" for name in listed]
         return cls(
             evaluations=tuple(p for s in suites if (p := artifacts / "eval" / s).exists()),
             runs=tuple(run for run in runs if run.exists()),
             plans=tuple(p for name in listed if (p := plan / f"{name}.yaml").exists()),
-            law=there(plan / "law.json"),
+            untransferred=tuple(run for run in controls if run.exists()),
+            fit=there(plan / "fit.json"),
             sweep=there(artifacts / "sweep" / "runs.parquet"),
             corpus=there(corpus / "corpus.json"),
             searched=there(corpus / REPORT_FILE),
@@ -131,8 +135,10 @@ class Sources:
         plans: Plans by name, in the order given.
         curves: Training rows: model, step, tokens_seen, loss_nats.
         validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
-        sweep: The sweep's runs, columns of `LawPoint`.
-        law: The fitted law, or None.
+        sweep: The sweep's runs, columns of `FittedRun`.
+        fit: What the planner fitted on them, or None.
+        untransferred: Plans of the controls of time transfer by their baseline's name;
+            untransferred_validation: their validation rows under that name.
         searched: Which evaluation items were looked for in the training text, or None.
         clean: Those that it has, by task; None where nothing says.
         published: Rows of `PublishedScore`; labels: a model's name on the page.
@@ -144,12 +150,14 @@ class Sources:
     curves: pd.DataFrame
     validation: pd.DataFrame
     sweep: pd.DataFrame
-    law: Law | None
+    fit: TimeFit | None
     corpus: CorpusManifest | None
     published: pd.DataFrame
     labels: Mapping[str, str] = field(default_factory=dict)
     searched: DecontaminationReport | None = None
     clean: CleanSubset | None = None
+    untransferred: Mapping[str, Plan] = field(default_factory=dict)
+    untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
 
 
 def load(inputs: ReportInputs) -> Sources:
@@ -173,7 +181,7 @@ def load(inputs: ReportInputs) -> Sources:
     for plan in plans:
         named.setdefault(plan.name, plan)
     curves, validation = _curves(inputs.runs)
-    law = Law.load(inputs.law) if inputs.law else None
+    fit = TimeFit.load(inputs.fit) if inputs.fit else None
     published, labels = _published(inputs.published)
     searched = DecontaminationReport.load(inputs.searched) if inputs.searched else None
     clean = searched.clean_subset() if searched else None
@@ -183,13 +191,19 @@ def load(inputs: ReportInputs) -> Sources:
         plans=named,
         curves=curves,
         validation=validation,
-        sweep=_sweep(law, inputs.sweep),
-        law=law,
+        sweep=_sweep(fit, inputs.sweep),
+        fit=fit,
         corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
         published=published,
         labels=labels,
         searched=searched,
         clean=CleanSubset.load(inputs.clean) if inputs.clean else clean,
+        untransferred={
+            _baseline_of(run): Plan.load(run / PLAN_FILE)
+            for run in inputs.untransferred
+            if (run / PLAN_FILE).is_file()
+        },
+        untransferred_validation=_curves(inputs.untransferred, _baseline_of)[1],
     )
 
 
@@ -264,12 +278,22 @@ def _name_bad_line(path: Path) -> None:
             raise first_problem(error, f"{path}:{number}", ItemRecord) from None
 
 
-def _curves(runs: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _baseline_of(run: Path) -> str:
+    return run.parent.name.removesuffix(UNTRANSFERRED)
+
+
+def _planned_name(run: Path) -> str:
+    plan = run / PLAN_FILE
+    return Plan.load(plan).name if plan.is_file() else run.parent.name
+
+
+def _curves(
+    runs: Iterable[Path], name_of: Callable[[Path], str] = _planned_name
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     training: list[dict[str, Any]] = []
     validation: list[dict[str, Any]] = []
     for run in runs:
-        plan, path = run / PLAN_FILE, run / CURVE_FILE
-        name = Plan.load(plan).name if plan.is_file() else run.parent.name
+        path, name = run / CURVE_FILE, name_of(run)
         for number, row in enumerate(read_jsonl(path), start=1):
             where = f"{path}:{number}"
             at = {key: _number(row, key, where) for key in ("step", "tokens_seen")}
@@ -285,10 +309,10 @@ def _curves(runs: Iterable[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def _sweep(law: Law | None, path: Path | None) -> pd.DataFrame:
-    """Return the sweep's points, from the law that was fitted on them or from the run table."""
-    if law is not None:
-        return pd.DataFrame([point.model_dump() for point in law.points], columns=_POINT_COLUMNS)
+def _sweep(fit: TimeFit | None, path: Path | None) -> pd.DataFrame:
+    """Return the sweep's runs, from the fit that was made of them or from the run table."""
+    if fit is not None:
+        return pd.DataFrame([run.model_dump() for run in fit.runs], columns=_POINT_COLUMNS)
     if path is None:
         return pd.DataFrame(columns=_POINT_COLUMNS)
     try:

@@ -204,6 +204,36 @@ def paired_difference(first: Clusters, second: Clusters, seed: int = SEED) -> Di
     return Difference(estimate, low, high, float(2 * stats.t.sf(t, count - 1)), count, method)
 
 
+def paired_mean(first: ArrayLike, second: ArrayLike) -> Difference:
+    """Return the mean of first - second over pairs, with Student's interval.
+
+    For pairs that are themselves summaries (a language's bits per byte), of which there are too few to
+    resample. What varies is the pair; what made each summary uncertain is in it only as far as it made
+    the pairs differ.
+
+    Args:
+        first: One value a pair.
+        second: The other of each pair.
+
+    Raises:
+        ValueError: The lengths differ or there is no pair.
+    """
+    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if not one.size or one.shape != other.shape:
+        raise ValueError(f"{one.shape} and {other.shape} are no pairs")
+    differences, method = one - other, "paired t"
+    estimate, count = float(differences.mean()), len(differences)
+    spread = float(differences.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+    if count < 2 or not spread:
+        low = high = math.nan if count < 2 else estimate
+        return Difference(
+            estimate, low, high, 1.0 if count < 2 or not estimate else 0.0, count, method
+        )
+    half = float(stats.t.ppf(0.5 + COVERAGE / 2, count - 1)) * spread
+    p = float(2 * stats.t.sf(abs(estimate) / spread, count - 1))
+    return Difference(estimate, estimate - half, estimate + half, p, count, method)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p values, in the given order.
 

@@ -59,9 +59,6 @@ def all_tables(sources: Sources) -> dict[str, Table]:
         differences(sources, cells),
         plans(sources),
         corpus(sources),
-        sweep_points(sources),
-        optima(sources),
-        transfers(sources),
         training(sources),
         validation(sources),
     ]
@@ -259,52 +256,6 @@ def corpus(sources: Sources) -> Table:
     ]
     units = dict.fromkeys(("n_documents", "n_tokens", "n_bytes"), "count")
     return Table("corpus", ("language", "split"), units, pd.DataFrame(rows))
-
-
-def sweep_points(sources: Sources) -> Table:
-    """Return the sweep's runs."""
-    frame = sources.sweep.assign(loss=pd.to_numeric(sources.sweep["loss"]).astype(float))
-    keys = ("horizon_tokens", "lr", "seed")
-    return Table("sweep_points", keys, {"loss": "bits/byte"}, frame)
-
-
-def optima(sources: Sources) -> Table:
-    """Return the fitted optimum of each swept horizon, learning rates in log2."""
-    rows = [
-        {
-            "horizon_tokens": optimum.horizon_tokens,
-            "log2_lr": optimum.log2_lr,
-            "loss": optimum.loss,
-            "curvature": optimum.curvature,
-            "low": optimum.interval[0],
-            "high": optimum.interval[1],
-        }
-        for optimum in (sources.law.optima if sources.law else ())
-    ]
-    units = {"log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr", "loss": "bits/byte",
-             "curvature": "per octave^2"}  # fmt: skip
-    return Table("optima", ("horizon_tokens",), units, pd.DataFrame(rows))
-
-
-def transfers(sources: Sources) -> Table:
-    """Return the learning rate each baseline was given, in log2, with its standing."""
-    rows = []
-    for name, plan in sources.plans.items():
-        base_lr = plan.identity.optimizer.base_lr
-        low, high = base_lr.interval or (math.nan, math.nan)
-        rows.append(
-            {
-                "model": name,
-                "horizon_tokens": plan.identity.horizon_tokens.value,
-                "log2_lr": math.log2(base_lr.value),
-                "low": math.log2(low) if low > 0 else math.nan,
-                "high": math.log2(high) if high > 0 else math.nan,
-                "standing": base_lr.standing,
-                "source": base_lr.source,
-            }
-        )
-    units = {"horizon_tokens": "count", "log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr"}
-    return Table("transfers", ("model",), units, pd.DataFrame(rows))
 
 
 def training(sources: Sources) -> Table:

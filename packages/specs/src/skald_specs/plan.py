@@ -26,6 +26,9 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
+#: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
+#: is: the control of time transfer, which is no baseline itself.
+UNTRANSFERRED = "-untransferred"
 
 #: Stands for the corpus of a plan that was made without one; no corpus has it.
 NO_CORPUS = ""

@@ -1,32 +1,24 @@
-"""The figures of a cycle: scores, sweep, transfer, training, and the published landscape."""
+"""The figures of a cycle: scores, training, and the published landscape."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
-from skald_specs.law import Law
 
 from skald_report.figures.style import (
     ACCENT,
-    HUES,
     INK,
     MAX_TICKS,
     MUTED,
     PAPER,
     RULE,
-    SHAPES,
     Drawing,
     Look,
     drawing,
     file_name,
-    powers_of_two,
-    records,
     short,
     subplots,
     theme,
@@ -83,109 +75,6 @@ def score_panel(table: Table, suite: str, task: str, look: Mapping[str, Look]) -
             for model in present
         )  # fmt: skip
         return drawing(figure, file_name(f"scores-{suite}-{task}"), alt)
-
-
-def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
-                   look: Mapping[str, Look]) -> Drawing:  # fmt: skip
-    """Draw the sweep: loss over learning rate per horizon, the fit, optima and transferred points.
-
-    The fitted curve is `loss exp(curvature (log2 lr - log2 optimum)^2)`: log loss is a parabola.
-    """
-    runs = points.frame
-    horizons = sorted(runs["horizon_tokens"].unique())
-    vertex = {} if optima is None else {r["horizon_tokens"]: r for r in records(optima)}
-    given = [] if transfers is None else records(transfers)
-    strip = len(vertex) + len(given)
-    with theme():
-        figure, (top, below) = subplots(2.9 + 0.2 * strip, (2.9, max(0.2 * strip, 0.05)))
-        for number, horizon in enumerate(horizons):
-            colour, shape = HUES[number % len(HUES)], SHAPES[number % len(SHAPES)]
-            own = runs[runs["horizon_tokens"] == horizon]
-            good = own[~own["diverged"] & np.isfinite(own["loss"])]
-            sns.scatterplot(
-                x=np.log2(good["lr"]), y=good["loss"], color=colour, marker=shape, s=26,
-                edgecolor=PAPER, linewidth=0.5, legend=False, ax=top, zorder=3,
-                label=f"{tokens(horizon)} tokens",
-            )  # fmt: skip
-            best = vertex.get(horizon)
-            if best is not None:
-                used = np.log2(
-                    good.loc[good["in_fit"], "lr"] if good["in_fit"].any() else good["lr"]
-                )
-                x = np.linspace(used.min() - 0.25, used.max() + 0.25, 81)
-                y = best["loss"] * np.exp(best["curvature"] * (x - best["log2_lr"]) ** 2)
-                top.plot(x, y, color=colour, lw=1.4, zorder=2)
-                top.plot([best["log2_lr"]] * 2, [0, best["loss"]], color=colour, lw=0.8, ls=":")
-        lost = runs[runs["diverged"] | ~np.isfinite(runs["loss"])]
-        finite = runs.loc[np.isfinite(runs["loss"]) & ~runs["diverged"], "loss"]
-        spread = float(finite.max() - finite.min()) or 0.1
-        top.set_ylim(finite.min() - 0.12 * spread, finite.max() + 0.12 * spread)
-        if len(lost):
-            high = finite.max() + 0.06 * spread
-            top.scatter(np.log2(lost["lr"]), [high] * len(lost), marker="x", color=MUTED, s=24,
-                        label="diverged")  # fmt: skip
-        labels, colours = [], []
-        for number, horizon in enumerate(h for h in horizons if h in vertex):
-            place = list(horizons).index(horizon)
-            colour, shape = HUES[place % len(HUES)], SHAPES[place % len(SHAPES)]
-            _whisker(below, vertex[horizon], number, colour, shape)
-            labels.append(f"optimum, {tokens(horizon)}")
-            colours.append(INK)
-        for number, row in enumerate(given, start=len(labels)):
-            own_look = look.get(row["model"], Look(INK, "o"))
-            _whisker(below, row, number, own_look.colour, own_look.shape)
-            labels.append(f"{short(row['model'])}, {tokens(row['horizon_tokens'])}")
-        below.set_yticks(range(len(labels)), labels=labels)
-        below.set_ylim(max(strip, 1) - 0.5, -0.5)
-        below.grid(visible=False, axis="y")
-        below.tick_params(axis="y", length=0)
-        below.set_xlabel("base learning rate, log2 scale")
-        below.set_xticks(*powers_of_two(*below.get_xlim()))
-        top.tick_params(labelbottom=False)
-        top.set(xlabel="", ylabel="validation bits per byte")
-        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
-        alt = "Loss over base learning rate. " + " ".join(
-            [f"Optimum at {tokens(h)} tokens: {2 ** v['log2_lr']:.4g}." for h, v in vertex.items()]
-            + [f"{short(r['model'])} trains at {2 ** r['log2_lr']:.4g}." for r in given]
-        )
-        return drawing(figure, "learning-rate", alt)
-
-
-def _whisker(axes: Axes, row: Mapping[str, Any], at: float, colour: str, shape: str) -> None:
-    axes.hlines(at, row["low"], row["high"], color=colour, lw=1.6)
-    axes.scatter([row["log2_lr"]], [at], color=colour, marker=shape, s=28, zorder=3,
-                 edgecolor=PAPER, linewidth=0.5)  # fmt: skip
-
-
-def transfer(optima: Table, transfers: Table, law: Law,
-             look: Mapping[str, Look]) -> Drawing:  # fmt: skip
-    """Draw the optimum over the horizon: swept optima, the law's line and the transferred points."""
-    swept, given = optima.frame, transfers.frame[transfers.frame["standing"] != "given"]
-    with theme():
-        figure, axes = subplots(3.2)
-        x = np.log2(swept["horizon_tokens"])
-        ends = np.log2([*swept["horizon_tokens"], *given["horizon_tokens"]])
-        span, slope = np.array([ends.min(), ends.max()]), law.horizon_exponent.value
-        axes.plot(span, law.log2_lr_at_centre + slope * (span - law.log2_horizon_centre),
-                  color=MUTED, lw=1.2, ls="--", label=f"law, exponent {slope:+.2f}")  # fmt: skip
-        axes.vlines(x, swept["low"], swept["high"], color=INK, lw=1.6)
-        sns.scatterplot(x=x, y=swept["log2_lr"], color=INK, marker="s", s=30, edgecolor=PAPER,
-                        label="optimum in the sweep", legend=False, ax=axes, zorder=3)  # fmt: skip
-        width = max(float(ends.max() - ends.min()), 1.0)
-        for number, row in enumerate(records(transfers._replace(frame=given))):
-            own = look.get(row["model"], Look(INK, "o"))
-            # Baselines with one horizon would hide each other.
-            at = math.log2(row["horizon_tokens"]) + 0.02 * width * (number - (len(given) - 1) / 2)
-            axes.vlines(at, row["low"], row["high"], color=own.colour, lw=1.6)
-            axes.scatter([at], [row["log2_lr"]], color=own.colour, marker=own.shape, s=30, zorder=3,
-                         edgecolor=PAPER, linewidth=0.5, label=short(row["model"]))  # fmt: skip
-        marks = sorted({*swept["horizon_tokens"], *given["horizon_tokens"]})
-        axes.set_xticks(np.log2(marks), labels=[tokens(mark) for mark in marks])
-        axes.set_yticks(*powers_of_two(*axes.get_ylim()))
-        axes.set(xlabel="horizon in tokens, log2 scale", ylabel="base learning rate, log2 scale")
-        figure.legend(loc="outside upper left", ncols=2, handletextpad=0.5, columnspacing=1.2)
-        alt = "Optimal base learning rate over the training horizon, with the fitted law."
-        return drawing(figure, "transfer", alt)
 
 
 def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:

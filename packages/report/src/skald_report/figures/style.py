@@ -30,6 +30,8 @@ SHAPES = ("o", "D", "^", "v", "P", "X")
 _CONTROL_SHAPES = ("<", ">", "s", "p")
 #: Paul Tol's muted hues for horizons, which are not models.
 HUES = ("#44aa99", "#882255", "#999933", "#aa4499", "#117733")
+#: Shapes that go with them, one for each.
+MARKS = ("o", "D", "^", "v", "s")
 _WIDTH_INCHES = 4.4
 MAX_TICKS = 7
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -1,0 +1,171 @@
+"""Each baseline against its control: the same run with the proxies' optimum as it is.
+
+Knows how the two are paired and what their difference shows; in which direction it falls is read off the
+table. The controls are no baselines: no other table has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from skald_specs.plan import Plan
+
+from skald_report.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.formatting import interval, join, number
+from skald_report.inputs import Sources
+from skald_report.statistics import paired_mean
+from skald_report.tables import MACRO, Table
+from skald_report.transfer_tables import final_validation
+
+#: Fields of a plan's identity in which a baseline and its control have to agree.
+_SAME = ("model", "horizon_tokens", "data", "dtype", "model_seed")
+
+
+def untransferred(sources: Sources) -> Table:
+    """Return final bits per byte of each baseline and its control, by language and as their mean.
+
+    The mean's interval is that of the paired difference over languages. Where the sweep was fitted in
+    bits per byte, `run_scale` is how far two runs of one seed come to lie apart by the scatter of losses
+    about the fitted surface alone (one standard deviation).
+    """
+    rows: list[dict[str, Any]] = []
+    for name, plan in sources.plans.items():
+        control = sources.untransferred.get(name)
+        if control is None or unlike(plan, control):
+            continue
+        own = final_validation(sources.validation, name)
+        other = final_validation(sources.untransferred_validation, name)
+        tags = [tag for tag in own.index if tag in other.index]
+        if not tags:
+            continue
+        found = paired_mean(own[tags], other[tags])
+        common = {"model": name, **_values(plan, ""), **_values(control, "control_")}
+        for tag in tags:
+            rows.append(common | {"language": tag, "transferred": own[tag], "control": other[tag],
+                                  "difference": own[tag] - other[tag]})  # fmt: skip
+        mean = float(own[tags].mean())
+        rows.append(
+            common
+            | {
+                "language": MACRO,
+                "transferred": mean,
+                "control": float(other[tags].mean()),
+                "difference": found.estimate,
+                "low": found.low,
+                "high": found.high,
+                "n_languages": found.n_clusters,
+                "run_scale": _run_scale(sources, mean),
+            }
+        )
+    units = dict.fromkeys(("transferred", "control", "difference", "low", "high"), "bits/byte")
+    return Table("untransferred", ("model", "language"), units, pd.DataFrame(rows))
+
+
+def _values(plan: Plan, prefix: str) -> dict[str, float]:
+    return {
+        f"{prefix}log2_lr": math.log2(plan.identity.optimizer.base_lr.value),
+        f"{prefix}batch": plan.identity.global_batch_tokens.value,
+    }
+
+
+def _run_scale(sources: Sources, loss: float) -> float:
+    fit = sources.fit
+    if fit is None or fit.table.loss_unit != "bits/byte":
+        return math.nan
+    return math.sqrt(2) * fit.noise_sd * loss
+
+
+def unlike(plan: Plan, control: Plan) -> list[str]:
+    """Return the fields in which a baseline and its control differ and must not."""
+    one, other = plan.identity.model_dump(), control.identity.model_dump()
+    return [name for name in _SAME if _plain(one[name]) != _plain(other[name])]
+
+
+def _plain(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) and "standing" in value else value
+
+
+def compared(sources: Sources, table: Table | None) -> Iterator[Block]:
+    """Yield the comparison's blocks, or why there is none."""
+    yield from _gaps(sources, table)
+    if table is None:
+        return
+    means = table.frame[table.frame["language"] == MACRO].to_dict("records")
+    yield Claims(tuple(_said({str(k): v for k, v in row.items()}) for row in means))
+    tags = list(dict.fromkeys(table.frame["language"]))
+    tags = [tag for tag in tags if tag != MACRO] + [MACRO]
+    body = []
+    for model, rows in table.frame.groupby("model", sort=False):
+        at = {str(r["language"]): r for r in rows.to_dict("records")}
+        cells = [_cell(at[tag]) if tag in at else Cell("–") for tag in tags]
+        body.append((Cell(str(model), "transferred − untransferred"), *cells))
+    yield Grid(
+        "untransferred",
+        "Transferred against untransferred",
+        "Difference of final validation bits per byte, lower is better for the transferred run; below it "
+        "the two values, of the mean its interval. That interval (95 %, Student's t over the paired differences of the "
+        "languages) covers how the effect varies over these languages. It does not cover the noise "
+        "between seeds or between runs: each side was trained once, from the same seed and data order.",
+        ("model", *tags),
+        tuple(body),
+        "tables/untransferred.csv",
+    )
+
+
+def _gaps(sources: Sources, table: Table | None) -> Iterator[Block]:
+    shown = set() if table is None else set(table.frame["model"])
+    for name, plan in sources.plans.items():
+        if name in shown:
+            continue
+        control = sources.untransferred.get(name)
+        if control is None:
+            why = f"{name} was not trained a second time with the proxies' optimum as it is"
+        elif odd := unlike(plan, control):
+            why = f"{name} and its untransferred run differ in {join(odd)}"
+        else:
+            why = f"{name} and its untransferred run share no validated language"
+        yield Paragraph(f"{why}, so this page cannot say what transferring changed for it.", "gap")
+
+
+def _cell(row: Mapping[Any, Any]) -> Cell:
+    both = f"{row['transferred']:.4f} and {row['control']:.4f}"
+    detail = interval(row["low"], row["high"], "+.4f") if row["language"] == MACRO else both
+    return Cell(number(row["difference"], "+.4f"), detail)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    octaves = row["log2_lr"] - row["control_log2_lr"]
+    changed = f"a learning rate {abs(octaves):.2f} octaves {'above' if octaves > 0 else 'below'} it"
+    if row["batch"] != row["control_batch"]:
+        changed += f" and a batch of {row['batch']:,} instead of {row['control_batch']:,} tokens"
+    if abs(octaves) < 0.005 and row["batch"] == row["control_batch"]:
+        return (
+            f"{row['model']}: the transferred values are the proxies' own, so both runs are one and the "
+            "same and nothing is compared."
+        )
+    away = row["low"] > 0 or row["high"] < 0
+    lower = row["difference"] < 0
+    ended = (
+        ("lower" if lower else "higher")
+        if away
+        else "neither lower nor higher beyond the languages' spread"
+    )
+    text = (
+        f"{row['model']}, transferred against the proxies' optimum as it is ({changed}), ended {ended}: "
+        f"{number(row['difference'], '+.4f')} bits per byte (95 % interval over languages "
+        f"{interval(row['low'], row['high'], '+.4f')})."
+    )
+    scale = row["run_scale"]
+    if math.isnan(scale):
+        return f"{text} One seed, and no fit in this unit: nothing says how far two runs scatter."
+    clear = away and abs(row["difference"]) > 2 * scale
+    helped = (
+        ("helped" if lower else "hurt") if clear else "made no difference that one seed can show"
+    )
+    return (
+        f"{text} One seed: by the sweep's scatter alone two runs lie about {scale:.4f} apart, and the "
+        f"difference is {abs(row['difference']) / scale:.1f} times that. Transferring {helped}."
+    )
