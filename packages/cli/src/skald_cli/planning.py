@@ -116,7 +116,9 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
         plan.save(args.out / f"{plan.name}.yaml")
         facts["plan_fingerprint"] = plan.fingerprint
     steps, base_lr = plan.identity.schedule.n_steps.value, plan.identity.optimizer.base_lr
-    between = "" if base_lr.interval is None else f" [{base_lr.interval[0]:g}, {base_lr.interval[1]:g}]"
+    between = (
+        "" if base_lr.interval is None else f" [{base_lr.interval[0]:g}, {base_lr.interval[1]:g}]"
+    )
     print(
         f"{args.out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g}{between} "
         f"{base_lr.standing}, epochs {readings(plan.epochs)}"
