@@ -63,7 +63,7 @@ def run_fit(args: argparse.Namespace) -> int:
     from skald_specs.manifest import recorded
 
     table = args.runs / places.RUNS_FILE if args.runs.is_dir() else args.runs
-    with recorded("fit", args.out.stem):
+    with recorded("fit", args.runs.stem):
         from skald_planner.runs import read_runs
         from skald_planner.transfer import fit_time
         from skald_specs.columns import ColumnMap
@@ -101,8 +101,9 @@ def run_predict(args: argparse.Namespace) -> int:
 
 def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
     from skald_specs.manifest import recorded
+    from skald_specs.plan import UNTRANSFERRED
 
-    with recorded("plan", recipe.name) as facts:
+    with recorded("plan", recipe.name + (UNTRANSFERRED if args.untransferred else "")) as facts:
         from skald_planner.predicted import predicted_plan
         from skald_specs.order import readings
 

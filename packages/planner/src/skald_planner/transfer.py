@@ -327,8 +327,9 @@ def _loss_law(
             fitted[key] = min(one.loss, fitted.get(key, np.inf))
     best = []
     for row in lowest.to_dict("records"):
-        key = tuple(int(row[name]) for name in CELL)
-        best.append(_Best(key[2], key[3], fitted.get(key, float(row["loss"]))))
+        cell = tuple(int(row[name]) for name in CELL)
+        loss = fitted.get(cell, float(row["loss"]))
+        best.append(_Best(cell[2], cell[3], loss))
     cells = np.arange(len(best))
     return fit_loss_law(
         [one.size for one in best],
