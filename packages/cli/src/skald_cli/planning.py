@@ -63,7 +63,7 @@ def run_fit(args: argparse.Namespace) -> int:
     from skald_specs.manifest import recorded
 
     table = args.runs / places.RUNS_FILE if args.runs.is_dir() else args.runs
-    with recorded("fit", args.out.stem):
+    with recorded("fit", args.runs.stem):
         from skald_planner.runs import read_runs
         from skald_planner.transfer import fit_time
         from skald_specs.columns import ColumnMap
@@ -101,8 +101,9 @@ def run_predict(args: argparse.Namespace) -> int:
 
 def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
     from skald_specs.manifest import recorded
+    from skald_specs.plan import UNTRANSFERRED
 
-    with recorded("plan", recipe.name) as facts:
+    with recorded("plan", recipe.name + (UNTRANSFERRED if args.untransferred else "")) as facts:
         from skald_planner.predicted import predicted_plan
         from skald_specs.order import readings
 
@@ -116,7 +117,9 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
         plan.save(args.out / f"{plan.name}.yaml")
         facts["plan_fingerprint"] = plan.fingerprint
     steps, base_lr = plan.identity.schedule.n_steps.value, plan.identity.optimizer.base_lr
-    between = "" if base_lr.interval is None else f" [{base_lr.interval[0]:g}, {base_lr.interval[1]:g}]"
+    between = (
+        "" if base_lr.interval is None else f" [{base_lr.interval[0]:g}, {base_lr.interval[1]:g}]"
+    )
     print(
         f"{args.out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g}{between} "
         f"{base_lr.standing}, epochs {readings(plan.epochs)}"

@@ -19,9 +19,7 @@ def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     group = verbs.group("plan", "resolve every number of a run")
     parser = group.add("show", "print the numbers of a plan, a recipe or a fit", run_show)
-    parser.add_argument(
-        "file", type=Path, metavar="FILE", help="a plan, a recipe or fit.json"
-    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a plan, a recipe or fit.json")
     parser.add_argument(
         "--width", type=int, metavar="D_MODEL", help="the recipe's sister of another width"
     )

@@ -26,7 +26,13 @@ def register(verbs: Verbs) -> None:
         "--next",
         type=int,
         metavar="N",
-        help="train nothing: propose the N runs that would tell most of the recipe's own optimum",
+        help="train nothing: propose the N runs that would tell most about an optimum",
+    )
+    parser.add_argument(
+        "--towards",
+        type=Path,
+        metavar="RECIPE",
+        help="whose optimum --next is after; RECIPE itself",
     )
     parser.add_argument(
         "--fit", type=Path, default=places.PLANS / places.FIT_FILE, help="what --next starts from"
@@ -41,7 +47,7 @@ def run_sweep(args: argparse.Namespace) -> int:
 
     recipe = Recipe.load(args.recipe)
     if args.next is not None:
-        return _propose(recipe, args.fit, args.next)
+        return _propose(recipe, args.fit, args.next, args.towards)
     with recorded("sweep", recipe.name) as facts:
         from skald_planner.proxy import proxy_plans
         from skald_trainer.sweep import run_sweep as train_all
@@ -54,14 +60,12 @@ def run_sweep(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _propose(recipe: Recipe, fit: Path, count: int) -> int:
+def _propose(recipe: Recipe, fit: Path, count: int, towards: Path | None) -> int:
     """Print the next runs, and the lines that put them into the recipe."""
-    from skald_planner.candidates import candidates_of, target_of
-    from skald_planner.design import next_runs
-    from skald_planner.show_fit import render_proposals
+    from skald_planner.proposals import propose
+    from skald_specs.recipe import Recipe
     from skald_specs.timefit import TimeFit
 
-    known = TimeFit.load(fit)
-    proposals = next_runs(known, candidates_of(recipe, known), target_of(recipe), count)
-    print(render_proposals(recipe.name, proposals))
+    goal = recipe if towards is None else Recipe.load(towards)
+    print(propose(recipe, TimeFit.load(fit), count, goal))
     return EXIT_DONE

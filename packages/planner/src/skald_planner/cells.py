@@ -20,6 +20,9 @@ Ints = NDArray[np.int64]
 CELL = ["width", "depth", "n_params_non_embedding", "horizon_tokens"]
 #: A design is a grid when this share of its runs has two others of the same cell, batch and seed.
 GRID_SHARE = 0.9
+#: A grid with this many batches in a cell is taken as a scattered design: the surface over the batch shows
+#: well enough to be fitted as a whole. Grids of few batches have levels of their own for each.
+MANY_BATCHES = 8
 #: In a grid, runs within this share of the lowest of their cell and batch enter the fit; farther out a
 #: loss surface is no parabola. Assumed; see docs/time-transfer.md.
 GRID_WINDOW = 0.05
@@ -28,7 +31,7 @@ GRID_WINDOW = 0.05
 #: that leaves `ENOUGH` runs, effectively, beyond one for each cell; a larger table is fitted nearer its optima.
 #: Chosen among training cells alone (docs/time-transfer.md).
 SOFTNESS = tuple(float(s) for s in 0.0025 * 2.0 ** (np.arange(11) / 2))
-ENOUGH = 30.0
+ENOUGH = 40.0
 #: Runs that weigh less than this are left out.
 LEAST_WEIGHT = 0.01
 
@@ -74,8 +77,10 @@ class Points:
 
 
 def is_grid(table: pd.DataFrame) -> bool:
-    """Say whether runs come in rows of learning rates at one cell, batch and seed."""
+    """Say whether runs come in rows of learning rates at one cell, batch and seed, of few batches."""
     usable = table[~table["diverged"]]
+    if usable.groupby(CELL)["global_batch_tokens"].nunique().median() >= MANY_BATCHES:
+        return False
     sizes = usable.groupby([*CELL, "global_batch_tokens", "seed"])["lr"].transform("nunique")
     return bool((sizes >= 3).mean() >= GRID_SHARE) if len(usable) else True
 
@@ -141,9 +146,9 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
     scattered = not is_grid(table)
     rows = np.flatnonzero(weight)
     used = table.iloc[rows]
-    cell = used.groupby(CELL, sort=True).ngroup().to_numpy(dtype=np.int64)
+    cell = _codes(used.groupby(CELL, sort=True).ngroup().to_numpy())
     keys = [*CELL, "seed"] if scattered else [*CELL, "global_batch_tokens", "seed"]
-    level = used.groupby(keys, sort=True).ngroup().to_numpy(dtype=np.int64)
+    level = _codes(used.groupby(keys, sort=True).ngroup().to_numpy())
     if len(used) - np.unique(level).size < 2:
         raise ClaimError(
             "run table: no size, horizon and batch has three learning rates with a finite loss; sweep "

@@ -1,4 +1,4 @@
-"""A fit, and proposals made from it, as readable text.
+"""A fit as readable text.
 
 Knows layout only; refuses to compute anything that the fit does not hold.
 """
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import Estimate, LocalOptimum, TimeFit
 
-from skald_planner.design import Proposal
 from skald_planner.layout import aligned
 
 _SIDES = {"at_least": ">=", "at_most": "<=", "unknown": "near"}
@@ -97,29 +96,3 @@ def _optimum(one: LocalOptimum) -> tuple[str, ...]:
     low, high = (2**end for end in one.interval)
     rise = "" if one.rise_at_one_octave is None else f"+{one.rise_at_one_octave:.2%}"
     return (*where, f"{2**one.log2_lr:.4g}", f"{low:.4g} .. {high:.4g}", rise)
-
-
-def render_proposals(name: str, proposals: Sequence[Proposal]) -> str:
-    """Return proposals as a table, and as the lines that a recipe takes.
-
-    Args:
-        name: The recipe's.
-        proposals: In the order of choice (`design.next_runs`).
-    """
-    if not proposals:
-        return f"{name}: no run of this sweep's widths, batches and seeds would tell more"
-    rows = [("train", "FLOPs", "sd of log2 lr before", "after", "loss saved")]
-    rows += [
-        (
-            f"{len(one.runs)} run{'s' * (len(one.runs) > 1)}", f"{one.flops:.2e}",
-            f"{one.sd_before:.3f}", f"{one.sd_after:.3f}", f"{one.regret_saved:.3%}",
-        )
-        for one in proposals
-    ]  # fmt: skip
-    lines = [
-        f"    - {{base_lr: {run.base_lr:g}, width: {run.width}, global_batch_tokens: "
-        f"{run.global_batch_tokens}, seed: {run.seed}}}"
-        for one in proposals
-        for run in one.runs
-    ]
-    return "\n".join([*aligned(rows), "", f"In {name}'s sweep block:", "  more:", *lines])
