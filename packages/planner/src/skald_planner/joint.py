@@ -18,9 +18,8 @@ from skald_planner.surface import Surface
 HUBER = 1.345
 #: Draws solved together: their derivatives have to fit into the processor's cache.
 CHUNK = 32
-N_STEPS = 6
-#: Derivatives are taken at the first of these steps only; nearer the solution they hardly change.
-N_DERIVATIVES = 3
+#: Steps of a refit: with four, one draw in a hundred is 0.003 octaves from where it would settle.
+N_STEPS = 4
 #: Rounds of Huber's weights; tolerances of the search from several starts and of each round.
 N_REWEIGHTINGS, ROUGH, FINE = 4, 1e-4, 1e-8
 #: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
@@ -154,18 +153,15 @@ def _refit_chunk(solution: Solution, points: Points, log_loss: Floats, pulls: Fl
     # The first derivatives are those at the fit, the same for all draws.
     values = np.repeat(solution.values[None], log_loss.shape[0], axis=0)
     derived_at = solution.values[None]
-    for number in range(N_STEPS):
-        if number < N_DERIVATIVES:
-            slopes = without_levels(points, weights, surface.jacobian(derived_at, points))
-            weighted = (slopes * weights[..., None]).transpose(0, 2, 1)
-            normal = np.matmul(weighted, slopes) + pull
-            size = np.einsum("dpp->dp", normal)[:, :, None] * np.eye(values.shape[1])
-            inverse = np.linalg.inv(normal + DAMPING * size)
+    for _ in range(N_STEPS):
+        slopes = without_levels(points, weights, surface.jacobian(derived_at, points))
+        weighted = (slopes * weights[..., None]).transpose(0, 2, 1)
+        normal = np.matmul(weighted, slopes) + pull
+        size = np.einsum("dpp->dp", normal)[:, :, None] * np.eye(values.shape[1])
         misfit = without_levels(points, weights, log_loss - surface.values(values, points))
         right = np.matmul(weighted, misfit[..., None])[..., 0] + (pulls - values) @ pull
-        step = np.matmul(inverse, right[..., None])[..., 0]
-        values = values + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        derived_at = values
+        step = np.linalg.solve(normal + DAMPING * size, right[..., None])[..., 0]
+        values = derived_at = values + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
     return values
 
 

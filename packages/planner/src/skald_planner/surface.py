@@ -28,11 +28,15 @@ class Gaussian(NamedTuple):
     sd: float
 
 
-#: Keep parameters finite that a table hardly shows. Sweeps are laid about the optimum. One octave off the best costs 0.2 to 6 % of loss in
-#: published sweeps; too high costs more than too low. Critical batches are published to grow with the
-#: horizon to the power of 0.46 (arXiv 2410.21676) to 1 (arXiv 2410.05838). Assumed; wide on purpose.
+#: Keep parameters finite that a table hardly shows. Sweeps are laid about the optimum. Published exponents of
+#: the best rate lie between 0 and 1 in the batch, -0.6 and 0.3 in the horizon, -0.7 and 0 in the size; one
+#: octave off the best costs 0.2 to 6 % of loss, and too high costs more than too low. Critical batches grow with
+#: the horizon to the power of 0.46 (arXiv 2410.21676) to 1 (arXiv 2410.05838). Assumed; wide on purpose.
 WEAK_PRIORS = {
     "level": Gaussian(0.0, 2.0),
+    "batch": Gaussian(0.5, 0.5),
+    "horizon": Gaussian(0.0, 0.7),
+    "size": Gaussian(0.0, 0.7),
     "knee": Gaussian(0.0, 4.0),
     "knee_horizon": Gaussian(0.7, 0.5),
     "curvature": Gaussian(math.log(0.012), 1.5),
