@@ -192,7 +192,9 @@ def test_a_ridge_has_its_limits():
         rise = ridge(kind, p, -19.0, 0, 0) - ridge(kind, p, -20.0, 0, 0)
         assert rise == pytest.approx(0.5, abs=1e-4)
     assert ridge("surge", p, 0.0, 0, 0) == pytest.approx(0.0)
-    assert ridge("surge", p, 20.0, 0, 0) - ridge("surge", p, 19.0, 0, 0) == pytest.approx(-0.5, abs=1e-4)
+    assert ridge("surge", p, 20.0, 0, 0) - ridge("surge", p, 19.0, 0, 0) == pytest.approx(
+        -0.5, abs=1e-4
+    )
     assert ridge("saturating", p, 20.0, 0, 0) == pytest.approx(0.0, abs=1e-4)
 
 

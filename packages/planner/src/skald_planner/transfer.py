@@ -119,17 +119,18 @@ def fit_time(
 def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
     """Refuse a table that encloses no optimum; say how many of the others are bounds."""
     bounds = [one for one in local if one.log2_lr is None]
-    if local and len(bounds) == len(local):
-        missing = {"at_least": "larger", "at_most": "smaller"}
-        asked = " and ".join(sorted({missing[one.bound] for one in bounds if one.bound in missing}))
+    missing = {"at_least": "larger", "at_most": "smaller"}
+    sides = [missing[one.bound] for one in bounds if one.bound in missing]
+    if local and len(sides) == len(local):
+        asked = " and ".join(sorted(set(sides)))
         raise ClaimError(
             f"run table: at none of {len(local)} sizes, horizons and batches do the learning rates enclose "
-            f"the lowest loss, so there is no optimum to carry. Sweep {asked or 'more'} learning rates"
+            f"the lowest loss, so there is no optimum to carry. Sweep {asked} learning rates"
         )
     if not bounds:
         return []
     return [
-        f"{len(bounds)} of {len(local)} optima: the lowest loss lies at an edge, they are bounds"
+        f"{len(bounds)} of {len(local)} optima: not enclosed by their learning rates; bounds at most"
     ]
 
 
