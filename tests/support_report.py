@@ -233,9 +233,9 @@ def make_fit(
             schedule="wsd",
         ),
         runs=tuple(runs),
-        window=0.05,
         centre=centre,
         families=tuple(_families(several, scattered, rng)),
+        spread_octaves=0.1,
         size_terms=False,
         size_drift=Estimate(value=0.02, interval=(-0.1, 0.15)) if len(widths) > 1 else None,
         size_drift_p_value=0.7 if len(widths) > 1 else None,
@@ -264,9 +264,10 @@ def make_fit(
             if several
         ),
         critical_exponent=Estimate(value=0.5, interval=(0.2, 0.8)) if several else None,
+        overhead_exponent=Estimate(value=0.5, interval=(0.3, 0.7)) if several else None,
         loss_law=None,
         noise_sd=0.004,
-        offered=() if several else ("One batch was swept, so the best batch stays open.",),
+        offered=() if several else ("the best batch: one batch was swept",),
         family={},
     )  # fmt: skip
 

@@ -23,9 +23,10 @@ from _grammar_corpus import grammar_corpus
 from scipy import stats
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
-from skald_planner.predict import decide
+from skald_planner.predict import Asked, decide
 from skald_planner.proxy import proxy_plans
-from skald_planner.time import fit_time
+from skald_planner.runs import read_runs
+from skald_planner.transfer import fit_time
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import COVERAGE, Plan
@@ -105,7 +106,7 @@ def _recipe(**update: Any) -> Recipe:
 def _trained(plans: list[Plan], corpus: Path, folder: Path, name: str) -> pd.DataFrame:
     """Run a sweep, write its table, and return it; finished runs of an earlier call are kept."""
     run_sweep(plans, corpus, folder / name, kept=folder / "runs")
-    runs = pd.read_parquet(folder / name / TABLE_FILE)
+    runs = read_runs(folder / name / TABLE_FILE)
     columns = ["width", "depth", "n_params_non_embedding", "horizon_tokens", "global_batch_tokens"]
     table = runs[[*columns, "lr", "schedule", "seed", "loss", "loss_se", "diverged"]]
     table.to_csv(folder / f"{name}.csv", index=False, float_format="%.7g")
@@ -174,14 +175,15 @@ def _transferred(
     size = n_params_non_embedding(model)
     rates = {}
     for label, horizon in (("transferred", TARGET_HORIZON), ("untransferred", HORIZONS[-1])):
-        decision = decide(fit, horizon, TARGET_BATCH, size, extrapolate=True)
+        decision = decide(fit, Asked("the proof", horizon, TARGET_BATCH, size))
+        # Not more digits than a plan's name has: a rate has to find its runs again.
         rates[label] = float(f"{decision.base_lr.value:.4g}")
-    # Without a loss of digits a rate finds its runs again.
     target = _recipe(
         name="target",
         model=model.model_dump(mode="json"),
         budget={"horizon_tokens": TARGET_HORIZON, "global_batch_tokens": TARGET_BATCH},
         sweep={
+            # A grid has at least three; the last one is not trained.
             "base_lrs": [*rates.values(), max(rates.values()) * 2],
             "horizons_tokens": [TARGET_HORIZON],
             "seeds": TARGET_SEEDS,
@@ -195,15 +197,16 @@ def _transferred(
         if plan.identity.optimizer.base_lr.value in wanted
     ]
     runs = _trained(plans, corpus, folder, "transferred")
-    by_rate = {
-        label: runs[runs["lr"] == lr].set_index("seed")["loss"] for label, lr in rates.items()
+    losses = {
+        label: runs[runs["lr"] == lr].sort_values("seed")["loss"].to_numpy(dtype=np.float64)
+        for label, lr in rates.items()
     }
-    paired = np.log(by_rate["transferred"] / by_rate["untransferred"]).to_numpy(dtype=np.float64)
+    paired = np.log(losses["transferred"] / losses["untransferred"])
     mean, error = float(paired.mean()), float(paired.std(ddof=1)) / math.sqrt(len(paired))
     half = float(stats.t.ppf(0.5 + COVERAGE / 2, len(paired) - 1)) * error
     octaves = math.log2(TARGET_HORIZON / HORIZONS[-1])
     shown = ", ".join(
-        f"{label} 2^{math.log2(lr):.2f}: {by_rate[label].mean():.4f}" for label, lr in rates.items()
+        f"{label} 2^{math.log2(lr):.2f}: {losses[label].mean():.4f}" for label, lr in rates.items()
     )
     return Measure(
         measure="transferred against untransferred rate, paired difference of log loss",

@@ -39,7 +39,8 @@ def test_every_command_is_a_verb_of_ours() -> None:
 
 def test_the_stations_run_in_the_order_of_the_house() -> None:
     assert list(PIPELINE["stages"]) == [
-        "corpus", "sweep", "law", "plan", "train", "export", "evaluate", "report",
+        "corpus", "sweep", "fit", "plan", "control-plan", "train", "control", "export", "evaluate",
+        "report",
     ]  # fmt: skip
 
 
@@ -58,9 +59,11 @@ def test_every_dependency_is_in_the_repository_or_made_before() -> None:
 #: What the verb of each stage calls, and the module of the verb.
 ENTRIES = {
     "corpus": ("corpus", "skald_corpus.build", "skald_corpus.decontaminate.report"),
-    "sweep": ("planning", "skald_planner.proxy", "skald_trainer.sweep"),
-    "law": ("planning", "skald_planner.fit"),
-    "plan": ("planning", "skald_planner.resolve", "skald_planner.law"),
+    "sweep": ("sweeping", "skald_planner.proxy", "skald_trainer.sweep"),
+    "fit": ("planning", "skald_planner.transfer"),
+    "plan": ("planning", "skald_planner.predicted"),
+    "control-plan": ("planning", "skald_planner.predicted"),
+    "control": ("training", "skald_trainer.train"),
     "train": ("training", "skald_trainer.train"),
     "export": ("training", "skald_mup.export"),
     "evaluate": ("evaluating", "skald_harness.evaluate"),
@@ -119,10 +122,13 @@ def test_every_stage_depends_on_the_source_that_its_result_comes_from(name: str)
 
 
 def test_a_missing_file_would_be_seen_and_the_display_is_not_asked_for() -> None:
-    law = needed(("skald_planner.fit",))
-    assert "packages/planner/src/skald_planner/window.py" in law
-    assert "packages/specs/src/skald_specs/errors.py" in law
+    fit = needed(("skald_planner.transfer",))
+    assert "packages/planner/src/skald_planner/joint.py" in fit
+    assert "packages/specs/src/skald_specs/errors.py" in fit
     assert not any(file.endswith("show.py") for entry in ENTRIES.values() for file in needed(entry))
+    # A sweep is the costliest stage but training: what is fitted later must not make it stale.
+    sweep = needed(("skald_planner.proxy",))
+    assert not any(file.endswith(("joint.py", "predict.py", "cost.py")) for file in sweep)
 
 
 def test_outputs_do_not_overlap_and_nothing_writes_data() -> None:

@@ -39,9 +39,10 @@ if words[:2] == ["corpus", "build"]:
 elif words[:2] == ["sweep", "run"]:
     write(A / "sweep/runs.parquet", words[2])
 elif words[:2] == ["plan", "fit"]:
-    name = pathlib.Path(words[2]).stem
-    law = name == "mini-proxy"
-    write(A / "plan" / ("law.json" if law else name + ".yaml"), A / "sweep/runs.parquet" if law else words[2])
+    write(A / "plan/fit.json", A / "sweep/runs.parquet")
+elif words[:2] == ["plan", "predict"]:
+    ending = "-untransferred.yaml" if "--untransferred" in words else ".yaml"
+    write(A / "plan" / (pathlib.Path(words[-1]).stem + ending), words[-1], A / "plan/fit.json")
 elif words[0] == "train":
     run = A / "runs" / pathlib.Path(words[1]).stem
     seen = run / "checkpoints/starts"
@@ -62,8 +63,8 @@ else:
     sys.exit(f"unknown: {words}")
 """
 ALL = [
-    "corpus", "sweep", "law", "plan@mini-2.6b", "plan@mini-7.8b", "train@mini-2.6b",
-    "train@mini-7.8b", "export@mini-2.6b", "export@mini-7.8b", "evaluate@core", "report",
+    "corpus", "sweep", "fit", "plan@mini-2.6b", "plan@mini-7.8b", "control-plan@mini-2.6b",
+    "train@mini-2.6b", "train@mini-7.8b", "control@mini-2.6b", "export@mini-2.6b", "export@mini-7.8b", "evaluate@core", "report",
 ]  # fmt: skip
 
 
@@ -157,6 +158,7 @@ def test_one_number_of_one_recipe_reruns_what_depends_on_it(checkout: Checkout) 
     assert code == 0
     assert ran == {
         "plan@mini-2.6b", "train@mini-2.6b", "export@mini-2.6b", "evaluate@core", "report",
+        "control-plan@mini-2.6b", "control@mini-2.6b",
     }  # fmt: skip
 
 
@@ -164,7 +166,7 @@ def test_a_number_of_the_sweep_leaves_the_corpus_alone(checkout: Checkout) -> No
     checkout.edit("recipes/mini-proxy.yaml", "base_lrs: [", "base_lrs: [0.0001, ")
     code, ran = checkout.repro()
     assert code == 0
-    assert {"sweep", "law"} <= ran and "corpus" not in ran
+    assert {"sweep", "fit"} <= ran and "corpus" not in ran
 
 
 def test_changed_tasks_and_published_scores_train_nothing(checkout: Checkout) -> None:
@@ -204,20 +206,22 @@ def test_another_version_of_a_library_reruns_everything(checkout: Checkout) -> N
 
 def test_a_verb_reruns_its_stages_and_a_display_reruns_nothing(checkout: Checkout) -> None:
     packages = checkout.root / "packages"
-    for name in ("planner/src/skald_planner/show.py", "cli/src/skald_cli/doctor.py"):
-        (packages / name).write_text("# changed\n")
+    for name in ("showing", "doctor"):
+        (packages / f"cli/src/skald_cli/{name}.py").write_text("# changed\n")
     assert checkout.repro() == (0, set())
     for name, stages in (("reporting", {"report"}), ("evaluating", {"evaluate@core"})):
         (packages / f"cli/src/skald_cli/{name}.py").write_text("# changed\n")
         assert checkout.repro() == (0, stages)
-    (packages / "planner/src/skald_planner/fit.py").write_text("# changed\n")
-    assert checkout.repro() == (0, {"law"})
+    # The fit comes out the same, so nothing is trained again; nor is the sweep, which does not ask it.
+    (packages / "planner/src/skald_planner/joint.py").write_text("# changed\n")
+    plans = {"plan@mini-2.6b", "plan@mini-7.8b", "control-plan@mini-2.6b"}
+    assert checkout.repro() == (0, {"fit", *plans})
 
 
 def test_what_a_killed_writer_leaves_is_no_change(checkout: Checkout) -> None:
     for name in (
         "exports/.mini-2.6b.x1y2/model", "exports/.mini-2.6b.x1y2.old/model",
-        "exports/mini-2.6b/.model.x1y2", "eval/.core.x1y2/items", "plan/.law.json.x1y2",
+        "exports/mini-2.6b/.model.x1y2", "eval/.core.x1y2/items", "plan/.fit.json.x1y2",
         "plan/.mini-2.6b.yaml.x1y2", "runs/mini-2.6b/.final.x1y2/model",
         "runs/mini-2.6b/final/.model.x1y2", "sweep/.runs.parquet.x1y2", "corpus/.corpus.json.x1y2",
     ):  # fmt: skip

@@ -161,7 +161,6 @@ def test_closing_a_gap_costs_what_the_law_says():
     assert (never.tokens, never.at_most) == (None, None)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n_horizons", [3, 6])
 def test_intervals_cover(n_horizons):
     """Laws drawn from the stated prior: the draws alone, without penalty, hold the loss four times on."""

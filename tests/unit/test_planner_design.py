@@ -11,7 +11,7 @@ from skald_mup.counts import n_params_non_embedding
 from skald_planner.cells import near_best, points_of
 from skald_planner.design import Candidate, Target, next_runs
 from skald_planner.joint import solve
-from skald_planner.proposals import candidates, propose, tokens_of
+from skald_planner.proposals import candidates, propose
 from skald_planner.surface import surface_of
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import SweepRun
@@ -157,11 +157,3 @@ def test_a_recipe_offers_what_is_not_swept_yet_and_takes_the_proposals_back(fit)
     assert len(again.runs(proxy.model.d_model, batch)) == 2 * len(sweep.base_lrs) + len(more)
     with pytest.raises(UserInputError, match="sweep"):
         candidates(proxy.model_copy(update={"sweep": None}), swept)
-
-
-def test_horizons_of_one_warmup_share_their_trunk():
-    schedule = recipe("mini-proxy").schedule.model_copy(update={"decay_fraction": 0.2})
-    shared = schedule.model_copy(update={"warmup_fraction": None, "warmup_tokens": 10})
-    assert tokens_of(shared, (100, 200, 400)) == pytest.approx(400 + 0.2 * 300)
-    apart = schedule.model_copy(update={"warmup_fraction": 0.1, "warmup_tokens": None})
-    assert tokens_of(apart, (100, 200, 400)) == 700

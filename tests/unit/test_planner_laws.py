@@ -9,7 +9,6 @@ import pytest
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.rules import tensor_rules
 from skald_planner.critical import (
-    critical_exponent,
     fit_steps,
     growth,
     overhead_batch,
@@ -17,6 +16,7 @@ from skald_planner.critical import (
 )  # fmt: skip
 from skald_planner.published import PRIORS, Anchor, panel, panel_of, steplaw_lr
 from skald_planner.resolve import make_plan
+from skald_planner.show import render_plan
 from skald_planner.weight_decay import (
     best_tau,
     planned_weight_decay,
@@ -25,7 +25,6 @@ from skald_planner.weight_decay import (
 )  # fmt: skip
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import Recipe, recipe_family
-from skald_specs.timefit import CriticalBatch
 from support_planner import corpus_for, recipe
 
 PLAIN = {
@@ -138,6 +137,9 @@ def test_a_plan_has_the_resolved_weight_decay():
         == pytest.approx(0.01, rel=0.04)
     )
     assert plan.family == recipe_family(asked)
+    shown = next(line for line in render_plan(plan).splitlines() if line.startswith("weight_decay"))
+    assert "assumed" in shown
+    assert "tau_ema 0.0509" in shown
     written = recipe("trustllm-7.8b")
     plain = make_plan(written, corpus_for(written, 10**12, 100_000), None)
     assert "weight_decay" not in plain.identity.optimizer.model_dump()
@@ -186,15 +188,16 @@ def test_what_is_not_enclosed_is_not_told():
     assert overhead_batch([1, 2, 4], [100, 101, 110]) is None, "never 20 % more"
     assert overhead_batch([1, 2, 4], [100, 105, math.inf]) is None, "the next never got there"
     assert overhead_batch([1, 2, 4], [100, 130, 110]) is None, "the largest is within it"
+    assert overhead_batch([], []) is None
+    assert overhead_batch([1, 2], [math.inf, math.inf]) is None, "nothing got there"
     assert overhead_batch([1, 2, 4], [100, 105, 150]) == pytest.approx(2.6, abs=0.1)
 
 
 def test_two_horizons_have_a_slope_and_no_error():
     assert growth([1e9, 2e9], [100, 140]) is None
-    rows = [
-        CriticalBatch(definition="overhead", horizon_tokens=t, tokens=t**0.5) for t in (10**6, 10**7, 10**8)
-    ]  # fmt: skip
-    assert critical_exponent(rows).value == pytest.approx(0.5)
+    horizons = [10**6, 10**7, 10**8]
+    assert growth(horizons, [t**0.5 for t in horizons]).value == pytest.approx(0.5)
+    assert growth([1e9] * 3, [100, 140, 160]) is None, "one horizon"
 
 
 def runs_of(critical, lrs=(0.25, 0.5, 1.0, 2.0, 4.0), smallest=8):
@@ -224,7 +227,8 @@ def test_a_table_shows_its_critical_batch():
         "the longest has no longer runs beside it"
     )
     growing = runs_of(lambda horizon: 2**12 * (horizon / 2**22) ** 0.4, smallest=4)
-    exponent = critical_exponent(overhead_batches(growing).found)
+    found = overhead_batches(growing).found
+    exponent = growth([one.horizon_tokens for one in found], [one.tokens for one in found])
     assert exponent.value == pytest.approx(0.4, abs=0.05)
 
 

@@ -55,7 +55,7 @@ def test_one_batch_gives_curves_and_says_what_stays_open(tmp_path: Path) -> None
     blocks = _blocks(write_inputs(tmp_path, languages=("da",), n_items=4))
     names = [d.name for b in blocks if isinstance(b, Gallery) for d in b.drawings]
     assert names == ["learning-rate", "transfer", "sensitivity", "held-out"]
-    assert "One batch was swept" in _texts(blocks)
+    assert "cannot show: the best batch: one batch was swept." in _texts(blocks)
     assert "Neither a best batch nor a critical one follows" in _texts(blocks)
 
 
@@ -79,6 +79,21 @@ def test_several_batches_give_surface_and_batch_figures(tmp_path: Path, scattere
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in made.values()]
 
 
+def test_figures_for_documents_show_the_plans_they_are_given(tmp_path: Path) -> None:
+    plans = [Plan.load(path) for path in write_inputs(tmp_path, languages=("da",), n_items=4).plans]
+    fit = make_fit(BATCHES, HORIZONS[:3], scattered=True)
+    chosen = plans[0].identity.global_batch_tokens.model_copy(
+        update={"standing": "fitted", "interval": (2048.0, 16384.0)}
+    )
+    identity = plans[0].identity.model_copy(update={"global_batch_tokens": chosen})
+    plans[0] = plans[0].model_copy(update={"identity": identity})
+    made = {p.stem: p.read_text(encoding="utf-8") for p in write_drawings(fit, tmp_path, plans)}
+    for name in ("learning-rate", "transfer"):
+        assert "mini-2.6b" in made[name] and "mini-7.8b" in made[name]
+    assert "mini-2.6b" in made["batch"]
+    assert "mini-7.8b" not in made["batch"], "its batch was given, nothing chose it"
+
+
 def test_a_one_sided_bound_is_no_optimum() -> None:
     fit = make_fit(BATCHES, HORIZONS[:2])
     bounds = [best for best in fit.local if best.bound]
@@ -86,6 +101,17 @@ def test_a_one_sided_bound_is_no_optimum() -> None:
     curves, surface = fit_drawings(fit)[:2]
     assert "at least" in surface.alt
     assert "at least" not in curves.alt, "the bound is another batch's"
+    nowhere = make_fit(horizons=HORIZONS[:2])
+    nowhere = nowhere.model_copy(update={"local": (
+        *nowhere.local[1:],
+        nowhere.local[0].model_copy(update={
+            "log2_lr": None, "interval": None, "loss": None, "rise_at_one_octave": None,
+            "bound": "unknown",
+        }),
+    )})  # fmt: skip
+    drawn = fit_drawings(nowhere)[0]
+    assert "Optimum at 32.8k tokens: not found." in drawn.alt
+    assert ">optimum, 65.5k<" in drawn.svg and ">optimum, 32.8k<" not in drawn.svg
     hidden = fit.model_copy(update={"local": tuple(b for b in fit.local if not b.bound)})
     assert "at least" not in fit_drawings(hidden)[1].alt
 
@@ -175,7 +201,7 @@ def test_published_exponents_stand_beside_the_fitted_ones(tmp_path: Path) -> Non
     assert (horizon[1].text, horizon[2].text) == ("−0.35", "−0.50 to −0.20")
     assert "2409.19913" in horizon[3].text
     assert "p 0.7" in rows["best learning rate over non-embedding parameters"][0].detail
-    assert len(rows) == 6
+    assert len(rows) == 7
     one = _blocks(write_inputs(tmp_path / "one", languages=("da",), n_items=4))
     assert len(_grid(one, "exponents").rows) == 2, "what is not fitted has no row"
 

@@ -32,6 +32,8 @@ def build_parser() -> Parser:
         parametrising,
         planning,
         reporting,
+        showing,
+        sweeping,
         training,
     )
     from skald_cli.parser import Parser, Verbs
@@ -40,7 +42,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser)
     stations = (
-        corpus, ablating, planning, training, launching, evaluating, reporting, parametrising, doctor,
+        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor,
     )  # fmt: skip
     for module in stations:
         module.register(verbs)

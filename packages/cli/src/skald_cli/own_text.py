@@ -39,7 +39,7 @@ def commands(source: Path, pairs: Path | None) -> list[list[str]]:
     build = ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")]
     return [
         [*build, *(["--items", str(pairs)] if pairs else [])],
-        ["plan", "fit", str(RECIPE), *corpus, "--out", str(plan.parent)],
+        ["plan", "predict", str(RECIPE), *corpus, "--out", str(plan.parent)],
         ["train", str(plan), *corpus, "--out", str(run.parent)],
         ["export", str(run), *corpus, "--out", str(export)],
         *([[*evaluation, *corpus, "--out", str(_OUT / "eval")]] if pairs else []),

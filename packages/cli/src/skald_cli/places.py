@@ -32,4 +32,4 @@ REFERENCE = Path("reports/reference")
 EVIDENCE = Path("reports/evidence")
 
 CORPUS_FILE = "corpus.json"
-LAW_FILE = "law.json"
+FIT_FILE, RUNS_FILE = "fit.json", "runs.parquet"

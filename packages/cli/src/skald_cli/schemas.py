@@ -19,7 +19,6 @@ from skald_specs.decontamination import CleanSubset, DecontaminationReport, Refe
 from skald_specs.files import write_json
 from skald_specs.funnel import Funnel
 from skald_specs.items import ClozeItem, PairItem, TextItem
-from skald_specs.law import Law
 from skald_specs.manifest import RunManifest
 from skald_specs.mixture import Mixture
 from skald_specs.models import Spec
@@ -38,7 +37,7 @@ from skald_specs.timefit import TimeFit
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
-    PublishedScore, RunManifest, Law, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    PublishedScore, RunManifest, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
     SlurmSettings, Site, ColumnMap, TimeFit,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from skald_specs.files import read_json
 from skald_specs.manifest import RunManifest
 from skald_specs.params import Params
+from skald_specs.plan import UNTRANSFERRED
 
 from skald_cli import places
 
@@ -31,24 +32,27 @@ _MEAN = "mean"
 
 #: Seconds each station may take of the 600 of a cycle; the rest, 75, is starting Python and DVC.
 BUDGETS = {
-    "data": 45.0,
-    "sweep": 150.0,
+    "data": 30.0,
+    "sweep": 130.0,
     "plan": 15.0,
-    "train": 210.0,
-    "export": 15.0,
-    "evaluate": 60.0,
-    "report": 30.0,
+    "train": 190.0,
+    "control": 80.0,
+    "export": 10.0,
+    "evaluate": 55.0,
+    "report": 15.0,
 }
 
 
 def manifests_of(params: Params) -> dict[str, list[str]]:
     """Return the names of the manifests that belong to each station of the cycle."""
     baselines = params.baselines
+    controls = [f"{name}{UNTRANSFERRED}" for name in params.controls]
     return {
         "data": ["data-generate", f"corpus-{params.sweep}"],
         "sweep": [f"sweep-{params.sweep}"],
-        "plan": [f"law-{params.sweep}", *(f"plan-{name}" for name in baselines)],
+        "plan": ["fit-fit", *(f"plan-{name}" for name in (*baselines, *controls))],
         "train": [f"train-{name}" for name in baselines],
+        "control": [f"train-{name}" for name in controls],
         "export": [f"export-{name}" for name in baselines],
         "evaluate": [f"evaluate-{suite}" for suite in params.suites],
         "report": [f"report-{places.REPORT.name}"],

@@ -147,9 +147,9 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
     scattered = not is_grid(table)
     rows = np.flatnonzero(weight)
     used = table.iloc[rows]
-    cell = used.groupby(CELL, sort=True).ngroup().to_numpy()
+    cell = _codes(used.groupby(CELL, sort=True).ngroup().to_numpy())
     keys = [*CELL, "seed"] if scattered else [*CELL, "global_batch_tokens", "seed"]
-    level = used.groupby(keys, sort=True).ngroup().to_numpy()
+    level = _codes(used.groupby(keys, sort=True).ngroup().to_numpy())
     if len(used) - np.unique(level).size < 2:
         raise ClaimError(
             "run table: no size, horizon and batch has three learning rates with a finite loss; sweep "
@@ -177,4 +177,4 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
 
 def _codes(values: NDArray[np.generic]) -> Ints:
     """Return values as 0, 1, ... in ascending order."""
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)

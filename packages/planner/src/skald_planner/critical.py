@@ -48,6 +48,8 @@ def overhead_batch(
     Source: arXiv 2410.21676, definition of the critical batch size.
     Standing: measured.
     """
+    if len(tokens) < 2 or not math.isfinite(min(tokens)):
+        return None
     excess = np.log(np.asarray(tokens, dtype=np.float64) / np.min(tokens))
     bound, best = math.log1p(overhead), int(np.argmin(tokens))
     for low, high in reversed([*pairwise(range(best, len(batches)))]):
@@ -121,11 +123,6 @@ def growth(horizons_tokens: Sequence[float], batches: Sequence[float]) -> Estima
     half = float(t.ppf(0.5 + COVERAGE / 2, len(batches) - 2)) * float(line.stderr)
     slope = float(line.slope)
     return Estimate(value=slope, interval=(slope - half, slope + half))
-
-
-def critical_exponent(critical: Sequence[CriticalBatch]) -> Estimate | None:
-    """Return `growth` of critical batches of one definition."""
-    return growth([one.horizon_tokens for one in critical], [one.tokens for one in critical])
 
 
 class Overheads(NamedTuple):

@@ -12,7 +12,7 @@ from skald_mup.counts import n_params_non_embedding
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.outlook import Outlook
-from skald_specs.plan import Plan, Quantity
+from skald_specs.plan import UNTRANSFERRED, Plan, Quantity
 from skald_specs.recipe import Recipe, recipe_family
 from skald_specs.timefit import TimeFit
 
@@ -22,9 +22,6 @@ from skald_planner.predict import Asked, Decision, decide
 from skald_planner.published import panel_of
 from skald_planner.resolve import Rates, make_plan
 from skald_planner.weight_decay import tau_of
-
-#: Ending of the name of a plan that takes the optimum of the longest swept horizon as it is.
-UNTRANSFERRED = "-untransferred"
 
 
 def predicted_plan(

@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
 
-from skald_mup.counts import flops_per_token, n_params_non_embedding
+from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
 from skald_specs.errors import UserInputError
-from skald_specs.recipe import Recipe, ScheduleRecipe, SweepRun
+from skald_specs.recipe import Recipe, SweepRun
 from skald_specs.ridge import named, ridge
 from skald_specs.timefit import TimeFit
 
+from skald_planner.cost import shared_steps, training_flops
 from skald_planner.design import SAME, Candidate, Proposal, Target, next_runs
 
 #: Rates offered: half octaves from the grid's lowest rate on, this far to either side of the ridge.
@@ -64,7 +65,6 @@ def candidates(recipe: Recipe, fit: TimeFit) -> tuple[Candidate, ...]:
             "Add one (base_lrs, horizons_tokens, seeds)",
         )
     horizons = tuple(sorted(sweep.horizons_tokens))
-    tokens = tokens_of(recipe.schedule, horizons)
     swept: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     for known in fit.runs:
         level = (known.n_params_non_embedding, known.global_batch_tokens, known.seed)
@@ -77,6 +77,7 @@ def candidates(recipe: Recipe, fit: TimeFit) -> tuple[Candidate, ...]:
         sorted(sweep.global_batches_tokens or (recipe.budget.global_batch_tokens,)),
         sorted(sweep.seeds),
     ):
+        tokens = batch * shared_steps(recipe.schedule, batch, horizons)
         shape = recipe.model if width == own else widened(recipe.model, width)
         size = n_params_non_embedding(shape)
         tops = [_ridge(fit, size, horizon, batch) for horizon in horizons]
@@ -87,21 +88,8 @@ def candidates(recipe: Recipe, fit: TimeFit) -> tuple[Candidate, ...]:
                 continue
             lr = float(f"{2.0**log2_lr:.4g}")
             run = SweepRun(base_lr=lr, width=width, global_batch_tokens=batch, seed=seed)
-            found.append(Candidate(run, size, horizons, flops_per_token(shape) * tokens))
+            found.append(Candidate(run, size, horizons, training_flops(shape, tokens)))
     return tuple(found)
-
-
-def tokens_of(schedule: ScheduleRecipe, horizons_tokens: Sequence[int]) -> float:
-    """Return the tokens of one run that is measured at several horizons.
-
-    Args:
-        schedule: Where the warmup is of one length, horizons share a trunk up to their decay.
-        horizons_tokens: The horizons.
-    """
-    if schedule.warmup_tokens is None:
-        return float(sum(horizons_tokens))
-    longest = max(horizons_tokens)
-    return longest + schedule.decay_fraction * (sum(horizons_tokens) - longest)
 
 
 def render_proposals(proposals: Sequence[Proposal]) -> str:

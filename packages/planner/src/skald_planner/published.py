@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from skald_specs.outlook import PublishedSays
 from skald_specs.plan import Plan
 
-from skald_planner.weight_decay import POWER_LINES, best_tau, hidden_rule, tau_ema
+from skald_planner.weight_decay import POWER_LINES, TAU_SCALE, best_tau, hidden_rule, tau_ema
 
 #: `confirmed`: read in the source, or recomputed from what its authors published; `assumed`: from memory.
 SourceStanding = Literal["confirmed", "assumed"]
@@ -61,11 +61,10 @@ POWER_LINES_CRITICAL_BATCH_HORIZON = Constant(0.462, "assumed")
 #: Learning rate over the horizon at a fixed batch, AdamW.
 BJORCK_HORIZON = Constant(-0.32, "confirmed")
 
+# Along the best batch these give 0.62 x 0.45 - 0.56 = -0.28, which is also what its authors fit there.
 JSC_LR_BATCH = Constant(0.62, "confirmed", 0.05)
 JSC_LR_HORIZON = Constant(-0.56, "confirmed", 0.05)
 JSC_BEST_BATCH_HORIZON = Constant(0.45, "confirmed", 0.07)
-#: Along the best batch; 0.62 x 0.45 - 0.56 = -0.28 says the same.
-JSC_LR_HORIZON_AT_BEST_BATCH = Constant(-0.28, "confirmed", 0.07)
 
 
 class Prior(NamedTuple):
@@ -255,6 +254,10 @@ def _says(
     )
 
 
+def _from_memory(*constants: Constant) -> list[str]:
+    return ["constants from memory"] if any(c.standing == "assumed" for c in constants) else []
+
+
 def _outside(pairs: list[tuple[str, float]]) -> list[str]:
     """Say how far beyond its own data a law is asked."""
     said = [f"{octaves:.1f} octaves of {what}" for what, octaves in pairs if octaves > 0]
@@ -286,23 +289,25 @@ def _steplaw(
 def _power_lines(
     size: float, horizon: float, batch: float, hidden_lr: float, hidden_weight_decay: float
 ) -> list[PublishedSays]:
-    memory = "constants from memory"
     limit = "a limit: beyond it more data parallelism no longer saves its share of time"
     rows = [
         _says(
             "Power Lines, best batch", POWER_LINES, "global_batch_tokens",
-            power_lines_batch_tokens(horizon), batch, [memory],
+            power_lines_batch_tokens(horizon), batch,
+            _from_memory(POWER_LINES_BEST_BATCH, POWER_LINES_BEST_BATCH_HORIZON),
         ),
         _says(
             "Power Lines, critical batch", POWER_LINES, "global_batch_tokens",
-            power_lines_critical_tokens(horizon), batch, [limit, memory], comparable=False,
+            power_lines_critical_tokens(horizon), batch,
+            [limit, *_from_memory(POWER_LINES_CRITICAL_BATCH, POWER_LINES_CRITICAL_BATCH_HORIZON)],
+            comparable=False,
         ),
     ]  # fmt: skip
     if hidden_weight_decay <= 0:
         return rows
     theirs = best_tau(size, horizon)
     ours = tau_ema(batch, hidden_lr, hidden_weight_decay, horizon)
-    constant = "the constant 1.084 from memory"
+    constant = f"its scale {TAU_SCALE:g} from memory"
     at_ours = "torch's AdamW, hidden matrices, at the plan's learning rate and batch"
     decay = hidden_weight_decay * ours / theirs
     return [

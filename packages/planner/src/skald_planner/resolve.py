@@ -79,7 +79,9 @@ def make_plan(recipe: Recipe, corpus: CorpusManifest | None, rates: Rates | None
         multipliers=multipliers(recipe.model, recipe.parametrisation),
         optimizer=PlannedOptimizer(
             base_lr=base_lr,
-            weight_decay=planned_weight_decay(recipe, base_lr.value, recipe.budget.global_batch_tokens),
+            weight_decay=planned_weight_decay(
+                recipe, base_lr.value, recipe.budget.global_batch_tokens
+            ),
             beta1=recipe.optimizer.beta1,
             beta2=recipe.optimizer.beta2,
             grad_clip=recipe.optimizer.grad_clip,

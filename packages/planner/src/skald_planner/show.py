@@ -1,4 +1,4 @@
-"""Plans, recipes and laws as readable text: every number with its standing.
+"""Plans and recipes as readable text: every number with its standing.
 
 Knows layout only; refuses to compute anything that is not in what it shows, parameter counts and
 rules of a bare recipe excepted.
@@ -6,23 +6,24 @@ rules of a bare recipe excepted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from skald_mup.counts import flops_per_token, n_params_non_embedding, n_params_total
 from skald_mup.rules import multipliers, tensor_rules
 from skald_mup.shrink import widened
 from skald_mup.tables import table_of
 from skald_specs.errors import UserInputError
-from skald_specs.law import Law
 from skald_specs.models import Spec
 from skald_specs.outlook import Cost
 from skald_specs.parametrisation import Parametrisation
-from skald_specs.plan import Multipliers, Plan, Quantity, TensorKind, TensorRule
+from skald_specs.plan import COVERAGE, Multipliers, Plan, Quantity, TensorKind, TensorRule
 from skald_specs.recipe import Recipe
 from skald_specs.shape import ModelShape
 
 from skald_planner.cost import cost_of, trained_tokens, training_flops
 from skald_planner.cost_table import render_cost
+from skald_planner.layout import aligned
+from skald_planner.show_outlook import render_outlook
 
 
 def render_plan(plan: Plan, nodes: int | None = None) -> str:
@@ -38,10 +39,12 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
     """
     it = plan.identity
     flops, cost = training_flops(it.model, trained_tokens(plan)), _cost(plan, nodes)
+    decay = it.optimizer.weight_decay
     numbers = [
         _row("base_lr", it.optimizer.base_lr),
         _row("horizon_tokens", it.horizon_tokens),
         _row("global_batch_tokens", it.global_batch_tokens),
+        *([_row("weight_decay", decay)] if (decay := it.optimizer.weight_decay) else []),
         _row("n_steps", it.schedule.n_steps),
         _row("warmup_steps", it.schedule.warmup_steps),
         _row("decay_steps", it.schedule.decay_steps),
@@ -49,19 +52,20 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
         _row("n_params_non_embedding", it.n_params_non_embedding),
         ("training FLOPs", f"{flops:.4g}", "", "derived", "flops_per_token x trained tokens"),
         ("beta1, beta2", f"{it.optimizer.beta1:g}, {it.optimizer.beta2:g}", "", "given", "recipe"),
+        *([] if decay is None else [_row("weight_decay", decay)]),
         ("grad_clip", f"{it.optimizer.grad_clip:g}", "", "given", "recipe"),
         ("final_lr_fraction", f"{it.schedule.final_lr_fraction:g}", "", "given", "recipe"),
         ("seeds model, data", f"{it.model_seed}, {it.data.seed}", "", "given", "recipe"),
         ("dtype", it.dtype, "", "given", "recipe"),
     ]
-    header = ("number", "value", "95 % interval", "standing", "source")
+    header = ("number", "value", f"{COVERAGE:.0%} interval", "standing", "source")
     mixture = ", ".join(f"{tag} {share:.4g}" for tag, share in it.data.mixture.items())
     epochs = ", ".join(f"{tag} {count:.4g}" for tag, count in plan.epochs.items())
     return "\n".join(
         [
             f"plan {plan.name}, fingerprint {plan.fingerprint}",
             "",
-            *_table([header, *numbers]),
+            *aligned([header, *numbers]),
             "",
             *_shape(it.model),
             "",
@@ -74,6 +78,7 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
             f"attention: {'within a document' if it.data.mask_documents else 'over the window'}",
             f"corpus fingerprint: {it.data.corpus_fingerprint}",
             f"execution (not in the fingerprint): {_fields(plan.execution)}",
+            *(["", *render_outlook(plan.outlook)] if plan.outlook else []),
             *(["", *render_cost(cost)] if cost else []),
         ]
     )
@@ -93,7 +98,7 @@ def render_recipe(
     n_layers: int | None = None,
     nodes: int | None = None,
 ) -> str:
-    """Return what a recipe resolves to without corpus and law: counts, rules, multipliers, cost.
+    """Return what a recipe resolves to without corpus and fit: counts, rules, multipliers, cost.
 
     Args:
         recipe: The recipe. Where it leaves the learning rate to the sweep, the table is that of
@@ -155,39 +160,7 @@ def _basis(given: Parametrisation) -> list[str]:
     table = table_of(given.rules, given.depth_alpha)
     rows = [("column", "standing", "source")]
     rows += [(name, basis.standing, basis.source) for name, basis in table.basis.items()]
-    return _table(rows)
-
-
-def render_law(law: Law) -> str:
-    """Return a law as text: the optimum at each swept horizon and the exponent between them."""
-    rows = [("horizon_tokens", "lr_opt", "95 % interval", "loss")]
-    for optimum in law.optima:
-        low, high = (2.0**end for end in optimum.interval)
-        rows.append(
-            (
-                str(optimum.horizon_tokens),
-                f"{2.0**optimum.log2_lr:.4g}",
-                f"{low:.4g} .. {high:.4g}",
-                f"{optimum.loss:.4f}",
-            )
-        )
-    exponent = law.horizon_exponent
-    low, high = exponent.interval
-    found = (
-        "one horizon, none measured"
-        if exponent.measured is None
-        else f"measured {exponent.measured:.2f}, prior's weight {exponent.prior_share:.0%}"
-    )
-    used = sum(point.in_fit for point in law.points)
-    return "\n".join(
-        [
-            *_table(rows),
-            f"horizon exponent {exponent.value:.2f} ({low:.2f} .. {high:.2f}), "
-            f"{exponent.standing}: {found}",
-            f"{used} of {len(law.points)} runs in the fit, noise {law.noise_sd:.2%} of the loss; "
-            f"width {law.width}, batch {law.global_batch_tokens} tokens, schedule {law.schedule}",
-        ]
-    )
+    return aligned(rows)
 
 
 def _row(name: str, quantity: Quantity[int] | Quantity[float]) -> tuple[str, ...]:
@@ -211,7 +184,7 @@ def _fields(spec: Spec) -> str:
 
 def _rules(rules: Mapping[TensorKind, TensorRule]) -> list[str]:
     header = ("tensor", "role", "fan_in_mult", "init_std", "lr", "eps", "weight_decay")
-    return _table(
+    return aligned(
         [header]
         + [
             (
@@ -233,13 +206,4 @@ def _multipliers(values: Multipliers) -> list[str]:
     return [
         f"forward multipliers: emb_mult {values.emb_mult:.6g}, attn_scale {values.attn_scale:.6g}, "
         f"residual_mult {values.residual_mult:.6g}, output_mult {values.output_mult:.6g}"
-    ]
-
-
-def _table(rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = list(rows)
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
     ]

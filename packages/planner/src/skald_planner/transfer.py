@@ -6,8 +6,8 @@ Knows the order of the steps and what a table cannot show; each step has a modul
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -318,17 +318,18 @@ def _loss_law(
     table: pd.DataFrame, local: Sequence[LocalOptimum], n_draws: int, rng: np.random.Generator
 ) -> LossLaw | None:
     finite = table[~table["diverged"]]
-    means = finite.groupby([*CELL, "global_batch_tokens", "lr"])["loss"].mean()
-    lowest = means.groupby(CELL).min()
+    means = finite.groupby([*CELL, "global_batch_tokens", "lr"], as_index=False)["loss"].mean()
+    lowest = means.groupby(CELL, as_index=False)["loss"].min()
     fitted: dict[tuple[int, ...], float] = {}
     for one in local:
         key = (one.width, one.depth, one.n_params_non_embedding, one.horizon_tokens)
         if one.loss is not None:
             fitted[key] = min(one.loss, fitted.get(key, np.inf))
-    best = [
-        _Best(int(key[2]), int(key[3]), fitted.get(tuple(int(k) for k in key), float(loss)))
-        for key, loss in lowest.items()
-    ]
+    best = []
+    for row in lowest.to_dict("records"):
+        cell = tuple(int(row[name]) for name in CELL)
+        loss = fitted.get(cell, float(row["loss"]))
+        best.append(_Best(cell[2], cell[3], loss))
     cells = np.arange(len(best))
     return fit_loss_law(
         [one.size for one in best],
@@ -362,7 +363,7 @@ def _facts(
     )
 
 
-def _run(row: dict[str, object], in_fit: bool) -> FittedRun:
+def _run(row: Mapping[Hashable, Any], in_fit: bool) -> FittedRun:
     names = [name for name in FittedRun.model_fields if name not in ("loss", "in_fit")]
     loss = None if row["diverged"] else row["loss"]
     return FittedRun.model_validate(

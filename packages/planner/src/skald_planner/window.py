@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from skald_specs.errors import ClaimError, UserInputError
 
-from skald_planner.table import WHERE
-
+WHERE = "run table"
 #: Points within this share of a horizon's lowest loss enter the fit; farther out the surface is
 #: skewed and no parabola. The lowest point's two neighbours always enter. Assumed; drawn surfaces
 #: with a cubic term lost coverage at 10 %, and gained width for little at 3 %.

@@ -21,6 +21,8 @@ T = TypeVar("T")
 Floats = NDArray[np.float64]
 #: A family with less weight is named, and not drawn.
 LEAST_WEIGHT = 0.05
+#: Least curvature over the batch that a draw is taken to have, of log loss for each octave squared.
+_LEAST_PROFILE = 1e-4
 
 
 class Size(NamedTuple):
@@ -69,8 +71,9 @@ class Surface(NamedTuple):
             + p("profile_horizon", 0.0) * (log2_horizon - self.centre.log2_horizon)
             + p("profile_size", 0.0) * (log2_size - self.centre.log2_size)
         )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(self.centre.log2_batch - slope / (2 * p("profile", np.nan)))
+        # A draw that hardly opens upwards has its lowest anywhere.
+        opens = np.maximum(p("profile", np.nan), _LEAST_PROFILE)
+        return np.asarray(self.centre.log2_batch - slope / (2 * opens))
 
     def excess(self, log2_lr: ArrayLike, log2_batch: ArrayLike, log2_size: float,
                log2_horizon: float) -> Floats:  # fmt: skip

@@ -6,17 +6,18 @@ Knows in which order that is said, and which sentence stands where a part is mis
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from skald_specs.files import write_text
+from skald_specs.plan import Plan
 from skald_specs.timefit import TimeFit
 
 from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
-from skald_report.figures.style import Drawing, Look, tokens
+from skald_report.figures.style import Drawing, Look, looks, tokens
 from skald_report.figures.surface import learning_rates, loss_surface
 from skald_report.figures.transfer import (
     BATCH_FIGURE,
@@ -29,7 +30,7 @@ from skald_report.formatting import interval, join, number
 from skald_report.inputs import Sources
 from skald_report.tables import Table
 from skald_report.timefit import main_batch, main_size
-from skald_report.transfer_tables import fit_tables, points_of
+from skald_report.transfer_tables import fit_tables, points_of, transfers
 from skald_report.untransferred import compared
 
 #: What each exponent is of, and what published work found for it. Standing: quoted, as cited.
@@ -49,8 +50,12 @@ _EXPONENTS = {
         "0.45 ± 0.07 (2510.03871), 0.57 ± 0.02 (2503.04715)",
     ),
     "critical": (
-        "critical batch over the horizon",
-        "0.46 at 20 % overhead (step counts of 2410.21676); 1, in proportion (2410.05838)",
+        "critical batch over the horizon, by the knee of the learning rate",
+        "1, in proportion (2410.05838)",
+    ),
+    "overhead": (
+        "critical batch over the horizon, by 20 % overhead",
+        "0.46 (from the step counts of 2410.21676)",
     ),
     "sensitivity": (
         "rise of loss at one octave over the horizon",
@@ -109,7 +114,7 @@ def _sweep(
         yield Gallery((curves,), f"{len(own)} of {len(frame)} proxy runs: one size and batch.")
         return
     if fit.offered:
-        yield Paragraph("What this table of runs cannot show: " + " ".join(fit.offered), "gap")
+        yield Paragraph(f"What this table of runs cannot show: {'; '.join(fit.offered)}.", "gap")
     size, given = main_size(fit), tables.get("transfers")
     batch = main_batch(fit, size, _batches(given))
     drawings = fit_drawings(fit, given, look)
@@ -167,19 +172,21 @@ def fit_drawings(
     return [d._replace(name=prefix + d.name) for d in made]
 
 
-def write_drawings(fit: TimeFit, folder: Path) -> list[Path]:
+def write_drawings(fit: TimeFit, folder: Path, plans: Sequence[Plan] = ()) -> list[Path]:
     """Draw every figure of a fit into a folder, as SVG; for proofs and documentation.
 
     Args:
         fit: Any fit.
         folder: Where to, made where it is missing.
+        plans: Plans whose learning rates (and batches, where fitted) the figures show.
 
     Returns:
         The files written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for made in fit_drawings(fit):
+    written, given = [], transfers({plan.name: plan for plan in plans})
+    roles = pd.DataFrame({"model": [plan.name for plan in plans], "role": "baseline"})
+    for made in fit_drawings(fit, given if plans else None, looks(roles)):
         path = folder / f"{made.name}.svg"
         write_text(path, made.svg + "\n")
         written.append(path)
@@ -200,8 +207,8 @@ def _caption(fit: TimeFit, frame: pd.DataFrame, size: Any, batch: int) -> str:
     sizes = fit.table.n_params_non_embedding
     text = (
         f"{fit.table.n_runs} runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
-        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} in the fit: within "
-        f"{100 * fit.window:g} % of their cell's lowest loss). Whiskers are 90 % intervals; an arrow is a "
+        f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} near enough to "
+        f"the lowest to be fitted). Whiskers are 90 % intervals; an arrow is a "
         "bound where the lowest loss lies at the edge of what was swept."
     )
     if len(sizes) > 1 or len(batches) > 1:
@@ -265,8 +272,8 @@ def _transfers(frame: pd.DataFrame) -> Grid:
         (
             Cell(str(r["model"]), f"{tokens(r['horizon_tokens'])} tokens"),
             Cell(f"{2 ** r['log2_lr']:.4g}", _powers(r["low"], r["high"])),
-            Cell(f"{r['batch']:,}", _powers(r["batch_low"], r["batch_high"])
-                 if r["batch_standing"] == "fitted" else str(r["batch_standing"])),
+            Cell(f"{r['batch']:,}", str(r["batch_standing"]) if math.isnan(r["batch_low"])
+                 else _powers(r["batch_low"], r["batch_high"])),
             _octaves(r),
             _share(r["regret"], r["regret_low"], r["regret_high"], ".2f"),
             Cell("–" if math.isnan(r["prior_share"]) else f"{100 * r['prior_share']:.0f} %"),

@@ -6,7 +6,7 @@ Knows fit.json and the plans' outlooks, one data frame each; nothing here draws,
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,7 +25,7 @@ def transfer_tables(sources: Sources) -> dict[str, Table]:
     made = [
         sweep_points(sources),
         *([] if sources.fit is None else fit_tables(sources.fit)),
-        transfers(sources),
+        transfers(sources.plans, sources.validation),
         published_laws(sources),
     ]
     return {table.name: table for table in made if len(table.frame)}
@@ -92,6 +92,7 @@ def exponents(fit: TimeFit) -> Table:
         "batch": fit.batch_exponent,
         "best_batch": fit.best_batch_exponent,
         "critical": fit.critical_exponent,
+        "overhead": fit.overhead_exponent,
         "sensitivity": fit.sensitivity_exponent,
         "size": fit.size_drift,
     }
@@ -179,12 +180,12 @@ def held_out(fit: TimeFit) -> Table:
     return Table("held_out", keys, units, pd.DataFrame(rows))
 
 
-def transfers(sources: Sources) -> Table:
-    """Return what each baseline was given and what its plan expects, beside the loss it reached.
+def transfers(plans: Mapping[str, Plan], validation: pd.DataFrame | None = None) -> Table:
+    """Return what each plan was given and what it expects, beside the loss its run reached.
 
-    Learning rates are log2; `reached` is the mean over languages of the last validation.
+    Learning rates are log2; `reached` is the mean over languages of the last validation, NaN without rows.
     """
-    rows = [_transfer(name, plan, sources) for name, plan in sources.plans.items()]
+    rows = [_transfer(name, plan, validation) for name, plan in plans.items()]
     units = {
         "horizon_tokens": "count", "log2_lr": "log2 lr", "low": "log2 lr", "high": "log2 lr",
         "log2_batch": "log2 tokens", "batch_low": "log2 tokens", "batch_high": "log2 tokens",
@@ -196,7 +197,7 @@ def transfers(sources: Sources) -> Table:
     return Table("transfers", ("model",), units, pd.DataFrame(rows))
 
 
-def _transfer(name: str, plan: Plan, sources: Sources) -> dict[str, Any]:
+def _transfer(name: str, plan: Plan, validation: pd.DataFrame | None) -> dict[str, Any]:
     identity, outlook = plan.identity, plan.outlook
     base_lr, batch = identity.optimizer.base_lr, identity.global_batch_tokens
     distance = outlook.distance if outlook else None
@@ -219,7 +220,7 @@ def _transfer(name: str, plan: Plan, sources: Sources) -> dict[str, Any]:
         "prior": "; ".join(p.prior for p in shares),
         **_estimate(expected, "expected"),
         "loss_unit": outlook.loss_unit if outlook else "",
-        "reached": reached(sources.validation, name),
+        "reached": math.nan if validation is None else reached(validation, name),
     }
 
 

@@ -61,7 +61,8 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
     best = [] if optima is None else records(optima)
     vertex = {row["horizon_tokens"]: row for row in best if row["horizon_tokens"] in horizons}
     given = [] if transfers is None else records(transfers)
-    strip = len(vertex) + len(given)
+    placed = {horizon: row for horizon, row in vertex.items() if row["bound"] != "unknown"}
+    strip = len(placed) + len(given)
     with theme():
         figure, (top, below) = subplots(2.9 + 0.2 * strip, (2.9, max(0.2 * strip, 0.05)))
         for number, horizon in enumerate(horizons):
@@ -77,7 +78,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
                 _curve(top, good, vertex[horizon], colour)
         _limit(top, runs)
         labels = []
-        for number, (horizon, row) in enumerate(vertex.items()):
+        for number, (horizon, row) in enumerate(placed.items()):
             place = horizons.index(horizon)
             _optimum(below, row, number, HUES[place], MARKS[place])
             labels.append(f"optimum, {tokens(horizon)}")

@@ -46,7 +46,7 @@ _MAX_BATCHES = len(HUES)
 #: File name of the figure of batches, which a table may have no data for.
 BATCH_FIGURE = "batch"
 #: How far an interval may widen the axes of held-out optima.
-_MOST_OCTAVES = 2.0
+_MOST_OCTAVES = 1.0
 
 
 def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, size: Size,
@@ -173,7 +173,7 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
     Args:
         fit: Its families give the best batch.
         critical: See `transfer_tables.critical`, or None.
-        transfers: What the baselines were given, or None; only batches that the fit chose are drawn.
+        transfers: What the baselines were given, or None; only batches with an interval are drawn.
         size: The shape the best batch is for.
         look: Colour and shape of each baseline.
         name: File name.
@@ -181,7 +181,7 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
     if critical is None and not knows_batch(fit):
         return None
     given = [] if transfers is None else [
-        r for r in records(transfers) if r["batch_standing"] == "fitted"
+        r for r in records(transfers) if math.isfinite(r["batch_low"])
     ]  # fmt: skip
     swept = np.log2(fit.table.horizons_tokens)
     span = max(max(swept) - min(swept), 1.0)

@@ -1,0 +1,71 @@
+"""`skald sweep`: small proxies over learning rate, batch, width and horizon."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skald_specs.errors import EXIT_DONE
+
+from skald_cli import places
+from skald_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    from skald_specs.recipe import Recipe
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    group = verbs.group("sweep", "train a grid of small proxies")
+    parser = group.add("run", "train the grid of a recipe's sweep block", run_sweep)
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file with a sweep block")
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument("--out", type=Path, default=places.SWEEP, help="folder to write")
+    parser.add_argument(
+        "--next",
+        type=int,
+        metavar="N",
+        help="train nothing: propose the N runs that would tell most about an optimum",
+    )
+    parser.add_argument(
+        "--towards",
+        type=Path,
+        metavar="RECIPE",
+        help="whose optimum --next is after; RECIPE itself",
+    )
+    parser.add_argument(
+        "--fit", type=Path, default=places.PLANS / places.FIT_FILE, help="what --next starts from"
+    )
+
+
+def run_sweep(args: argparse.Namespace) -> int:
+    """Train the proxies and write the run table, or propose what to train next."""
+    from skald_specs.corpus import CorpusManifest
+    from skald_specs.manifest import recorded
+    from skald_specs.recipe import Recipe
+
+    recipe = Recipe.load(args.recipe)
+    if args.next is not None:
+        return _propose(recipe, args.fit, args.next, args.towards)
+    with recorded("sweep", recipe.name) as facts:
+        from skald_planner.proxy import proxy_plans
+        from skald_trainer.sweep import run_sweep as train_all
+        from skald_trainer.trunk import tokens_trained
+
+        plans = proxy_plans(recipe, CorpusManifest.load(args.corpus / places.CORPUS_FILE))
+        train_all(plans, args.corpus, args.out)
+        facts["tokens_seen"] = tokens_trained(plans)
+    print(f"{args.out}: {len(plans)} proxy runs")
+    return EXIT_DONE
+
+
+def _propose(recipe: Recipe, fit: Path, count: int, towards: Path | None) -> int:
+    """Print the next runs, and the lines that put them into the recipe."""
+    from skald_planner.proposals import propose
+    from skald_specs.recipe import Recipe
+    from skald_specs.timefit import TimeFit
+
+    goal = recipe if towards is None else Recipe.load(towards)
+    print(propose(recipe, TimeFit.load(fit), count, goal))
+    return EXIT_DONE
