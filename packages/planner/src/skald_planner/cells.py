@@ -112,8 +112,8 @@ def near_best(table: pd.DataFrame, enough: float = ENOUGH) -> Floats:
     n_cells = len(finite.groupby(CELL))
     weights = [np.exp(-excess / softness) for softness in SOFTNESS]
     # Kish's effective count.
-    enough = [w.sum() ** 2 / (w**2).sum() - n_cells >= enough for w in weights]
-    chosen = weights[enough.index(True) if any(enough) else -1]
+    has_enough = [w.sum() ** 2 / (w**2).sum() - n_cells >= enough for w in weights]
+    chosen = weights[has_enough.index(True) if any(has_enough) else -1]
     weight[finite["row"].to_numpy()] = np.where(chosen < LEAST_WEIGHT, 0.0, chosen)
     return weight
 
