@@ -53,7 +53,10 @@ def test_shapes_may_differ_and_the_costliest_starts_first(tmp_path: Path) -> Non
         tiny_plan(manifest, "narrow", micro_batch_sequences=8),
         tiny_plan(manifest, "wide", micro_batch_sequences=8, model=wide),
     ]
-    assert sweep._cost_flops(plans[1:]) > sweep._cost_flops(plans[:1])
+    assert sweep._cost(plans[1:]) > sweep._cost(plans[:1])
+    small = tiny_plan(manifest, n_steps=12, batch_sequences=4, micro_batch_sequences=4)
+    assert sweep._cost([small])[0] == sweep._cost(plans[:1])[0]
+    assert sweep._cost([small]) > sweep._cost(plans[:1]), "the same tokens in more steps"
     sweep.run_sweep(plans[::-1], tmp_path / "corpus", tmp_path / "sweep")
     table = pd.read_parquet(tmp_path / "sweep" / sweep.TABLE_FILE)
     assert table["width"].tolist() == [32, 64]

@@ -3,23 +3,29 @@
 import numpy as np
 import pytest
 from skald_corpus.mixture import mix
-from skald_mup.counts import flops_per_token
 from skald_mup.rules import tensor_rules
-from skald_planner.fit import fit_law
-from skald_planner.law import predict
+from skald_planner.predicted import predicted_plan
 from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import make_plan
+from skald_planner.resolve import Rates, make_plan
 from skald_planner.schedule import plan_schedule
-from skald_planner.show import render_law, render_plan, render_recipe
+from skald_planner.show import render_plan, render_recipe
+from skald_planner.transfer import fit_time
 from skald_specs.errors import UserInputError
 from skald_specs.mixture import MixtureRule
-from skald_specs.plan import NO_CORPUS, Plan
+from skald_specs.plan import NO_CORPUS, Plan, Quantity
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.loader import TrainingOrder
-from skald_trainer.trunk import tokens_trained, trunk_groups, trunk_steps
 from support_planner import corpus_for, recipe, run_table
 
-LAW = fit_law(run_table(np.random.default_rng(0)))
+FIT = fit_time(
+    run_table(np.random.default_rng(0), horizons=(131_072, 262_144, 524_288)),
+    "a test",
+    "bits/byte",
+    n_draws=100,
+)
+RATES = Rates(
+    Quantity[float](value=0.004, standing="fitted", source="a fit", interval=(0.003, 0.005))
+)
 
 
 @pytest.fixture
@@ -29,18 +35,18 @@ def target():
 
 @pytest.fixture
 def plan(target):
-    return make_plan(target, corpus_for(target), LAW)
+    return make_plan(target, corpus_for(target), RATES)
 
 
 def test_the_fitted_rate_reaches_the_rules(target, plan):
     rate = plan.identity.optimizer.base_lr
-    assert rate == predict(LAW, target.budget.horizon_tokens)
+    assert rate == RATES.base_lr
     assert (rate.standing, rate.interval[0] < rate.value < rate.interval[1]) == ("fitted", True)
     assert plan.identity.rules == tensor_rules(target.model, target.parametrisation, rate.value)
     assert plan.identity.rules["q_proj"].lr == pytest.approx(2 * rate.value)
 
 
-def test_a_given_rate_needs_no_law(target):
+def test_a_given_rate_needs_no_fit(target):
     given = target.model_copy(
         update={"optimizer": target.optimizer.model_copy(update={"base_lr": 0.01})}
     )
@@ -66,23 +72,6 @@ def test_an_unfilled_batch_is_not_trained(horizon, steps):
     )
     assert resolved.n_steps.value == steps
     assert resolved.warmup_steps.value + resolved.decay_steps.value <= steps
-
-
-@pytest.mark.parametrize(
-    ("warmup_tokens", "batch", "steps"),
-    [(0, 1024, 0), (8192, 1024, 8), (8192, 16384, 0), (8193, 16384, 1), (3000, 2048, 1)],
-)
-def test_a_warmup_in_tokens_is_the_same_steps_at_every_horizon(warmup_tokens, batch, steps):
-    schedule = ScheduleRecipe(warmup_tokens=warmup_tokens, decay_fraction=0.25)
-    for horizon in (65_536, 1_048_576):
-        resolved = plan_schedule(
-            schedule, Budget(horizon_tokens=horizon, global_batch_tokens=batch)
-        )
-        assert resolved.warmup_steps.value == steps
-        assert resolved.decay_steps.value == round(0.25 * horizon / batch)
-        assert f"warmup_tokens = {warmup_tokens}" in resolved.warmup_steps.source
-    short = plan_schedule(schedule, Budget(horizon_tokens=batch, global_batch_tokens=batch))
-    assert short.warmup_steps.value + short.decay_steps.value <= 1
 
 
 def test_mixture_is_normalised_and_ordered(target):
@@ -111,12 +100,15 @@ def test_a_cap_on_epochs_is_the_recipes(target):
     with pytest.raises(
         UserInputError, match=r"the 10,000 .* would be read 1\d\.\d\d times, .* = 4; so .* 7 more"
     ):
-        make_plan(target, few, LAW)
+        make_plan(target, few, RATES)
     patient = changed(target, "max_epochs", 12.5)
-    plan = make_plan(patient, few, LAW)
+    plan = make_plan(patient, few, RATES)
     assert (plan.max_epochs, min(plan.epochs.values()) > 10) == (12.5, True)
     enough = corpus_for(target)
-    assert make_plan(patient, enough, LAW).fingerprint == make_plan(target, enough, LAW).fingerprint
+    assert (
+        make_plan(patient, enough, RATES).fingerprint
+        == make_plan(target, enough, RATES).fingerprint
+    )
 
 
 def test_a_mixture_made_for_a_cap_passes_it(target):
@@ -143,7 +135,7 @@ def test_documents_are_masked_where_the_recipe_says_so(target, plan):
     assert made.identity.data.mask_documents and not plan.identity.data.mask_documents
     assert "attention: within a document" in render_plan(made)
     with pytest.raises(UserInputError, match="mask_documents"):
-        make_plan(changed(target, "mask_documents", True), corpus_for(target), LAW)
+        predicted_plan(changed(target, "mask_documents", True), corpus_for(target), FIT)
 
 
 def test_yaml_round_trip(plan, tmp_path):
@@ -167,7 +159,7 @@ def leaves(node, path=()):
 
 def identity_paths():
     target = recipe("mini-2.6b")
-    data = make_plan(target, corpus_for(target), LAW).model_dump(mode="json")
+    data = make_plan(target, corpus_for(target), RATES).model_dump(mode="json")
     paths = leaves(data["identity"])
     return [p for p in paths if p[-1] not in ("standing", "source", "interval", "role")]
 
@@ -230,12 +222,17 @@ def other_tokenizer(corpus):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda r, c: (r, c, None), "base_lr = sweep, and no fitted law"),
-        (lambda r, c: (with_batch(r, 2048), c, LAW), "law was fitted at 1024"),
-        (lambda r, c: (r, other_tokenizer(c), LAW), "corpus.tokenizer.vocab_size = 2048 here, 999"),
-        (lambda r, c: (r, corpus_for(r, vocab_size=2049), LAW), "vocab_size = 2048 is below.*2049"),
-        (lambda r, c: (r, without_swedish(c), LAW), "no train shard for language 'sv'"),
-        (lambda r, c: (r, corpus_for(r, n_tokens=128), LAW), "'da' has 128 training tokens.*129"),
+        (lambda r, c: (r, c, None), "base_lr = sweep, and no fit is at hand"),
+        (
+            lambda r, c: (r, other_tokenizer(c), RATES),
+            "corpus.tokenizer.vocab_size = 2048 here, 999",
+        ),
+        (
+            lambda r, c: (r, corpus_for(r, vocab_size=2049), RATES),
+            "vocab_size = 2048 is below.*2049",
+        ),
+        (lambda r, c: (r, without_swedish(c), RATES), "no train shard for language 'sv'"),
+        (lambda r, c: (r, corpus_for(r, n_tokens=128), RATES), "'da' has 128 training tokens.*129"),
         (
             lambda r, c: (
                 changed(with_batch(r, 2048), "optimizer.base_lr", 0.01),
@@ -247,9 +244,9 @@ def other_tokenizer(corpus):
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(target, spoil, message):
-    spoiled, corpus, law = spoil(target, corpus_for(target))
+    spoiled, corpus, rates = spoil(target, corpus_for(target))
     with pytest.raises(UserInputError, match=message) as error:
-        make_plan(spoiled, corpus, law)
+        make_plan(spoiled, corpus, rates)
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 2
 
@@ -273,14 +270,14 @@ def changed(recipe, path, value):
         ("dtype", "bfloat16", "bfloat16 here, float32 there"),
     ],
 )
-def test_a_law_of_another_family_is_refused_by_the_field_that_differs(target, path, value, shown):
+def test_a_fit_of_another_family_is_refused_by_the_field_that_differs(target, path, value, shown):
     other = changed(target, path, value)
     if path == "model.seq_len":
         other = changed(other, "execution.micro_batch_sequences", 16)
     with pytest.raises(
-        UserInputError, match=rf"law\.json.*{path} = {shown}.*Run the sweep"
+        UserInputError, match=rf"another family.*{path} = {shown}.*Sweep a recipe"
     ) as error:
-        make_plan(other, corpus_for(other), LAW)
+        predicted_plan(other, corpus_for(other), FIT)
     assert "\n" not in str(error.value)
 
 
@@ -296,10 +293,10 @@ def test_a_law_of_another_family_is_refused_by_the_field_that_differs(target, pa
         ("mixture", dict.fromkeys(recipe("mini-proxy").mixture, 1)),
     ],
 )
-def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, value):
+def test_a_family_shares_what_the_fit_or_the_width_accounts_for(target, path, value):
     other = changed(target, path, value)
     assert recipe_family(other) == recipe_family(target) == recipe_family(recipe("mini-proxy"))
-    assert make_plan(other, corpus_for(other), LAW).family == recipe_family(target)
+    assert make_plan(other, corpus_for(other), RATES).family == recipe_family(target)
 
 
 def test_a_plan_needs_no_corpus_to_be_made(target):
@@ -311,7 +308,7 @@ def test_a_plan_needs_no_corpus_to_be_made(target):
     assert plan.identity.rules == whole.identity.rules
     assert "unknown, made without a corpus" in render_plan(plan)
     assert "unknown" not in render_plan(whole)
-    with pytest.raises(UserInputError, match="no fitted law"):
+    with pytest.raises(UserInputError, match="no fit is at hand"):
         make_plan(target, None, None)
 
 
@@ -372,59 +369,6 @@ def test_the_sweep_is_a_grid_of_plans():
     assert (plan.execution.dp, plan.execution.tp, plan.execution.pp) == (1, 1, 1)
 
 
-def swept(proxy, **update):
-    """Return a recipe with another sweep, validated."""
-    sweep = proxy.sweep.model_dump(mode="json") | update
-    return changed(proxy, "sweep", sweep)
-
-
-def test_a_sweep_over_widths_and_batches():
-    """Sister shapes, rates that follow the batch, and names that tell all runs apart."""
-    proxy = swept(
-        recipe("mini-proxy"),
-        base_lrs=[0.004, 0.008, 0.016],
-        widths=[48, 96],
-        global_batches_tokens=[1024, 4096],
-        lr_batch_exponent=0.5,
-        more=[{"base_lr": 0.5, "width": 144, "seed": 2}],
-    )
-    plans = {plan.name: plan for plan in proxy_plans(proxy, corpus_for(proxy))}
-    assert len(plans) == len({p.fingerprint for p in plans.values()}) == 2 * (2 * 2 * 3 + 1)
-    wide = plans["mini-proxy-w96-b4096-h131072-lr0.008-s1"]
-    assert (wide.identity.model.n_heads, wide.identity.model.d_ff) == (8, 336)
-    assert wide.identity.global_batch_tokens.value == 4096
-    assert wide.identity.schedule.n_steps.value == 32
-    assert wide.execution.micro_batch_sequences == 32
-    assert wide.identity.n_params_non_embedding.value > 2 * 90_192
-    assert wide.family == recipe_family(proxy)
-    beside = plans["mini-proxy-w144-b1024-h262144-lr0.5-s2"].identity
-    assert (beside.model.d_model, beside.optimizer.base_lr.value) == (144, 0.5)
-    one_batch = swept(recipe("mini-proxy"), widths=[48, 96])
-    names = [plan.name for plan in proxy_plans(one_batch, corpus_for(proxy))]
-    assert names[0] == "mini-proxy-w48-h131072-lr0.004-s1"
-
-
-def test_a_width_that_does_not_divide_into_heads_is_refused():
-    proxy = swept(recipe("mini-proxy"), widths=[48, 100])
-    with pytest.raises(UserInputError, match=r"mini-proxy: sweep width: 100 is not a") as error:
-        proxy_plans(proxy, corpus_for(proxy))
-    assert "\n" not in str(error.value)
-
-
-def test_the_sweep_for_a_gpu_is_as_large_as_its_recipe_says():
-    """Its comments estimate a time from these figures."""
-    gpu = recipe("gpu-time-transfer")
-    plans = proxy_plans(gpu, corpus_for(gpu, 1_000_000))
-    groups = trunk_groups(plans)
-    assert (len(plans), len(groups)) == (210, 35)
-    assert sum(map(trunk_steps, groups)) == 111_104
-    assert tokens_trained(plans) == pytest.approx(1.2e9, rel=0.03)
-    apart = sum(plan.identity.horizon_tokens.value for plan in plans)
-    assert apart / tokens_trained(plans) == pytest.approx(2, rel=0.02)
-    assert max(max(plan.epochs.values()) for plan in plans) == pytest.approx(4.2, abs=0.05)
-    assert flops_per_token(gpu.model) == pytest.approx(2.3e7, rel=0.01)
-
-
 def test_a_seed_of_the_sweep_sets_weights_and_data():
     proxy = recipe("mini-proxy")
     seeded = proxy.model_copy(update={"sweep": proxy.sweep.model_copy(update={"seeds": (5, 7)})})
@@ -446,12 +390,11 @@ def test_a_shown_plan_names_every_number_and_tensor(plan, target):
     assert "fitted" in next(x for x in text.splitlines() if x.startswith("base_lr"))
     assert "753,312" in render_recipe(target)
     assert "base_lr = 1" in render_recipe(target)
-    assert "262144" in render_law(LAW)
 
 
 def test_the_plan_names_its_recipe_whatever_the_layout(target):
     moved = changed(target, "execution.threads_per_process", 2)
     other = changed(target, "seeds.model", 7)
-    names = [make_plan(r, corpus_for(r), LAW).recipe_fingerprint for r in (target, moved, other)]
+    names = [make_plan(r, corpus_for(r), RATES).recipe_fingerprint for r in (target, moved, other)]
     assert len(names[0]) == 64
     assert names[0] == names[1] != names[2]

@@ -151,7 +151,7 @@ def trained(
         A plan's name and its run, as each finishes. The costliest groups start first, so that the last
         ones to finish are short.
     """
-    queue = sorted(trunk_groups(plans), key=_cost_flops, reverse=True)
+    queue = sorted(trunk_groups(plans), key=_cost, reverse=True)
     with ignoring_interrupts():
         pending = {
             pool.submit(
@@ -173,10 +173,10 @@ def trained(
             yield name, FinishedRun.load(files[name])
 
 
-def _cost_flops(group: Sequence[Plan]) -> int:
-    identity = group[0].identity
-    tokens = trunk_steps(group) * identity.global_batch_tokens.value
-    return flops_per_token(identity.model) * tokens
+def _cost(group: Sequence[Plan]) -> tuple[int, int]:
+    """Return operations, then steps: of two equal groups the one with small batches takes longer."""
+    identity, steps = group[0].identity, trunk_steps(group)
+    return flops_per_token(identity.model) * steps * identity.global_batch_tokens.value, steps
 
 
 def proxy_runs(plans_json: Sequence[str], corpus: Path, files: Sequence[Path]) -> None:
