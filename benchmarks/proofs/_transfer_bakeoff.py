@@ -64,10 +64,14 @@ class Trial(NamedTuple):
 
 
 def measures(folder: Path) -> list[Measure]:
-    """Run the bake-off; the trials are written to `bakeoff.csv` in the folder."""
+    """Run the bake-off; the trials are written to `bakeoff.csv` in the folder as they are done."""
     dense = dense_table()
-    trials = {n: bakeoff(dense.table, n, N_DRAWS) for n in RUNS_PER_CELL}
-    _written(trials, folder)
+    trials: dict[int, dict[str, list[Trial]]] = {}
+    for n in RUNS_PER_CELL:
+        trials[n] = bakeoff(dense.table, n, N_DRAWS)
+        _written(trials, folder)
+        told = ", ".join(f"{name} {_told(_regrets(found))}" for name, found in trials[n].items())
+        print(f"bake-off, {n} runs a cell: {told}", flush=True)
     source = f"{dense.source}; {N_DRAWS} draws"
     found = []
     for n in RUNS_PER_CELL:
