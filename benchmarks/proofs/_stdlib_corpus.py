@@ -48,4 +48,6 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(root.rglob("*.py")):
         name = path.relative_to(root)
         if not _LEFT_OUT & set(name.parts):
-            yield str(name), path.read_text(encoding="utf-8", errors="replace")
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if text.strip():
+                yield str(name), text
