@@ -1,9 +1,9 @@
 """The part of the transfer proof that trains: Skald's own sweep on a CPU, and one transfer out of it.
 
 The sweep is a grid over batch, learning rate and seed with a rate that is constant after the warmup, so that
-each run yields every horizon. What it can show: how the best rate follows the batch, and that rate and
-sensitivity fall with the horizon. What it cannot: no batch of the grid is large for its horizon for long, so
-the rise and the plateau of arXiv 2410.05838 stay out of sight (recipes/gpu-time-transfer.yaml is for that).
+each run yields every horizon. What it can show: how the best rate follows the batch, and that it falls with
+the horizon. What it cannot: no batch of the grid is large for its horizon for long, so the rise and the plateau
+of arXiv 2410.05838 stay out of sight (recipes/gpu-time-transfer.yaml is for that), and sensitivity hardly moves.
 
 The transfer is to a model twice as wide at a horizon longer than any swept: once at the rate that the fit
 gives for that horizon, and once at the one it gives for the longest swept horizon.
@@ -65,8 +65,8 @@ def measures(folder: Path) -> list[Measure]:
         ),
         _exponent(
             "rise of log loss an octave off the best rate, over horizon, exponent",
-            fit.sensitivity_exponent, "< 0, interval too",
-            lambda value, interval: interval[1] < 0,
+            # Level on one seed (docs/negative-results.md), falling in arXiv 2410.05838: told, not bound.
+            fit.sensitivity_exponent, "measured", lambda value, interval: True,
             "by horizon " + ", ".join(
                 f"2^{math.log2(one.horizon_tokens):.3g}: {one.rise_at_one_octave:.4f}"
                 for one in fit.sensitivities
