@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -58,31 +59,39 @@ def run_table(
     noise: float = 0.003,
     curvature: float = 0.03,
     lrs: Sequence[float] = GRID,
+    batches: Sequence[int] = (1024,),
+    sizes: Sequence[int] = (90_192,),
+    drift: float = 0.0,
 ) -> pd.DataFrame:
-    """Runs whose log loss is a parabola around the planted optimum, plus noise."""
+    """Runs whose log loss is a parabola around the planted optimum, plus noise.
+
+    The best rate grows as the square root of the batch, and by `drift` octaves with each octave of size;
+    the best batch is 1024 at the shortest horizon and grows as its square root.
+    """
     rows = []
-    for seed in seeds:
-        for horizon in horizons:
-            level = math.log(2.6) - 0.08 * (math.log2(horizon) - 17) + rng.normal(0, 0.01)
-            for lr in lrs:
-                octaves = math.log2(lr) - optimum(horizon, exponent, at_first)
-                log_loss = level + curvature * octaves**2 + rng.normal(0, noise)
-                rows.append(
-                    {
-                        "width": 48,
-                        "depth": 3,
-                        "n_params_total": 188_496,
-                        "n_params_non_embedding": 90_192,
-                        "horizon_tokens": horizon,
-                        "global_batch_tokens": 1024,
-                        "lr": lr,
-                        "schedule": "wsd",
-                        "seed": seed,
-                        "loss": math.exp(log_loss),
-                        "loss_se": 0.01,
-                        "diverged": False,
-                        "fingerprint": f"{horizon}-{lr}-{seed}",
-                        "family": FAMILY,
-                    }
-                )
+    for size, seed, horizon in product(sizes, seeds, horizons):
+        t, n = math.log2(horizon) - 17, math.log2(size / 90_192)
+        level = math.log(2.6) - 0.08 * t - 0.04 * n + rng.normal(0, 0.01)
+        for batch, lr in product(batches, lrs):
+            y = math.log2(batch / 1024)
+            octaves = math.log2(lr) - optimum(horizon, exponent, at_first) - drift * n
+            log_loss = level + curvature * octaves**2 + 0.005 * (y - 0.5 * t) ** 2
+            rows.append(
+                {
+                    "width": round(48 * math.sqrt(size / 90_192)),
+                    "depth": 3,
+                    "n_params_total": 2 * size,
+                    "n_params_non_embedding": size,
+                    "horizon_tokens": horizon,
+                    "global_batch_tokens": batch,
+                    "lr": lr * 2 ** (0.5 * y),
+                    "schedule": "wsd",
+                    "seed": seed,
+                    "loss": math.exp(log_loss + rng.normal(0, noise)),
+                    "loss_se": 0.01,
+                    "diverged": False,
+                    "fingerprint": f"{size}-{horizon}-{batch}-{lr}-{seed}",
+                    "family": FAMILY,
+                }
+            )
     return pd.DataFrame(rows)

@@ -4,20 +4,28 @@ import numpy as np
 import pytest
 from skald_corpus.mixture import mix
 from skald_mup.rules import tensor_rules
-from skald_planner.fit import fit_law
-from skald_planner.law import predict
+from skald_planner.predicted import predicted_plan
 from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import make_plan
+from skald_planner.resolve import Rates, make_plan
 from skald_planner.schedule import plan_schedule
-from skald_planner.show import render_law, render_plan, render_recipe
+from skald_planner.show import render_plan, render_recipe
+from skald_planner.transfer import fit_time
 from skald_specs.errors import UserInputError
 from skald_specs.mixture import MixtureRule
-from skald_specs.plan import NO_CORPUS, Plan
+from skald_specs.plan import NO_CORPUS, Plan, Quantity
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.loader import TrainingOrder
 from support_planner import corpus_for, recipe, run_table
 
-LAW = fit_law(run_table(np.random.default_rng(0)))
+FIT = fit_time(
+    run_table(np.random.default_rng(0), horizons=(131_072, 262_144, 524_288)),
+    "a test",
+    "bits/byte",
+    n_draws=100,
+)
+RATES = Rates(
+    Quantity[float](value=0.004, standing="fitted", source="a fit", interval=(0.003, 0.005))
+)
 
 
 @pytest.fixture
@@ -27,18 +35,18 @@ def target():
 
 @pytest.fixture
 def plan(target):
-    return make_plan(target, corpus_for(target), LAW)
+    return make_plan(target, corpus_for(target), RATES)
 
 
 def test_the_fitted_rate_reaches_the_rules(target, plan):
     rate = plan.identity.optimizer.base_lr
-    assert rate == predict(LAW, target.budget.horizon_tokens)
+    assert rate == RATES.base_lr
     assert (rate.standing, rate.interval[0] < rate.value < rate.interval[1]) == ("fitted", True)
     assert plan.identity.rules == tensor_rules(target.model, target.parametrisation, rate.value)
     assert plan.identity.rules["q_proj"].lr == pytest.approx(2 * rate.value)
 
 
-def test_a_given_rate_needs_no_law(target):
+def test_a_given_rate_needs_no_fit(target):
     given = target.model_copy(
         update={"optimizer": target.optimizer.model_copy(update={"base_lr": 0.01})}
     )
@@ -92,12 +100,15 @@ def test_a_cap_on_epochs_is_the_recipes(target):
     with pytest.raises(
         UserInputError, match=r"the 10,000 .* would be read 1\d\.\d\d times, .* = 4; so .* 7 more"
     ):
-        make_plan(target, few, LAW)
+        make_plan(target, few, RATES)
     patient = changed(target, "max_epochs", 12.5)
-    plan = make_plan(patient, few, LAW)
+    plan = make_plan(patient, few, RATES)
     assert (plan.max_epochs, min(plan.epochs.values()) > 10) == (12.5, True)
     enough = corpus_for(target)
-    assert make_plan(patient, enough, LAW).fingerprint == make_plan(target, enough, LAW).fingerprint
+    assert (
+        make_plan(patient, enough, RATES).fingerprint
+        == make_plan(target, enough, RATES).fingerprint
+    )
 
 
 def test_a_mixture_made_for_a_cap_passes_it(target):
@@ -124,7 +135,7 @@ def test_documents_are_masked_where_the_recipe_says_so(target, plan):
     assert made.identity.data.mask_documents and not plan.identity.data.mask_documents
     assert "attention: within a document" in render_plan(made)
     with pytest.raises(UserInputError, match="mask_documents"):
-        make_plan(changed(target, "mask_documents", True), corpus_for(target), LAW)
+        predicted_plan(changed(target, "mask_documents", True), corpus_for(target), FIT)
 
 
 def test_yaml_round_trip(plan, tmp_path):
@@ -148,7 +159,7 @@ def leaves(node, path=()):
 
 def identity_paths():
     target = recipe("mini-2.6b")
-    data = make_plan(target, corpus_for(target), LAW).model_dump(mode="json")
+    data = make_plan(target, corpus_for(target), RATES).model_dump(mode="json")
     paths = leaves(data["identity"])
     return [p for p in paths if p[-1] not in ("standing", "source", "interval", "role")]
 
@@ -211,12 +222,17 @@ def other_tokenizer(corpus):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda r, c: (r, c, None), "base_lr = sweep, and no fitted law"),
-        (lambda r, c: (with_batch(r, 2048), c, LAW), "law was fitted at 1024"),
-        (lambda r, c: (r, other_tokenizer(c), LAW), "corpus.tokenizer.vocab_size = 2048 here, 999"),
-        (lambda r, c: (r, corpus_for(r, vocab_size=2049), LAW), "vocab_size = 2048 is below.*2049"),
-        (lambda r, c: (r, without_swedish(c), LAW), "no train shard for language 'sv'"),
-        (lambda r, c: (r, corpus_for(r, n_tokens=128), LAW), "'da' has 128 training tokens.*129"),
+        (lambda r, c: (r, c, None), "base_lr = sweep, and no fit is at hand"),
+        (
+            lambda r, c: (r, other_tokenizer(c), RATES),
+            "corpus.tokenizer.vocab_size = 2048 here, 999",
+        ),
+        (
+            lambda r, c: (r, corpus_for(r, vocab_size=2049), RATES),
+            "vocab_size = 2048 is below.*2049",
+        ),
+        (lambda r, c: (r, without_swedish(c), RATES), "no train shard for language 'sv'"),
+        (lambda r, c: (r, corpus_for(r, n_tokens=128), RATES), "'da' has 128 training tokens.*129"),
         (
             lambda r, c: (
                 changed(with_batch(r, 2048), "optimizer.base_lr", 0.01),
@@ -228,9 +244,9 @@ def other_tokenizer(corpus):
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(target, spoil, message):
-    spoiled, corpus, law = spoil(target, corpus_for(target))
+    spoiled, corpus, rates = spoil(target, corpus_for(target))
     with pytest.raises(UserInputError, match=message) as error:
-        make_plan(spoiled, corpus, law)
+        make_plan(spoiled, corpus, rates)
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 2
 
@@ -254,14 +270,14 @@ def changed(recipe, path, value):
         ("dtype", "bfloat16", "bfloat16 here, float32 there"),
     ],
 )
-def test_a_law_of_another_family_is_refused_by_the_field_that_differs(target, path, value, shown):
+def test_a_fit_of_another_family_is_refused_by_the_field_that_differs(target, path, value, shown):
     other = changed(target, path, value)
     if path == "model.seq_len":
         other = changed(other, "execution.micro_batch_sequences", 16)
     with pytest.raises(
-        UserInputError, match=rf"law\.json.*{path} = {shown}.*Run the sweep"
+        UserInputError, match=rf"another family.*{path} = {shown}.*Sweep a recipe"
     ) as error:
-        make_plan(other, corpus_for(other), LAW)
+        predicted_plan(other, corpus_for(other), FIT)
     assert "\n" not in str(error.value)
 
 
@@ -277,10 +293,10 @@ def test_a_law_of_another_family_is_refused_by_the_field_that_differs(target, pa
         ("mixture", dict.fromkeys(recipe("mini-proxy").mixture, 1)),
     ],
 )
-def test_a_family_shares_what_the_law_or_the_width_accounts_for(target, path, value):
+def test_a_family_shares_what_the_fit_or_the_width_accounts_for(target, path, value):
     other = changed(target, path, value)
     assert recipe_family(other) == recipe_family(target) == recipe_family(recipe("mini-proxy"))
-    assert make_plan(other, corpus_for(other), LAW).family == recipe_family(target)
+    assert make_plan(other, corpus_for(other), RATES).family == recipe_family(target)
 
 
 def test_a_plan_needs_no_corpus_to_be_made(target):
@@ -292,7 +308,7 @@ def test_a_plan_needs_no_corpus_to_be_made(target):
     assert plan.identity.rules == whole.identity.rules
     assert "unknown, made without a corpus" in render_plan(plan)
     assert "unknown" not in render_plan(whole)
-    with pytest.raises(UserInputError, match="no fitted law"):
+    with pytest.raises(UserInputError, match="no fit is at hand"):
         make_plan(target, None, None)
 
 
@@ -374,12 +390,11 @@ def test_a_shown_plan_names_every_number_and_tensor(plan, target):
     assert "fitted" in next(x for x in text.splitlines() if x.startswith("base_lr"))
     assert "753,312" in render_recipe(target)
     assert "base_lr = 1" in render_recipe(target)
-    assert "262144" in render_law(LAW)
 
 
 def test_the_plan_names_its_recipe_whatever_the_layout(target):
     moved = changed(target, "execution.threads_per_process", 2)
     other = changed(target, "seeds.model", 7)
-    names = [make_plan(r, corpus_for(r), LAW).recipe_fingerprint for r in (target, moved, other)]
+    names = [make_plan(r, corpus_for(r), RATES).recipe_fingerprint for r in (target, moved, other)]
     assert len(names[0]) == 64
     assert names[0] == names[1] != names[2]

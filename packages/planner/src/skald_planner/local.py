@@ -78,13 +78,13 @@ def local_optima(table: pd.DataFrame) -> tuple[LocalOptimum, ...]:
 
     Returns:
         One entry for each with three learning rates or more, ordered by cell and batch. Intervals are
-        Fieller's, with the noise pooled over the groups of a horizon.
+        Fieller's, with the noise of log loss pooled over the table: one horizon has too few runs for its own.
 
     Source: the vertex as a ratio, Fieller (1954); runs of one seed are paired.
     """
     groups = list(_groups(table))
     noise = _noise(groups)
-    return tuple(_optimum(key, found, *noise.get(key[3], (0.0, 1))) for key, found in groups)
+    return tuple(_optimum(key, found, *noise) for key, found in groups)
 
 
 def sensitivities(table: pd.DataFrame) -> tuple[tuple[Sensitivity, ...], Estimate | None]:
@@ -107,7 +107,7 @@ def sensitivities(table: pd.DataFrame) -> tuple[tuple[Sensitivity, ...], Estimat
     rows: list[_Rise] = []
     for key, parabola in groups:
         horizon = key[3]
-        sd, df = noise[horizon]
+        sd, df = noise
         error = sd * math.sqrt(parabola.unscaled[0, 0])
         found_at[horizon].append((parabola.curvature, error, df))
         rows.append(_Rise((*key[:3], key[4]), math.log2(horizon), parabola.curvature, error))
@@ -189,15 +189,13 @@ def _fitted(x: Floats, seeds: NDArray[np.int64], y: Floats, low: float, high: fl
     )
 
 
-def _noise(groups: Sequence[tuple[Key, _Bound | _Parabola]]) -> dict[int, tuple[float, int]]:
-    """Standard deviation of log loss about the parabolas of each horizon, and its degrees of freedom."""
+def _noise(groups: Sequence[tuple[Key, _Bound | _Parabola]]) -> tuple[float, int]:
+    """Standard deviation of log loss about the parabolas, and its degrees of freedom."""
     prior_sd, prior_df = NOISE_PRIOR
-    sums: dict[int, tuple[float, int]] = defaultdict(lambda: (prior_df * prior_sd**2, prior_df))
-    for key, found in groups:
-        if isinstance(found, _Parabola):
-            squares, df = sums[key[3]]
-            sums[key[3]] = (squares + found.squares, df + found.degrees_of_freedom)
-    return {horizon: (math.sqrt(squares / df), df) for horizon, (squares, df) in sums.items()}
+    parabolas = [found for _, found in groups if isinstance(found, _Parabola)]
+    df = prior_df + sum(found.degrees_of_freedom for found in parabolas)
+    squares = prior_df * prior_sd**2 + sum(found.squares for found in parabolas)
+    return math.sqrt(squares / df), df
 
 
 def _optimum(key: Key, found: _Bound | _Parabola, noise_sd: float, df: int) -> LocalOptimum:

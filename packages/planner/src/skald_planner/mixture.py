@@ -1,12 +1,13 @@
-"""Several families' draws as one distribution, in proportion to their weights."""
+"""Draws as distributions: several families' as one, intervals, and the ridge at a point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from skald_specs.plan import COVERAGE
 from skald_specs.ridge import ridge
-from skald_specs.timefit import FamilyKind
+from skald_specs.timefit import FamilyKind, Interval
 
 from skald_planner.cells import Floats
 
@@ -29,6 +30,12 @@ def by_weight(weights: Sequence[float], draws: Sequence[Floats]) -> Floats:
         for share, drawn in zip(shares, draws, strict=True)
     ]
     return np.concatenate(parts)
+
+
+def interval_of(draws: Floats) -> Interval:
+    """Return the central interval of draws at `COVERAGE`."""
+    low, high = np.quantile(draws, [0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2])
+    return float(low), float(high)
 
 
 def at_point(

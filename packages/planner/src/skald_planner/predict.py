@@ -18,9 +18,8 @@ from skald_specs.timefit import Estimate, FamilyFit, TimeFit
 
 from skald_planner.cells import Floats
 from skald_planner.loss_law import predict_loss
-from skald_planner.mixture import at_point, by_weight
+from skald_planner.mixture import at_point, by_weight, interval_of
 from skald_planner.published import PRIORS, Anchor, Prior
-from skald_planner.transfer import interval_of
 
 #: Octaves outside the swept range beyond which a prediction needs `--extrapolate`. Assumed: published
 #: laws hold over two to four octaves where they were tested, and bend at larger scale (arXiv 2606.29158).
@@ -235,16 +234,15 @@ def _learning_rate(
         beyond = max(0.0, distance.horizon_octaves - FORM_REACH)
         shown_error = (fit.extrapolation_sd_per_octave or 0.0) * abs(t - t_edge)
         error = math.hypot(shown_error, FORM_SD_PER_OCTAVE * beyond)
-        step, share = _weigh(own, error, prior, rng)
+        step, share = _weigh(own, at_edge.size, error, prior, rng)
     drift = _by_size(fit, n, n_edge, step.size, rng)
     return _Step(at_edge + step + drift, share, at_edge)
 
 
 def _weigh(
-    own: Floats | None, error: float, prior: Prior, rng: np.random.Generator
+    own: Floats | None, count: int, error: float, prior: Prior, rng: np.random.Generator
 ) -> tuple[Floats, float]:
     """Join the data's step with the prior's by inverse variance; None: the data have none."""
-    count = 1000 if own is None else own.size
     guess = prior.mean + prior.sd * rng.standard_normal(count)
     if own is None:
         return guess, 1.0
@@ -288,8 +286,8 @@ def _batch(
         away = Prior(prior.mean * (t - t_edge), prior.sd * abs(t - t_edge), "")
         shown = len(fit.table.horizons_tokens) > 1
         own = by_weight(weights, [_best_y(family, t, n) for family in known]) - draws
-        step, share = _weigh(own if shown else None, 0.0, away, rng)
-        draws = draws + step[np.linspace(0, step.size - 1, draws.size).astype(int)]
+        step, share = _weigh(own if shown else None, draws.size, 0.0, away, rng)
+        draws = draws + step
     middle, (low, high) = float(np.median(draws)), interval_of(draws)
     scale = 2.0**fit.centre.log2_batch
     best = Estimate(
@@ -376,6 +374,10 @@ def _warnings(fit: TimeFit, distance: Distance) -> tuple[str, ...]:
         found.append(f"the batch lies {distance.batch_octaves:.1f} octaves outside the swept ones")
     if distance.size_octaves > SIZE_LIMIT:
         found.append(f"the model is {distance.size_octaves:.1f} octaves larger than the swept ones")
+    if not fit.family:
+        found.append(
+            "the fitted table names no family of recipes: its learning rates are taken as base_lr"
+        )
     if fit.size_terms:
         found.append("the swept optimum moves with size, so the rules do not hold it still")
     return tuple(found)

@@ -7,34 +7,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import ndtr
-from skald_specs.plan import COVERAGE
+from skald_specs.errors import ClaimError
 from skald_specs.timefit import (
     CriticalBatch,
     Estimate,
     FamilyFit,
     FittedRun,
-    HeldOut,
-    Interval,
     LocalOptimum,
-    LossLaw,
     TableFacts,
     TimeFit,
 )
 
-from skald_planner.bootstrap import cluster_weights
-from skald_planner.cells import CELL, Floats, Points, near_best, points_of
+from skald_planner.best_losses import loss_law_of
+from skald_planner.cells import Floats, Points, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
-from skald_planner.families import Fitted, draws_of, fit_families, folds, normal_quantile
+from skald_planner.families import Fitted, draws_of, fit_families, normal_quantile
+from skald_planner.held_out import held_out_predictions
 from skald_planner.joint import solve
 from skald_planner.local import local_optima, sensitivities
-from skald_planner.loss_law import fit_loss_law
-from skald_planner.mixture import at_point, by_weight
+from skald_planner.mixture import by_weight, interval_of
 from skald_planner.surface import PROFILE, surface_of
 
 #: Size enters the ridge where its drift differs from zero at this level.
@@ -71,22 +67,23 @@ def fit_time(
         ClaimError: No level has enough learning rates, or the losses have no minimum.
     """
     rng = np.random.default_rng(seed)
+    local = local_optima(table)
+    bounds = _bounds(local)
     weight = near_best(table)
     points = points_of(table, weight)
     drift, p_value = _size_drift(points, rng)
     size_terms = p_value is not None and p_value < SIZE_LEVEL
     families, offered = _sober(fit_families(points, size_terms, n_draws, rng))
     power = next((family for family in families if family.kind == "power"), None)
-    local = local_optima(table)
     risings, rising_exponent = sensitivities(table)
-    held_out, form_sd = _held_out(points, families[0], size_terms, local, rng)
+    held_out, form_sd = held_out_predictions(points, families[0], size_terms, local, rng)
     overheads = overhead_batches(table)
     knees = _knees(points, families)
     offered += (
         [] if knees else ["the critical batch's knee: no bend of the ridge within the batches"]
     )
-    offered += list(overheads.missing)
-    law = _loss_law(table, local, n_draws, rng)
+    offered += [*bounds, *overheads.missing]
+    law = loss_law_of(table, local, n_draws, rng)
     return TimeFit(
         schema_version=1,
         table=_facts(table, source, loss_unit, sha256, int((weight > 0).sum())),
@@ -119,10 +116,22 @@ def fit_time(
     )
 
 
-def interval_of(draws: Floats) -> Interval:
-    """Return the central interval of draws at `COVERAGE`."""
-    low, high = np.quantile(draws, [0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2])
-    return float(low), float(high)
+def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
+    """Refuse a table that encloses no optimum; say how many of the others are bounds."""
+    bounds = [one for one in local if one.log2_lr is None]
+    missing = {"at_least": "larger", "at_most": "smaller"}
+    sides = [missing[one.bound] for one in bounds if one.bound in missing]
+    if local and len(sides) == len(local):
+        asked = " and ".join(sorted(set(sides)))
+        raise ClaimError(
+            f"run table: at none of {len(local)} sizes, horizons and batches do the learning rates enclose "
+            f"the lowest loss, so there is no optimum to carry. Sweep {asked} learning rates"
+        )
+    if not bounds:
+        return []
+    return [
+        f"{len(bounds)} of {len(local)} optima: not enclosed by their learning rates; bounds at most"
+    ]
 
 
 def _size_drift(points: Points, rng: np.random.Generator) -> tuple[Estimate | None, float | None]:
@@ -229,113 +238,6 @@ def _column(family: Fitted, name: str) -> Floats:
         family.draws[:, family.names.index(name)]
         if name in family.names
         else 0 * family.draws[:, 0]
-    )
-
-
-def _held_out(
-    points: Points,
-    main: Fitted,
-    size_terms: bool,
-    local: Sequence[LocalOptimum],
-    rng: np.random.Generator,
-) -> tuple[tuple[HeldOut, ...], float | None]:
-    """Predict horizons from the others by the family that weighs most, beside what was measured there.
-
-    Returns:
-        The predictions, horizon by horizon; and the error of the form in octaves of learning rate for each
-        octave of horizon, from the last octave alone predicted from all before it: what the intervals and
-        the spread between cells do not explain. None where fewer than two horizons remain.
-    """
-    found: list[HeldOut] = []
-    for fold in folds(points.t):
-        found += _predicted(points, ~np.isin(points.t, fold), main, size_terms, local, rng)
-    shorter = points.t <= points.t.max() - 1 + 1e-6
-    if np.unique(points.t[shorter]).size < 2:
-        return tuple(found), None
-    from_octaves = points.centre.log2_horizon + float(points.t[shorter].max())
-    squares, weights = 0.0, 0.0
-    for one in _predicted(points, shorter, main, size_terms, local, rng):
-        octaves = float(np.log2(one.horizon_tokens)) - from_octaves
-        width = 2 * normal_quantile()
-        explained = (
-            np.ptp(one.predicted_interval) ** 2 + np.ptp(one.measured_interval) ** 2
-        ) / width**2
-        missed = (one.predicted_log2_lr - one.measured_log2_lr) ** 2
-        # Errors grow with the distance, so do the weights that keep the mean of their ratio stable.
-        squares += (missed - explained - main.spread**2) * octaves**2
-        weights += octaves**4
-    return tuple(found), float(np.sqrt(max(0.0, squares / weights))) if weights else None
-
-
-def _predicted(
-    points: Points,
-    kept: NDArray[np.bool_],
-    main: Fitted,
-    size_terms: bool,
-    local: Sequence[LocalOptimum],
-    rng: np.random.Generator,
-) -> list[HeldOut]:
-    """Fit the runs that are kept and predict the measured optima of the other horizons."""
-    rest, unseen = points.where(kept), np.unique(points.t[~kept])
-    surface = surface_of(main.kind, rest, size_terms) if len(rest) else None
-    if surface is None or np.unique(rest.t).size < 2:
-        return []
-    solution = solve(surface, rest)
-    draws, _ = draws_of(solution, rest, N_HELD_OUT_DRAWS, rng)
-    found = []
-    for one in local:
-        t = np.log2(one.horizon_tokens) - points.centre.log2_horizon
-        if np.abs(unseen - t).min() > 1e-6 or one.log2_lr is None or one.interval is None:
-            continue
-        y = np.log2(one.global_batch_tokens) - points.centre.log2_batch
-        n = np.log2(one.n_params_non_embedding) - points.centre.log2_size
-        value, drawn = at_point(main.kind, surface.names, solution.values, draws, y, t, n)
-        low, high = interval_of(drawn)
-        x = points.centre.log2_lr
-        found.append(
-            HeldOut(
-                horizon_tokens=one.horizon_tokens,
-                global_batch_tokens=one.global_batch_tokens,
-                n_params_non_embedding=one.n_params_non_embedding,
-                predicted_log2_lr=value + x,
-                predicted_interval=(low + x, high + x),
-                measured_log2_lr=one.log2_lr,
-                measured_interval=one.interval,
-            )
-        )
-    return found
-
-
-class _Best(NamedTuple):
-    """Lowest loss of a cell over learning rates and batches, and the cell."""
-
-    size: int
-    horizon_tokens: int
-    loss: float
-
-
-def _loss_law(
-    table: pd.DataFrame, local: Sequence[LocalOptimum], n_draws: int, rng: np.random.Generator
-) -> LossLaw | None:
-    finite = table[~table["diverged"]]
-    means = finite.groupby([*CELL, "global_batch_tokens", "lr"], as_index=False)["loss"].mean()
-    lowest = means.groupby(CELL, as_index=False)["loss"].min()
-    fitted: dict[tuple[int, ...], float] = {}
-    for one in local:
-        key = (one.width, one.depth, one.n_params_non_embedding, one.horizon_tokens)
-        if one.loss is not None:
-            fitted[key] = min(one.loss, fitted.get(key, np.inf))
-    best = []
-    for row in lowest.to_dict("records"):
-        cell = tuple(int(row[name]) for name in CELL)
-        loss = fitted.get(cell, float(row["loss"]))
-        best.append(_Best(cell[2], cell[3], loss))
-    cells = np.arange(len(best))
-    return fit_loss_law(
-        [one.size for one in best],
-        [one.horizon_tokens for one in best],
-        [one.loss for one in best],
-        cluster_weights(cells, 0 * cells, min(n_draws, 400), rng),
     )
 
 

@@ -1,0 +1,291 @@
+"""Time transfer: what a table shows, what it does not, and what is decided from it."""
+
+import math
+
+import numpy as np
+import pytest
+from skald_mup.counts import n_params_non_embedding
+from skald_planner.bootstrap import cluster_weights
+from skald_planner.cells import is_grid, near_best, points_of
+from skald_planner.mixture import by_weight
+from skald_planner.predict import HORIZON_LIMIT, Asked, decide
+from skald_planner.predicted import predicted_plan
+from skald_planner.show import render_plan
+from skald_planner.show_fit import render_fit
+from skald_planner.transfer import fit_time
+from skald_specs.errors import ClaimError, UserInputError
+from skald_specs.plan import UNTRANSFERRED, Plan
+from skald_specs.ridge import named, ridge
+from skald_specs.timefit import TimeFit
+from support_planner import GRID, corpus_for, recipe, run_table
+
+HORIZONS = (131_072, 262_144, 524_288)
+BATCHES = (512, 1024, 2048)
+RATES = tuple(0.002 * 2 ** (i / 2) for i in range(7))
+SIZE = 90_192
+
+
+def table(seed=0, **settings):
+    planted = {"horizons": HORIZONS, "batches": BATCHES, "lrs": RATES, "noise": 0.001, **settings}
+    return run_table(np.random.default_rng(seed), **planted)
+
+
+def fitted(rows, **settings) -> TimeFit:
+    return fit_time(rows, "a test", "bits/byte", n_draws=200, **settings)
+
+
+@pytest.fixture(scope="module")
+def fit() -> TimeFit:
+    return fitted(table())
+
+
+def asked(horizon=524_288, batch=1024, **settings) -> Asked:
+    return Asked("a test", int(horizon), batch, SIZE, **settings)
+
+
+def test_planted_exponents_lie_in_their_intervals(fit):
+    for found, planted in (
+        (fit.horizon_exponent, -0.3),
+        (fit.batch_exponent, 0.5),
+        (fit.best_batch_exponent, 0.5),
+    ):
+        assert found.interval[0] < planted < found.interval[1]
+        assert found.interval[1] - found.interval[0] < 0.5
+    assert (fit.size_drift, fit.size_terms) == (None, False)
+    assert fit.noise_sd == pytest.approx(0.001, abs=0.001)
+    assert sum(family.weight for family in fit.families) == pytest.approx(1)
+    assert {family.kind for family in fit.families} == {"power", "surge", "saturating"}
+    assert len(fit.local) == 9 and all(one.log2_lr is not None for one in fit.local)
+    assert len(fit.held_out) == 9
+
+
+def test_a_fit_repeats_and_survives_its_file(fit, tmp_path):
+    assert fitted(table()) == fit
+    assert fitted(table(), seed=1) != fit
+    fit.save(tmp_path / "fit.json")
+    assert TimeFit.load(tmp_path / "fit.json") == fit
+    text = render_fit(fit)
+    assert "saturating" in text and "base_lr with batch" in text
+
+
+def test_one_horizon_shows_no_horizon_exponent_and_leans_on_published_ones():
+    short = fitted(table(horizons=HORIZONS[:1]))
+    assert short.horizon_exponent is None
+    assert any("one horizon" in gap for gap in short.offered)
+    there = decide(short, asked(HORIZONS[0]))
+    beyond = decide(short, asked(4 * HORIZONS[0]))
+    assert (there.base_lr.standing, there.outlook.priors) == ("fitted", ())
+    assert beyond.base_lr.standing == "assumed"
+    assert beyond.outlook.priors[0].share == 1
+    moved = math.log2(beyond.base_lr.value / there.base_lr.value)
+    assert -1.2 < moved < -0.4
+
+
+def test_one_batch_fits_and_says_what_it_cannot():
+    narrow = fitted(table(batches=(1024,)))
+    assert (narrow.batch_exponent, narrow.best_batch_exponent) == (None, None)
+    assert [family.kind for family in narrow.families] == ["power"]
+    assert any("one batch" in gap for gap in narrow.offered)
+    low, high = decide(narrow, asked()).base_lr.interval
+    assert low < 2 ** (-7.6 - 0.6) < high
+
+
+@pytest.mark.parametrize(("lrs", "side"), [(GRID[4:], "smaller"), (GRID[:3], "larger")])
+def test_optima_at_the_edge_are_no_optima(lrs, side):
+    with pytest.raises(ClaimError, match=f"at none of 9 .* enclose .* Sweep {side} learning rates"):
+        fitted(table(lrs=lrs))
+
+
+def test_some_optima_at_the_edge_are_bounds_and_said():
+    rows = table()
+    at_own_batch = rows["lr"] / np.sqrt(rows["global_batch_tokens"] / 1024)
+    torn = rows[(rows["horizon_tokens"] != HORIZONS[0]) | (at_own_batch < 0.0045)]
+    told = fitted(torn)
+    bounds = [one for one in told.local if one.log2_lr is None]
+    assert bounds and {one.bound for one in bounds} == {"at_least"}
+    assert any(f"{len(bounds)} of 9 optima" in gap for gap in told.offered)
+
+
+def test_diverged_runs_are_kept_and_not_fitted(fit):
+    rows = table()
+    lost = rows["lr"] > 0.9 * rows["lr"].max()
+    rows.loc[lost, ["diverged", "loss"]] = [True, float("nan")]
+    told = fitted(rows)
+    assert told.table.n_diverged == lost.sum() > 0
+    assert not any(run.in_fit for run in told.runs if run.diverged)
+    assert all(run.loss is None for run in told.runs if run.diverged)
+    found, whole = told.horizon_exponent.value, fit.horizon_exponent.value
+    assert found == pytest.approx(whole, abs=0.1)
+
+
+def test_size_drops_out_unless_it_does_not():
+    sizes = (SIZE, 4 * SIZE)
+    still, moving = fitted(table(sizes=sizes)), fitted(table(sizes=sizes, drift=-0.4))
+    assert still.size_drift_p_value > 0.05 and not still.size_terms
+    assert moving.size_drift_p_value < 0.01 and moving.size_terms
+    assert moving.size_drift.interval[0] < -0.4 < moving.size_drift.interval[1]
+    assert "size" in moving.families[0].names and "size" not in still.families[0].names
+    assert any("moves with size" in warning for warning in decide(moving, asked()).outlook.warnings)
+
+
+def test_predictions_widen_and_the_priors_share_grows_with_distance(fit):
+    told = [decide(fit, asked(HORIZONS[-1] * 2**octaves)) for octaves in range(5)]
+    widths = [math.log2(one.base_lr.interval[1] / one.base_lr.interval[0]) for one in told]
+    shares = [one.outlook.priors[0].share if one.outlook.priors else 0.0 for one in told]
+    regrets = [one.outlook.regret.value for one in told]
+    for rising in (widths, regrets):
+        assert rising == sorted(rising) and rising[0] < rising[-1]
+    assert shares[0] == 0 < shares[1] < shares[-1] < 1
+    assert [one.outlook.distance.horizon_octaves for one in told] == [0, 1, 2, 3, 4]
+    assert told[-1].outlook.final_loss.value < told[0].outlook.final_loss.value
+    assert told[0].base_lr.interval[0] < 2 ** (-7.6 - 0.6) < told[0].base_lr.interval[1]
+
+
+def test_a_learning_rate_is_put_below_the_middle(fit):
+    near, far = decide(fit, asked()), decide(fit, asked(HORIZONS[-1] * 8))
+    assert 0 < near.outlook.chosen_below_median_octaves < far.outlook.chosen_below_median_octaves
+
+
+def test_far_beyond_the_sweep_is_refused_unless_asked_for(fit):
+    far = HORIZONS[-1] * 2 ** (HORIZON_LIMIT + 1)
+    with pytest.raises(UserInputError, match=r"5\.0 octaves outside .*--extrapolate") as error:
+        decide(fit, asked(far))
+    assert "\n" not in str(error.value)
+    told = decide(fit, asked(far, extrapolate=True))
+    assert told.base_lr.standing == "assumed"
+    assert "5.0 octaves beyond" in told.outlook.warnings[0]
+    with pytest.raises(UserInputError, match="global_batch_tokens"):
+        decide(fit, asked(batch=2048 * 16))
+
+
+def test_the_best_batch_is_chosen_in_steps_where_it_is_left_to_the_sweep(fit):
+    told = decide(fit, asked(choose_batch=True, batch_step_tokens=256))
+    batch = told.global_batch_tokens
+    assert batch.value % 256 == 0 and batch.standing == "fitted"
+    assert batch.interval[0] < 2048 < batch.interval[1] * 1.05
+    assert decide(fit, asked()).global_batch_tokens is None
+    with pytest.raises(UserInputError, match="shows no best batch"):
+        decide(fitted(table(batches=(1024,))), asked(choose_batch=True))
+
+
+def test_a_surge_is_told_from_a_power_law_where_it_bends():
+    rows = table(batches=tuple(256 * 2**i for i in range(6)), horizons=HORIZONS)
+    knee = 10 + 0.7 * (np.log2(rows["horizon_tokens"]) - 18)
+    y, x = np.log2(rows["global_batch_tokens"]), np.log2(rows["lr"])
+    best = -7.5 + ridge("surge", {"knee": 0.0}, y - knee, 0, 0)
+    # The grid follows the planted ridge, so that every optimum is enclosed.
+    x = best + x - (x.groupby([rows["horizon_tokens"], y]).transform("mean"))
+    noise = np.random.default_rng(1).normal(0, 0.001, len(rows))
+    bent = rows.assign(lr=2.0**x, loss=np.exp(0.9 + 0.03 * (x - best) ** 2 + noise))
+    told = fitted(bent)
+    weights = {family.kind: family.weight for family in told.families}
+    assert weights["surge"] > 0.8 and weights["power"] < 0.05
+    knees = [one for one in told.critical if one.definition == "knee"]
+    assert len(knees) == 3
+    assert all(one.interval[0] < one.tokens < one.interval[1] for one in knees)
+    assert told.critical_exponent.interval[0] < 0.7 < told.critical_exponent.interval[1]
+
+
+def test_a_ridge_has_its_limits():
+    p = {"level": 0.0, "knee": 0.0}
+    for kind in ("surge", "saturating"):
+        rise = ridge(kind, p, -19.0, 0, 0) - ridge(kind, p, -20.0, 0, 0)
+        assert rise == pytest.approx(0.5, abs=1e-4)
+    assert ridge("surge", p, 0.0, 0, 0) == pytest.approx(0.0)
+    assert ridge("surge", p, 20.0, 0, 0) - ridge("surge", p, 19.0, 0, 0) == pytest.approx(
+        -0.5, abs=1e-4
+    )
+    assert ridge("saturating", p, 20.0, 0, 0) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_scattered_design_is_fitted_by_its_surface():
+    grid = table(batches=tuple(256 * 2**i for i in range(7)), horizons=HORIZONS)
+    drawn = grid.groupby("horizon_tokens").sample(14, random_state=1).reset_index(drop=True)
+    assert is_grid(table()) and not is_grid(drawn)
+    weight = near_best(drawn)
+    points = points_of(drawn, weight)
+    assert points.scattered and 0 < weight.min() + weight.max() <= 2
+    assert np.argmax(weight) in drawn.groupby("horizon_tokens")["loss"].idxmin().tolist()
+    told = fitted(drawn)
+    assert "profile" in told.families[0].names
+    draws = named(told.families[0], np.array(told.families[0].draws))
+    assert draws["level"].shape == (200,)
+
+
+def test_clusters_are_drawn_whole():
+    cell, seed = np.repeat([0, 1, 2], 4), np.tile([5, 5, 6, 6], 3)
+    weights = cluster_weights(cell, seed, 50, np.random.default_rng(0))
+    assert weights.shape == (50, 12)
+    assert weights.mean() == pytest.approx(1, abs=0.1)
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[:, 0] != weights[:, 2]).all()
+    one_seed = cluster_weights(cell, 0 * seed, 50, np.random.default_rng(0))
+    assert (one_seed[:, :4] == one_seed[:, :1]).all()
+
+
+def test_families_are_joined_in_proportion():
+    joined = by_weight([0.25, 0.75], [np.zeros(100), np.ones(100)])
+    assert (joined.size, joined.sum()) == (100, 75)
+
+
+def test_a_plan_from_a_fit_says_what_it_expects(fit):
+    target = recipe("mini-2.6b")
+    plan = predicted_plan(target, corpus_for(target, 10**6), fit)
+    rate, outlook = plan.identity.optimizer.base_lr, plan.outlook
+    assert rate.standing == "fitted" and rate.interval[0] < rate.value < rate.interval[1]
+    assert outlook.regret.value > 0 and outlook.final_loss is not None
+    assert outlook.tau_ema > 0
+    assert {one.law for one in outlook.published}
+    assert outlook.cost.training_flops > 0
+    text = render_plan(plan)
+    for words in ("expected final loss", "published law", "beyond the sweep", "tau_ema"):
+        assert words in text
+    bare = plan.model_copy(update={"outlook": None})
+    assert bare.fingerprint == plan.fingerprint
+
+
+def test_the_control_takes_the_rate_of_the_swept_horizon(fit):
+    target = recipe("mini-2.6b")
+    corpus = corpus_for(target, 10**6)
+    plan, control = (predicted_plan(target, corpus, fit, untransferred=u) for u in (False, True))
+    assert control.name == f"mini-2.6b{UNTRANSFERRED}"
+    swept = decide(fit, at_swept_horizon(target, fit))
+    assert control.identity.optimizer.base_lr.value == swept.base_lr.value
+    assert control.identity.optimizer.base_lr.value > plan.identity.optimizer.base_lr.value
+    assert control.identity.schedule == plan.identity.schedule
+
+
+def at_swept_horizon(target, fit):
+    return Asked(
+        "a test",
+        max(fit.table.horizons_tokens),
+        target.budget.global_batch_tokens,
+        n_params_non_embedding(target.model),
+    )
+
+
+def test_a_fit_of_another_family_is_refused_by_the_field_that_differs(fit):
+    target = recipe("mini-2.6b")
+    other = target.model_copy(
+        update={"optimizer": target.optimizer.model_copy(update={"beta2": 0.99})}
+    )
+    with pytest.raises(UserInputError, match=r"optimizer\.beta2 = 0\.99 here, 0\.95 there"):
+        predicted_plan(other, corpus_for(other, 10**6), fit)
+    foreign = fit.model_copy(update={"family": {}})
+    assert predicted_plan(other, corpus_for(other, 10**6), foreign).outlook is not None
+
+
+def test_without_a_fit_a_rate_left_open_is_refused():
+    target = recipe("mini-2.6b")
+    with pytest.raises(UserInputError, match="base_lr = sweep, and no fit is at hand"):
+        predicted_plan(target, corpus_for(target, 10**6), None)
+
+
+def test_a_plan_with_its_outlook_survives_its_file(fit, tmp_path):
+    for name in ("mini-2.6b", "trustllm-7.8b", "next-larger"):
+        target = recipe(name)
+        foreign = fit if name == "mini-2.6b" else fit.model_copy(update={"family": {}})
+        plan = predicted_plan(target, None, foreign, extrapolate=True)
+        plan.save(tmp_path / "plan.yaml")
+        assert Plan.load(tmp_path / "plan.yaml") == plan
+        assert render_plan(Plan.load(tmp_path / "plan.yaml")) == render_plan(plan)
