@@ -6,19 +6,17 @@ parameters wins.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple, get_args
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import FamilyKind
 
 from skald_planner.batches import batch_profile
-from skald_planner.between import covariance_of
-from skald_planner.bootstrap import cluster_weights, no_narrower
+from skald_planner.bootstrap import cluster_draws, cluster_weights
 from skald_planner.cells import Floats, Points
-from skald_planner.joint import Solution, solve, solve_draws, without_levels
+from skald_planner.joint import Solution, solve, without_levels
 from skald_planner.surface import surface_of
 
 KINDS: tuple[FamilyKind, ...] = get_args(FamilyKind)
@@ -36,8 +34,7 @@ class Fitted(NamedTuple):
         solution: Its fit.
         names: Its parameters; those of the batch's profile come last, where a table shows them.
         values: The estimate.
-        draws: Over the cluster bootstrap, shape (draws, parameters); stretched about the estimate so that
-            their normal quantiles are Student's.
+        draws: Over the cluster bootstrap, shape (draws, parameters).
         spread: Of optima between cells, octaves.
         held_out_error: Root mean square of log loss at horizons left out; None where none can be.
         weight: Share in predictions.
@@ -82,7 +79,7 @@ def fit_families(
     drawn = cluster_weights(points.cell, points.seed, n_draws, rng)
     families = []
     for solution, score, weight in zip(solutions, scores, weights, strict=False):
-        draws, spread = draws_of(solution, points, n_draws, rng)
+        draws, spread = cluster_draws(solution, points, n_draws, rng)
         names, values = solution.surface.names, solution.values
         profile = None if points.scattered else batch_profile(solution, points, drawn, rng)
         if profile is not None:
@@ -94,26 +91,9 @@ def fit_families(
     return tuple(sorted(families, key=lambda family: -family.weight))
 
 
-def draws_of(
-    solution: Solution, points: Points, n_draws: int, rng: np.random.Generator
-) -> tuple[Floats, float]:
-    """Return parameters over the bootstrap, shape (draws, parameters), and the spread between cells."""
-    covariance = covariance_of(solution, points)
-    drawn = cluster_weights(points.cell, points.seed, n_draws, rng)
-    draws = solve_draws(solution, points, drawn, rng)
-    draws = no_narrower(draws, solution.values, covariance.matrix, rng)
-    stretch = student(covariance.degrees_of_freedom) / normal_quantile()
-    return solution.values + stretch * (draws - solution.values), covariance.spread
-
-
 def normal_quantile() -> float:
-    """Return `student` without end of degrees of freedom."""
-    return student(math.inf)
-
-
-def student(degrees_of_freedom: float) -> float:
     """Return the half-width, in standard deviations, of a two-sided interval at `COVERAGE`."""
-    return float(stdtrit(min(degrees_of_freedom, 1e9), 0.5 + COVERAGE / 2))
+    return float(ndtri(0.5 + COVERAGE / 2))
 
 
 def folds(t: Floats) -> list[Floats]:

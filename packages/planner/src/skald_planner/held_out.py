@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skald_specs.timefit import HeldOut, LocalOptimum
 
+from skald_planner.bootstrap import cluster_draws
 from skald_planner.cells import Points
-from skald_planner.families import Fitted, draws_of, folds, normal_quantile
+from skald_planner.families import Fitted, folds, normal_quantile
 from skald_planner.joint import solve
 from skald_planner.mixture import at_point, interval_of
 from skald_planner.surface import surface_of
@@ -72,7 +73,7 @@ def _predicted(
     if surface is None or np.unique(rest.t).size < 2:
         return []
     solution = solve(surface, rest)
-    draws, _ = draws_of(solution, rest, N_DRAWS, rng)
+    draws, _ = cluster_draws(solution, rest, N_DRAWS, rng)
     found = []
     for one in _near_best_batch(local) if points.scattered else local:
         t = np.log2(one.horizon_tokens) - points.centre.log2_horizon

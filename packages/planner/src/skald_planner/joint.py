@@ -1,4 +1,4 @@
-"""The main estimator: one robust fit of a surface to all runs, for many weightings at once.
+"""The main estimator: one robust fit of a surface to all runs, and refits of many tables at once.
 
 Levels are removed by weighted means within them, the rest is Gauss-Newton on Huber's loss. Draws of a
 bootstrap are solved side by side as arrays, so that a thousand cost little more than one.
@@ -111,51 +111,40 @@ def _noise(misfit: Floats, weight: Floats, degrees_of_freedom: float) -> float:
     return float(np.sqrt(total / (degrees_of_freedom + NOISE_PRIOR_DF)))
 
 
-def solve_draws(
-    solution: Solution, points: Points, weights: Floats, rng: np.random.Generator
-) -> Floats:
-    """Fit the same surface once for each weighting of the runs.
+def refit(solution: Solution, points: Points, moved: Floats, pulled: Floats) -> Floats:
+    """Fit the same surface to many tables that differ from the fit's own predictions.
 
     Args:
-        solution: The fit of the unweighted runs; every draw starts there.
+        solution: The fit; every table starts there and keeps its weights.
         points: The runs.
-        weights: Shape (draws, runs).
-        rng: Moves the priors' means, so that parameters that the table hardly shows spread as widely as
-            their prior.
+        moved: What each table's log losses are beyond the fit's predictions, shape (draws, runs).
+        pulled: Where each table's priors pull, from the fit, shape (draws, parameters).
 
     Returns:
         Parameters, shape (draws, parameters).
     """
-    mean, precision = solution.surface.priors()
-    sd = np.divide(1.0, np.sqrt(precision), out=np.zeros_like(precision), where=precision > 0)
-    pulls = mean + sd * rng.standard_normal((weights.shape[0], mean.size))
+    fitted = solution.surface.values(solution.values[None], points)
+    pulls = solution.values + pulled
     parts = [
-        _solve_chunk(solution, points, weights[i : i + CHUNK], pulls[i : i + CHUNK], precision)
-        for i in range(0, weights.shape[0], CHUNK)
+        _refit_chunk(solution, points, fitted + moved[i : i + CHUNK], pulls[i : i + CHUNK])
+        for i in range(0, moved.shape[0], CHUNK)
     ]
     return np.concatenate(parts)
 
 
-def _solve_chunk(
-    solution: Solution, points: Points, weights: Floats, pulls: Floats, precision: Floats
-) -> Floats:
-    surface, noise = solution.surface, solution.noise_sd
-    weights = weights * points.weight
-    values = np.repeat(solution.values[None], weights.shape[0], axis=0)
-    pull = np.diag(precision) * noise**2
+def _refit_chunk(solution: Solution, points: Points, log_loss: Floats, pulls: Floats) -> Floats:
+    surface, weights = solution.surface, solution.weights[None]
+    _, precision = surface.priors()
+    values = np.repeat(solution.values[None], log_loss.shape[0], axis=0)
+    pull = np.diag(precision) * solution.noise_sd**2
     for _ in range(N_STEPS):
-        misfit = points.log_loss - surface.values(values, points)
-        centred = without_levels(points, weights, misfit)
-        robust = weights * _huber(centred, noise)
-        centred = without_levels(points, robust, misfit)
-        slopes = without_levels(points, robust, surface.jacobian(values, points))
-        weighted = slopes * robust[..., None]
-        normal = np.matmul(weighted.transpose(0, 2, 1), slopes) + pull
-        right = np.einsum("dnp,dn->dp", weighted, centred) + (pulls - values) @ pull
-        damped = normal + DAMPING * np.einsum("dpp->dp", normal)[:, :, None] * np.eye(
-            values.shape[1]
-        )
-        step = np.linalg.solve(damped, right[..., None])[..., 0]
+        misfit = without_levels(points, weights, log_loss - surface.values(values, points))
+        slopes = without_levels(points, weights, surface.jacobian(values, points))
+        weighted = (slopes * weights[..., None]).transpose(0, 2, 1)
+        normal = np.matmul(weighted, slopes) + pull
+        right = np.matmul(weighted, misfit[..., None])[..., 0] + (pulls - values) @ pull
+        size = np.einsum("dpp->dp", normal)[:, :, None] * np.eye(values.shape[1])
+        step = np.linalg.solve(normal + DAMPING * size, right[..., None])[..., 0]
         values = values + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
     return values
 

@@ -24,9 +24,10 @@ from skald_specs.timefit import (
 )
 
 from skald_planner.best_losses import loss_law_of
+from skald_planner.bootstrap import cluster_draws
 from skald_planner.cells import Floats, Points, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
-from skald_planner.families import Fitted, draws_of, fit_families, normal_quantile
+from skald_planner.families import Fitted, fit_families, normal_quantile
 from skald_planner.held_out import held_out_predictions
 from skald_planner.joint import solve
 from skald_planner.local import local_optima, sensitivities
@@ -140,7 +141,7 @@ def _size_drift(points: Points, rng: np.random.Generator) -> tuple[Estimate | No
     if surface is None or "size" not in surface.names:
         return None, None
     solution = solve(surface, points)
-    draws, _ = draws_of(solution, points, N_HELD_OUT_DRAWS, rng)
+    draws, _ = cluster_draws(solution, points, N_HELD_OUT_DRAWS, rng)
     at = surface.names.index("size")
     value, moved = float(solution.values[at]), draws[:, at]
     low, high = interval_of(moved)

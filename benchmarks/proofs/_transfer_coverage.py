@@ -1,0 +1,243 @@
+"""The part of the transfer proof whose truth is known: intervals cover, families survive, nulls stay null.
+
+Run tables are drawn from surfaces of three families, three designs and three noises
+(`_transfer_surfaces`), fitted and asked for the learning rate at the longest swept horizon and beyond it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from _transfer_surfaces import (
+    DESIGN,
+    DESIGNS,
+    KINDS,
+    NOISES,
+    DesignName,
+    Truth,
+    drawn_disturbance,
+    drawn_table,
+    drawn_truth,
+    with_two_schedules,
+    without_horizon_effect,
+)
+from skald_planner.predict import Asked, decide
+from skald_planner.runs import read_runs
+from skald_planner.transfer import fit_time
+from skald_specs.claims import Measure
+from skald_specs.errors import SkaldError, UserInputError
+from skald_specs.timefit import FamilyKind, TimeFit
+
+#: Tables of each family, design and noise, and tables without a horizon effect of each design and noise.
+DRAWS, NULL_DRAWS = 16, 46
+BOOTSTRAP_DRAWS = 200
+#: Octaves beyond the longest swept horizon.
+BEYOND = (0, 1, 2)
+COVERED = (0.85, 0.95)
+#: Half an octave: a step of the grid of learning rates.
+GRID_STEP = 0.5
+SURVIVES, MOST_FALSE = 0.95, 0.15
+LOSS_UNIT = "nats/token"
+_WORKERS = 2
+
+
+class Case(NamedTuple):
+    """One table to draw."""
+
+    kind: FamilyKind
+    design: DesignName
+    noise: float
+    number: int
+    null: bool = False
+
+    def rng(self) -> np.random.Generator:
+        """Return the case's own source of numbers."""
+        place = (KINDS.index(self.kind), DESIGNS.index(self.design), NOISES.index(self.noise))
+        return np.random.default_rng([*place, self.number, int(self.null)])
+
+
+def measures(folder: Path) -> list[Measure]:
+    """Draw, fit, compare, and write `coverage.csv` and `null.csv`."""
+    cases = [Case(*one) for one in product(KINDS, DESIGNS, NOISES, range(DRAWS))]
+    nulls = [Case("power", *one, null=True) for one in product(DESIGNS, NOISES, range(NULL_DRAWS))]
+    rows = pd.DataFrame(row for found in _each(cases + nulls) for row in found)
+    told, null = (rows[rows["null"] == which].dropna(axis=1, how="all") for which in (False, True))
+    told.to_csv(folder / "coverage.csv", index=False, float_format="%.5g")
+    null.to_csv(folder / "null.csv", index=False, float_format="%.5g")
+    return [
+        *_covered(told),
+        *_unbiased(told),
+        *_survived(told),
+        _nothing_found(null),
+        _two_schedules_refused(folder),
+    ]
+
+
+def _each(cases: Sequence[Case]) -> Iterator[list[dict[str, Any]]]:
+    """Run the cases in processes of one thread each."""
+    workers = min(_WORKERS, len(os.sched_getaffinity(0)))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        yield from pool.map(rows_of, cases, chunksize=8)
+
+
+def rows_of(case: Case) -> list[dict[str, Any]]:
+    """Draw a case's table, fit it, and return what the fit says beside the truth."""
+    rng = case.rng()
+    truth = drawn_truth(case.kind, case.design, rng)
+    if case.null:
+        truth = without_horizon_effect(truth)
+    table = drawn_table(truth, case.design, drawn_disturbance(case.noise, case.design, rng), rng)
+    common = case._asdict()
+    try:
+        fit = fit_time(table, "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS, seed=case.number)
+    except SkaldError as error:
+        return [common | {"refused": str(error)}]
+    if case.null:
+        found = fit.horizon_exponent
+        assert found is not None, "the table has three horizons"
+        low, high = found.interval
+        return [common | {"value": found.value, "low": low, "high": high, "refused": ""}]
+    return [common | row for row in _predictions(fit, truth, case.design)]
+
+
+def _predictions(fit: TimeFit, truth: Truth, design: DesignName) -> Iterator[dict[str, Any]]:
+    """Yield what a fit predicts at the middle batch and size, and what is true there."""
+    weights = {family.kind: family.weight for family in fit.families}
+    batch, size = round(2**truth.y0), round(2**truth.n0)
+    for octaves in BEYOND:
+        horizon = round(2 ** (DESIGN[design].horizons[-1] + octaves))
+        expected = truth.best_log2_lr(horizon, batch, size)
+        row = {"octaves": octaves, "expected": expected, "weight": weights.get(truth.kind, np.nan)}
+        try:
+            decision = decide(fit, Asked("proof", horizon, batch, size))
+        except SkaldError as error:
+            yield row | {"refused": str(error)}
+            continue
+        chosen = decision.base_lr
+        assert chosen.interval is not None, "a fitted rate has an interval"
+        low, high = np.log2(chosen.interval)
+        middle = np.log2(chosen.value) + decision.outlook.chosen_below_median_octaves
+        covered = bool(low <= expected <= high)
+        yield row | {"middle": middle, "low": low, "high": high, "covered": covered, "refused": ""}
+
+
+def _covered(rows: pd.DataFrame) -> Iterator[Measure]:
+    """Yield, for each family, the share of intervals that hold the truth; the worst cell beside it."""
+    answered = rows[rows["refused"] == ""]
+    for kind in KINDS:
+        own, asked = answered[answered["kind"] == kind], rows[rows["kind"] == kind]
+        share = float(own["covered"].astype(float).mean())
+        cells = own.groupby(["design", "noise"])["covered"].agg(["mean", "size"])
+        by_octaves = own.groupby("octaves")["covered"].mean()
+        width = (own["high"] - own["low"]).groupby(own["octaves"]).median()
+        design, noise = _place(cells["mean"].astype(float), int(cells["mean"].argmin()))
+        yield Measure(
+            measure=f"90 % intervals that hold the true rate: {kind}",
+            value=round(share, 3),
+            unit="",
+            bound=f"{COVERED[0]:g} to {COVERED[1]:g}",
+            holds=COVERED[0] <= share <= COVERED[1],
+            detail=f"{len(own)} of {asked['number'].size} answered; by octaves beyond the sweep: "
+            + ", ".join(f"{k}: {by_octaves.loc[k]:.3f} (width {width.loc[k]:.2f})" for k in BEYOND)
+            + f"; worst cell {design}, noise {noise}: {cells['mean'].min():.2f}",
+        )
+
+
+def _unbiased(rows: pd.DataFrame) -> Iterator[Measure]:
+    """Yield, for each family, how far the middle of the intervals lies from the truth."""
+    for kind in KINDS:
+        own = rows[(rows["refused"] == "") & (rows["kind"] == kind)]
+        error = own["middle"] - own["expected"]
+        by_cell = error.groupby([own["design"], own["noise"], own["octaves"]]).median()
+        at = int(by_cell.abs().argmax())
+        design, noise = _place(by_cell, at)
+        value = float(by_cell.abs().max())
+        yield Measure(
+            measure=f"largest median bias of the rate over designs, noises and octaves: {kind}",
+            value=round(value, 3),
+            unit="octaves",
+            bound=f"<= {GRID_STEP:g}",
+            holds=value <= GRID_STEP,
+            detail=f"one step of the grid; {by_cell.iloc[at]:+.3f} at {design}, noise {noise}; over all "
+            f"{error.median():+.3f}, root mean square {np.sqrt((error**2).mean()):.3f}",
+        )
+
+
+def _survived(rows: pd.DataFrame) -> Iterator[Measure]:
+    """Yield, for each family, in how many tables it keeps a share of the predictions."""
+    for kind in KINDS:
+        own = rows[(rows["kind"] == kind) & (rows["octaves"] == BEYOND[0])]
+        kept = own["weight"] > 0
+        yield Measure(
+            measure=f"tables whose true family is not excluded: {kind}",
+            value=round(float(kept.mean()), 3),
+            unit="",
+            bound=f">= {SURVIVES:g}",
+            holds=float(kept.mean()) >= SURVIVES,
+            detail=f"{int(kept.sum())} of {len(own)}; median weight {own['weight'].median():.2f}",
+        )
+
+
+def _nothing_found(rows: pd.DataFrame) -> Measure:
+    """Return how often a table without a horizon effect yields one."""
+    answered = rows[rows["refused"] == ""]
+    found = (answered["low"] > 0) | (answered["high"] < 0)
+    share = float(found.mean())
+    cells = found.groupby([answered["design"], answered["noise"]]).mean()
+    design, noise = _place(cells, int(cells.argmax()))
+    return Measure(
+        measure="tables without a horizon effect whose exponent's 90 % interval leaves out 0",
+        value=round(share, 3),
+        unit="",
+        bound=f"<= {MOST_FALSE:g}",
+        holds=share <= MOST_FALSE,
+        detail=f"{int(found.sum())} of {len(answered)}; {len(rows) - len(answered)} refused; most at "
+        f"{design}, noise {noise}: {cells.max():.2f}",
+    )
+
+
+def _place(cells: pd.Series[Any], at: int) -> tuple[str, str]:
+    """Return the design and the noise, in percent, of a cell."""
+    row = cells.reset_index().iloc[at]
+    return str(row["design"]), f"{100 * row['noise']:g} %"
+
+
+def _two_schedules_refused(folder: Path) -> Measure:
+    """Return whether a table is refused whose short horizons were trained under another schedule.
+
+    The same table with its schedules left unsaid must yield a law, or refusing it would prove nothing.
+    """
+    case = Case("power", "medium", 0.001, 0, null=True)
+    rng = case.rng()
+    truth = without_horizon_effect(drawn_truth(case.kind, case.design, rng))
+    given = drawn_disturbance(case.noise, case.design, rng)
+    table = with_two_schedules(drawn_table(truth, case.design, given, rng), octaves=1.0)
+    path = folder / "two-schedules.csv"
+    table.to_csv(path, index=False)
+    try:
+        fit_time(read_runs(path), "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS)
+        said = ""
+    except UserInputError as error:
+        said = str(error)
+    named = all(f"{name}" in said for name in sorted(set(table["schedule"])))
+    fit = fit_time(table.assign(schedule="wsd"), "drawn", LOSS_UNIT, n_draws=BOOTSTRAP_DRAWS)
+    unsaid = fit.horizon_exponent
+    misled = unsaid is not None and unsaid.interval[1] < 0
+    return Measure(
+        measure="a table of two schedules is refused, both named",
+        value=float(bool(said)),
+        unit="",
+        bound="= 1",
+        holds=named and misled,
+        detail=(said or "it was fitted")
+        + (f"; unsaid, it would give an exponent of {unsaid.value:+.2f}" if unsaid else ""),
+    )
