@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from skald_planner.cells import Floats, Points
 from skald_planner.surface import Surface
@@ -19,6 +19,8 @@ HUBER = 1.345
 #: Draws solved together: their derivatives have to fit into the processor's cache.
 CHUNK = 32
 N_STEPS = 6
+#: Rounds of Huber's weights; tolerances of the search from several starts and of each round.
+N_REWEIGHTINGS, ROUGH, FINE = 4, 1e-4, 1e-8
 #: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
 LONGEST_STEP, DAMPING = 1.0, 1e-3
 #: Levels' runs count for this much noise where a table is too small to show its own. Pairs of seeds gave
@@ -58,44 +60,56 @@ def solve(surface: Surface, points: Points) -> Solution:
 
     Source: Huber M-estimation by iterated weights; scipy's trust-region least squares inside.
     """
-    mean, precision = surface.priors()
+    _, precision = surface.priors()
     starts = _starts(surface, points)
     n_levels = int(points.level.max()) + 1
     effective = float(points.weight.sum() ** 2 / (points.weight**2).sum())
     df = max(1.0, effective - n_levels - len(surface.names))
-    best: tuple[float, Floats, Floats, float] | None = None
-    for start in starts:
-        values, weights, noise = start, points.weight, np.inf
-        for _ in range(4):
-            scale = NOISE_PRIOR_SD if not np.isfinite(noise) else noise
-
-            def residuals(at: Floats, weights: Floats = weights, scale: float = scale) -> Floats:
-                misfit = without_levels(
-                    points, weights[None], points.log_loss - surface.values(at[None], points)
-                )[0]
-                pulled = np.sqrt(precision) * (at - mean) * scale
-                return np.concatenate([np.sqrt(weights) * misfit, pulled])
-
-            def jacobian(at: Floats, weights: Floats = weights, scale: float = scale) -> Floats:
-                slopes = without_levels(points, weights[None], surface.jacobian(at[None], points))
-                rows = -np.sqrt(weights)[:, None] * slopes[0]
-                return np.concatenate([rows, np.diag(np.sqrt(precision) * scale)])
-
-            values = least_squares(residuals, values, jac=jacobian, x_scale="jac").x
-            misfit = without_levels(
-                points, weights[None], points.log_loss - surface.values(values[None], points)
-            )[0]
-            noise = _noise(misfit, points.weight, df)
-            weights = points.weight * _huber(misfit, noise)
-        cost = float(
-            (weights * misfit**2).sum() / noise**2 + 2 * points.weight.sum() * np.log(noise)
-        )
-        if best is None or cost < best[0]:
-            best = cost, values, weights, noise
-    _, values, weights, noise = best  # type: ignore[misc] # there is always a start
+    # The starts are compared under squared error, the best alone is refined under Huber's.
+    tried = [
+        _settled(surface, points, start, points.weight, NOISE_PRIOR_SD, ROUGH) for start in starts
+    ]
+    values = min(tried, key=lambda found: found.cost).x
+    weights, noise = points.weight, NOISE_PRIOR_SD
+    for _ in range(N_REWEIGHTINGS):
+        misfit = without_levels(
+            points, weights[None], points.log_loss - surface.values(values[None], points)
+        )[0]
+        noise = _noise(misfit, points.weight, df)
+        weights = points.weight * _huber(misfit, noise)
+        values = _settled(surface, points, values, weights, noise, FINE).x
     slopes = without_levels(points, weights[None], surface.jacobian(values[None], points))[0]
     information = (slopes.T * weights) @ slopes / noise**2 + np.diag(precision)
     return Solution(surface, values, noise, np.linalg.pinv(information), weights, df)
+
+
+def _settled(
+    surface: Surface, points: Points, start: Floats, weights: Floats, noise: float, tolerance: float
+) -> OptimizeResult:
+    """Return the least squares of fixed weights, priors included, from a start."""
+    mean, precision = surface.priors()
+    pull = np.sqrt(precision) * noise
+    root = np.sqrt(weights)
+
+    def residuals(at: Floats) -> Floats:
+        misfit = points.log_loss - surface.values(at[None], points)
+        return np.concatenate(
+            [root * without_levels(points, weights[None], misfit)[0], pull * (at - mean)]
+        )
+
+    def jacobian(at: Floats) -> Floats:
+        slopes = without_levels(points, weights[None], surface.jacobian(at[None], points))[0]
+        return np.concatenate([-root[:, None] * slopes, np.diag(pull)])
+
+    return least_squares(
+        residuals,
+        start,
+        jac=jacobian,
+        x_scale="jac",
+        ftol=tolerance,
+        xtol=tolerance,
+        gtol=tolerance,
+    )
 
 
 def _huber(misfit: Floats, noise: float) -> Floats:
