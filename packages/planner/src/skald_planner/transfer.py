@@ -25,7 +25,7 @@ from skald_specs.timefit import (
 
 from skald_planner.best_losses import loss_law_of
 from skald_planner.bootstrap import cluster_draws
-from skald_planner.cells import Floats, Points, near_best, points_of
+from skald_planner.cells import Floats, Points, is_grid, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
 from skald_planner.families import Fitted, fit_families, normal_quantile
 from skald_planner.held_out import held_out_predictions
