@@ -46,7 +46,7 @@ class Points:
         level: Runs of one level differ in what the surface explains; the level itself is free.
         cell, seed: Clusters of the bootstrap.
         centre: What the coordinates count from.
-        weight: How much each counts.
+        weight: How much each counts; they sum to the number of runs that they are worth.
         scattered: Batches share a level, so the surface has to explain them.
         rows: Positions in the table.
     """
@@ -166,13 +166,21 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
         level=level[order],
         cell=cell[order],
         seed=_codes(used["seed"].to_numpy())[order],
-        weight=weight[rows][order],
+        weight=_counted(weight[rows])[order],
         centre=Centre(
             log2_lr=centre[0], log2_batch=centre[1], log2_size=centre[2], log2_horizon=centre[3]
         ),
         scattered=scattered,
         rows=rows[order],
     )  # fmt: skip
+
+
+def _counted(weight: Floats) -> Floats:
+    """Scale weights to sum to the runs that they are worth, so that noise is estimated from as many.
+
+    Source: Kish (1965): the effective count (sum w)^2 / sum w^2.
+    """
+    return np.asarray(weight * weight.sum() / (weight**2).sum())
 
 
 def _codes(values: NDArray[np.generic]) -> Ints:

@@ -19,6 +19,8 @@ HUBER = 1.345
 #: Draws solved together: their derivatives have to fit into the processor's cache.
 CHUNK = 32
 N_STEPS = 6
+#: Derivatives are taken at the first of these steps only; nearer the solution they hardly change.
+N_DERIVATIVES = 3
 #: Rounds of Huber's weights; tolerances of the search from several starts and of each round.
 N_REWEIGHTINGS, ROUGH, FINE = 4, 1e-4, 1e-8
 #: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
@@ -63,8 +65,7 @@ def solve(surface: Surface, points: Points) -> Solution:
     _, precision = surface.priors()
     starts = _starts(surface, points)
     n_levels = int(points.level.max()) + 1
-    effective = float(points.weight.sum() ** 2 / (points.weight**2).sum())
-    df = max(1.0, effective - n_levels - len(surface.names))
+    df = max(1.0, float(points.weight.sum()) - n_levels - len(surface.names))
     # The starts are compared under squared error, the best alone is refined under Huber's.
     tried = [
         _settled(surface, points, start, points.weight, NOISE_PRIOR_SD, ROUGH) for start in starts
@@ -149,17 +150,22 @@ def refit(solution: Solution, points: Points, moved: Floats, pulled: Floats) -> 
 def _refit_chunk(solution: Solution, points: Points, log_loss: Floats, pulls: Floats) -> Floats:
     surface, weights = solution.surface, solution.weights[None]
     _, precision = surface.priors()
-    values = np.repeat(solution.values[None], log_loss.shape[0], axis=0)
     pull = np.diag(precision) * solution.noise_sd**2
-    for _ in range(N_STEPS):
+    # The first derivatives are those at the fit, the same for all draws.
+    values = np.repeat(solution.values[None], log_loss.shape[0], axis=0)
+    derived_at = solution.values[None]
+    for number in range(N_STEPS):
+        if number < N_DERIVATIVES:
+            slopes = without_levels(points, weights, surface.jacobian(derived_at, points))
+            weighted = (slopes * weights[..., None]).transpose(0, 2, 1)
+            normal = np.matmul(weighted, slopes) + pull
+            size = np.einsum("dpp->dp", normal)[:, :, None] * np.eye(values.shape[1])
+            inverse = np.linalg.inv(normal + DAMPING * size)
         misfit = without_levels(points, weights, log_loss - surface.values(values, points))
-        slopes = without_levels(points, weights, surface.jacobian(values, points))
-        weighted = (slopes * weights[..., None]).transpose(0, 2, 1)
-        normal = np.matmul(weighted, slopes) + pull
         right = np.matmul(weighted, misfit[..., None])[..., 0] + (pulls - values) @ pull
-        size = np.einsum("dpp->dp", normal)[:, :, None] * np.eye(values.shape[1])
-        step = np.linalg.solve(normal + DAMPING * size, right[..., None])[..., 0]
+        step = np.matmul(inverse, right[..., None])[..., 0]
         values = values + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
+        derived_at = values
     return values
 
 

@@ -28,10 +28,11 @@ class Gaussian(NamedTuple):
     sd: float
 
 
-#: Keep parameters finite that a table hardly shows. One octave off the best costs 0.2 to 6 % of loss in
+#: Keep parameters finite that a table hardly shows. Sweeps are laid about the optimum. One octave off the best costs 0.2 to 6 % of loss in
 #: published sweeps; too high costs more than too low. Critical batches are published to grow with the
 #: horizon to the power of 0.46 (arXiv 2410.21676) to 1 (arXiv 2410.05838). Assumed; wide on purpose.
 WEAK_PRIORS = {
+    "level": Gaussian(0.0, 2.0),
     "knee": Gaussian(0.0, 4.0),
     "knee_horizon": Gaussian(0.7, 0.5),
     "curvature": Gaussian(math.log(0.012), 1.5),
