@@ -18,7 +18,7 @@ from skald_report.inputs import ReportInputs
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import read_jsonl, write_json, write_jsonl
-from skald_specs.outlook import Distance, Outlook, PriorShare, PublishedSays
+from skald_specs.outlook import Cost, Distance, Outlook, PriorShare, PublishedSays
 from skald_specs.plan import (
     TENSOR_KINDS,
     UNTRANSFERRED,
@@ -312,6 +312,7 @@ def make_outlook(size: int) -> Outlook:
                 ("Power Lines", "arXiv 2505.13738", "tau_ema", 0.31, 0.2, ""),
             )
         ),
+        cost=Cost(training_flops=3e15),
         warnings=("the horizon lies 1.6 octaves beyond the sweep",),
     )  # fmt: skip
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,21 +21,35 @@ from _transfer_dense import dense_table
 from _transfer_peers import CELL, Chooser, argmin, cell_quadratics, steplaw
 from numpy.typing import NDArray
 from scipy.stats import t as student
+from skald_planner.cells import ENOUGH, near_best, points_of
+from skald_planner.joint import solve
+from skald_planner.predict import Asked, decide
+from skald_planner.surface import surface_of
+from skald_planner.transfer import fit_time
 from skald_specs.claims import Measure
+from skald_specs.ridge import named, ridge
 
 Floats = NDArray[np.float64]
-Fitter = Callable[[pd.DataFrame], Chooser]
 #: The longest horizon that is fitted, in tokens: 9 of the 17 cells.
 LONGEST_FITTED = 23e9
 RUNS_PER_CELL = (8, 12, 20, 40)
-N_DRAWS = 60
-#: Where the issue's bounds are sharpest.
+N_DRAWS = 40
+#: Where the bounds are sharpest.
 AT = 12
 AIM_PERCENT = 0.20
 TIGHTER = 3.0
 #: Runs whose losses are averaged for the loss at a point between them.
 NEIGHBOURS = 6
-PEERS: Mapping[str, Fitter] = {
+#: Draws of the bootstrap in each fit; estimates do not depend on them, weights of families hardly.
+BOOTSTRAP_DRAWS = 40
+#: The estimate alone, and the decision of a plan: published exponents weigh in, and too high a rate is shunned.
+SKALD, PLAN = "Skald", "Skald's plan"
+#: The longest horizon of the inner fits, in tokens, and settings of the window tried: the training cells beyond
+#: it say which is good.
+LONGEST_INNER = 15e9
+ENOUGH_TRIED = (10.0, 20.0, ENOUGH, 80.0)
+N_INNER_DRAWS = 30
+PEERS: Mapping[str, Callable[[pd.DataFrame], Chooser]] = {
     "argmin": argmin, "StepLaw's rule": steplaw, "a quadratic for each cell": cell_quadratics,
 }  # fmt: skip
 #: Held to bounds; the rest is for information.
@@ -47,52 +64,134 @@ class Trial(NamedTuple):
 
 
 def measures(folder: Path) -> list[Measure]:
-    """Run the bake-off; the trials are written to `bakeoff.csv` in the folder."""
+    """Run the bake-off; the trials are written to `bakeoff.csv` in the folder as they are done."""
     dense = dense_table()
-    fitters = {"Skald": ours, **PEERS}
-    trials = {n: bakeoff(dense.table, n, fitters, N_DRAWS) for n in RUNS_PER_CELL}
-    _written(trials, folder)
+    trials: dict[int, dict[str, list[Trial]]] = {}
+    for n in RUNS_PER_CELL:
+        trials[n] = bakeoff(dense.table, n, N_DRAWS)
+        _written(trials, folder)
+        told = ", ".join(f"{name} {_told(_regrets(found))}" for name, found in trials[n].items())
+        print(f"bake-off, {n} runs a cell: {told}", flush=True)
     source = f"{dense.source}; {N_DRAWS} draws"
     found = []
     for n in RUNS_PER_CELL:
         found += [_compared(trials[n], peer, n, source) for peer in BOUND_PEERS]
+    found.append(_nested(dense.table, source))
     found.append(_aim(trials[AT], dense.published, source))
     found += [_tighter(trials[AT], peer, source) for peer in BOUND_PEERS]
     return found
 
 
-def bakeoff(
-    table: pd.DataFrame, runs_per_cell: int, fitters: Mapping[str, Fitter], n_draws: int
-) -> dict[str, list[Trial]]:
-    """Fit every fitter to the same draws of the shorter cells; read its regret in the longer ones.
+def bakeoff(table: pd.DataFrame, runs_per_cell: int, n_draws: int) -> dict[str, list[Trial]]:
+    """Fit everybody to the same draws of the shorter cells; read what each pays in the longer ones.
 
     Args:
         table: The dense table.
         runs_per_cell: Drawn without replacement from each shorter cell.
-        fitters: By name.
         n_draws: How many tables are drawn.
 
     Returns:
         A trial for each draw, by fitter.
     """
-    fitted = table[table["horizon_tokens"] <= LONGEST_FITTED]
-    regrets = [
-        _Regret(runs) for _, runs in table[table["horizon_tokens"] > LONGEST_FITTED].groupby(CELL)
-    ]
     rng = np.random.default_rng(runs_per_cell)
-    trials: dict[str, list[Trial]] = {name: [] for name in fitters}
-    for _ in range(n_draws):
-        drawn = _drawn(fitted, runs_per_cell, rng)
-        for name, fit in fitters.items():
-            choose = fit(drawn)
-            regret = float(np.mean([at(*choose(at.size, at.horizon)) for at in regrets]))
-            trials[name].append(Trial(regret, _exponent(choose, fitted)))
-    return trials
+    fitted = table[table["horizon_tokens"] <= LONGEST_FITTED]
+    draws = [_drawn(fitted, runs_per_cell, rng) for _ in range(n_draws)]
+    # Fresh processes: forking one that has threads may hang.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(partial(_trials, table), draws))
+    return {name: [result[name] for result in results] for name in results[0]}
 
 
-def ours(table: pd.DataFrame) -> Chooser:
-    """Fit the planner's surface."""
-    raise NotImplementedError
+def _trials(table: pd.DataFrame, drawn: pd.DataFrame) -> dict[str, Trial]:
+    held_out = table[table["horizon_tokens"] > LONGEST_FITTED]
+    regrets = [_Regret(runs) for _, runs in held_out.groupby(CELL)]
+    choosers = skald(drawn) | {name: fit(drawn) for name, fit in PEERS.items()}
+    return {
+        name: Trial(
+            regret=float(np.mean([cost(*choose(cost.size, cost.horizon)) for cost in regrets])),
+            exponent=_exponent(choose, drawn),
+        )
+        for name, choose in choosers.items()
+    }
+
+
+def skald(table: pd.DataFrame) -> dict[str, Chooser]:
+    """Fit the planner's surface; return its estimate's choices, and its plan's."""
+    fit = fit_time(table, "bake-off", "nats/token", n_draws=BOOTSTRAP_DRAWS)
+    centre = fit.centre
+
+    def estimated(size: float, horizon: float) -> tuple[float, float]:
+        n, t = math.log2(size) - centre.log2_size, math.log2(horizon) - centre.log2_horizon
+        y = sum(family.weight * _best_batch(named(family), n, t) for family in fit.families)
+        x = sum(
+            family.weight * float(ridge(family.kind, named(family), y, t, n))
+            for family in fit.families
+        )
+        return centre.log2_lr + x, centre.log2_batch + y
+
+    def planned(size: float, horizon: float) -> tuple[float, float]:
+        asked = Asked("bake-off", round(horizon), 1, round(size), choose_batch=True)
+        decision = decide(fit, asked)
+        batch = decision.global_batch_tokens
+        if batch is None:
+            raise RuntimeError("a decision that was asked for a batch has none")
+        return math.log2(decision.base_lr.value), math.log2(batch.value)
+
+    return {SKALD: estimated, PLAN: planned}
+
+
+def _power(table: pd.DataFrame, enough: float) -> Chooser:
+    """Fit the power law's surface alone, with a window of some size."""
+    points = points_of(table, near_best(table, enough))
+    surface = surface_of("power", points, size_terms=True)
+    if surface is None:
+        raise RuntimeError("a power law is always told")
+    at = dict(zip(surface.names, solve(surface, points).values.tolist(), strict=True))
+    centre = points.centre
+
+    def choose(size: float, horizon: float) -> tuple[float, float]:
+        n, t = math.log2(size) - centre.log2_size, math.log2(horizon) - centre.log2_horizon
+        y = _best_batch(at, n, t)
+        return centre.log2_lr + float(ridge("power", at, y, t, n)), centre.log2_batch + y
+
+    return choose
+
+
+def _nested(table: pd.DataFrame, source: str) -> Measure:
+    """Choose the window's size among training cells, and hold the built-in one against the choice."""
+    fitted = table[table["horizon_tokens"] <= LONGEST_FITTED]
+    inside = fitted[fitted["horizon_tokens"] <= LONGEST_INNER]
+    costs = [
+        _Regret(runs) for _, runs in fitted[fitted["horizon_tokens"] > LONGEST_INNER].groupby(CELL)
+    ]
+    rng = np.random.default_rng(AT)
+    draws = [_drawn(inside, AT, rng) for _ in range(N_INNER_DRAWS)]
+    regrets = {}
+    for enough in ENOUGH_TRIED:
+        choosers = [_power(drawn, enough) for drawn in draws]
+        regrets[enough] = np.array(
+            [
+                np.mean([cost(*choose(cost.size, cost.horizon)) for cost in costs])
+                for choose in choosers
+            ]
+        )
+    best = min(ENOUGH_TRIED, key=lambda enough: float(regrets[enough].mean()))
+    worse, half = _mean_and_half_width(regrets[ENOUGH] - regrets[best])
+    told = ", ".join(f"{enough:g}: {_told(found)}" for enough, found in regrets.items())
+    return Measure(
+        measure="the window's size against the best that training cells alone would choose",
+        value=round(worse, 4),
+        unit="% of loss",
+        bound="within its 95 % interval",
+        holds=worse <= half,
+        detail=f"+- {half:.3f}; regret at the longest three training cells by effective runs: {told}; {source}",
+    )
+
+
+def _best_batch(at: Mapping[str, float], n: float, t: float) -> float:
+    """Return the lowest point of the parabola over the batch, from the centre."""
+    slope = at["profile_batch"] + at.get("profile_horizon", 0.0) * t
+    return -(slope + at.get("profile_size", 0.0) * n) / (2 * at["profile"])
 
 
 def _drawn(table: pd.DataFrame, runs_per_cell: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -136,7 +235,7 @@ def _exponent(choose: Chooser, fitted: pd.DataFrame) -> float:
 def _compared(
     trials: dict[str, list[Trial]], peer: str, runs_per_cell: int, source: str
 ) -> Measure:
-    mine, theirs = (_regrets(trials[name]) for name in ("Skald", peer))
+    mine, theirs = (_regrets(trials[name]) for name in (SKALD, peer))
     mean, half = _mean_and_half_width(mine - theirs)
     strict = runs_per_cell == AT
     worst = mean + half if strict else mean
@@ -153,9 +252,9 @@ def _compared(
 
 
 def _aim(trials: dict[str, list[Trial]], published: bool, source: str) -> Measure:
-    regrets = _regrets(trials["Skald"])
+    regrets = _regrets(trials[SKALD])
     mean, half = _mean_and_half_width(regrets)
-    others = ", ".join(f"{name} {_told(_regrets(trials[name]))}" for name in PEERS)
+    others = ", ".join(f"{name} {_told(_regrets(trials[name]))}" for name in (PLAN, *PEERS))
     return Measure(
         measure=f"mean held-out regret of Skald, {AT} runs a cell",
         value=round(mean, 4),
@@ -167,9 +266,7 @@ def _aim(trials: dict[str, list[Trial]], published: bool, source: str) -> Measur
 
 
 def _tighter(trials: dict[str, list[Trial]], peer: str, source: str) -> Measure:
-    mine, theirs = (
-        np.array([trial.exponent for trial in trials[name]]) for name in ("Skald", peer)
-    )
+    mine, theirs = (np.array([trial.exponent for trial in trials[name]]) for name in (SKALD, peer))
     ratio = float(theirs.std(ddof=1) / mine.std(ddof=1))
     return Measure(
         measure=f"spread of the rate's exponent of horizon, {peer} over Skald, {AT} runs a cell",

@@ -21,6 +21,7 @@ def test_a_sweep_over_widths_and_batches():
     proxy = swept(
         recipe("mini-proxy"),
         base_lrs=[0.004, 0.008, 0.016],
+        horizons_tokens=[131_072, 262_144],
         widths=[48, 96],
         global_batches_tokens=[1024, 4096],
         lr_batch_exponent=0.5,
@@ -37,9 +38,12 @@ def test_a_sweep_over_widths_and_batches():
     assert wide.family == recipe_family(proxy)
     beside = plans["mini-proxy-w144-b1024-h262144-lr0.5-s2"].identity
     assert (beside.model.d_model, beside.optimizer.base_lr.value) == (144, 0.5)
-    one_batch = swept(recipe("mini-proxy"), widths=[48, 96])
+    one_batch = swept(proxy, global_batches_tokens=[1024], more=[])
     names = [plan.name for plan in proxy_plans(one_batch, corpus_for(proxy))]
     assert names[0] == "mini-proxy-w48-h131072-lr0.004-s1"
+    one_of_each = swept(one_batch, widths=[])
+    names = [plan.name for plan in proxy_plans(one_of_each, corpus_for(proxy))]
+    assert names[0] == "mini-proxy-h131072-lr0.004-s1"
 
 
 def test_a_width_that_does_not_divide_into_heads_is_refused():

@@ -14,7 +14,7 @@ from skald_planner.show import render_plan
 from skald_planner.show_fit import render_fit
 from skald_planner.transfer import fit_time
 from skald_specs.errors import ClaimError, UserInputError
-from skald_specs.plan import UNTRANSFERRED
+from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.ridge import named, ridge
 from skald_specs.timefit import TimeFit
 from support_planner import GRID, corpus_for, recipe, run_table
@@ -279,3 +279,13 @@ def test_without_a_fit_a_rate_left_open_is_refused():
     target = recipe("mini-2.6b")
     with pytest.raises(UserInputError, match="base_lr = sweep, and no fit is at hand"):
         predicted_plan(target, corpus_for(target, 10**6), None)
+
+
+def test_a_plan_with_its_outlook_survives_its_file(fit, tmp_path):
+    for name in ("mini-2.6b", "trustllm-7.8b", "next-larger"):
+        target = recipe(name)
+        foreign = fit if name == "mini-2.6b" else fit.model_copy(update={"family": {}})
+        plan = predicted_plan(target, None, foreign, extrapolate=True)
+        plan.save(tmp_path / "plan.yaml")
+        assert Plan.load(tmp_path / "plan.yaml") == plan
+        assert render_plan(Plan.load(tmp_path / "plan.yaml")) == render_plan(plan)

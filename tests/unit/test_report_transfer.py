@@ -116,6 +116,15 @@ def test_a_one_sided_bound_is_no_optimum() -> None:
     assert "at least" not in fit_drawings(hidden)[1].alt
 
 
+def test_a_loss_off_the_scale_is_marked_and_does_not_set_it() -> None:
+    fit = make_fit(horizons=HORIZONS[:2])
+    assert "off the scale" not in fit_drawings(fit)[0].svg
+    first = fit.runs[0].model_copy(update={"loss": 40.0})
+    outlier = fit_drawings(fit.model_copy(update={"runs": (first, *fit.runs[1:])}))[0].svg
+    assert "off the scale" in outlier
+    assert ">40<" not in outlier and ">30<" not in outlier
+
+
 def test_every_run_diverged_draws_no_loss() -> None:
     fit = make_fit(BATCHES, HORIZONS[:2])
     lost = tuple(r.model_copy(update={"loss": None, "diverged": True}) for r in fit.runs)
@@ -178,8 +187,13 @@ def test_a_plan_stands_beside_what_it_reached(tmp_path: Path) -> None:
     blocks = _blocks(inputs)
     small = _grid(blocks, "transfers").rows[0]
     text = " ".join(f"{cell.text} {cell.detail}" for cell in small)
-    for words in ("0.01184", "0.40 %", "35 %", "1.500", "inside", "fitted", "2409.19913"):
+    for words in ("0.01184", "0.40 %", "35 %", "1.500", "inside", "fitted"):
         assert words in text
+    for words in (
+        "Learning rate of mini-2.6b and mini-7.8b, fitted: sweep at 131072",
+        "The prior is horizon exponent of 2409.19913.",
+    ):
+        assert _texts(blocks).count(words) == 1, "said once for both"
     assert "1.6 octaves beyond the sweep" in _texts(blocks)
     laws = _grid(blocks, "published-laws").rows
     assert [row[4].detail for row in laws] == ["", "not comparable"] * 2

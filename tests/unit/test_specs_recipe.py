@@ -67,7 +67,6 @@ def test_the_unchanged_recipe_is_accepted() -> None:
         ),
         ("corpus.languages", ["da", "xx"], r"unknown language 'xx'; use one of da, de"),
         ("corpus.languages", ["da", "da"], r"a language is listed twice"),
-        ("schedule.warmup_fraction", 0.8, r"warmup_fraction \+ decay_fraction is above 1"),
         ("parametrisation.eps", 0, r"`parametrisation\.eps` = 0: Input should be greater than 0"),
         ("parametrisation.eps", float("nan"), r"`parametrisation\.eps`"),
         ("dtype", "float16", r"`dtype` = 'float16'"),
@@ -147,16 +146,18 @@ def test_depth_and_tied_embeddings_are_accepted_where_the_rules_carry_them() -> 
 )
 def test_a_sweep_that_makes_no_sense_is_refused(update: dict[str, Any], message: str) -> None:
     sweep = {"base_lrs": [0.1, 0.2, 0.4], "horizons_tokens": [2048], "seeds": [1]}
-    assert Recipe.check(_changed("sweep", sweep), "here").sweep is not None
+    recipe = _changed("sweep", sweep)
+    recipe["schedule"] = {"kind": "wsd", "warmup_fraction": 0.1, "decay_fraction": 0.3}
+    assert Recipe.check(recipe, "here").sweep is not None
     with pytest.raises(UserInputError, match=message) as caught:
-        Recipe.check(_changed("sweep", sweep | update), "here")
+        Recipe.check(recipe | {"sweep": sweep | update}, "here")
     assert "\n" not in str(caught.value)
 
 
 def test_a_sweep_lists_its_runs() -> None:
     """Rates follow the batch to four digits; at the recipe's own batch they are as written."""
     sweep = {
-        "base_lrs": [0.10001, 0.2, 0.4], "horizons_tokens": [8192], "widths": [96, 192],
+        "base_lrs": [0.10001, 0.2, 0.4], "horizons_tokens": [81920], "widths": [96, 192],
         "global_batches_tokens": [512, 1024], "lr_batch_exponent": 0.5,
         "more": [{"base_lr": 0.2, "global_batch_tokens": 512, "seed": 3}],
     }  # fmt: skip
@@ -171,6 +172,7 @@ def test_a_sweep_lists_its_runs() -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
+        ({"warmup_fraction": 0.8}, r"warmup_fraction \+ decay_fraction is above 1"),
         ({}, r"give one of warmup_fraction and warmup_tokens, not both"),
         ({"warmup_tokens": 8192, "warmup_fraction": 0.1}, r"give one of .*, not both"),
         ({"warmup_tokens": -1}, r"`schedule\.warmup_tokens` = -1"),

@@ -39,7 +39,10 @@ def register(verbs: Verbs) -> None:
         "recipes", type=Path, nargs="+", metavar="RECIPE", help="files under recipes/"
     )
     parser.add_argument(
-        "--fit", type=Path, default=places.PLANS / places.FIT_FILE, help="what the sweep said"
+        "--fit",
+        type=Path,
+        help="what a sweep said; where the recipe gives its rate, what it would have chosen. Left out: "
+        f"{places.PLANS / places.FIT_FILE}, for recipes that leave a number to the sweep",
     )
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument(
@@ -134,9 +137,15 @@ def _corpus(folder: Path) -> CorpusManifest:
     return CorpusManifest.load(folder / places.CORPUS_FILE)
 
 
-def _fit(recipe: Recipe, path: Path) -> TimeFit | None:
-    """Read the fit where the recipe needs one; a missing one is the planner's to name."""
+def _fit(recipe: Recipe, asked: Path | None) -> TimeFit | None:
+    """Read the fit that was asked for, or the cycle's where the recipe needs one.
+
+    A missing one is the planner's to name.
+    """
     from skald_specs.timefit import TimeFit
 
+    if asked is not None:
+        return TimeFit.load(asked)
+    path = places.PLANS / places.FIT_FILE
     needed = recipe.optimizer.base_lr == "sweep" or recipe.budget.batch_from_sweep
     return TimeFit.load(path) if needed and path.is_file() else None

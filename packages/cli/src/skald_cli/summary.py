@@ -32,13 +32,13 @@ _MEAN = "mean"
 
 #: Seconds each station may take of the 600 of a cycle; the rest, 75, is starting Python and DVC.
 BUDGETS = {
-    "data": 30.0,
-    "sweep": 130.0,
+    "data": 25.0,
+    "sweep": 120.0,
     "plan": 15.0,
-    "train": 190.0,
-    "control": 80.0,
-    "export": 10.0,
-    "evaluate": 55.0,
+    "train": 215.0,
+    "control": 90.0,
+    "export": 5.0,
+    "evaluate": 40.0,
     "report": 15.0,
 }
 

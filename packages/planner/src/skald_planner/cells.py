@@ -85,11 +85,12 @@ def is_grid(table: pd.DataFrame) -> bool:
     return bool((sizes >= 3).mean() >= GRID_SHARE) if len(usable) else True
 
 
-def near_best(table: pd.DataFrame) -> Floats:
+def near_best(table: pd.DataFrame, enough: float = ENOUGH) -> Floats:
     """Say how much each run counts.
 
     Args:
         table: Checked runs (`runs.read_runs`).
+        enough: Runs that a scattered design should have left, effectively, beyond one for each cell.
 
     Returns:
         A weight for each row. In a grid 1 for the neighbouring learning rates around the lowest of each
@@ -111,8 +112,8 @@ def near_best(table: pd.DataFrame) -> Floats:
     n_cells = len(finite.groupby(CELL))
     weights = [np.exp(-excess / softness) for softness in SOFTNESS]
     # Kish's effective count.
-    enough = [w.sum() ** 2 / (w**2).sum() - n_cells >= ENOUGH for w in weights]
-    chosen = weights[enough.index(True) if any(enough) else -1]
+    has_enough = [w.sum() ** 2 / (w**2).sum() - n_cells >= enough for w in weights]
+    chosen = weights[has_enough.index(True) if any(has_enough) else -1]
     weight[finite["row"].to_numpy()] = np.where(chosen < LEAST_WEIGHT, 0.0, chosen)
     return weight
 

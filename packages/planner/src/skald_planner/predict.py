@@ -374,6 +374,10 @@ def _warnings(fit: TimeFit, distance: Distance) -> tuple[str, ...]:
         found.append(f"the batch lies {distance.batch_octaves:.1f} octaves outside the swept ones")
     if distance.size_octaves > SIZE_LIMIT:
         found.append(f"the model is {distance.size_octaves:.1f} octaves larger than the swept ones")
+    if not fit.family:
+        found.append(
+            "the fitted table names no family of recipes: its learning rates are taken as base_lr"
+        )
     if fit.size_terms:
         found.append("the swept optimum moves with size, so the rules do not hold it still")
     return tuple(found)

@@ -7,12 +7,13 @@ family of recipes.
 from __future__ import annotations
 
 import json
+import math
 
 from skald_mup.counts import n_params_non_embedding
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
-from skald_specs.outlook import Outlook
-from skald_specs.plan import UNTRANSFERRED, Plan, Quantity
+from skald_specs.outlook import Outlook, PublishedSays
+from skald_specs.plan import COVERAGE, UNTRANSFERRED, Plan, Quantity
 from skald_specs.recipe import Recipe, recipe_family
 from skald_specs.timefit import TimeFit
 
@@ -38,7 +39,8 @@ def predicted_plan(
     Args:
         recipe: The intent; what it leaves to the sweep is decided by the fit.
         corpus: As in `resolve.make_plan`.
-        fit: What was fitted; None where the recipe gives every number.
+        fit: What was fitted; None: the recipe gives every number. Where it gives a rate and there is a fit,
+            the outlook says what the fit would have chosen.
         sweep: The recipe whose sweep was fitted, for its cost.
         extrapolate: Answer beyond what the data carry.
         untransferred: The control: take the learning rate that is best at the longest swept horizon, as if
@@ -52,8 +54,7 @@ def predicted_plan(
             family; the point lies beyond what the data carry; or what `resolve.make_plan` refuses.
     """
     decision = None
-    left_open = recipe.optimizer.base_lr == "sweep" or recipe.budget.batch_from_sweep
-    if fit is not None and left_open:
+    if fit is not None:
         _check_family(recipe, fit)
         decision = _decided(recipe, fit, extrapolate, untransferred)
     base_lr = _base_lr(recipe, decision)
@@ -64,10 +65,17 @@ def predicted_plan(
         recipe = recipe.model_copy(update={"name": f"{recipe.name}{UNTRANSFERRED}"})
     plan = make_plan(recipe, corpus, rates)
     told = Outlook() if decision is None else decision.outlook
+    rows = panel_of(plan, None if decision is None else decision.anchor)
+    if decision is not None and recipe.optimizer.base_lr != "sweep":
+        rows = (*_fit_says(plan, decision, fit), *rows)
+        # They tell of the fit's rate, which this plan does not take.
+        told = told.model_copy(
+            update={"regret": None, "chosen_below_median_octaves": 0.0, "priors": ()}
+        )
     outlook = told.model_copy(
         update={
             "tau_ema": tau_of(plan),
-            "published": panel_of(plan, None if decision is None else decision.anchor),
+            "published": rows,
             "cost": cost_of(plan, sweep),
         }
     )
@@ -91,6 +99,40 @@ def _decided(recipe: Recipe, fit: TimeFit, extrapolate: bool, untransferred: boo
             extrapolate=extrapolate,
         ),
     )
+
+
+def _fit_says(plan: Plan, decision: Decision, fit: TimeFit | None) -> tuple[PublishedSays, ...]:
+    """Set the given rate and batch beside what the fit would have chosen."""
+    source = "" if fit is None else fit.table.source
+    low, high = decision.base_lr.interval or (decision.base_lr.value, decision.base_lr.value)
+    ours, theirs = plan.identity.optimizer.base_lr.value, decision.base_lr.value
+    rows = [
+        PublishedSays(
+            law="this fit",
+            source=source,
+            quantity="lr",
+            theirs=theirs,
+            ours=ours,
+            octaves=math.log2(ours / theirs),
+            comparable=bool(fit and fit.family),
+            note=f"base_lr, {COVERAGE:.0%} interval {low:.3g} to {high:.3g}, at the plan's batch",
+        )
+    ]
+    if (best := decision.outlook.best_batch_tokens) is not None:
+        batch = plan.identity.global_batch_tokens.value
+        rows.append(
+            PublishedSays(
+                law="this fit",
+                source=source,
+                quantity="global_batch_tokens",
+                theirs=best.value,
+                ours=batch,
+                octaves=math.log2(batch / best.value),
+                comparable=True,
+                note=f"{COVERAGE:.0%} interval {best.interval[0]:.3g} to {best.interval[1]:.3g}",
+            )
+        )
+    return tuple(rows)
 
 
 def _base_lr(recipe: Recipe, decision: Decision | None) -> Quantity[float] | None:

@@ -25,7 +25,7 @@ from skald_specs.timefit import (
 
 from skald_planner.best_losses import loss_law_of
 from skald_planner.bootstrap import cluster_draws
-from skald_planner.cells import Floats, Points, near_best, points_of
+from skald_planner.cells import Floats, Points, is_grid, near_best, points_of
 from skald_planner.critical import growth, overhead_batches
 from skald_planner.families import Fitted, fit_families, normal_quantile
 from skald_planner.held_out import held_out_predictions
@@ -69,7 +69,8 @@ def fit_time(
     """
     rng = np.random.default_rng(seed)
     local = local_optima(table)
-    bounds = _bounds(local)
+    # In a scattered design a few rates share a batch by chance, and need not enclose anything.
+    bounds = _bounds(local) if is_grid(table) else []
     weight = near_best(table)
     points = points_of(table, weight)
     drift, p_value = _size_drift(points, rng)

@@ -82,6 +82,8 @@ def time_transfer(
     for name in ("exponents", "families", "transfers", "published_laws"):
         if name in tables:
             yield _GRIDS[name](tables[name].frame)
+        if name == "transfers" and name in tables:
+            yield from _origins(tables[name].frame)
     for warning, names in _warnings(sources).items():
         yield Paragraph(f"The plan of {join(names)} says: {warning}", "important")
     if sources.plans:
@@ -279,7 +281,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
             Cell("–" if math.isnan(r["prior_share"]) else f"{100 * r['prior_share']:.0f} %"),
             _expected(r),
             Cell("–" if math.isnan(r["reached"]) else f"{r['reached']:.3f}", _against(r)),
-            Cell(str(r["standing"]), _origin(r)),
+            Cell(str(r["standing"])),
         )
         for r in frame.to_dict("records")
     )  # fmt: skip
@@ -295,9 +297,13 @@ def _transfers(frame: pd.DataFrame) -> Grid:
     return Grid("transfers", "What each plan chose", caption, header, rows, "tables/transfers.csv")
 
 
-def _origin(row: Mapping[Any, Any]) -> str:
-    return "; ".join(([row["source"]] if row["source"] else [])
-                     + ([f"prior: {row['prior']}"] if row["prior"] else []))  # fmt: skip
+def _origins(frame: pd.DataFrame) -> Iterator[Block]:
+    """Yield where the learning rates come from, once for plans that say the same."""
+    told = frame[frame["source"] != ""]
+    for (standing, source), rows in told.groupby(["standing", "source"], sort=False):
+        yield Paragraph(f"Learning rate of {join(rows['model'])}, {standing}: {source}.")
+    for prior in dict.fromkeys(told.loc[told["prior"] != "", "prior"]):
+        yield Paragraph(f"The prior is {prior}.")
 
 
 def _powers(low: float, high: float) -> str:

@@ -96,7 +96,7 @@ def compared(sources: Sources, table: Table | None) -> Iterator[Block]:
     means = table.frame[table.frame["language"] == MACRO].to_dict("records")
     yield Claims(tuple(_said({str(k): v for k, v in row.items()}) for row in means))
     tags = list(dict.fromkeys(table.frame["language"]))
-    tags = [tag for tag in tags if tag != MACRO] + [MACRO]
+    tags = [MACRO] + [tag for tag in tags if tag != MACRO]
     body = []
     for model, rows in table.frame.groupby("model", sort=False):
         at = {str(r["language"]): r for r in rows.to_dict("records")}

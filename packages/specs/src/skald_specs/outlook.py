@@ -56,8 +56,8 @@ class SiteCost(Spec):
     nodes: int
     n_devices: int
     mfu: float
-    layout: tuple[int, int, int] | None
-    memory_gib: float | None
+    layout: tuple[int, int, int] | None = None
+    memory_gib: float | None = None
     gpu_hours: float
     days: float
     energy_mwh: float
@@ -68,8 +68,8 @@ class Cost(Spec):
     """Floating-point work of the run and of the proxy sweep for it, and the run on known machines."""
 
     training_flops: float
-    sweep_flops: float | None
-    sweep_share: float | None
+    sweep_flops: float | None = None
+    sweep_share: float | None = None
     sites: tuple[SiteCost, ...] = ()
 
 

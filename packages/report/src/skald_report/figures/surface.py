@@ -121,9 +121,10 @@ def _limit(axes: Axes, runs: pd.DataFrame) -> None:
     lowest = finite.groupby("horizon_tokens")["loss"].min()
     high = min(finite["loss"].max(), _SHOWN * lowest.max())
     spread = float(high - lowest.min()) or 0.1
-    axes.set_ylim(lowest.min() - 0.12 * spread, high + 0.15 * spread)
+    top = high + 0.15 * spread
+    axes.set_ylim(lowest.min() - 0.12 * spread, top)
     for rows, shape, label in (
-        (finite[finite["loss"] > high + 0.03 * spread], "2", "off the scale"),
+        (finite[finite["loss"] > top], "2", "off the scale"),
         (runs[lost], "x", "diverged"),
     ):
         if len(rows):

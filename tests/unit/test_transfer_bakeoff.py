@@ -1,0 +1,75 @@
+"""The bake-off's own parts: the drawn table, the peers, and how regret is read."""
+
+import math
+
+import numpy as np
+import pytest
+from _transfer_bakeoff import LONGEST_FITTED, _drawn, _Regret, skald
+from _transfer_dense import CELLS, drawn_table, surface
+from _transfer_peers import CELL, argmin, cell_quadratics, steplaw
+
+
+@pytest.fixture(scope="module")
+def table():
+    return drawn_table(np.random.default_rng(1))
+
+
+def test_the_drawn_table_has_the_design(table):
+    sizes = table.groupby(CELL).size()
+    assert len(sizes) == len(CELLS) == 17 and set(sizes) == {120}
+    assert (table["horizon_tokens"] <= LONGEST_FITTED).sum() == 9 * 120
+    assert 0 < table["diverged"].sum() < 0.1 * len(table)
+    assert table.loc[table["diverged"], "loss"].isna().all()
+
+
+def test_the_surface_lies_outside_the_families():
+    """Neither a parabola in the rate, nor a ridge that is straight in the batch or the horizon."""
+
+    def lowest(y, t):
+        grid = np.linspace(-14, -4, 2001)
+        return grid[np.argmin([surface(x, y, 28.5, t)[1] for x in grid])]
+
+    at = lowest(19, 34)
+    rise = [surface(at + step, 19, 28.5, 34)[1] - surface(at, 19, 28.5, 34)[1] for step in (2, -2)]
+    assert rise[0] > 1.2 * rise[1] > 0
+    by_batch = [lowest(y, 34) for y in (16, 18.5, 21)]
+    by_horizon = [lowest(19, t) for t in (32, 34, 36)]
+    for low, middle, high in (by_batch, by_horizon):
+        assert abs(high - 2 * middle + low) > 0.15
+
+
+def test_regret_is_none_at_the_best_run_and_grows_away_from_it(table):
+    (_, runs) = next(iter(table[table["horizon_tokens"] > LONGEST_FITTED].groupby(CELL)))
+    cost = _Regret(runs)
+    best = runs.loc[runs["loss"].idxmin()]
+    at = math.log2(best["lr"]), math.log2(best["global_batch_tokens"])
+    assert cost(*at) == pytest.approx(0, abs=1e-4)
+    assert cost(at[0] - 2, at[1]) > 0.3
+    assert cost(at[0] - 20, at[1]) > cost(at[0] - 2, at[1])
+
+
+@pytest.mark.parametrize("fit", [argmin, steplaw, cell_quadratics])
+def test_peers_find_a_power_law_in_a_clean_dense_table(table, fit):
+    clean = table[~table["diverged"]].copy()
+    n, t = (np.log2(clean[name].astype(float)) for name in CELL)
+    y = np.log2(clean["global_batch_tokens"].astype(float)) - (18.5 + 0.5 * (t - 34))
+    x = np.log2(clean["lr"]) - (-9 + 0.3 * (t - 34) - 0.5 * (n - 28.5))
+    clean["loss"] = np.exp(1 + 0.005 * x**2 + 0.004 * y**2 - 0.003 * x * y)
+    choose = fit(clean)
+    chosen = choose(2.0**28.5, 2.0**34), choose(2.0**28.5, 2.0**36)
+    # Grid steps of half an octave of rate and up to one of batch.
+    assert chosen[0] == pytest.approx((-9, 18.5), abs=0.4)
+    assert chosen[1][0] - chosen[0][0] == pytest.approx(0.6, abs=0.3)
+    assert chosen[1][1] - chosen[0][1] == pytest.approx(1.0, abs=0.4)
+
+
+def test_skald_chooses_what_costs_little_from_twelve_runs_a_cell(table):
+    fitted = table[table["horizon_tokens"] <= LONGEST_FITTED]
+    choosers = skald(_drawn(fitted, 12, np.random.default_rng(0)))
+    held_out = table[table["horizon_tokens"] > LONGEST_FITTED]
+    for choose in choosers.values():
+        costs = [
+            cost(*choose(cost.size, cost.horizon))
+            for cost in (_Regret(runs) for _, runs in held_out.groupby(CELL))
+        ]
+        assert np.mean(costs) < 0.2
