@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from skald_mup.counts import flops_per_token
-from skald_planner.resolve import make_plan
+from skald_planner.plans.resolve import make_plan
 from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, ShardInfo
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import sha256_file, write_json

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skald_planner.resolve import make_plan
+from skald_planner.plans.resolve import make_plan
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from skald_specs.files import read_yaml

@@ -22,12 +22,12 @@ from scipy.optimize import least_squares
 # The table that the proof draws; `benchmarks/proofs` is no package.
 sys.path.insert(0, str(Path(__file__).parent / "proofs"))
 from _transfer_dense import drawn_table
-from skald_planner.bootstrap import Tables, drawn_tables
-from skald_planner.cells import Points, near_best, points_of
-from skald_planner.families import KINDS
-from skald_planner.joint import Solution, refit, solve
-from skald_planner.surface import surface_of
-from skald_planner.transfer import fit_time
+from skald_planner.fitting.bootstrap import Tables, drawn_tables
+from skald_planner.fitting.cells import Points, near_best, points_of
+from skald_planner.fitting.families import KINDS
+from skald_planner.fitting.joint import Solution, refit, solve
+from skald_planner.fitting.surface import surface_of
+from skald_planner.fitting.transfer import fit_time
 from skald_specs.claims import Measure, conclude
 from skald_specs.ridge import ridge
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from skald_corpus.build import build
 from skald_corpus.generate import generate
 from skald_mup.shrink import widened
-from skald_planner.proxy import proxy_plans
+from skald_planner.plans.proxy import proxy_plans
 from skald_specs.claims import Measure, conclude
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan

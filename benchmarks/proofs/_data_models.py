@@ -28,7 +28,7 @@ from skald_harness.ngram import ByteNgram
 from skald_mup.fold import fold
 from skald_mup.model import Decoder
 from skald_mup.tensorfile import load_tensors
-from skald_planner.resolve import make_plan
+from skald_planner.plans.resolve import make_plan
 from skald_specs.claims import Measure
 from skald_specs.corpus import END_OF_TEXT_ID, Document, Split
 from skald_specs.files import read_yaml, write_jsonl

@@ -22,7 +22,7 @@ from typing import Any, Protocol, TypeVar
 from skald_corpus.build import build
 from skald_corpus.generate import documents
 from skald_corpus.grammar.register import LANGUAGES
-from skald_planner.resolve import make_plan
+from skald_planner.plans.resolve import make_plan
 from skald_specs.checkpoint import MODEL_FILE, OPTIMIZER_FILE, verify
 from skald_specs.corpus import SPLITS, load_corpus
 from skald_specs.errors import SkaldError, UserInputError

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from _grammar_corpus import grammar_corpus
 from skald_mup.shrink import widened
-from skald_planner.proxy import proxy_plans
-from skald_planner.stability import Drift, best_lrs, drift
+from skald_planner.fitting.stability import Drift, best_lrs, drift
+from skald_planner.plans.proxy import proxy_plans
 from skald_report.figures.evidence import optimum_lines, transfer_curves
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest

@@ -18,7 +18,7 @@ from skald_corpus.build import build
 from skald_corpus.generate import documents
 from skald_corpus.grammar.register import LANGUAGES
 from skald_mup.tensorfile import save_tensors
-from skald_planner.resolve import make_plan
+from skald_planner.plans.resolve import make_plan
 from skald_specs.corpus import SPLITS, CorpusManifest, load_corpus
 from skald_specs.files import write_json, write_jsonl
 from skald_specs.plan import Plan

@@ -21,11 +21,11 @@ from _transfer_dense import dense_table
 from _transfer_peers import CELL, Chooser, argmin, cell_quadratics, steplaw
 from numpy.typing import NDArray
 from scipy.stats import t as student
-from skald_planner.cells import ENOUGH, near_best, points_of
-from skald_planner.joint import solve
-from skald_planner.predict import Asked, decide
-from skald_planner.surface import surface_of
-from skald_planner.transfer import fit_time
+from skald_planner.deciding.predict import Asked, decide
+from skald_planner.fitting.cells import ENOUGH, near_best, points_of
+from skald_planner.fitting.joint import solve
+from skald_planner.fitting.surface import surface_of
+from skald_planner.fitting.transfer import fit_time
 from skald_specs.claims import Measure
 from skald_specs.ridge import named, ridge
 

@@ -29,9 +29,9 @@ from _transfer_surfaces import (
     with_two_schedules,
     without_horizon_effect,
 )
-from skald_planner.predict import Asked, decide
-from skald_planner.runs import read_runs
-from skald_planner.transfer import fit_time
+from skald_planner.deciding.predict import Asked, decide
+from skald_planner.fitting.runs import read_runs
+from skald_planner.fitting.transfer import fit_time
 from skald_specs.claims import Measure
 from skald_specs.errors import SkaldError, UserInputError
 from skald_specs.timefit import FamilyKind, TimeFit

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.rules import tensor_rules
-from skald_planner.critical import OVERHEAD, fit_steps, overhead_batch
-from skald_planner.published import panel
-from skald_planner.weight_decay import best_tau, hidden_rule, tau_ema
+from skald_planner.deciding.published import panel
+from skald_planner.fitting.critical import OVERHEAD, fit_steps, overhead_batch
+from skald_planner.plans.weight_decay import best_tau, hidden_rule, tau_ema
 from skald_specs.claims import Measure
 from skald_specs.plan import COVERAGE
 from skald_specs.recipe import Recipe

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from skald_planner.runs import read_runs
+from skald_planner.fitting.runs import read_runs
 from skald_specs.columns import ColumnMap
 
 Floats = NDArray[np.float64]

@@ -21,10 +21,10 @@ from _stdlib_corpus import stdlib_corpus
 from scipy import stats
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
-from skald_planner.predict import Asked, decide
-from skald_planner.proxy import proxy_plans
-from skald_planner.runs import read_runs
-from skald_planner.transfer import fit_time
+from skald_planner.deciding.predict import Asked, decide
+from skald_planner.fitting.runs import read_runs
+from skald_planner.fitting.transfer import fit_time
+from skald_planner.plans.proxy import proxy_plans
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import COVERAGE, Plan

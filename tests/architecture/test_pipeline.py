@@ -59,10 +59,10 @@ def test_every_dependency_is_in_the_repository_or_made_before() -> None:
 #: What the verb of each stage calls, and the module of the verb.
 ENTRIES = {
     "corpus": ("corpus", "skald_corpus.build", "skald_corpus.decontaminate.report"),
-    "sweep": ("sweeping", "skald_planner.proxy", "skald_trainer.sweep"),
-    "fit": ("planning", "skald_planner.transfer"),
-    "plan": ("planning", "skald_planner.predicted"),
-    "control-plan": ("planning", "skald_planner.predicted"),
+    "sweep": ("sweeping", "skald_planner.plans.proxy", "skald_trainer.sweep"),
+    "fit": ("planning", "skald_planner.fitting.transfer"),
+    "plan": ("planning", "skald_planner.deciding.predicted"),
+    "control-plan": ("planning", "skald_planner.deciding.predicted"),
     "control": ("training", "skald_trainer.train"),
     "train": ("training", "skald_trainer.train"),
     "export": ("training", "skald_mup.export"),
@@ -122,12 +122,12 @@ def test_every_stage_depends_on_the_source_that_its_result_comes_from(name: str)
 
 
 def test_a_missing_file_would_be_seen_and_the_display_is_not_asked_for() -> None:
-    fit = needed(("skald_planner.transfer",))
-    assert "packages/planner/src/skald_planner/joint.py" in fit
+    fit = needed(("skald_planner.fitting.transfer",))
+    assert "packages/planner/src/skald_planner/fitting/joint.py" in fit
     assert "packages/specs/src/skald_specs/errors.py" in fit
     assert not any(file.endswith("show.py") for entry in ENTRIES.values() for file in needed(entry))
     # A sweep is the costliest stage but training: what is fitted later must not make it stale.
-    sweep = needed(("skald_planner.proxy",))
+    sweep = needed(("skald_planner.plans.proxy",))
     assert not any(file.endswith(("joint.py", "predict.py", "cost.py")) for file in sweep)
 
 

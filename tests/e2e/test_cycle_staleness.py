@@ -118,7 +118,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("config", ".gitignore"):
         shutil.copy(ROOT / ".dvc" / name, root / ".dvc" / name)
     shutil.copytree(ROOT / "recipes", root / "recipes")
-    for source in sorted(ROOT.glob("packages/*/src/*/*.py")):
+    for source in sorted(ROOT.glob("packages/*/src/**/*.py")):
         target = root / source.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"# {source.name}\n")
@@ -206,14 +206,17 @@ def test_another_version_of_a_library_reruns_everything(checkout: Checkout) -> N
 
 def test_a_verb_reruns_its_stages_and_a_display_reruns_nothing(checkout: Checkout) -> None:
     packages = checkout.root / "packages"
-    for name in ("showing", "doctor"):
-        (packages / f"cli/src/skald_cli/{name}.py").write_text("# changed\n")
+    for name in (
+        "planner/src/skald_planner/display/show.py", "cli/src/skald_cli/showing.py",
+        "cli/src/skald_cli/doctor.py",
+    ):  # fmt: skip
+        (packages / name).write_text("# changed\n")
     assert checkout.repro() == (0, set())
     for name, stages in (("reporting", {"report"}), ("evaluating", {"evaluate@core"})):
         (packages / f"cli/src/skald_cli/{name}.py").write_text("# changed\n")
         assert checkout.repro() == (0, stages)
     # The fit comes out the same, so nothing is trained again; nor is the sweep, which does not ask it.
-    (packages / "planner/src/skald_planner/joint.py").write_text("# changed\n")
+    (packages / "planner/src/skald_planner/fitting/joint.py").write_text("# changed\n")
     plans = {"plan@mini-2.6b", "plan@mini-7.8b", "control-plan@mini-2.6b"}
     assert checkout.repro() == (0, {"fit", *plans})
 

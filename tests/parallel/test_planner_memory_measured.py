@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from skald_planner.memory import rank_memory
-from skald_planner.memory_states import Setting
+from skald_planner.machine.memory import rank_memory
+from skald_planner.machine.memory_states import Setting
 from skald_specs.pipeline import pipeline_stages
 from skald_specs.plan import Plan
 from skald_trainer.launch import run_ranks

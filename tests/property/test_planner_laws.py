@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skald_planner.critical import overhead_batch
-from skald_planner.loss_law import fit_loss_law, predict_loss, tokens_to_close
-from skald_planner.published import Anchor, panel
-from skald_planner.weight_decay import (
+from skald_planner.deciding.published import Anchor, panel
+from skald_planner.fitting.critical import overhead_batch
+from skald_planner.fitting.loss_law import fit_loss_law, predict_loss, tokens_to_close
+from skald_planner.plans.weight_decay import (
     best_tau,
     best_tau_sd_octaves,
     coupled_decay,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skald_planner.local import local_optima, sensitivities
+from skald_planner.fitting.local import local_optima, sensitivities
 
 HORIZONS = (2**20, 2**22, 2**24)
 BATCHES = (2**12, 2**14)

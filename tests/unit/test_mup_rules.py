@@ -146,7 +146,7 @@ def test_a_base_must_be_a_shape_that_could_be_built() -> None:
 
 def test_rules_and_planner_need_no_torch() -> None:
     code = (
-        "import sys, skald_mup.rules, skald_mup.counts, skald_mup.shrink, skald_planner.proxy, "
-        "skald_planner.transfer, skald_planner.show; sys.exit('torch' in sys.modules)"
+        "import sys, skald_mup.rules, skald_mup.counts, skald_mup.shrink, skald_planner.plans.proxy, "
+        "skald_planner.fitting.transfer, skald_planner.display.show; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

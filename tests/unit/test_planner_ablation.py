@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from skald_planner.ablation import MAX_EPOCHS, ablation_plan, check_comparable
+from skald_planner.plans.ablation import MAX_EPOCHS, ablation_plan, check_comparable
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import Budget

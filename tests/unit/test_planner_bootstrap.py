@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from _transfer_surfaces import DESIGN, KINDS, Disturbance, Truth, drawn_table, drawn_truth
 from scipy.optimize import least_squares
-from skald_planner.between import scatter_of
-from skald_planner.bootstrap import cluster_draws, drawn_tables
-from skald_planner.cells import near_best, points_of
-from skald_planner.joint import refit, solve
-from skald_planner.surface import surface_of
+from skald_planner.fitting.between import scatter_of
+from skald_planner.fitting.bootstrap import cluster_draws, drawn_tables
+from skald_planner.fitting.cells import near_best, points_of
+from skald_planner.fitting.joint import refit, solve
+from skald_planner.fitting.surface import surface_of
 from skald_specs.ridge import ridge
 
 STILL = Disturbance(noise=1e-5, shared=0.0, seed_level=0.0, cell_lr=0.0, cell_batch=0.0)

@@ -2,9 +2,9 @@
 
 import pytest
 from skald_cli.main import main
-from skald_planner.compare import compare, facts_of, render_compare
-from skald_planner.cost import cost_of
-from skald_planner.resolve import make_plan
+from skald_planner.display.compare import compare, facts_of, render_compare
+from skald_planner.machine.cost import cost_of
+from skald_planner.plans.resolve import make_plan
 from skald_specs.outlook import Outlook
 from skald_specs.timefit import Estimate
 from support import ROOT

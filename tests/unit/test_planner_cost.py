@@ -5,7 +5,9 @@ import math
 import pytest
 from skald_cli.main import main
 from skald_mup.counts import flops_per_token, n_params_total
-from skald_planner.cost import (
+from skald_planner.display.cost_table import render_cost
+from skald_planner.display.show import render_plan, render_recipe
+from skald_planner.machine.cost import (
     TARGET_DAYS,
     cost_of,
     device_hours,
@@ -16,13 +18,11 @@ from skald_planner.cost import (
     trained_tokens,
     training_flops,
 )
-from skald_planner.cost_table import render_cost
-from skald_planner.memory import worst_rank
-from skald_planner.memory_states import Setting
-from skald_planner.memory_table import MAX_IDLE_SHARE, fits, layouts_on, leanest_on
-from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import make_plan
-from skald_planner.show import render_plan, render_recipe
+from skald_planner.machine.memory import worst_rank
+from skald_planner.machine.memory_states import Setting
+from skald_planner.machine.memory_table import MAX_IDLE_SHARE, fits, layouts_on, leanest_on
+from skald_planner.plans.proxy import proxy_plans
+from skald_planner.plans.resolve import make_plan
 from skald_specs.machines import MACHINES
 from skald_specs.outlook import Outlook
 from skald_specs.recipe import Recipe, ScheduleRecipe, SweepRecipe

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import yaml
 from skald_mup.counts import n_params_non_embedding
-from skald_planner.cells import near_best, points_of
-from skald_planner.design import Candidate, Target, next_runs
-from skald_planner.joint import solve
-from skald_planner.proposals import candidates, propose
-from skald_planner.surface import surface_of
+from skald_planner.deciding.design import Candidate, Target, next_runs
+from skald_planner.deciding.proposals import candidates, propose
+from skald_planner.fitting.cells import near_best, points_of
+from skald_planner.fitting.joint import solve
+from skald_planner.fitting.surface import surface_of
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import SweepRun
 from skald_specs.timefit import FamilyFit, FittedRun, TableFacts, TimeFit

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.rules import tensor_rules
-from skald_planner.critical import (
+from skald_planner.deciding.published import PRIORS, Anchor, panel, panel_of, steplaw_lr
+from skald_planner.display.show import render_plan
+from skald_planner.fitting.critical import (
     fit_steps,
     growth,
     overhead_batch,
     overhead_batches,
 )  # fmt: skip
-from skald_planner.published import PRIORS, Anchor, panel, panel_of, steplaw_lr
-from skald_planner.resolve import make_plan
-from skald_planner.show import render_plan
-from skald_planner.weight_decay import (
+from skald_planner.plans.resolve import make_plan
+from skald_planner.plans.weight_decay import (
     best_tau,
     planned_weight_decay,
     tau_of,

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_cli.main import main
 from skald_mup.counts import n_params_total
-from skald_planner.memory import passes, rank_memory, worst_rank
-from skald_planner.memory_activations import saved_by_block, saved_bytes
-from skald_planner.memory_states import Setting, held_tensors, uses_ddp
-from skald_planner.memory_table import CARDS, GIB, WORLD_SIZES, fits, leanest, with_layout
+from skald_planner.machine.memory import passes, rank_memory, worst_rank
+from skald_planner.machine.memory_activations import saved_by_block, saved_bytes
+from skald_planner.machine.memory_states import Setting, held_tensors, uses_ddp
+from skald_planner.machine.memory_table import CARDS, GIB, WORLD_SIZES, fits, leanest, with_layout
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.pipeline import pipeline_stages
 from skald_specs.recipe import Recipe

@@ -2,8 +2,8 @@
 
 import pytest
 from skald_mup.counts import flops_per_token
-from skald_planner.proxy import proxy_plans
-from skald_planner.schedule import plan_schedule
+from skald_planner.plans.proxy import proxy_plans
+from skald_planner.plans.schedule import plan_schedule
 from skald_specs.errors import UserInputError
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe, recipe_family
 from skald_trainer.trunk import tokens_trained, trunk_groups, trunk_steps

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from skald_corpus.mixture import mix
 from skald_mup.rules import tensor_rules
-from skald_planner.predicted import predicted_plan
-from skald_planner.proxy import proxy_plans
-from skald_planner.resolve import Rates, make_plan
-from skald_planner.schedule import plan_schedule
-from skald_planner.show import render_plan, render_recipe
-from skald_planner.transfer import fit_time
+from skald_planner.deciding.predicted import predicted_plan
+from skald_planner.display.show import render_plan, render_recipe
+from skald_planner.fitting.transfer import fit_time
+from skald_planner.plans.proxy import proxy_plans
+from skald_planner.plans.resolve import Rates, make_plan
+from skald_planner.plans.schedule import plan_schedule
 from skald_specs.errors import UserInputError
 from skald_specs.mixture import MixtureRule
 from skald_specs.plan import NO_CORPUS, Plan, Quantity

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from skald_planner.runs import read_runs
+from skald_planner.fitting.runs import read_runs
 from skald_specs.columns import ColumnMap
 from skald_specs.errors import UserInputError
 from support import ROOT

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from skald_planner.stability import best_lr, best_lrs, drift
+from skald_planner.fitting.stability import best_lr, best_lrs, drift
 from skald_specs.errors import ClaimError
 
 LOG2_LRS = np.arange(-8.0, -3.4, 0.5)

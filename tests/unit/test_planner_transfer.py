@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 from skald_mup.counts import n_params_non_embedding
-from skald_planner.bootstrap import cluster_weights
-from skald_planner.cells import is_grid, near_best, points_of
-from skald_planner.mixture import by_weight
-from skald_planner.predict import HORIZON_LIMIT, Asked, decide
-from skald_planner.predicted import predicted_plan
-from skald_planner.show import render_plan
-from skald_planner.show_fit import render_fit
-from skald_planner.transfer import fit_time
+from skald_planner.deciding.predict import HORIZON_LIMIT, Asked, decide
+from skald_planner.deciding.predicted import predicted_plan
+from skald_planner.display.show import render_plan
+from skald_planner.display.show_fit import render_fit
+from skald_planner.fitting.bootstrap import cluster_weights
+from skald_planner.fitting.cells import is_grid, near_best, points_of
+from skald_planner.fitting.mixture import by_weight
+from skald_planner.fitting.transfer import fit_time
 from skald_specs.errors import ClaimError, UserInputError
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.ridge import named, ridge

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from skald_planner.cells import Points
-from skald_planner.surface import Surface as FittedSurface
+from skald_planner.fitting.cells import Points
+from skald_planner.fitting.surface import Surface as FittedSurface
 from skald_report.blocks import Claims, Gallery, Grid, Paragraph
 from skald_report.build import build
 from skald_report.figures.style import looks

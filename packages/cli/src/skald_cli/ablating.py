@@ -90,7 +90,7 @@ def ablate(
         UserInputError: The corpora cannot be compared, or the text is none that was held out.
         ClaimError: A run diverged.
     """
-    from skald_planner.ablation import ablation_plan, check_comparable
+    from skald_planner.plans.ablation import ablation_plan, check_comparable
     from skald_report.ablation import Trained, conclude
     from skald_specs.corpus import load_corpus
     from skald_specs.errors import UserInputError

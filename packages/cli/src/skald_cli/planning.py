@@ -67,8 +67,8 @@ def run_fit(args: argparse.Namespace) -> int:
 
     table = args.runs / places.RUNS_FILE if args.runs.is_dir() else args.runs
     with recorded("fit", args.runs.stem):
-        from skald_planner.runs import read_runs
-        from skald_planner.transfer import fit_time
+        from skald_planner.fitting.runs import read_runs
+        from skald_planner.fitting.transfer import fit_time
         from skald_specs.columns import ColumnMap
         from skald_specs.files import sha256_file
 
@@ -107,7 +107,7 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
     from skald_specs.plan import UNTRANSFERRED
 
     with recorded("plan", recipe.name + (UNTRANSFERRED if args.untransferred else "")) as facts:
-        from skald_planner.predicted import predicted_plan
+        from skald_planner.deciding.predicted import predicted_plan
         from skald_specs.order import readings
 
         plan = predicted_plan(

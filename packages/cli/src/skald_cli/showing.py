@@ -45,8 +45,8 @@ def register(verbs: Verbs) -> None:
 
 def run_show(args: argparse.Namespace) -> int:
     """Print what a file resolves; which kind of file it is shows in its keys."""
-    from skald_planner.show import render_plan, render_recipe
-    from skald_planner.show_fit import render_fit
+    from skald_planner.display.show import render_plan, render_recipe
+    from skald_planner.display.show_fit import render_fit
     from skald_specs.errors import UserInputError
     from skald_specs.files import read_yaml
     from skald_specs.plan import Plan
@@ -77,8 +77,8 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_memory(args: argparse.Namespace) -> int:
     """Print what each layout needs of a GPU, and which cards have it."""
-    from skald_planner.memory_states import Setting
-    from skald_planner.memory_table import render_memory
+    from skald_planner.machine.memory_states import Setting
+    from skald_planner.machine.memory_table import render_memory
 
     layouts = [_layout(words) for words in args.layout]
     source = _plan_or_recipe(args.file)
@@ -88,7 +88,7 @@ def run_memory(args: argparse.Namespace) -> int:
 
 def run_compare(args: argparse.Namespace) -> int:
     """Print two plans or recipes side by side."""
-    from skald_planner.compare import render_compare
+    from skald_planner.display.compare import render_compare
 
     print(render_compare(_plan_or_recipe(args.left), _plan_or_recipe(args.right)))
     return EXIT_DONE

@@ -49,7 +49,7 @@ def run_sweep(args: argparse.Namespace) -> int:
     if args.next is not None:
         return _propose(recipe, args.fit, args.next, args.towards)
     with recorded("sweep", recipe.name) as facts:
-        from skald_planner.proxy import proxy_plans
+        from skald_planner.plans.proxy import proxy_plans
         from skald_trainer.sweep import run_sweep as train_all
         from skald_trainer.trunk import tokens_trained
 
@@ -62,7 +62,7 @@ def run_sweep(args: argparse.Namespace) -> int:
 
 def _propose(recipe: Recipe, fit: Path, count: int, towards: Path | None) -> int:
     """Print the next runs, and the lines that put them into the recipe."""
-    from skald_planner.proposals import propose
+    from skald_planner.deciding.proposals import propose
     from skald_specs.recipe import Recipe
     from skald_specs.timefit import TimeFit
 

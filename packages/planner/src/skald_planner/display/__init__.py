@@ -1,0 +1,1 @@
+"""Plans, recipes and fits as text to read."""

@@ -1,0 +1,1 @@
+"""What a run needs and costs: memory by layout, operations, device hours."""

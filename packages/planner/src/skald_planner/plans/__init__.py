@@ -1,0 +1,1 @@
+"""From a recipe to a plan: every number that needs no fit."""
