@@ -16,7 +16,7 @@ from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import sha256_file, write_json
 from skald_specs.parametrisation import BaseShape
 from skald_specs.plan import Plan
-from skald_specs.recipe import Budget, CorpusRecipe, Recipe, TokenizerRecipe
+from skald_specs.recipe import Budget, CorpusRecipe, Recipe, ScheduleRecipe, TokenizerRecipe
 from skald_specs.shape import ModelShape
 from skald_specs.shards import write_shard
 
@@ -128,6 +128,7 @@ def plan_of(
         "budget": Budget(
             horizon_tokens=_MANY_STEPS * case.batch_tokens, global_batch_tokens=case.batch_tokens
         ),
+        "schedule": ScheduleRecipe(warmup_fraction=0.1, decay_fraction=0.3),
         "dtype": dtype,
         # What is read costs the same the hundredth time.
         "max_epochs": 1e6,

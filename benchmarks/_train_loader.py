@@ -109,7 +109,7 @@ def _prepared(name: str, folder: Path, n_steps: int) -> tuple[Plan, CorpusManife
     given["corpus"]["languages"], given["mixture"] = tags, dict.fromkeys(tags, 1.0)
     given["budget"]["horizon_tokens"] = n_steps * batch
     given["optimizer"]["base_lr"], given["max_epochs"] = 0.001, 1e6
-    given["schedule"] |= {"warmup_fraction": 0.1, "decay_fraction": 0.3}
+    given["schedule"] = {"warmup_fraction": 0.1, "decay_fraction": 0.3}
     given.pop("assumed", None)
     given["execution"] |= {"dp": 1, "tp": 1, "pp": 1, "device": "cpu"}
     recipe = Recipe.check(given, name)

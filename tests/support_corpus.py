@@ -15,6 +15,8 @@ def small_recipe(languages=("da", "sv"), vocab_size=300, batch=64, seq_len=16, *
     value["mixture"] = dict.fromkeys(languages, 1.0)
     value["model"] |= {"vocab_size": max(vocab_size, 1024), "seq_len": seq_len}
     value["budget"] = {"horizon_tokens": 4 * batch, "global_batch_tokens": batch}
+    # A warmup in tokens, as the miniatures have it, would be longer than these runs.
+    value["schedule"] = {"warmup_fraction": 0.1, "decay_fraction": 0.3}
     value["execution"] |= {"dp": 1, "micro_batch_sequences": 1}
     return Recipe.check(value, "test")
 

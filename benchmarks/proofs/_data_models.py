@@ -117,6 +117,7 @@ def trained(folder: Path, leaking: bool) -> Trained:
     given["corpus"]["tokenizer"]["vocab_size"] = VOCAB_SIZE
     given["optimizer"]["base_lr"] = BASE_LR
     given["budget"]["horizon_tokens"] = HORIZON_TOKENS
+    given["schedule"] = {"warmup_fraction": 0.1, "decay_fraction": 0.3}
     n_steps = HORIZON_TOKENS // given["budget"]["global_batch_tokens"]
     given["execution"].update(checkpoint_every_steps=n_steps, validate_every_steps=n_steps)
     recipe = Recipe.model_validate(given)

@@ -146,6 +146,8 @@ def test_trunks_are_trained_once_where_warmups_agree():
 
 def test_a_sweep_costs_what_its_plans_do():
     proxy = recipe("mini-proxy")
+    schedule = ScheduleRecipe(warmup_fraction=0.1, decay_fraction=0.3)
+    proxy = proxy.model_copy(update={"schedule": schedule})
     plans = proxy_plans(proxy, corpus_for(proxy))
     alone = sum(training_flops(plan.identity.model, trained_tokens(plan)) for plan in plans)
     assert sweep_flops(proxy) == pytest.approx(alone)
@@ -159,7 +161,9 @@ def test_trunks_are_counted_as_the_trainer_trains_them(warmup):
     proxy = proxy.model_copy(update={"schedule": schedule})
     tokens = tokens_trained(proxy_plans(proxy, corpus_for(proxy)))
     assert sweep_flops(proxy) == flops_per_token(proxy.model) * tokens
-    apart = 8 * (131_072 + 262_144)
+    sweep = proxy.sweep
+    assert sweep is not None
+    apart = len(sweep.base_lrs) * len(sweep.seeds) * sum(sweep.horizons_tokens)
     assert tokens < apart if "warmup_tokens" in warmup else tokens == apart
 
 

@@ -21,6 +21,7 @@ def test_a_sweep_over_widths_and_batches():
     proxy = swept(
         recipe("mini-proxy"),
         base_lrs=[0.004, 0.008, 0.016],
+        seeds=[1],
         horizons_tokens=[131_072, 262_144],
         widths=[48, 96],
         global_batches_tokens=[1024, 4096],

@@ -361,9 +361,9 @@ def test_the_sweep_is_a_grid_of_plans():
     sweep, plans = proxy.sweep, proxy_plans(proxy, corpus_for(proxy))
     size = len(sweep.base_lrs) * len(sweep.horizons_tokens) * len(sweep.seeds)
     assert len({plan.fingerprint for plan in plans}) == len({p.name for p in plans}) == size
-    plan = next(p for p in plans if p.name == "mini-proxy-h131072-lr0.004-s1")
+    plan = next(p for p in plans if p.name == "mini-proxy-h98304-lr0.004-s1")
     assert plan.identity.optimizer.base_lr.standing == "given"
-    assert plan.identity.schedule.n_steps.value == 128
+    assert plan.identity.schedule.n_steps.value == 96
     assert plan.identity.rules["q_proj"].lr == 0.016
     assert plan.grad_accum_steps == 1
     assert (plan.execution.dp, plan.execution.tp, plan.execution.pp) == (1, 1, 1)
