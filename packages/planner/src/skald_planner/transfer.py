@@ -34,7 +34,7 @@ from skald_planner.local import local_optima, sensitivities
 from skald_planner.mixture import by_weight, interval_of
 from skald_planner.surface import PROFILE, surface_of
 
-#: Size enters the ridge where its drift differs from zero at this level.
+#: Size enters the ridge where its drift differs from zero at this level, or the table names no rules.
 SIZE_LEVEL = 0.05
 #: A parabola over the batch has to open upwards in this share of draws to be believed.
 OPENS = 0.95
@@ -74,7 +74,9 @@ def fit_time(
     weight = near_best(table)
     points = points_of(table, weight)
     drift, p_value = _size_drift(points, rng)
-    size_terms = p_value is not None and p_value < SIZE_LEVEL
+    family = json.loads(str(table["family"].iloc[0]) or "{}")
+    # Where no rules are known to hold the optimum still, it may move whatever the test can show.
+    size_terms = p_value is not None and (not family or p_value < SIZE_LEVEL)
     families, offered = _sober(fit_families(points, size_terms, n_draws, rng))
     power = next((family for family in families if family.kind == "power"), None)
     risings, rising_exponent = sensitivities(table)
@@ -114,7 +116,7 @@ def fit_time(
         loss_law=law,
         noise_sd=families[0].solution.noise_sd,
         offered=tuple(offered) + _missing(points),
-        family=json.loads(str(table["family"].iloc[0]) or "{}"),
+        family=family,
     )
 
 
