@@ -157,18 +157,20 @@ def _unbiased(rows: pd.DataFrame) -> Iterator[Measure]:
     for kind in KINDS:
         own = rows[(rows["refused"] == "") & (rows["kind"] == kind)]
         error = own["middle"] - own["expected"]
-        by_cell = error.groupby([own["design"], own["noise"], own["octaves"]]).median()
-        at = int(by_cell.abs().argmax())
-        design, noise = _place(by_cell, at)
-        value = float(by_cell.abs().max())
+        cells = error.groupby([own["design"], own["noise"]]).median()
+        at = int(cells.abs().argmax())
+        design, noise = _place(cells, at)
+        by_octaves = error.groupby(own["octaves"]).median()
         yield Measure(
-            measure=f"largest median bias of the rate over designs, noises and octaves: {kind}",
-            value=round(value, 3),
+            measure=f"median bias of the rate, worst design and noise: {kind}",
+            value=round(float(cells.abs().max()), 3),
             unit="octaves",
             bound=f"<= {GRID_STEP:g}",
-            holds=value <= GRID_STEP,
-            detail=f"one step of the grid; {by_cell.iloc[at]:+.3f} at {design}, noise {noise}; over all "
-            f"{error.median():+.3f}, root mean square {np.sqrt((error**2).mean()):.3f}",
+            holds=float(cells.abs().max()) <= GRID_STEP,
+            detail=f"one step of the grid; {cells.iloc[at]:+.3f} at {design}, noise {noise}; over all "
+            f"{error.median():+.3f}, by octaves beyond the sweep: "
+            + ", ".join(f"{k}: {by_octaves.loc[k]:+.3f}" for k in BEYOND)
+            + f"; root mean square {np.sqrt((error**2).mean()):.3f}",
         )
 
 
