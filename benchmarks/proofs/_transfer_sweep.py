@@ -25,6 +25,7 @@ from skald_planner.deciding.predict import Asked, decide
 from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_planner.plans.proxy import proxy_plans
+from skald_report.transfer import write_drawings
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import COVERAGE, Plan
@@ -42,16 +43,20 @@ WARMUP_TOKENS = 8192
 #: The transfer, two octaves past the longest swept horizon.
 TARGET_WIDTH, TARGET_HORIZON, TARGET_SEEDS = 64, 1_572_864, (1, 2, 3)
 LEAST_SAVED = 1.8
+#: Draws of the bootstrap: enough for 90 % intervals, few enough for a file that is committed.
+N_DRAWS = 400
 
 
 def measures(folder: Path) -> list[Measure]:
-    """Train, fit, transfer, and write `sweep.csv` and `transferred.csv`."""
+    """Train, fit, transfer; write `sweep.csv`, `transferred.csv`, `fit.json` and its figures."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = _recipe("time", [2.0**x for x in LOG2_LRS], HORIZONS, SEEDS, BATCHES)
     corpus, manifest = stdlib_corpus(folder, recipe)
     plans = proxy_plans(recipe, manifest)
     runs = _trained(plans, corpus, folder, "sweep")
-    fit = fit_time(runs, "sweep.csv", "bits/byte")
+    fit = fit_time(runs, "the proof's sweep", "bits/byte", n_draws=N_DRAWS)
+    fit.save(folder / "fit.json")
+    write_drawings(fit, folder)
     return [
         _saved(plans),
         _bracketed(fit),
