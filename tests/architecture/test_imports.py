@@ -36,7 +36,7 @@ def test_the_contracts_hold() -> None:
         (
             "skald_planner/plans/schedule.py",
             "import skald_planner.fitting.joint",
-            "what is shown knows decisions",
+            "rooms of the planner",
         ),
         ("skald_mup/rules.py", "import torch", "torch-free part"),
         ("skald_specs/units_planted.py", "import skald_mup.rules", "specs imports nothing"),
