@@ -96,9 +96,9 @@ def recipe_fields(spec: type[Spec]) -> set[str]:
 
 
 def test_no_verb_that_makes_a_result_takes_a_hyperparameter() -> None:
-    # A folder (`corpus`), a set of seeds of sampling (`generate`) and a selection are no numbers
-    # of a run; everything else that a recipe has must come from the recipe.
-    allowed = {"corpus", "languages", "source", "sweep"}
+    # A folder (`corpus`), a set of seeds of sampling (`generate`) and a selection (`plan fit --schedule`)
+    # are no numbers of a run; everything else that a recipe has must come from the recipe.
+    allowed = {"corpus", "languages", "schedule", "source", "sweep"}
     fields = recipe_fields(Recipe)
     assert {"base_lr", "d_model", "horizon_tokens", "dp"} <= fields
     for name, flags in FLAGS.items():
@@ -136,7 +136,7 @@ def test_help_answers_at_once_and_imports_no_station() -> None:
         (["plan", "ft", "x"], "no verb 'ft'; did you mean 'fit'? See `skald plan --help`"),
         (
             ["plan", "zzzz"],
-            "no verb 'zzzz'; there are fit, show, compare, memory. See `skald plan --help`",
+            "no verb 'zzzz'; there are fit, predict, show, compare, memory. See `skald plan --help`",
         ),
         ([], "the following arguments are required: VERB. See `skald --help`"),
         (["train"], "the following arguments are required: PLAN. See `skald train --help`"),

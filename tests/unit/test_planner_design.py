@@ -9,7 +9,7 @@ import pytest
 import yaml
 from skald_mup.counts import n_params_non_embedding
 from skald_planner.deciding.design import Candidate, Target, next_runs
-from skald_planner.deciding.proposals import candidates, propose
+from skald_planner.deciding.proposals import candidates, render_proposals
 from skald_planner.fitting.cells import near_best, points_of
 from skald_planner.fitting.joint import solve
 from skald_planner.fitting.surface import surface_of
@@ -150,7 +150,8 @@ def test_a_recipe_offers_what_is_not_swept_yet_and_takes_the_proposals_back(fit)
     for one in offered:
         at = math.log2(one.run.base_lr / GRID[0])
         assert one.run.seed == 2 or at % 1 == pytest.approx(0.5, abs=1e-3)
-    text = propose(proxy, swept, 4, proxy)
+    target = Target(size, proxy.budget.horizon_tokens, batch)
+    text = render_proposals(next_runs(swept, offered, target, 4))
     more = yaml.safe_load("\n".join(text.splitlines()[text.splitlines().index("") + 1 :]))["more"]
     assert 1 <= len(more) <= 4
     again = sweep.model_copy(update={"more": tuple(SweepRun.model_validate(run) for run in more)})

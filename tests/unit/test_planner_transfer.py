@@ -7,6 +7,7 @@ import pytest
 from skald_mup.counts import n_params_non_embedding
 from skald_planner.deciding.predict import HORIZON_LIMIT, Asked, decide
 from skald_planner.deciding.predicted import predicted_plan
+from skald_planner.deciding.proposals import propose
 from skald_planner.display.show import render_plan
 from skald_planner.display.show_fit import render_fit
 from skald_planner.fitting.bootstrap import cluster_weights
@@ -250,6 +251,17 @@ def test_the_control_takes_the_rate_of_the_swept_horizon(fit):
     plan, control = (predicted_plan(target, corpus, fit, untransferred=u) for u in (False, True))
     assert control.name == f"mini-2.6b{UNTRANSFERRED}"
     swept = decide(fit, at_swept_horizon(target, fit))
+    assert control.outlook.final_loss == plan.outlook.final_loss
+    assert control.outlook.distance == plan.outlook.distance
+    assert control.outlook.regret.value > plan.outlook.regret.value
+    given = target.model_copy(
+        update={"optimizer": target.optimizer.model_copy(update={"base_lr": 0.01})}
+    )
+    with pytest.raises(UserInputError, match="nothing is transferred"):
+        predicted_plan(given, corpus, fit, untransferred=True)
+    told = predicted_plan(given, corpus, fit).outlook
+    assert told.regret.value > plan.outlook.regret.value
+    assert told.published[0].law == "this fit"
     assert control.identity.optimizer.base_lr.value == swept.base_lr.value
     assert control.identity.optimizer.base_lr.value > plan.identity.optimizer.base_lr.value
     assert control.identity.schedule == plan.identity.schedule
@@ -289,3 +301,14 @@ def test_a_plan_with_its_outlook_survives_its_file(fit, tmp_path):
         plan.save(tmp_path / "plan.yaml")
         assert Plan.load(tmp_path / "plan.yaml") == plan
         assert render_plan(Plan.load(tmp_path / "plan.yaml")) == render_plan(plan)
+
+
+def test_next_runs_are_proposed_for_what_the_sweep_carries(fit):
+    proxy = recipe("mini-proxy")
+    text = propose(proxy, fit, 3, recipe("mini-2.6b"))
+    assert "more:" in text and text.count("- {base_lr") >= 1
+    with pytest.raises(UserInputError, match="another family"):
+        propose(proxy, fit, 3, recipe("trustllm-7.8b"))
+    budget = proxy.budget.model_copy(update={"horizon_tokens": 10**9})
+    with pytest.raises(UserInputError, match="octaves outside the sweep"):
+        propose(proxy, fit, 3, proxy.model_copy(update={"budget": budget}))

@@ -108,6 +108,7 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
 
     with recorded("plan", recipe.name + (UNTRANSFERRED if args.untransferred else "")) as facts:
         from skald_planner.deciding.predicted import predicted_plan
+        from skald_planner.display.show_outlook import brief
         from skald_specs.order import readings
 
         plan = predicted_plan(
@@ -127,8 +128,9 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
         f"{args.out / plan.name}.yaml: {steps} steps, base_lr {base_lr.value:.4g}{between} "
         f"{base_lr.standing}, epochs {readings(plan.epochs)}"
     )
-    for warning in plan.outlook.warnings if plan.outlook else ():
-        print(f"  {warning}")
+    if plan.outlook is not None:
+        for line in brief(plan.outlook):
+            print(f"  {line}")
 
 
 def _corpus(folder: Path) -> CorpusManifest:

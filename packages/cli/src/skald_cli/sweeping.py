@@ -35,19 +35,26 @@ def register(verbs: Verbs) -> None:
         help="whose optimum --next is after; RECIPE itself",
     )
     parser.add_argument(
-        "--fit", type=Path, default=places.PLANS / places.FIT_FILE, help="what --next starts from"
+        "--fit",
+        type=Path,
+        help=f"what --next starts from; left out: {places.PLANS / places.FIT_FILE}",
     )
 
 
 def run_sweep(args: argparse.Namespace) -> int:
     """Train the proxies and write the run table, or propose what to train next."""
     from skald_specs.corpus import CorpusManifest
+    from skald_specs.errors import UserInputError
     from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.recipe)
     if args.next is not None:
-        return _propose(recipe, args.fit, args.next, args.towards)
+        fit = args.fit or places.PLANS / places.FIT_FILE
+        return _propose(recipe, fit, args.next, args.towards)
+    if args.towards is not None or args.fit is not None:
+        given = "--towards" if args.towards is not None else "--fit"
+        raise UserInputError(given, "it belongs to --next", "Add --next N, or leave it out")
     with recorded("sweep", recipe.name) as facts:
         from skald_planner.plans.proxy import proxy_plans
         from skald_trainer.sweep import run_sweep as train_all

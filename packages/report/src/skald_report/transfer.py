@@ -288,7 +288,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
     caption = (
         "Learning rates are expressed at the base shape; intervals cover 90 %. Octaves beyond the "
         "sweep: of the horizon, below it of batch and size. Regret: expected excess of "
-        "loss over the best learning rate and batch. Prior: what a published law contributed to the "
+        "loss over the best learning rate. Prior: what a published law contributed to the "
         "learning rate. Expected loss: on the sweep's validation text; reached: mean over languages at the "
         "last validation, which may read more of it."
     )

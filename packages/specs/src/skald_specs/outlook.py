@@ -76,7 +76,7 @@ class Cost(Spec):
 class Outlook(Spec):
     """What the plan expects.
 
-    `regret`: expected excess of log loss over the best learning rate and batch (0.001: a loss 0.1 % above
+    `regret`: expected excess of log loss over the best learning rate at the batch given (0.001: a loss 0.1 % above
     it). `final_loss`: in `loss_unit`, on the sweep's validation text. `chosen_below_median_octaves`: how far the
     learning rate was put below the middle of its distribution, because too high costs more than too
     low. `tau_ema`: batch / (lr x weight decay x horizon), the share of training that AdamW's weights remember.

@@ -45,6 +45,7 @@ class Asked(NamedTuple):
         choose_batch: Take the batch that the fit finds best.
         batch_step_tokens: A chosen batch is a multiple of this.
         extrapolate: Answer beyond the limits.
+        given_base_lr: The rate whose cost is told; None: that of the rate chosen.
     """
 
     where: str
@@ -54,6 +55,7 @@ class Asked(NamedTuple):
     choose_batch: bool = False
     batch_step_tokens: int = 1
     extrapolate: bool = False
+    given_base_lr: float | None = None
 
 
 class Decision(NamedTuple):
@@ -102,14 +104,16 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     rng = np.random.default_rng(NOISE_SEED)
     batch, best_batch, batch_share = _batch(fit, asked, rng)
     distance = _distance(fit, asked, batch)
-    _check_reach(asked, distance, fit)
+    if not asked.extrapolate:
+        check_reach(fit, asked, distance)
     n = math.log2(asked.n_params_non_embedding) - fit.centre.log2_size
     y, t = _from_centre(fit, batch, asked.horizon_tokens)
     step = _learning_rate(fit, y, t, n, distance, rng)
     middle, chosen = float(np.median(step.draws)), _expectile(step.draws)
     low, high = interval_of(step.draws)
     base = fit.centre.log2_lr
-    rise = _rise(fit, step.draws, chosen, t)
+    taken = chosen if asked.given_base_lr is None else math.log2(asked.given_base_lr) - base
+    rise = _rise(fit, step.draws, taken, t)
     priors = []
     if distance.horizon_octaves > 0 or distance.batch_octaves > 0:
         names = "horizon_exponent, batch_exponent"
@@ -131,7 +135,7 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
         outlook=Outlook(
             distance=distance,
             regret=Estimate(value=_rounded(float(rise.mean())), interval=_pair(interval_of(rise))),
-            chosen_below_median_octaves=_rounded(middle - chosen),
+            chosen_below_median_octaves=_rounded(middle - taken),
             best_batch_tokens=best_batch,
             final_loss=_final_loss(fit, asked, distance),
             loss_unit=fit.table.loss_unit,
@@ -182,14 +186,25 @@ def _distance(fit: TimeFit, asked: Asked, batch: float) -> Distance:
     return Distance(horizon_octaves=horizon, batch_octaves=batch_octaves, size_octaves=size)
 
 
-def _check_reach(asked: Asked, distance: Distance, fit: TimeFit) -> None:
+def check_reach(fit: TimeFit, asked: Asked, distance: Distance | None = None) -> None:
+    """Refuse what lies beyond the data.
+
+    Args:
+        fit: What was fitted.
+        asked: Where it is asked.
+        distance: How far that is outside the sweep; None: at the batch that is asked for.
+
+    Raises:
+        UserInputError: Horizon, batch or size lies beyond its limit.
+    """
+    distance = distance or _distance(fit, asked, asked.global_batch_tokens)
     limits = (
         ("horizon_tokens", asked.horizon_tokens, distance.horizon_octaves, HORIZON_LIMIT),
         ("global_batch_tokens", asked.global_batch_tokens, distance.batch_octaves, BATCH_LIMIT),
         ("n_params_non_embedding", asked.n_params_non_embedding, distance.size_octaves, SIZE_LIMIT),
     )
     for name, value, octaves, limit in limits:
-        if octaves > limit and not asked.extrapolate:
+        if octaves > limit:
             raise UserInputError(
                 asked.where,
                 f"{name} = {value:.4g} lies {octaves:.1f} octaves outside the sweep ({fit.table.source}), "

@@ -30,7 +30,6 @@ def predicted_plan(
     corpus: CorpusManifest | None,
     fit: TimeFit | None,
     *,
-    sweep: Recipe | None = None,
     extrapolate: bool = False,
     untransferred: bool = False,
 ) -> Plan:
@@ -41,7 +40,6 @@ def predicted_plan(
         corpus: As in `resolve.make_plan`.
         fit: What was fitted; None: the recipe gives every number. Where it gives a rate and there is a fit,
             the outlook says what the fit would have chosen.
-        sweep: The recipe whose sweep was fitted, for its cost.
         extrapolate: Answer beyond what the data carry.
         untransferred: The control: take the learning rate that is best at the longest swept horizon, as if
             none were carried over; the plan's name ends in `UNTRANSFERRED`.
@@ -51,59 +49,70 @@ def predicted_plan(
 
     Raises:
         UserInputError: The recipe leaves a number to a sweep and there is no fit; the fit is of another
-            family; the point lies beyond what the data carry; or what `resolve.make_plan` refuses.
+            family; the point lies beyond what the data carry; a control is asked for where nothing is
+            transferred; or what `resolve.make_plan` refuses.
     """
-    decision = None
+    given = recipe.optimizer.base_lr
+    if untransferred and given != "sweep":
+        raise UserInputError(
+            f"recipe {recipe.name}",
+            f"optimizer.base_lr = {given:g} is given, so nothing is transferred and there is no control",
+            "Leave out --untransferred, or let optimizer.base_lr be `sweep`",
+        )
+    decision, rates = None, None
     if fit is not None:
-        _check_family(recipe, fit)
-        decision = _decided(recipe, fit, extrapolate, untransferred)
-    base_lr = _base_lr(recipe, decision)
-    rates = None
-    if base_lr is not None:
-        rates = Rates(base_lr, None if decision is None else decision.global_batch_tokens)
+        check_family(recipe, fit)
+        base_lr, decision = _decided(recipe, fit, extrapolate, untransferred)
+        rates = Rates(base_lr, decision.global_batch_tokens)
     if untransferred:
         recipe = recipe.model_copy(update={"name": f"{recipe.name}{UNTRANSFERRED}"})
     plan = make_plan(recipe, corpus, rates)
-    told = Outlook() if decision is None else decision.outlook
-    rows = panel_of(plan, None if decision is None else decision.anchor)
-    if decision is not None and recipe.optimizer.base_lr != "sweep":
-        rows = (*_fit_says(plan, decision, fit), *rows)
-        # They tell of the fit's rate, which this plan does not take.
-        told = told.model_copy(
-            update={"regret": None, "chosen_below_median_octaves": 0.0, "priors": ()}
-        )
+    told, rows = Outlook(), panel_of(plan, None if decision is None else decision.anchor)
+    if fit is not None and decision is not None:
+        told = decision.outlook
+        if given != "sweep":
+            rows = (*_fit_says(plan, decision, fit), *rows)
+            told = told.model_copy(update={"priors": ()})
+    own_sweep = recipe if recipe.sweep is not None else None
     outlook = told.model_copy(
-        update={
-            "tau_ema": tau_of(plan),
-            "published": rows,
-            "cost": cost_of(plan, sweep),
-        }
+        update={"tau_ema": tau_of(plan), "published": rows, "cost": cost_of(plan, own_sweep)}
     )
     return plan.model_copy(update={"outlook": outlook})
 
 
-def _decided(recipe: Recipe, fit: TimeFit, extrapolate: bool, untransferred: bool) -> Decision:
-    horizon = recipe.budget.horizon_tokens
-    execution = recipe.execution
-    return decide(
-        fit,
-        Asked(
-            where=f"recipe {recipe.name}",
-            horizon_tokens=min(horizon, max(fit.table.horizons_tokens))
-            if untransferred
-            else horizon,
-            global_batch_tokens=recipe.budget.global_batch_tokens,
-            n_params_non_embedding=n_params_non_embedding(recipe.model),
-            choose_batch=recipe.budget.batch_from_sweep,
-            batch_step_tokens=recipe.model.seq_len * execution.dp * execution.micro_batch_sequences,
-            extrapolate=extrapolate,
-        ),
+def _decided(
+    recipe: Recipe, fit: TimeFit, extrapolate: bool, untransferred: bool
+) -> tuple[Quantity[float], Decision]:
+    """Return the base learning rate of the plan, and what the fit says of the plan with it."""
+    execution, given = recipe.execution, recipe.optimizer.base_lr
+    asked = Asked(
+        where=f"recipe {recipe.name}",
+        horizon_tokens=recipe.budget.horizon_tokens,
+        global_batch_tokens=recipe.budget.global_batch_tokens,
+        n_params_non_embedding=n_params_non_embedding(recipe.model),
+        choose_batch=recipe.budget.batch_from_sweep,
+        batch_step_tokens=recipe.model.seq_len * execution.dp * execution.micro_batch_sequences,
+        extrapolate=extrapolate,
     )
+    if given != "sweep":
+        rate = Quantity[float](
+            value=given, standing=recipe.standing("optimizer.base_lr"), source="recipe"
+        )
+    elif untransferred:
+        longest = max(fit.table.horizons_tokens)
+        rate = decide(
+            fit, asked._replace(horizon_tokens=min(asked.horizon_tokens, longest))
+        ).base_lr
+        rate = rate.model_copy(update={"source": f"{rate.source}; not carried over"})
+    else:
+        decision = decide(fit, asked)
+        return decision.base_lr, decision
+    return rate, decide(fit, asked._replace(given_base_lr=rate.value))
 
 
-def _fit_says(plan: Plan, decision: Decision, fit: TimeFit | None) -> tuple[PublishedSays, ...]:
+def _fit_says(plan: Plan, decision: Decision, fit: TimeFit) -> tuple[PublishedSays, ...]:
     """Set the given rate and batch beside what the fit would have chosen."""
-    source = "" if fit is None else fit.table.source
+    source = fit.table.source
     low, high = decision.base_lr.interval or (decision.base_lr.value, decision.base_lr.value)
     ours, theirs = plan.identity.optimizer.base_lr.value, decision.base_lr.value
     rows = [
@@ -114,7 +123,7 @@ def _fit_says(plan: Plan, decision: Decision, fit: TimeFit | None) -> tuple[Publ
             theirs=theirs,
             ours=ours,
             octaves=math.log2(ours / theirs),
-            comparable=bool(fit and fit.family),
+            comparable=bool(fit.family),
             note=f"base_lr, {COVERAGE:.0%} interval {low:.3g} to {high:.3g}, at the plan's batch",
         )
     ]
@@ -135,16 +144,16 @@ def _fit_says(plan: Plan, decision: Decision, fit: TimeFit | None) -> tuple[Publ
     return tuple(rows)
 
 
-def _base_lr(recipe: Recipe, decision: Decision | None) -> Quantity[float] | None:
-    asked = recipe.optimizer.base_lr
-    if asked == "sweep":
-        return None if decision is None else decision.base_lr
-    standing = recipe.standing("optimizer.base_lr")
-    return Quantity[float](value=asked, standing=standing, source="recipe")
+def check_family(recipe: Recipe, fit: TimeFit) -> None:
+    """Refuse a fit that was made on other rules; a table that names no family is taken at its word.
 
+    Args:
+        recipe: Whose rates are asked for.
+        fit: Who would answer.
 
-def _check_family(recipe: Recipe, fit: TimeFit) -> None:
-    """Refuse a fit that was made on other rules; a table that names no family is taken at its word."""
+    Raises:
+        UserInputError: They are of different families; the message names the field that differs.
+    """
     difference = (
         first_difference(json.loads(recipe_family(recipe)), fit.family) if fit.family else None
     )

@@ -18,6 +18,8 @@ from skald_specs.ridge import named, ridge
 from skald_specs.timefit import TimeFit
 
 from skald_planner.deciding.design import SAME, Candidate, Proposal, Target, next_runs
+from skald_planner.deciding.predict import Asked, check_reach
+from skald_planner.deciding.predicted import check_family
 from skald_planner.machine.cost import shared_steps, training_flops
 
 #: Rates offered: half octaves from the grid's lowest rate on, this far to either side of the ridge.
@@ -34,8 +36,18 @@ def propose(recipe: Recipe, fit: TimeFit, count: int, towards: Recipe) -> str:
         towards: The recipe whose learning rate is to be predicted, at its own size, horizon and batch.
 
     Raises:
-        UserInputError: The recipe has no sweep, or the count is below 1.
+        UserInputError: The recipe has no sweep, the count is below 1, the fit is of another family than
+            either recipe, or the goal lies beyond what the sweep carries.
     """
+    for one in (recipe, towards):
+        check_family(one, fit)
+    goal = Asked(
+        where=f"recipe {towards.name}",
+        horizon_tokens=towards.budget.horizon_tokens,
+        global_batch_tokens=towards.budget.global_batch_tokens,
+        n_params_non_embedding=n_params_non_embedding(towards.model),
+    )
+    check_reach(fit, goal)
     target = Target(
         n_params_non_embedding(towards.model),
         towards.budget.horizon_tokens,
@@ -97,15 +109,16 @@ def render_proposals(proposals: Sequence[Proposal]) -> str:
     if not proposals:
         return "no run of this sweep's widths, batches and seeds would tell anything more"
     lines = [
-        f"{'work, FLOP':>11} {'sd before':>10} {'after, octaves':>15} {'regret saved':>13}  runs"
+        "Octaves by which the best base_lr there is uncertain (standard deviation), before and after:",
+        f"{'FLOPs':>9} {'before':>8} {'after':>8} {'loss saved':>11}  runs",
     ]
     for one in proposals:
         rates = ", ".join(f"{run.base_lr:g}" for run in one.runs)
         run = one.runs[0]
         where = f"width {run.width}, batch {run.global_batch_tokens}, seed {run.seed}"
         lines.append(
-            f"{one.flops:11.2e} {one.sd_before:10.3f} {one.sd_after:15.3f} "
-            f"{100 * one.regret_saved:11.4f} %  {where}: lr {rates}"
+            f"{one.flops:9.2e} {one.sd_before:8.3f} {one.sd_after:8.3f} "
+            f"{100 * one.regret_saved:9.2g} %  {where}: base_lr {rates}"
         )
     lines += ["", "  more:  # under `sweep:` of the recipe"]
     lines += [

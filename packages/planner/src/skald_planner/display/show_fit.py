@@ -12,7 +12,7 @@ from skald_specs.timefit import Estimate, LocalOptimum, TimeFit
 
 from skald_planner.display.layout import aligned
 
-_SIDES = {"at_least": ">=", "at_most": "<=", "unknown": "near"}
+_SIDES = {"at_least": ">=", "at_most": "<=", "unknown": "not told"}
 
 
 def render_fit(fit: TimeFit) -> str:

@@ -39,6 +39,20 @@ def render_outlook(outlook: Outlook) -> list[str]:
     return lines + [f"warning: {warning}" for warning in outlook.warnings]
 
 
+def brief(outlook: Outlook) -> list[str]:
+    """Return what has to be known before a run is started: reach, cost of not knowing, warnings."""
+    told = []
+    if (away := outlook.distance) is not None and away.horizon_octaves > 0:
+        shares = [one.share for one in outlook.priors if one.quantity == "base_lr"]
+        leaning = f", {shares[0]:.0%} of that step by published exponents" if shares else ""
+        told.append(f"{away.horizon_octaves:.2g} octaves beyond the swept horizons{leaning}")
+    if outlook.regret is not None:
+        told.append(f"not knowing base_lr better costs {outlook.regret.value:.2g} of log loss")
+    if outlook.final_loss is not None:
+        told.append(f"expected loss {_estimate(outlook.final_loss)} {outlook.loss_unit}")
+    return (["; ".join(told)] if told else []) + list(outlook.warnings)
+
+
 def _estimate(one: Estimate) -> str:
     return f"{one.value:.4g} [{one.interval[0]:.4g}, {one.interval[1]:.4g}]"
 

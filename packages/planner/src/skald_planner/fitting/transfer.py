@@ -83,9 +83,7 @@ def fit_time(
     held_out, form_sd = held_out_predictions(points, families[0], size_terms, local, rng)
     overheads = overhead_batches(table)
     knees = _knees(points, families)
-    offered += (
-        [] if knees else ["the critical batch's knee: no bend of the ridge within the batches"]
-    )
+    offered += [] if knees else [_no_knee(families)]
     offered += [*bounds, *overheads.missing]
     law = loss_law_of(table, local, n_draws, rng)
     return TimeFit(
@@ -109,7 +107,7 @@ def fit_time(
         held_out=held_out,
         extrapolation_sd_per_octave=form_sd,
         critical=(*knees, *overheads.found),
-        critical_exponent=_critical_exponent(families),
+        critical_exponent=_critical_exponent(families) if knees else None,
         overhead_exponent=growth(
             [one.horizon_tokens for one in overheads.found], [one.tokens for one in overheads.found]
         ),
@@ -134,7 +132,8 @@ def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
     if not bounds:
         return []
     return [
-        f"{len(bounds)} of {len(local)} optima: not enclosed by their learning rates; bounds at most"
+        f"{len(bounds)} of {len(local)} optima: {len(sides)} lie beyond an edge of their learning rates, "
+        f"{len(bounds) - len(sides)} have losses too level to tell"
     ]
 
 
@@ -227,6 +226,12 @@ def _knees(points: Points, families: Sequence[Fitted]) -> tuple[CriticalBatch, .
             )
         )
     return tuple(found)
+
+
+def _no_knee(families: Sequence[Fitted]) -> str:
+    if not _bent(families):
+        return "the critical batch's knee: it takes three batches and three horizons"
+    return f"the critical batch's knee: its interval is wider than {KNEE_OCTAVES:g} octaves"
 
 
 def _critical_exponent(families: Sequence[Fitted]) -> Estimate | None:
