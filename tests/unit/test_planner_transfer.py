@@ -1,6 +1,7 @@
 """Time transfer: what a table shows, what it does not, and what is decided from it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -66,6 +67,13 @@ def test_a_fit_repeats_and_survives_its_file(fit, tmp_path):
     assert TimeFit.load(tmp_path / "fit.json") == fit
     text = render_fit(fit)
     assert "saturating" in text and "base_lr with batch" in text
+    assert "horizons 131,072, 262,144, 524,288 tokens, batches 512, 1,024, 2,048 tokens" in text
+    assert " 1 seed, loss in" in text
+    assert re.search(r"^parameters +horizon, tokens +batch, tokens +best", text, re.MULTILINE)
+    assert re.search(r"^90,192 +131,072 +512 ", text, re.MULTILINE)
+    assert not re.search(r"e\+\d\d", text)
+    paired = fit.model_copy(update={"table": fit.table.model_copy(update={"seeds": (1, 2)})})
+    assert " 2 seeds, loss in" in render_fit(paired)
 
 
 def test_one_horizon_shows_no_horizon_exponent_and_leans_on_published_ones():
@@ -77,6 +85,9 @@ def test_one_horizon_shows_no_horizon_exponent_and_leans_on_published_ones():
     assert (there.base_lr.standing, there.outlook.priors) == ("fitted", ())
     assert beyond.base_lr.standing == "assumed"
     assert beyond.outlook.priors[0].share == 1
+    assert there.base_lr.source.startswith(
+        f"{short.table.n_runs} runs at 131,072 to 131,072 tokens"
+    )
     moved = math.log2(beyond.base_lr.value / there.base_lr.value)
     assert -1.2 < moved < -0.4
 

@@ -352,7 +352,7 @@ def _final_loss(fit: TimeFit, asked: Asked, distance: Distance) -> Estimate | No
 
 def _source(fit: TimeFit, distance: Distance, share: float) -> str:
     table = fit.table
-    horizons = f"{min(table.horizons_tokens):.4g} to {max(table.horizons_tokens):.4g}"
+    horizons = f"{min(table.horizons_tokens):,} to {max(table.horizons_tokens):,}"
     shares = ", ".join(f"{one.kind} {one.weight:.0%}" for one in fit.families)
     text = f"{table.n_runs} runs at {horizons} tokens; {shares}"
     if distance.horizon_octaves or distance.batch_octaves:

@@ -129,7 +129,7 @@ def _fit_says(plan: Plan, decision: Decision, fit: TimeFit | None) -> tuple[Publ
                 ours=batch,
                 octaves=math.log2(batch / best.value),
                 comparable=True,
-                note=f"{COVERAGE:.0%} interval {best.interval[0]:.3g} to {best.interval[1]:.3g}",
+                note=f"{COVERAGE:.0%} interval {best.interval[0]:,.0f} to {best.interval[1]:,.0f}",
             )
         )
     return tuple(rows)
