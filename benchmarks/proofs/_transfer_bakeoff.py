@@ -21,7 +21,8 @@ from _transfer_dense import dense_table
 from _transfer_peers import CELL, Chooser, argmin, cell_quadratics, steplaw
 from numpy.typing import NDArray
 from scipy.stats import t as student
-from skald_planner.deciding.predict import Asked, decide
+from skald_planner.deciding.predict import decide
+from skald_planner.deciding.reach import Asked
 from skald_planner.fitting.cells import ENOUGH, near_best, points_of
 from skald_planner.fitting.joint import solve
 from skald_planner.fitting.surface import surface_of

@@ -29,7 +29,8 @@ from _transfer_surfaces import (
     with_two_schedules,
     without_horizon_effect,
 )
-from skald_planner.deciding.predict import Asked, decide
+from skald_planner.deciding.predict import decide
+from skald_planner.deciding.reach import Asked
 from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_specs.claims import Measure

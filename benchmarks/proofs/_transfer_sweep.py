@@ -21,7 +21,8 @@ from _stdlib_corpus import stdlib_corpus
 from scipy import stats
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
-from skald_planner.deciding.predict import Asked, decide
+from skald_planner.deciding.predict import decide
+from skald_planner.deciding.reach import Asked
 from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_planner.plans.proxy import proxy_plans

@@ -114,3 +114,61 @@ def test_a_missing_input_is_named(
     shown = capsys.readouterr().err
     assert words[-1] in shown and shown.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def kinds(tmp_path: Path) -> dict[str, str]:
+    """One file of each kind, by kind; those of a plan and a fit hold what tells them only."""
+    (tmp_path / "plan.yaml").write_text("identity: {}\n")
+    (tmp_path / "fit.json").write_text('{"families": []}\n')
+    (tmp_path / "empty.yaml").write_text("")
+    return {
+        "recipe": str(RECIPE),
+        "plan": str(tmp_path / "plan.yaml"),
+        "fit": str(tmp_path / "fit.json"),
+        "map": str(ROOT / "recipes" / "columns" / "steplaw.yaml"),
+        "empty": str(tmp_path / "empty.yaml"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "said"),
+    [
+        (["plan", "predict", "{recipe}", "--no-corpus", "--fit", "{plan}"], "plan",
+         "a plan, not a fit. Name the fit.json that `skald plan fit` wrote"),
+        (["plan", "predict", "{fit}"], "fit", "a fit, not a recipe. Name a file under recipes/"),
+        (["plan", "predict", "{empty}"], "empty", "it is empty. Name a file under recipes/"),
+        (["train", "{recipe}"], "recipe", "a recipe, not a plan. Run `skald plan predict` on it"),
+        (["plan", "fit", "{recipe}", "--columns", "{recipe}"], "recipe",
+         "a recipe, not a column map. Name a column map"),
+        (["plan", "compare", "{recipe}", "{fit}"], "fit", "a fit, neither a recipe nor a plan."),
+        (["plan", "show", "{map}"], "map", "a column map, neither a recipe nor a plan nor a fit."),
+        (["plan", "show", "{empty}"], "empty", "it is empty."),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_kind_is_named(
+    kinds: dict[str, str],
+    words: list[str],
+    wrong: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([word.format(**kinds) for word in words]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"skald: {kinds[wrong]}: {said}") and shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [(("optimizer", "base_lr"), "'sweep'"), (("parametrisation", "weight_decay"), "'horizon'")],
+)
+def test_a_mistyped_word_names_the_right_one(
+    path: tuple[str, ...], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = edited(tmp_path, *path, value="sweeep")
+    assert main(["plan", "show", str(recipe)]) == 2
+    said = f"`{'.'.join(path)}` = 'sweeep': Input should be a valid number or {word}. Change"
+    assert said in capsys.readouterr().err

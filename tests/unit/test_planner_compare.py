@@ -1,8 +1,11 @@
 """Plans and recipes side by side."""
 
+import re
+
 import pytest
 from skald_cli.main import main
 from skald_planner.display.compare import compare, facts_of, render_compare
+from skald_planner.display.layout import amount
 from skald_planner.machine.cost import cost_of
 from skald_planner.plans.resolve import make_plan
 from skald_specs.outlook import Outlook
@@ -74,14 +77,27 @@ def test_what_a_plan_expects_is_shown_with_its_interval():
     plan = make_plan(source, None, None)
     outlook = Outlook(
         final_loss=Estimate(value=1.75, interval=(1.7, 1.8)),
-        regret=Estimate(value=0.001, interval=(0.0, 0.004)),
+        regret=Estimate(value=0.00624, interval=(0.0, 0.02)),
+        loss_unit="bits/byte",
         cost=cost_of(source, source, nodes=512),
     )
     found = rows(plan, plan.model_copy(update={"outlook": outlook}))
-    assert found["expected loss"].right.shown == "1.75 (1.7 .. 1.8)"
-    assert found["expected loss"].left is None
-    assert found["expected regret"].right.value == 0.001
+    assert found["expected loss, bits/byte"].right.shown == "1.75 (1.7 .. 1.8)"
+    assert found["expected loss, bits/byte"].left is None
+    assert found["expected regret, of the loss"].right.shown == "0.62% (0.00% .. 2.00%)"
     assert found["JUPITER: days"].right.shown.endswith("on 512 nodes"), "as it stands in the plan"
+
+
+def test_costs_are_shown_as_words_of_their_size():
+    found = facts_of(recipe("next-larger"))
+    assert re.fullmatch(r"[0-9,]{3,}", found["JUPITER: GPU-hours"].shown)
+    assert re.fullmatch(r"[0-9,]{3,}", found["JUPITER: MWh"].shown)
+    tiny = recipe("mup-transfer").model_copy(update={"dtype": "bfloat16"})
+    shown = [cell.shown for name, cell in facts_of(tiny).items() if name.startswith("JUPITER")]
+    assert shown and all("e-" not in words and words != "0" for words in shown)
+    assert [amount(value) for value in (0, 6.5e-6, 0.0012345, 5.5, 1060.4)] == [
+        "0", "<0.001", "0.00123", "5.5", "1,060"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("left", ["trustllm-2.6b", "trustllm-7.8b", "mini-7.8b"])

@@ -136,12 +136,21 @@ def test_machines_are_for_bf16():
 def test_trunks_are_trained_once_where_warmups_agree():
     """Horizons of 8, 16 and 32 steps, decays of a quarter: 2 + 4 + 8, and a trunk of 24."""
     horizons = (800, 1600, 3200)
-    shared = ScheduleRecipe(warmup_tokens=200, decay_fraction=0.25)
-    assert shared_steps(shared, 100, horizons) == 24 + 2 + 4 + 8
-    apart = ScheduleRecipe(warmup_fraction=0.25, decay_fraction=0.25)
-    assert shared_steps(apart, 100, horizons) == 8 + 16 + 32
-    cold = ScheduleRecipe(warmup_fraction=0.0, decay_fraction=0.25)
-    assert shared_steps(cold, 100, horizons) == shared_steps(shared, 100, horizons)
+    proxy = recipe("mini-proxy")
+    assert proxy.sweep is not None
+    sweep = proxy.sweep.model_copy(update={"horizons_tokens": horizons})
+
+    def steps(decay: float | str = 0.1, **warmup: float) -> int:
+        schedule = ScheduleRecipe.model_validate({"decay_fraction": 0.25} | warmup)
+        rules = proxy.parametrisation.model_copy(update={"weight_decay": decay})
+        update = {"schedule": schedule, "sweep": sweep, "parametrisation": rules}
+        return shared_steps(proxy.model_copy(update=update), 100)
+
+    assert steps(warmup_tokens=200) == 24 + 2 + 4 + 8
+    assert steps(warmup_fraction=0.25) == 8 + 16 + 32
+    assert steps(warmup_fraction=0.0) == steps(warmup_tokens=200)
+    # Rules that follow the horizon make every horizon a run of its own.
+    assert steps("horizon", warmup_tokens=200) == 8 + 16 + 32
 
 
 def test_a_sweep_costs_what_its_plans_do():

@@ -235,4 +235,4 @@ def test_a_table_shows_its_critical_batch():
 def test_batches_without_an_enclosed_learning_rate_show_nothing():
     found, missing = overhead_batches(runs_of(lambda horizon: 2**12, lrs=(1.0, 2.0, 4.0)))
     assert not found
-    assert "0 batches with an enclosed learning rate" in missing[0]
+    assert "no batch has an enclosed learning rate" in missing[0]

@@ -89,13 +89,21 @@ def test_what_is_no_table(tmp_path):
     refused(tmp_path / "bytes.csv", "not a table")
     (tmp_path / "empty.csv").write_text("")
     refused(tmp_path / "empty.csv", "not a table")
+    (tmp_path / "latin.csv").write_bytes(b"lr,loss\n1,2\n1,b\xf8\n")
+    refused(tmp_path / "latin.csv", "not UTF-8: byte 0xf8 at offset 15", "iconv")
+    (tmp_path / "ragged.csv").write_text("lr,loss\n1,2\n1,2,3,4\n")
+    refused(tmp_path / "ragged.csv", ": line 3 has 4 cells, the header 2. Mend")
+    (tmp_path / "semicolons.csv").write_text("lr;loss\n1;2\n")
+    refused(tmp_path / "semicolons.csv", "header is one column, `lr;loss`", "by commas")
     (tmp_path / "bare.csv").write_text("lr,loss\n")
     refused(tmp_path / "bare.csv", "no rows")
 
 
 def test_missing_columns_name_the_map(tmp_path, runs):
     path = csv(tmp_path, runs.drop(columns=["lr", "loss"]))
-    refused(path, "`lr`", "`loss`", "--columns")
+    refused(path, "no column `lr`, `loss`. Say", "--columns")
+    path.write_bytes(b"\xef\xbb\xbf" + csv(tmp_path, runs).read_bytes().replace(b"\n", b"\r\n"))
+    assert len(read_runs(path)) == len(runs)
 
 
 @pytest.mark.parametrize(

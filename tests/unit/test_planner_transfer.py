@@ -1,18 +1,23 @@
 """Time transfer: what a table shows, what it does not, and what is decided from it."""
 
 import math
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from skald_mup.counts import n_params_non_embedding
-from skald_planner.deciding.predict import HORIZON_LIMIT, Asked, decide
+from skald_mup.shrink import widened
+from skald_planner.deciding.predict import decide
 from skald_planner.deciding.predicted import predicted_plan
 from skald_planner.deciding.proposals import propose
+from skald_planner.deciding.reach import HORIZON_LIMIT, Asked
 from skald_planner.display.show import render_plan
 from skald_planner.display.show_fit import render_fit
 from skald_planner.fitting.bootstrap import cluster_weights
 from skald_planner.fitting.cells import is_grid, near_best, points_of
 from skald_planner.fitting.mixture import by_weight
+from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_specs.errors import ClaimError, UserInputError
 from skald_specs.plan import UNTRANSFERRED, Plan
@@ -67,6 +72,13 @@ def test_a_fit_repeats_and_survives_its_file(fit, tmp_path):
     assert TimeFit.load(tmp_path / "fit.json") == fit
     text = render_fit(fit)
     assert "saturating" in text and "base_lr with batch" in text
+    assert "horizons 131,072, 262,144, 524,288 tokens, batches 512, 1,024, 2,048 tokens" in text
+    assert " 1 seed, loss in" in text
+    assert re.search(r"^parameters +horizon, tokens +batch, tokens +best", text, re.MULTILINE)
+    assert re.search(r"^90,192 +131,072 +512 ", text, re.MULTILINE)
+    assert not re.search(r"e\+\d\d", text)
+    paired = fit.model_copy(update={"table": fit.table.model_copy(update={"seeds": (1, 2)})})
+    assert " 2 seeds, loss in" in render_fit(paired)
 
 
 def test_one_horizon_shows_no_horizon_exponent_and_leans_on_published_ones():
@@ -78,6 +90,9 @@ def test_one_horizon_shows_no_horizon_exponent_and_leans_on_published_ones():
     assert (there.base_lr.standing, there.outlook.priors) == ("fitted", ())
     assert beyond.base_lr.standing == "assumed"
     assert beyond.outlook.priors[0].share == 1
+    assert there.base_lr.source.startswith(
+        f"{short.table.n_runs} runs at 131,072 to 131,072 tokens"
+    )
     moved = math.log2(beyond.base_lr.value / there.base_lr.value)
     assert -1.2 < moved < -0.4
 
@@ -312,3 +327,95 @@ def test_next_runs_are_proposed_for_what_the_sweep_carries(fit):
     budget = proxy.budget.model_copy(update={"horizon_tokens": 10**9})
     with pytest.raises(UserInputError, match="octaves outside the sweep"):
         propose(proxy, fit, 3, proxy.model_copy(update={"budget": budget}))
+
+
+@pytest.mark.parametrize(
+    "name", ["mini-proxy", "next-larger", "next-larger-optimal", "gpu-time-transfer"]
+)
+def test_every_sweep_of_ours_can_be_fitted(name, tmp_path):
+    """On drawn losses, so that a design that no fit can carry is found before it is trained."""
+    given = recipe(name)
+    runs = given.sweep.runs(given.model.d_model, given.budget.global_batch_tokens)
+    rng = np.random.default_rng(0)
+    rows = []
+    own = np.log2(given.budget.global_batch_tokens)
+    middle = np.mean(np.log2(given.sweep.base_lrs))
+    for run in runs:
+        size = n_params_non_embedding(
+            given.model if run.width == given.model.d_model else widened(given.model, run.width)
+        )
+        for horizon in given.sweep.horizons_tokens:
+            y = np.log2(run.global_batch_tokens) - own
+            away = np.log2(run.base_lr) - middle - 0.5 * y
+            loss = 3 * np.exp(0.02 * away**2 + 0.004 * y**2 + rng.normal(0, 0.001)) / horizon**0.05
+            rows.append(
+                {
+                    "width": run.width, "depth": given.model.n_layers, "lr": run.base_lr,
+                    "n_params_non_embedding": size, "horizon_tokens": horizon,
+                    "global_batch_tokens": run.global_batch_tokens, "seed": run.seed, "loss": loss,
+                }
+            )  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "runs.csv", index=False)
+    told = fitted(read_runs(tmp_path / "runs.csv"))
+    low, high = told.horizon_exponent.interval
+    assert low < 0 < high or abs(told.horizon_exponent.value) < 0.1
+    assert sum(one.log2_lr is not None for one in told.local) >= len(told.local) // 2
+
+
+def test_no_noise_at_all_is_fitted():
+    told = fitted(table(noise=0.0))
+    assert told.horizon_exponent.value == pytest.approx(-0.3, abs=0.01)
+
+
+def test_a_seed_for_every_run_is_no_pair(tmp_path):
+    rows = table()
+    rows.assign(seed=range(len(rows))).to_csv(tmp_path / "runs.csv", index=False)
+    runs = read_runs(tmp_path / "runs.csv")
+    assert set(runs["seed"]) == {0} and any("own" in note for note in runs.attrs["notes"])
+    assert fitted(runs).horizon_exponent is not None
+
+
+def test_octaves_and_one_seed_place_their_optima():
+    rates = tuple(0.0013 * 2**i for i in range(5))
+    told = fitted(table(lrs=rates, noise=0.001))
+    assert sum(one.log2_lr is not None for one in told.local) >= 8
+    assert told.extrapolation_sd_per_octave is not None
+
+
+def test_tokens_in_proportion_to_size_do_not_tell_the_two_apart():
+    """Horizon and size move together: the fit must not claim to know which of them moves the optimum."""
+    parts = [
+        table(horizons=(horizon,), sizes=(SIZE * 2**i,), seed=i)
+        for i, horizon in enumerate((131_072, 262_144, 524_288, 1_048_576))
+    ]
+    told = fitted(pd.concat(parts, ignore_index=True))
+    assert told.size_drift.interval[0] < 0 < told.size_drift.interval[1]
+    assert not told.size_terms
+    assert any("grow together" in gap for gap in told.offered)
+
+
+def test_a_scattered_table_far_off_its_optimum_is_refused():
+    rows = table(batches=tuple(256 * 2**i for i in range(7)), lrs=RATES)
+    low = rows.groupby("horizon_tokens").sample(14, random_state=1).reset_index(drop=True)
+    assert not is_grid(low) and fitted(low).families
+    # All rates four octaves below where the losses belong.
+    with pytest.raises(ClaimError, match="no optimum to carry"):
+        fitted(low[low["lr"] < low["lr"].median() / 1.7])
+
+
+def test_a_rate_outside_all_swept_ones_is_no_fitted_one(fit):
+    narrow = fit.model_copy(
+        update={"table": fit.table.model_copy(update={"lr_range": (1e-5, 1e-4)})}
+    )
+    told = decide(narrow, asked())
+    assert told.base_lr.standing == "assumed"
+    assert any("outside the swept ones" in warning for warning in told.outlook.warnings)
+
+
+def test_a_foreign_table_of_one_size_knows_nothing_of_others(fit):
+    foreign = fit.model_copy(update={"family": {}})
+    larger = asked()._replace(n_params_non_embedding=SIZE * 64)
+    wide, ruled = decide(foreign, larger), decide(fit, larger)
+    spread = [math.log2(one.base_lr.interval[1] / one.base_lr.interval[0]) for one in (wide, ruled)]
+    assert spread[0] > 2 * spread[1]
+    assert any("size" in one.prior for one in wide.outlook.priors)

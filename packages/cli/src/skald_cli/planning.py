@@ -77,7 +77,7 @@ def run_fit(args: argparse.Namespace) -> int:
         fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
         fit.save(args.out)
     for note in rows.attrs.get("notes", ()):
-        print(f"{table}: {note}")
+        print(note)
     for gap in fit.offered:
         print(f"not shown: {gap}")
     print(f"{args.out}: {fit.table.n_runs} runs, {fit.table.n_in_fit} near an optimum; see it with")

@@ -44,30 +44,40 @@ def register(verbs: Verbs) -> None:
 
 
 def run_show(args: argparse.Namespace) -> int:
-    """Print what a file resolves; which kind of file it is shows in its keys."""
+    """Print what a file resolves; which kind of file it is shows in its keys.
+
+    Args:
+        args: `file`, `width`, `depth` and `nodes`, see `register`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserInputError: The file is no recipe, plan or fit, or an option does not go with it.
+    """
     from skald_planner.display.show import render_plan, render_recipe
     from skald_planner.display.show_fit import render_fit
     from skald_specs.errors import UserInputError
     from skald_specs.files import read_yaml
+    from skald_specs.kinds import check_kind, kind_of
     from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
     from skald_specs.timefit import TimeFit
 
     # JSON is YAML, so one reader serves plans, recipes and fits.
     value, where = read_yaml(args.file), str(args.file)
-    keys = set(value) if isinstance(value, dict) else set()
-    resolved = {"identity": Plan, "families": TimeFit}
-    kind = next((spec for key, spec in resolved.items() if key in keys), Recipe)
-    if kind is not Recipe and (args.width or args.depth):
+    check_kind(value, where, "recipe", "plan", "fit")
+    kind = kind_of(value) or "recipe"
+    if kind != "recipe" and (args.width or args.depth):
         raise UserInputError(where, "only a recipe has sisters", "Name a recipe")
-    if args.nodes is not None and (args.nodes < 1 or kind is TimeFit):
+    if args.nodes is not None and (args.nodes < 1 or kind == "fit"):
         problem = (
-            "a fit runs on no machine" if kind is TimeFit else f"{args.nodes} is no number of nodes"
+            "a fit runs on no machine" if kind == "fit" else f"{args.nodes} is no number of nodes"
         )
         raise UserInputError("--nodes", problem, "Name a plan or a recipe, and 1 or more")
-    if kind is Plan:
+    if kind == "plan":
         print(render_plan(Plan.check(value, where), args.nodes))
-    elif kind is TimeFit:
+    elif kind == "fit":
         print(render_fit(TimeFit.check(value, where)))
     else:
         recipe = Recipe.check(value, where)
@@ -97,11 +107,13 @@ def run_compare(args: argparse.Namespace) -> int:
 def _plan_or_recipe(path: Path) -> Plan | Recipe:
     """Read either; which one it is shows in its keys."""
     from skald_specs.files import read_yaml
+    from skald_specs.kinds import check_kind, kind_of
     from skald_specs.plan import Plan
     from skald_specs.recipe import Recipe
 
     value, where = read_yaml(path), str(path)
-    if isinstance(value, dict) and "identity" in value:
+    check_kind(value, where, "recipe", "plan")
+    if kind_of(value) == "plan":
         return Plan.check(value, where)
     return Recipe.check(value, where)
 

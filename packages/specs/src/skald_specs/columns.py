@@ -5,10 +5,11 @@ Knows names, units and constants; refuses to guess a unit.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 #: What a fit cannot do without.
@@ -46,6 +47,8 @@ class ColumnMap(Spec):
     `loss_unit` says what the losses are in; no table may mix two, and a fit on log loss does not
     depend on which it is. `source` is where the table was published.
     """
+
+    file_kind: ClassVar[Kind | None] = "column map"
 
     schema_version: Literal[1]
     loss_unit: Literal["bits/byte", "nats/token"]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_yaml
+from skald_specs.kinds import Kind, check_kind
 
 T = TypeVar("T", bound="Spec")
 
 
 class Spec(BaseModel):
-    """A frozen format: unknown keys are refused, numbers must be finite."""
+    """A frozen format: unknown keys are refused, numbers must be finite.
+
+    `file_kind`: the kind of file that it is the whole of, if any.
+    """
+
+    file_kind: ClassVar[Kind | None] = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -31,7 +37,13 @@ class Spec(BaseModel):
 
     @classmethod
     def check(cls, value: Any, where: str) -> Self:
-        """Validate plain data; the first broken rule becomes a one-line error."""
+        """Validate plain data; the first broken rule becomes a one-line error.
+
+        Raises:
+            UserInputError: It is empty, of another kind of file, or breaks a rule.
+        """
+        if cls.file_kind is not None:
+            check_kind(value, where, cls.file_kind)
         try:
             return cls.model_validate(value)
         except ValidationError as error:
@@ -53,6 +65,14 @@ def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> 
     if item["type"] == "missing":
         return UserInputError(where, f"missing key `{field}`{more}", "Add it")
     message = item["msg"].removeprefix("Value error, ").rstrip(".")
+    message = message.removesuffix(", unable to parse string as a number")
+    # A number or a word: pydantic reports each part of the union by itself.
+    words = [
+        e["ctx"]["expected"]
+        for e in problems[1:]
+        if e["type"] == "literal_error" and ".".join(_field(e["loc"])) == field
+    ]
+    message = " or ".join([message, *words])
     shown = "" if isinstance(item["input"], dict | list) else f" = {item['input']!r}"
     named = f"`{field}`{shown}: " if field else ""
     # Our own validators name the remedy with the rule.

@@ -7,7 +7,7 @@ computed, and `outlook` what is expected of it: neither is.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import write_yaml
 from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
+from skald_specs.kinds import Kind
 from skald_specs.mixture import MAX_EPOCHS
 from skald_specs.models import Spec
 from skald_specs.outlook import Outlook
@@ -163,6 +164,8 @@ class Plan(Spec):
     `max_epochs` is refused.
     """
 
+    file_kind: ClassVar[Kind | None] = "plan"
+
     schema_version: Literal[1]
     name: str
     identity: PlanIdentity
@@ -172,14 +175,6 @@ class Plan(Spec):
     recipe_fingerprint: str = ""
     epochs: dict[str, float] = Field(default_factory=dict)
     max_epochs: float = MAX_EPOCHS
-
-    @classmethod
-    def check(cls, value: Any, where: str) -> Self:
-        """See `Spec.check`; a recipe in a plan's place is recognised."""
-        if isinstance(value, dict) and "corpus" in value and "identity" not in value:
-            remedy = "Run `skald plan predict` on it and name the plan that it writes"
-            raise UserInputError(where, "a recipe, not a plan", remedy)
-        return super().check(value, where)
 
     @model_validator(mode="after")
     def _layout_fits(self) -> Self:

@@ -7,14 +7,14 @@ and stands in the plan.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from skald_specs.errors import UserInputError
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.fingerprint import canonical
 from skald_specs.guard import GuardRecipe
+from skald_specs.kinds import Kind
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MAX_EPOCHS
 from skald_specs.models import Spec
@@ -243,6 +243,8 @@ class Recipe(Spec):
     epochs repeated tokens lose their worth: Muennighoff et al. 2023, arXiv 2305.16264, section 6).
     """
 
+    file_kind: ClassVar[Kind | None] = "recipe"
+
     schema_version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     about: str
@@ -266,13 +268,6 @@ class Recipe(Spec):
         """Return the standing of a value of this recipe by its dotted key."""
         guessed = any(key == known or key.startswith(f"{known}.") for known in self.assumed)
         return "assumed" if guessed else "given"
-
-    @classmethod
-    def check(cls, value: Any, where: str) -> Self:
-        """See `Spec.check`; a plan in a recipe's place is recognised."""
-        if isinstance(value, dict) and "identity" in value and "corpus" not in value:
-            raise UserInputError(where, "a plan, not a recipe", "Name a file under recipes/")
-        return super().check(value, where)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:

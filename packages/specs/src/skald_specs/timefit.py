@@ -7,11 +7,12 @@ base shape and stand as log2; intervals cover 90 % (`skald_specs.plan.COVERAGE`)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from skald_specs.files import write_json
+from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 Interval = tuple[float, float]
@@ -167,6 +168,8 @@ class TimeFit(Spec):
     learning rate, that leaving the last horizon out made for each octave between. `offered`: what the table
     could not show, one sentence each.
     """
+
+    file_kind: ClassVar[Kind | None] = "fit"
 
     schema_version: Literal[1]
     table: TableFacts

@@ -17,8 +17,9 @@ from skald_specs.plan import COVERAGE, UNTRANSFERRED, Plan, Quantity
 from skald_specs.recipe import Recipe, recipe_family
 from skald_specs.timefit import TimeFit
 
-from skald_planner.deciding.predict import Asked, Decision, decide
+from skald_planner.deciding.predict import Decision, decide
 from skald_planner.deciding.published import panel_of
+from skald_planner.deciding.reach import Asked
 from skald_planner.machine.cost import cost_of
 from skald_planner.plans.difference import first_difference
 from skald_planner.plans.resolve import Rates, make_plan
@@ -138,7 +139,7 @@ def _fit_says(plan: Plan, decision: Decision, fit: TimeFit) -> tuple[PublishedSa
                 ours=batch,
                 octaves=math.log2(batch / best.value),
                 comparable=True,
-                note=f"{COVERAGE:.0%} interval {best.interval[0]:.3g} to {best.interval[1]:.3g}",
+                note=f"{COVERAGE:.0%} interval {best.interval[0]:,.0f} to {best.interval[1]:,.0f}",
             )
         )
     return tuple(rows)

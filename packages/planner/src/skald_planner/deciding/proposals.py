@@ -18,8 +18,8 @@ from skald_specs.ridge import named, ridge
 from skald_specs.timefit import TimeFit
 
 from skald_planner.deciding.design import SAME, Candidate, Proposal, Target, next_runs
-from skald_planner.deciding.predict import Asked, check_reach
 from skald_planner.deciding.predicted import check_family
+from skald_planner.deciding.reach import Asked, check_reach
 from skald_planner.machine.cost import shared_steps, training_flops
 
 #: Rates offered: half octaves from the grid's lowest rate on, this far to either side of the ridge.
@@ -47,7 +47,7 @@ def propose(recipe: Recipe, fit: TimeFit, count: int, towards: Recipe) -> str:
         global_batch_tokens=towards.budget.global_batch_tokens,
         n_params_non_embedding=n_params_non_embedding(towards.model),
     )
-    check_reach(fit, goal)
+    check_reach(fit, goal, goal.global_batch_tokens)
     target = Target(
         n_params_non_embedding(towards.model),
         towards.budget.horizon_tokens,
@@ -89,7 +89,7 @@ def candidates(recipe: Recipe, fit: TimeFit) -> tuple[Candidate, ...]:
         sorted(sweep.global_batches_tokens or (recipe.budget.global_batch_tokens,)),
         sorted(sweep.seeds),
     ):
-        tokens = batch * shared_steps(recipe.schedule, batch, horizons)
+        tokens = batch * shared_steps(recipe, batch)
         shape = recipe.model if width == own else widened(recipe.model, width)
         size = n_params_non_embedding(shape)
         tops = [_ridge(fit, size, horizon, batch) for horizon in horizons]

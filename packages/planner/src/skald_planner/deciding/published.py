@@ -77,7 +77,14 @@ class Prior(NamedTuple):
 
 #: Standing of all of them: assumed. Means and spreads are chosen to cover the published values named.
 PRIORS: dict[
-    Literal["horizon_exponent", "batch_exponent", "best_batch_exponent", "size_drift"], Prior
+    Literal[
+        "horizon_exponent",
+        "batch_exponent",
+        "best_batch_exponent",
+        "size_drift",
+        "size_drift_without_rules",
+    ],
+    Prior,
 ] = {
     # log2 base_lr for each octave of horizon, batch and size fixed.
     "horizon_exponent": Prior(
@@ -95,6 +102,8 @@ PRIORS: dict[
     "size_drift": Prior(
         0.0, 0.04, "measured: -0.25 octaves over six octaves of parameters (reports/evidence/mup)"
     ),
+    # The same without rules: the standard parametrisation moves, others do not.
+    "size_drift_without_rules": Prior(-0.35, 0.35, f"-0.71 ({STEPLAW}) to 0 (muP)"),
 }
 
 

@@ -16,6 +16,7 @@ from skald_specs.recipe import Recipe, normalised
 from skald_specs.shape import ModelShape
 from skald_specs.timefit import Estimate
 
+from skald_planner.display.layout import aligned, amount
 from skald_planner.machine.cost import cost_of, trained_tokens
 from skald_planner.plans.schedule import plan_schedule
 
@@ -163,16 +164,18 @@ def _rates(
 
 
 def _expected(outlook: Outlook | None) -> dict[str, Cell]:
-    expected = {
-        "expected loss": outlook.final_loss if outlook else None,
-        "expected regret": outlook.regret if outlook else None,
-    }
-    return {name: _with_interval(it) for name, it in expected.items() if it is not None}
+    cells = {}
+    if outlook and outlook.final_loss is not None:
+        name = ", ".join(filter(None, ("expected loss", outlook.loss_unit)))
+        cells[name] = _with_interval(outlook.final_loss, ".4g")
+    if outlook and outlook.regret is not None:
+        cells["expected regret, of the loss"] = _with_interval(outlook.regret, ".2%")
+    return cells
 
 
-def _with_interval(estimate: Estimate) -> Cell:
+def _with_interval(estimate: Estimate, form: str) -> Cell:
     low, high = estimate.interval
-    return Cell(estimate.value, f"{estimate.value:.4g} ({low:.4g} .. {high:.4g})")
+    return Cell(estimate.value, f"{estimate.value:{form}} ({low:{form}} .. {high:{form}})")
 
 
 def _cost(source: Plan | Recipe, outlook: Outlook | None) -> Cost:
@@ -186,9 +189,9 @@ def _costs(cost: Cost) -> dict[str, Cell]:
     if cost.sweep_share is not None:
         cells["sweep, share of FLOPs"] = Cell(cost.sweep_share, f"{cost.sweep_share:.3%}")
     for site in cost.sites:
-        cells[f"{site.site}: GPU-hours"] = Cell(site.gpu_hours, f"{site.gpu_hours:,.0f}")
-        cells[f"{site.site}: MWh"] = Cell.of(site.energy_mwh)
-        days = f"{site.days:.3g} on {site.nodes:,} nodes"
+        cells[f"{site.site}: GPU-hours"] = Cell(site.gpu_hours, amount(site.gpu_hours))
+        cells[f"{site.site}: MWh"] = Cell(site.energy_mwh, amount(site.energy_mwh))
+        days = f"{amount(site.days)} on {site.nodes:,} nodes"
         cells[f"{site.site}: days"] = Cell(site.days, days)
     return cells
 
@@ -211,11 +214,7 @@ def render_compare(left: Plan | Recipe, right: Plan | Recipe) -> str:
     ]  # fmt: skip
     header = ("", _titled(left), _titled(right), "right / left")
     table = [[_cut(cell, i) for i, cell in enumerate(row)] for row in (header, *rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    )
+    return "\n".join(aligned(table))
 
 
 def _titled(source: Plan | Recipe) -> str:

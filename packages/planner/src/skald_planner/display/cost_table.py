@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from skald_specs.outlook import Cost, SiteCost
 
+from skald_planner.display.layout import aligned, amount
+
 _HEADER = (
     "machine",
     "nodes",
@@ -33,11 +35,10 @@ def render_cost(cost: Cost) -> list[str]:
     if not cost.sites:
         return lines
     rows = [_HEADER, *(_row(site) for site in cost.sites)]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         *lines,
         "",
-        *("  ".join(_aligned(row, widths)).rstrip() for row in rows),
+        *aligned(rows, right=range(1, len(_HEADER) - 1)),
         "Hours follow from the MFU, which is assumed and holds while the run computes. GPU: a torch",
         "device, on LUMI half an MI250X. MWh: boards at their limit; hosts, network, cooling left out.",
         "Layout: the leanest that fits GiB (fullest GPU); zero: ZeRO-1, ckpt: activations computed",
@@ -47,21 +48,9 @@ def render_cost(cost: Cost) -> list[str]:
 
 def _row(site: SiteCost) -> tuple[str, ...]:
     return (
-        site.site, f"{site.nodes:,}", f"{site.n_devices:,}", _short(site.days),
-        f"{site.gpu_hours:,.0f}", _short(site.energy_mwh), f"{site.mfu:.2f}",
+        site.site, f"{site.nodes:,}", f"{site.n_devices:,}", amount(site.days),
+        amount(site.gpu_hours), amount(site.energy_mwh), f"{site.mfu:.2f}",
         "-" if site.layout is None else ",".join(map(str, site.layout)),
         "-" if site.memory_gib is None else f"{site.memory_gib:.1f}",
         site.note,
     )  # fmt: skip
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    left = {0, len(row) - 1}
-    return [
-        cell.ljust(width) if i in left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-    ]

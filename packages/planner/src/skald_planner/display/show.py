@@ -44,7 +44,6 @@ def render_plan(plan: Plan, nodes: int | None = None) -> str:
         _row("base_lr", it.optimizer.base_lr),
         _row("horizon_tokens", it.horizon_tokens),
         _row("global_batch_tokens", it.global_batch_tokens),
-        *([_row("weight_decay", decay)] if (decay := it.optimizer.weight_decay) else []),
         _row("n_steps", it.schedule.n_steps),
         _row("warmup_steps", it.schedule.warmup_steps),
         _row("decay_steps", it.schedule.decay_steps),
@@ -166,8 +165,9 @@ def _basis(given: Parametrisation) -> list[str]:
 def _row(name: str, quantity: Quantity[int] | Quantity[float]) -> tuple[str, ...]:
     value = quantity.value
     shown = f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
-    interval = (
-        "" if quantity.interval is None else " .. ".join(f"{end:.4g}" for end in quantity.interval)
+    ends = quantity.interval or ()
+    interval = " .. ".join(
+        f"{end:,.0f}" if isinstance(value, int) else f"{end:.4g}" for end in ends
     )
     return name, shown, interval, quantity.standing, quantity.source
 

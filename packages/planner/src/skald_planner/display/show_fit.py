@@ -24,7 +24,7 @@ def render_fit(fit: TimeFit) -> str:
             f"fit of {facts.n_runs} runs ({facts.source}): {facts.n_in_fit} in the fit, "
             f"{facts.n_diverged} diverged",
             f"widths {_span(facts.widths)}, horizons {_span(facts.horizons_tokens)} tokens, batches "
-            f"{_span(facts.global_batches_tokens)} tokens, {len(facts.seeds)} seeds, loss in "
+            f"{_span(facts.global_batches_tokens)} tokens, {len(facts.seeds)} seed{_s(facts.seeds)}, loss in "
             f"{facts.loss_unit}, schedule {facts.schedule}",
             f"noise {fit.noise_sd:.2%} of the loss; optima of single cells lie {fit.spread_octaves:.2f} "
             "octaves off the surface",
@@ -43,21 +43,26 @@ def render_fit(fit: TimeFit) -> str:
             "",
             *aligned(
                 [
-                    ("size", "horizon", "batch", "best base_lr", interval, "one octave off"),
+                    ("parameters", "horizon, tokens", "batch, tokens", "best base_lr", interval, "one octave off"),
                     *(_optimum(one) for one in fit.local),
                 ]
             ),
-            *(f"critical batch ({one.definition}) at {one.horizon_tokens}: {one.tokens:.4g} tokens"
+            *(f"critical batch ({one.definition}) at a horizon of {one.horizon_tokens:,} "
+              f"tokens: {one.tokens:,.0f} tokens"
               for one in fit.critical),
             *(f"not shown: {gap}" for gap in fit.offered),
         ]
     )  # fmt: skip
 
 
+def _s(counted: Sequence[int]) -> str:
+    return "" if len(counted) == 1 else "s"
+
+
 def _span(values: Sequence[int]) -> str:
     if len(values) <= 4:
-        return ", ".join(str(value) for value in values)
-    return f"{values[0]} to {values[-1]} ({len(values)})"
+        return ", ".join(f"{value:,}" for value in values)
+    return f"{values[0]:,} to {values[-1]:,} ({len(values)})"
 
 
 def _exponents(fit: TimeFit) -> list[tuple[str, ...]]:
@@ -85,9 +90,9 @@ def _percent(value: float | None) -> str:
 
 def _optimum(one: LocalOptimum) -> tuple[str, ...]:
     where = (
-        f"{one.n_params_non_embedding}",
-        f"{one.horizon_tokens}",
-        f"{one.global_batch_tokens}",
+        f"{one.n_params_non_embedding:,}",
+        f"{one.horizon_tokens:,}",
+        f"{one.global_batch_tokens:,}",
     )
     if one.log2_lr is None or one.interval is None:
         side = _SIDES[one.bound or "unknown"]

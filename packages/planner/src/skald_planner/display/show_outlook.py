@@ -28,7 +28,7 @@ def render_outlook(outlook: Outlook) -> list[str]:
         for one in outlook.priors
     ]
     if outlook.best_batch_tokens is not None:
-        lines.append(f"best batch: {_estimate(outlook.best_batch_tokens)} tokens")
+        lines.append(f"best batch: {_estimate(outlook.best_batch_tokens, ',.0f')} tokens")
     if outlook.final_loss is not None:
         lines.append(f"expected final loss: {_estimate(outlook.final_loss)} {outlook.loss_unit}")
     if outlook.tau_ema is not None:
@@ -53,17 +53,19 @@ def brief(outlook: Outlook) -> list[str]:
     return (["; ".join(told)] if told else []) + list(outlook.warnings)
 
 
-def _estimate(one: Estimate) -> str:
-    return f"{one.value:.4g} [{one.interval[0]:.4g}, {one.interval[1]:.4g}]"
+def _estimate(one: Estimate, form: str = ".4g") -> str:
+    # Not a comma between them: it separates thousands.
+    return f"{one.value:{form}} [{one.interval[0]:{form}} .. {one.interval[1]:{form}}]"
 
 
 def _says(one: PublishedSays) -> tuple[str, ...]:
+    form = ",.0f" if one.quantity == "global_batch_tokens" else ".4g"
     note = one.note if one.comparable else f"not comparable: {one.note}"
     return (
         f"{one.law} ({one.source})",
         one.quantity,
-        f"{one.theirs:.4g}",
-        f"{one.ours:.4g}",
+        f"{one.theirs:{form}}",
+        f"{one.ours:{form}}",
         f"{one.octaves:+.2f}",
         note,
     )

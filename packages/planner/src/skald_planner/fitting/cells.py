@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 CELL = ["width", "depth", "n_params_non_embedding", "horizon_tokens"]
 #: A design is a grid when this share of its runs has two others of the same cell, batch and seed.
-GRID_SHARE = 0.9
+GRID_SHARE = 0.75
 #: A grid with this many batches in a cell is taken as a scattered design: the surface over the batch shows
 #: well enough to be fitted as a whole. Grids of few batches have levels of their own for each.
 MANY_BATCHES = 8

@@ -57,9 +57,19 @@ def checked(table: pd.DataFrame, where: str, row: Row, schedule: str | None) -> 
         raise UserInputError(
             where, f"all {len(table)} runs diverged", "Add runs at smaller learning rates"
         )
+    table, pooled = _with_paired_seeds(table, where)
     table = table.sort_values(list(RUN), kind="stable", ignore_index=True)
-    table.attrs["notes"] = (*notes, *repeated)
+    table.attrs["notes"] = (*notes, *repeated, *pooled)
     return table
+
+
+def _with_paired_seeds(table: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Take seeds as one where most runs have one of their own: then no two rates can be paired."""
+    per_seed = table.groupby([*CELL, "seed"])["lr"].transform("size")
+    if table["seed"].nunique() == 1 or per_seed.median() > 1:
+        return table, ()
+    note = f"{where}: most runs have a seed of their own, so seeds are not paired but taken as one"
+    return table.assign(seed=0), (note,)
 
 
 def _of_one_schedule(table: pd.DataFrame, where: str, schedule: str | None) -> pd.DataFrame:

@@ -156,8 +156,8 @@ def overhead_batches(table: pd.DataFrame) -> Overheads:
         batches = sorted(curves)
         if len(batches) < 2:
             missing.append(
-                f"{size} parameters: {len(batches)} batches with an enclosed learning rate, a critical "
-                "batch needs two"
+                f"{size:,} parameters: {'one batch has' if batches else 'no batch has'} an enclosed "
+                "learning rate, a critical batch needs two"
             )
             continue
         for horizon in sorted({horizon for curve in curves.values() for horizon in curve}):
@@ -168,7 +168,7 @@ def overhead_batches(table: pd.DataFrame) -> Overheads:
             batch = overhead_batch(list(tokens), list(tokens.values()))
             if batch is None:
                 missing.append(
-                    f"{size} parameters, {horizon} tokens: no pair of batches encloses "
+                    f"{size:,} parameters, {int(horizon):,} tokens: no pair of batches encloses "
                     f"{OVERHEAD:.0%} overhead"
                 )
             else:

@@ -20,13 +20,17 @@ from skald_specs.plan import COVERAGE
 from skald_specs.timefit import Estimate, LocalOptimum, Sensitivity
 
 from skald_planner.fitting.checks import CELL
-from skald_planner.fitting.parabola import NOISE_PRIOR, vertex_interval
+from skald_planner.fitting.joint import NOISE_PRIOR_SD
+from skald_planner.fitting.parabola import vertex_interval
 
 Floats = NDArray[np.float64]
 #: Runs within this share of the lowest loss enter a parabola, its neighbours in any case. Assumed: farther
 #: out surfaces are skewed; drawn surfaces with a cubic term lost coverage at 10 %, and 3 % gains little width.
 WINDOW = 0.05
 GROUP = (*CELL, "global_batch_tokens")
+#: The assumed noise counts for so many degrees of freedom: three rates around each optimum, as a grid of octaves
+#: leaves them, have no residual to show their own. Assumed.
+NOISE_DF = 4
 #: Fewer learning rates make no parabola.
 LEAST_LRS = 3
 _TAIL = (1 + COVERAGE) / 2
@@ -174,7 +178,7 @@ def _fitted(x: Floats, seeds: NDArray[np.int64], y: Floats, low: float, high: fl
     u = x - centre
     levels = (seeds[:, None] == np.unique(seeds)).astype(float)
     design = np.column_stack([u**2, u, levels])
-    inverse = np.linalg.inv(design.T @ design)
+    inverse = np.linalg.pinv(design.T @ design)
     coefficients = inverse @ design.T @ y
     residuals = y - design @ coefficients
     return _Parabola(
@@ -185,13 +189,13 @@ def _fitted(x: Floats, seeds: NDArray[np.int64], y: Floats, low: float, high: fl
         level=float(coefficients[2:].mean()),
         unscaled=np.asarray(inverse[:2, :2]),
         squares=float(residuals @ residuals),
-        degrees_of_freedom=len(y) - design.shape[1],
+        degrees_of_freedom=max(0, len(y) - design.shape[1]),
     )
 
 
 def _noise(groups: Sequence[tuple[Key, _Bound | _Parabola]]) -> tuple[float, int]:
     """Standard deviation of log loss about the parabolas, and its degrees of freedom."""
-    prior_sd, prior_df = NOISE_PRIOR
+    prior_sd, prior_df = NOISE_PRIOR_SD, NOISE_DF
     parabolas = [found for _, found in groups if isinstance(found, _Parabola)]
     df = prior_df + sum(found.degrees_of_freedom for found in parabolas)
     squares = prior_df * prior_sd**2 + sum(found.squares for found in parabolas)

@@ -54,3 +54,8 @@ def at_point(
         return np.asarray(ridge(kind, p, y, t, n))
 
     return float(ridge_of(values)), ridge_of(draws)
+
+
+def rounded(value: float) -> float:
+    """Round to three digits, far below an interval, so that a plan survives another BLAS."""
+    return float(f"{value:.3g}")

@@ -5,6 +5,8 @@ Knows files, names, units and numbers; `checks.py` knows which rows belong into 
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 from skald_specs.columns import REQUIRED, Column, ColumnMap
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_text
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 
 from skald_planner.fitting.checks import checked
@@ -86,12 +89,33 @@ def _read(path: Path) -> _Source:
             parquet = stream.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
         if parquet:
             return _Source(path, pd.read_parquet(path).reset_index(drop=True), 0, "row")
+        text = io.StringIO(read_text(path))
         # Row 0 of the data is line 2 of the file.
-        return _Source(path, pd.read_csv(path, low_memory=False, index_col=False), 2, "line")
+        source = _Source(path, pd.read_csv(text, low_memory=False, index_col=False), 2, "line")
     except (OSError, ValueError) as error:
+        raise _no_table(path, str(error)) from None
+    if len(source.table.columns) == 1:
+        header = str(source.table.columns[0])
         raise UserInputError(
-            str(path), f"not a table ({error})", "Name a Parquet or CSV file with one row per run"
-        ) from None
+            str(path), f"its header is one column, `{header[:60]}`", "Separate the cells by commas"
+        )
+    return source
+
+
+def _no_table(path: Path, complaint: str) -> UserInputError:
+    """Turn what pandas says of a file into one line."""
+    if cells := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", complaint):
+        header, line, found = cells.groups()
+        return UserInputError(
+            str(path),
+            f"line {line} has {found} cells, the header {header}",
+            "Mend the line; a cell that holds a comma stands in quotes",
+        )
+    return UserInputError(
+        str(path),
+        f"not a table ({complaint.strip()})",
+        "Name a Parquet or CSV file with one row per run",
+    )
 
 
 def _own(source: _Source) -> pd.DataFrame:
@@ -99,7 +123,7 @@ def _own(source: _Source) -> pd.DataFrame:
     if missing:
         raise UserInputError(
             str(source.path),
-            f"no column {' or '.join(f'`{name}`' for name in missing)}",
+            f"no column {', '.join(f'`{name}`' for name in missing)}",
             "Say which of its columns they are: --columns MAP "
             "(recipes/columns/steplaw.yaml is an example)",
         )

@@ -42,6 +42,11 @@ WEAK_PRIORS = {
     "curvature": Gaussian(math.log(0.012), 1.5),
     "curvature_horizon": Gaussian(0.0, 0.5),
     "skew": Gaussian(0.0, 0.15),
+    # Log loss for each octave of batch, squared and not; a batch eight times off costs a few per cent.
+    "profile": Gaussian(0.005, 0.02),
+    "profile_batch": Gaussian(0.0, 0.1),
+    "profile_horizon": Gaussian(0.0, 0.03),
+    "profile_size": Gaussian(0.0, 0.03),
 }
 
 

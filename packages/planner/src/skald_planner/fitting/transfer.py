@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
+from scipy.stats import pearsonr
 from skald_specs.errors import ClaimError
 from skald_specs.timefit import (
     CriticalBatch,
@@ -31,11 +32,13 @@ from skald_planner.fitting.families import Fitted, fit_families, normal_quantile
 from skald_planner.fitting.held_out import held_out_predictions
 from skald_planner.fitting.joint import solve
 from skald_planner.fitting.local import local_optima, sensitivities
-from skald_planner.fitting.mixture import by_weight, interval_of
+from skald_planner.fitting.mixture import at_point, by_weight, interval_of
 from skald_planner.fitting.surface import PROFILE, surface_of
 
 #: Size enters the ridge where its drift differs from zero at this level, or the table names no rules.
 SIZE_LEVEL = 0.05
+#: Sizes and horizons correlated beyond this are not told apart.
+TOGETHER = 0.95
 #: A parabola over the batch has to open upwards in this share of draws to be believed.
 OPENS = 0.95
 #: A critical batch is told when its interval is no wider than this, in octaves.
@@ -78,6 +81,8 @@ def fit_time(
     # Where no rules are known to hold the optimum still, it may move whatever the test can show.
     size_terms = p_value is not None and (not family or p_value < SIZE_LEVEL)
     families, offered = _sober(fit_families(points, size_terms, n_draws, rng))
+    if points.scattered:
+        _require_within(points, families[0])
     power = next((family for family in families if family.kind == "power"), None)
     risings, rising_exponent = sensitivities(table)
     held_out, form_sd = held_out_predictions(points, families[0], size_terms, local, rng)
@@ -123,7 +128,7 @@ def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
     bounds = [one for one in local if one.log2_lr is None]
     missing = {"at_least": "larger", "at_most": "smaller"}
     sides = [missing[one.bound] for one in bounds if one.bound in missing]
-    if local and len(sides) == len(local):
+    if sides and len(bounds) == len(local):
         asked = " and ".join(sorted(set(sides)))
         raise ClaimError(
             f"run table: at none of {len(local)} sizes, horizons and batches do the learning rates enclose "
@@ -135,6 +140,21 @@ def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
         f"{len(bounds)} of {len(local)} optima: {len(sides)} lie beyond an edge of their learning rates, "
         f"{len(bounds) - len(sides)} have losses too level to tell"
     ]
+
+
+def _require_within(points: Points, main: Fitted) -> None:
+    """Refuse a scattered table whose fitted optimum lies outside the rates of every cell."""
+    surface, values = main.solution.surface, main.solution.values
+    for cell in np.unique(points.cell):
+        own = points.where(points.cell == cell)
+        y = float(np.average(own.y, weights=own.weight))
+        at, _ = at_point(main.kind, surface.names, values, values[None], y, own.t[0], own.n[0])
+        if own.x.min() <= at <= own.x.max():
+            return
+    raise ClaimError(
+        "run table: at no size and horizon does the fitted optimum lie among the learning rates that were "
+        "run, so there is no optimum to carry. Sweep learning rates on both sides of the lowest loss"
+    )
 
 
 def _size_drift(points: Points, rng: np.random.Generator) -> tuple[Estimate | None, float | None]:
@@ -309,6 +329,12 @@ def _missing(points: Points) -> tuple[str, ...]:
         found.append("the batch exponent: one batch; published exponents stand in at other batches")
     elif np.unique(points.y).size == 2:
         found.append("the form of the ridge over the batch: two batches; the power law is used")
+    cells = np.unique(np.column_stack([points.n, points.t]).round(6), axis=0).T
+    sizes, horizons = cells
+    if np.ptp(sizes) > 0 and np.ptp(horizons) > 0 and abs(pearsonr(sizes, horizons)[0]) > TOGETHER:
+        found.append(
+            "size and horizon apart: they grow together, so which moves the optimum is open"
+        )
     if np.unique(points.n).size == 1:
         found.append(
             "whether the optimum moves with size: one size; the rules say that it does not"

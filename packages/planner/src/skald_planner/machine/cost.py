@@ -11,7 +11,7 @@ from skald_mup.shrink import widened
 from skald_specs.machines import MACHINES, Machine
 from skald_specs.outlook import Cost, SiteCost
 from skald_specs.plan import Plan
-from skald_specs.recipe import Budget, Recipe, ScheduleRecipe
+from skald_specs.recipe import Budget, Recipe
 from skald_specs.shape import ModelShape
 
 from skald_planner.machine.memory import RankMemory
@@ -77,21 +77,22 @@ def sweep_flops(recipe: Recipe) -> float | None:
         width = run.width or recipe.model.d_model
         shape = recipe.model if width == recipe.model.d_model else widened(recipe.model, width)
         batch = run.global_batch_tokens or recipe.budget.global_batch_tokens
-        steps = shared_steps(recipe.schedule, batch, recipe.sweep.horizons_tokens)
+        steps = shared_steps(recipe, batch)
         total += training_flops(shape, steps * batch)
     return total
 
 
-def shared_steps(
-    schedule: ScheduleRecipe, global_batch_tokens: int, horizons_tokens: tuple[int, ...]
-) -> int:
-    """Return the steps that runs of several horizons take together, common trunks once.
+def shared_steps(recipe: Recipe, global_batch_tokens: int) -> int:
+    """Return the steps that a sweep's runs of all horizons take together, common trunks once.
 
     Args:
-        schedule: Warmup and decay.
+        recipe: One with a sweep; where its weight decay follows the horizon, nothing is shared.
         global_batch_tokens: Their batch.
-        horizons_tokens: Their horizons.
     """
+    schedule = recipe.schedule
+    horizons_tokens = () if recipe.sweep is None else recipe.sweep.horizons_tokens
+    if recipe.parametrisation.weight_decay == "horizon":
+        return sum(horizon // global_batch_tokens for horizon in horizons_tokens)
     trunk: dict[int, int] = {}
     decays = 0
     for horizon in horizons_tokens:
