@@ -33,6 +33,7 @@ def predicted_plan(
     sweep: Recipe | None = None,
     extrapolate: bool = False,
     untransferred: bool = False,
+    fit_name: str = "the fit",
 ) -> Plan:
     """Resolve a recipe into a plan with its outlook.
 
@@ -45,6 +46,7 @@ def predicted_plan(
         extrapolate: Answer beyond what the data carry.
         untransferred: The control: take the learning rate that is best at the longest swept horizon, as if
             none were carried over; the plan's name ends in `UNTRANSFERRED`.
+        fit_name: What messages call the fit.
 
     Returns:
         The plan.
@@ -55,7 +57,7 @@ def predicted_plan(
     """
     decision = None
     if fit is not None:
-        _check_family(recipe, fit)
+        _check_family(recipe, fit, fit_name)
         decision = _decided(recipe, fit, extrapolate, untransferred)
     base_lr = _base_lr(recipe, decision)
     rates = None
@@ -143,7 +145,7 @@ def _base_lr(recipe: Recipe, decision: Decision | None) -> Quantity[float] | Non
     return Quantity[float](value=asked, standing=standing, source="recipe")
 
 
-def _check_family(recipe: Recipe, fit: TimeFit) -> None:
+def _check_family(recipe: Recipe, fit: TimeFit, fit_name: str) -> None:
     """Refuse a fit that was made on other rules; a table that names no family is taken at its word."""
     difference = (
         first_difference(json.loads(recipe_family(recipe)), fit.family) if fit.family else None
@@ -151,6 +153,6 @@ def _check_family(recipe: Recipe, fit: TimeFit) -> None:
     if difference:
         raise UserInputError(
             f"recipe {recipe.name}",
-            f"the fit (of {fit.table.source}) is of another family of recipes: {difference}",
+            f"{fit_name} (of {fit.table.source}) is of another family of recipes: {difference}",
             "Sweep a recipe of the same family and fit it, or write optimizer.base_lr as a number",
         )
