@@ -49,7 +49,7 @@ def test_a_sweep_over_widths_and_batches():
 
 def test_a_width_that_does_not_divide_into_heads_is_refused():
     proxy = swept(recipe("mini-proxy"), widths=[48, 100])
-    with pytest.raises(UserInputError, match=r"mini-proxy: sweep width: 100 is not a") as error:
+    with pytest.raises(UserInputError, match=r"mini-proxy: sweep\.widths: 100 is not a") as error:
         proxy_plans(proxy, corpus_for(proxy))
     assert "\n" not in str(error.value)
 

@@ -63,6 +63,7 @@ def register(verbs: Verbs) -> None:
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit a table of runs."""
+    from skald_specs.errors import ClaimError, UserInputError
     from skald_specs.manifest import recorded
 
     table = args.runs / places.RUNS_FILE if args.runs.is_dir() else args.runs
@@ -74,7 +75,12 @@ def run_fit(args: argparse.Namespace) -> int:
 
         columns = None if args.columns is None else ColumnMap.load(args.columns)
         rows = read_runs(table, columns, args.schedule)
-        fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
+        try:
+            fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
+        except UserInputError as error:
+            raise UserInputError(str(table), error.problem, error.remedy) from None
+        except ClaimError as error:
+            raise ClaimError(f"{table}: {error}") from None
         fit.save(args.out)
     for note in rows.attrs.get("notes", ()):
         print(note)
@@ -86,7 +92,7 @@ def run_fit(args: argparse.Namespace) -> int:
 
 
 def _source(table: Path, columns: ColumnMap | None) -> str:
-    return columns.source if columns is not None and columns.source else table.name
+    return columns.source if columns is not None and columns.source else str(table)
 
 
 def _unit(columns: ColumnMap | None) -> str:
@@ -117,6 +123,7 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
             _fit(recipe, args.fit),
             extrapolate=args.extrapolate,
             untransferred=args.untransferred,
+            fit_name=f"the fit {args.fit or places.PLANS / places.FIT_FILE}",
         )
         plan.save(args.out / f"{plan.name}.yaml")
         facts["plan_fingerprint"] = plan.fingerprint
@@ -135,8 +142,13 @@ def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
 
 def _corpus(folder: Path) -> CorpusManifest:
     from skald_specs.corpus import CorpusManifest
+    from skald_specs.errors import UserInputError
 
-    return CorpusManifest.load(folder / places.CORPUS_FILE)
+    path = folder / places.CORPUS_FILE
+    if not path.exists():
+        remedy = "Build it with `skald corpus build`, or plan with --no-corpus"
+        raise UserInputError(str(path), "no such file", remedy)
+    return CorpusManifest.load(path)
 
 
 def _fit(recipe: Recipe, asked: Path | None) -> TimeFit | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from skald_specs.fingerprint import fingerprint
+from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 from skald_specs.recipe import CorpusRecipe
 
@@ -49,6 +50,8 @@ class ShardInfo(Spec):
 
 class CorpusManifest(Spec):
     """`corpus.json`: what was built, from which intent, with a hash of every file."""
+
+    file_kind: ClassVar[Kind | None] = "corpus"
 
     schema_version: Literal[1]
     recipe: CorpusRecipe

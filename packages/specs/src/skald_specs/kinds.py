@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from skald_specs.errors import UserInputError
 
-Kind = Literal["recipe", "plan", "fit", "column map"]
+Kind = Literal["recipe", "plan", "fit", "column map", "corpus"]
 
 #: Keys that a file of each kind has and none of another kind.
 _TOLD_BY: dict[Kind, frozenset[str]] = {
@@ -14,13 +15,29 @@ _TOLD_BY: dict[Kind, frozenset[str]] = {
     "plan": frozenset({"identity"}),
     "fit": frozenset({"families"}),
     "column map": frozenset({"loss_unit", "columns"}),
+    "corpus": frozenset({"shards", "tokenizer_sha256"}),
 }
 _REMEDIES: dict[Kind, str] = {
     "recipe": "Name a file under recipes/",
     "plan": "Name a plan that `skald plan predict` wrote",
     "fit": "Name the fit.json that `skald plan fit` wrote",
     "column map": "Name a column map; recipes/columns/steplaw.yaml is an example",
+    "corpus": "Build one with `skald corpus build`",
 }
+
+
+def require_file(path: Path, kind: Kind) -> None:
+    """Refuse a missing file, and say what makes one of its kind.
+
+    Args:
+        path: The file.
+        kind: What it is to be.
+
+    Raises:
+        UserInputError: There is none.
+    """
+    if not path.exists():
+        raise UserInputError(str(path), "no such file", _REMEDIES[kind])
 
 
 def kind_of(value: Any) -> Kind | None:

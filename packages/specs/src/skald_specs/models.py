@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_yaml
-from skald_specs.kinds import Kind, check_kind
+from skald_specs.kinds import Kind, check_kind, require_file
 
 T = TypeVar("T", bound="Spec")
 
@@ -32,6 +32,8 @@ class Spec(BaseModel):
         Raises:
             UserInputError: The file is missing, malformed, or breaks a rule of the format.
         """
+        if cls.file_kind is not None:
+            require_file(path, cls.file_kind)
         value = read_json(path) if path.suffix == ".json" else read_yaml(path)
         return cls.check(value, str(path))
 

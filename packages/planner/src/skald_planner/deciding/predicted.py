@@ -33,6 +33,7 @@ def predicted_plan(
     *,
     extrapolate: bool = False,
     untransferred: bool = False,
+    fit_name: str = "the fit",
 ) -> Plan:
     """Resolve a recipe into a plan with its outlook.
 
@@ -44,6 +45,7 @@ def predicted_plan(
         extrapolate: Answer beyond what the data carry.
         untransferred: The control: take the learning rate that is best at the longest swept horizon, as if
             none were carried over; the plan's name ends in `UNTRANSFERRED`.
+        fit_name: What messages call the fit.
 
     Returns:
         The plan.
@@ -62,7 +64,7 @@ def predicted_plan(
         )
     decision, rates = None, None
     if fit is not None:
-        check_family(recipe, fit)
+        check_family(recipe, fit, fit_name)
         base_lr, decision = _decided(recipe, fit, extrapolate, untransferred)
         rates = Rates(base_lr, decision.global_batch_tokens)
     if untransferred:
@@ -145,12 +147,13 @@ def _fit_says(plan: Plan, decision: Decision, fit: TimeFit) -> tuple[PublishedSa
     return tuple(rows)
 
 
-def check_family(recipe: Recipe, fit: TimeFit) -> None:
+def check_family(recipe: Recipe, fit: TimeFit, fit_name: str = "the fit") -> None:
     """Refuse a fit that was made on other rules; a table that names no family is taken at its word.
 
     Args:
         recipe: Whose rates are asked for.
         fit: Who would answer.
+        fit_name: What messages call it.
 
     Raises:
         UserInputError: They are of different families; the message names the field that differs.
@@ -161,6 +164,6 @@ def check_family(recipe: Recipe, fit: TimeFit) -> None:
     if difference:
         raise UserInputError(
             f"recipe {recipe.name}",
-            f"the fit (of {fit.table.source}) is of another family of recipes: {difference}",
+            f"{fit_name} (of {fit.table.source}) is of another family of recipes: {difference}",
             "Sweep a recipe of the same family and fit it, or write optimizer.base_lr as a number",
         )

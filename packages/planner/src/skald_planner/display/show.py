@@ -145,7 +145,13 @@ def render_recipe(
 
 def _sister(recipe: Recipe, d_model: int | None, n_layers: int | None) -> ModelShape:
     """Return the recipe's shape at another width or depth, if its rules carry there."""
-    shape = recipe.model if d_model is None else widened(recipe.model, d_model)
+    shape = recipe.model
+    if d_model is not None:
+        try:
+            shape = widened(shape, d_model)
+        except UserInputError as error:
+            where = f"recipe {recipe.name}: --width"
+            raise UserInputError(where, error.problem, error.remedy) from None
     if n_layers is not None:
         shape = shape.model_copy(update={"n_layers": n_layers})
     try:

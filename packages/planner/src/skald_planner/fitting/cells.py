@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from skald_specs.errors import ClaimError
+from skald_specs.errors import UserInputError
 from skald_specs.timefit import Centre
 
 Floats = NDArray[np.float64]
@@ -142,7 +142,7 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
         The points; the centre is the mean of each coordinate over cells.
 
     Raises:
-        ClaimError: Too few runs differ in learning rate for any surface.
+        UserInputError: Too few runs differ in learning rate for any surface.
     """
     scattered = not is_grid(table)
     rows = np.flatnonzero(weight)
@@ -150,10 +150,12 @@ def points_of(table: pd.DataFrame, weight: Floats) -> Points:
     cell = _codes(used.groupby(CELL, sort=True).ngroup().to_numpy())
     keys = [*CELL, "seed"] if scattered else [*CELL, "global_batch_tokens", "seed"]
     level = _codes(used.groupby(keys, sort=True).ngroup().to_numpy())
-    if len(used) - np.unique(level).size < 2:
-        raise ClaimError(
-            "run table: no size, horizon and batch has three learning rates with a finite loss; sweep "
-            "more of them"
+    most_rates = used.groupby(keys)["lr"].nunique().max() if len(used) else 0
+    if most_rates < 3 or len(used) - np.unique(level).size < 2:
+        raise UserInputError(
+            "run table",
+            "no size, horizon and batch has three learning rates with a finite loss",
+            "Sweep more of them",
         )
     columns = ("lr", "global_batch_tokens", "n_params_non_embedding", "horizon_tokens")
     raw = [np.log2(used[name].to_numpy(dtype=np.float64)) for name in columns]

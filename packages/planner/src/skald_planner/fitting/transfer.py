@@ -68,7 +68,8 @@ def fit_time(
         The fit; `offered` says, one sentence each, what the table could not show.
 
     Raises:
-        ClaimError: No level has enough learning rates, or the losses have no minimum.
+        UserInputError: No level has enough learning rates.
+        ClaimError: The learning rates enclose no optimum.
     """
     rng = np.random.default_rng(seed)
     local = local_optima(table)
@@ -131,7 +132,7 @@ def _bounds(local: Sequence[LocalOptimum]) -> list[str]:
     if sides and len(bounds) == len(local):
         asked = " and ".join(sorted(set(sides)))
         raise ClaimError(
-            f"run table: at none of {len(local)} sizes, horizons and batches do the learning rates enclose "
+            f"at none of {len(local)} sizes, horizons and batches do the learning rates enclose "
             f"the lowest loss, so there is no optimum to carry. Sweep {asked} learning rates"
         )
     if not bounds:

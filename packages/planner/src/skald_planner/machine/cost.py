@@ -7,7 +7,6 @@ utilisation is assumed, and holds while the run computes; queues, failures and r
 from __future__ import annotations
 
 from skald_mup.counts import flops_per_token
-from skald_mup.shrink import widened
 from skald_specs.machines import MACHINES, Machine
 from skald_specs.outlook import Cost, SiteCost
 from skald_specs.plan import Plan
@@ -17,6 +16,7 @@ from skald_specs.shape import ModelShape
 from skald_planner.machine.memory import RankMemory
 from skald_planner.machine.memory_states import Setting
 from skald_planner.machine.memory_table import GIB, layouts_on, leanest_on
+from skald_planner.plans.proxy import sister
 from skald_planner.plans.schedule import plan_schedule
 
 #: A run is given the fewest nodes, in powers of two, on which it takes no longer. Standing: assumed.
@@ -74,8 +74,7 @@ def sweep_flops(recipe: Recipe) -> float | None:
         return None
     total = 0.0
     for run in recipe.sweep.runs(recipe.model.d_model, recipe.budget.global_batch_tokens):
-        width = run.width or recipe.model.d_model
-        shape = recipe.model if width == recipe.model.d_model else widened(recipe.model, width)
+        shape = sister(recipe, run.width or recipe.model.d_model)
         batch = run.global_batch_tokens or recipe.budget.global_batch_tokens
         steps = shared_steps(recipe, batch)
         total += training_flops(shape, steps * batch)

@@ -73,19 +73,28 @@ def _proxy(recipe: Recipe, name: str, horizon_tokens: int, run: SweepRun) -> Rec
     )
     proxy = one_process(recipe, name, budget, run.seed)
     optimizer = recipe.optimizer.model_copy(update={"base_lr": run.base_lr})
-    model = _sister(recipe, run.width or recipe.model.d_model)
+    model = sister(recipe, run.width or recipe.model.d_model)
     return proxy.model_copy(update={"optimizer": optimizer, "model": model})
 
 
-def _sister(recipe: Recipe, width: int) -> ModelShape:
+def sister(recipe: Recipe, width: int) -> ModelShape:
+    """Return the recipe's shape at a width of its sweep.
+
+    Args:
+        recipe: The recipe.
+        width: `d_model`.
+
+    Raises:
+        UserInputError: The width does not divide into whole heads; the message says where it stands.
+    """
     if width == recipe.model.d_model:
         return recipe.model
     try:
         return widened(recipe.model, width)
     except UserInputError as error:
-        raise UserInputError(
-            f"recipe {recipe.name}: sweep width", error.problem, error.remedy
-        ) from None
+        listed = recipe.sweep.widths if recipe.sweep else ()
+        where = f"recipe {recipe.name}: sweep.{'widths' if width in listed else 'more'}"
+        raise UserInputError(where, error.problem, error.remedy) from None
 
 
 def one_process(recipe: Recipe, name: str, budget: Budget, seed: int) -> Recipe:
