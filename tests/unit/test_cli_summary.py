@@ -11,9 +11,12 @@ from skald_specs.manifest import recorded
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    params = "sweep: p\nbaselines: [a, b]\nlanguages: [da]\nsuites: [core]\n"
+    params = "sweep: p\nbaselines: [a, b]\ncontrols: [a]\nlanguages: [da]\nsuites: [core]\n"
     write_text(tmp_path / "params.yaml", params)
-    for station, name in (("train", "a"), ("train", "b"), ("train", "own-text"), ("sweep", "p")):
+    for station, name in (
+        ("train", "a"), ("train", "b"), ("train", "own-text"), ("sweep", "p"),
+        ("train", "a-untransferred"), ("fit", "sweep"),
+    ):  # fmt: skip
         with recorded(station, name, tmp_path / MANIFESTS):
             pass
         file = tmp_path / MANIFESTS / f"{station}-{name}.json"
@@ -28,9 +31,18 @@ def wall(root: Path) -> dict[str, float]:
 
 def test_times_are_those_of_the_cycles_own_runs(root: Path) -> None:
     times = wall(root)
-    assert list(times) == ["data", "sweep", "plan", "train", "export", "evaluate", "report"]
+    assert list(times) == [
+        "data",
+        "sweep",
+        "plan",
+        "train",
+        "control",
+        "export",
+        "evaluate",
+        "report",
+    ]
     assert times["train"] == pytest.approx(20, abs=1)
-    assert times["sweep"] == pytest.approx(10, abs=1)
+    assert times["sweep"] == times["control"] == times["plan"] == pytest.approx(10, abs=1)
     assert times["report"] == 0
 
 

@@ -50,7 +50,7 @@ def manifests_of(params: Params) -> dict[str, list[str]]:
     return {
         "data": ["data-generate", f"corpus-{params.sweep}"],
         "sweep": [f"sweep-{params.sweep}"],
-        "plan": ["fit-fit", *(f"plan-{name}" for name in (*baselines, *controls))],
+        "plan": ["fit-sweep", *(f"plan-{name}" for name in (*baselines, *controls))],
         "train": [f"train-{name}" for name in baselines],
         "control": [f"train-{name}" for name in controls],
         "export": [f"export-{name}" for name in baselines],
