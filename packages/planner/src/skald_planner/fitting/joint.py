@@ -23,7 +23,7 @@ N_STEPS = 4
 #: Rounds of Huber's weights; tolerances of the search from several starts and of each round.
 N_REWEIGHTINGS, ROUGH, FINE = 4, 1e-4, 1e-8
 #: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
-LONGEST_STEP, DAMPING = 1.0, 1e-3
+LONGEST_STEP, DAMPING = 1.0, 1e-6
 #: Levels' runs count for this much noise where a table is too small to show its own. Pairs of seeds gave
 #: 0.3 % of the loss. Assumed: one degree of freedom.
 NOISE_PRIOR_SD, NOISE_PRIOR_DF = 0.003, 1.0
