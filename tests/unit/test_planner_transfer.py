@@ -202,6 +202,15 @@ def test_a_surge_is_told_from_a_power_law_where_it_bends():
     assert told.critical_exponent.interval[0] < 0.7 < told.critical_exponent.interval[1]
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.001])
+def test_a_power_law_has_no_knee(noise):
+    batches, horizons = tuple(256 * 2**i for i in range(5)), tuple(2**i for i in range(16, 21))
+    told = fitted(table(batches=batches, horizons=horizons, noise=noise))
+    assert not any(one.definition == "knee" for one in told.critical)
+    assert told.critical_exponent is None
+    assert any("critical batch's knee" in gap for gap in told.offered)
+
+
 def test_a_ridge_has_its_limits():
     p = {"level": 0.0, "knee": 0.0}
     for kind in ("surge", "saturating"):
@@ -242,6 +251,8 @@ def test_clusters_are_drawn_whole():
 def test_families_are_joined_in_proportion():
     joined = by_weight([0.25, 0.75], [np.zeros(100), np.ones(100)])
     assert (joined.size, joined.sum()) == (100, 75)
+    of_nothing = by_weight([0.0, 0.0], [np.zeros(100), np.ones(100)])
+    assert (of_nothing.size, of_nothing.sum()) == (100, 50)
 
 
 def test_a_plan_from_a_fit_says_what_it_expects(fit):

@@ -16,14 +16,15 @@ def by_weight(weights: Sequence[float], draws: Sequence[Floats]) -> Floats:
     """Join draws of several families.
 
     Args:
-        weights: Of the families, any scale.
+        weights: Of the families, any scale; families that all weigh nothing count alike.
         draws: Each family's, of equal number.
 
     Returns:
         As many draws, each family's share evenly spaced among its own.
     """
     count = draws[0].shape[0]
-    ends = np.round(np.cumsum(weights) / np.sum(weights) * count).astype(int)
+    shown = weights if np.sum(weights) > 0 else np.ones(len(weights))
+    ends = np.round(np.cumsum(shown) / np.sum(shown) * count).astype(int)
     shares = np.diff(ends, prepend=0)
     parts = [
         drawn[np.linspace(0, count - 1, share).astype(int)]

@@ -43,6 +43,8 @@ TOGETHER = 0.95
 OPENS = 0.95
 #: A critical batch is told when its interval is no wider than this, in octaves.
 KNEE_OCTAVES = 6.0
+#: A knee is told when the families that have one weigh this much together. Assumed: more likely than not.
+BENDS = 0.5
 N_HELD_OUT_DRAWS = 200
 
 
@@ -113,7 +115,7 @@ def fit_time(
         held_out=held_out,
         extrapolation_sd_per_octave=form_sd,
         critical=(*knees, *overheads.found),
-        critical_exponent=_critical_exponent(families) if knees else None,
+        critical_exponent=_critical_exponent(knees, families),
         overhead_exponent=growth(
             [one.horizon_tokens for one in overheads.found], [one.tokens for one in overheads.found]
         ),
@@ -223,10 +225,13 @@ def _best_batch_exponent(families: Sequence[Fitted]) -> Estimate | None:
 
 
 def _bent(families: Sequence[Fitted]) -> list[Fitted]:
-    return [family for family in families if family.kind != "power"]
+    """Return the families that have a knee, where the table prefers them to the power law."""
+    bent = [family for family in families if family.kind != "power"]
+    return bent if sum(one.weight for one in bent) >= BENDS else []
 
 
 def _knees(points: Points, families: Sequence[Fitted]) -> tuple[CriticalBatch, ...]:
+    """Return the knee at each horizon where the swept batches can show it."""
     bent = _bent(families)
     if not bent:
         return ()
@@ -235,8 +240,9 @@ def _knees(points: Points, families: Sequence[Fitted]) -> tuple[CriticalBatch, .
         knees = [_column(one, "knee") + _column(one, "knee_horizon") * t for one in bent]
         draws = by_weight([one.weight for one in bent], knees)
         low, high = interval_of(draws)
-        if high - low > KNEE_OCTAVES:
-            return ()
+        # A knee that lies wholly outside the batches is a straight line's, continued.
+        if high - low > KNEE_OCTAVES or high < points.y.min() or low > points.y.max():
+            continue
         at = 2.0**points.centre.log2_batch
         found.append(
             CriticalBatch(
@@ -250,14 +256,21 @@ def _knees(points: Points, families: Sequence[Fitted]) -> tuple[CriticalBatch, .
 
 
 def _no_knee(families: Sequence[Fitted]) -> str:
-    if not _bent(families):
+    if all(family.kind == "power" for family in families):
         return "the critical batch's knee: it takes three batches and three horizons"
-    return f"the critical batch's knee: its interval is wider than {KNEE_OCTAVES:g} octaves"
+    if not _bent(families):
+        return "the critical batch's knee: a power law predicts held-out horizons as well or better"
+    return (
+        f"the critical batch's knee: its interval is wider than {KNEE_OCTAVES:g} octaves or lies outside "
+        "the swept batches"
+    )
 
 
-def _critical_exponent(families: Sequence[Fitted]) -> Estimate | None:
+def _critical_exponent(
+    knees: Sequence[CriticalBatch], families: Sequence[Fitted]
+) -> Estimate | None:
     bent = [one for one in _bent(families) if "knee_horizon" in one.names]
-    if not bent:
+    if len(knees) < 2 or not bent:
         return None
     draws = by_weight([one.weight for one in bent], [_column(one, "knee_horizon") for one in bent])
     return Estimate(value=float(np.median(draws)), interval=interval_of(draws))
