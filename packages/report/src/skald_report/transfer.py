@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skald_specs.files import write_text
-from skald_specs.plan import Plan
+from skald_specs.plan import COVERED, Plan
 from skald_specs.timefit import TimeFit
 
 from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
@@ -210,7 +210,7 @@ def _caption(fit: TimeFit, frame: pd.DataFrame, size: Any, batch: int) -> str:
     text = (
         f"{fit.table.n_runs} runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
         f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} near enough to "
-        f"the lowest to be fitted). Whiskers are 90 % intervals; an arrow is a "
+        f"the lowest to be fitted). Whiskers are {COVERED} intervals; an arrow is a "
         "bound where the lowest loss lies at the edge of what was swept."
     )
     if len(sizes) > 1 or len(batches) > 1:
@@ -246,7 +246,7 @@ def _exponents(frame: pd.DataFrame) -> Grid:
         "The e in y ~ x^e. Published values hold for other optimisers, schedules and data: they say what "
         "to expect, not what is right here."
     )
-    header = ("exponent", "here", "90 % interval", "published")
+    header = ("exponent", "here", f"{COVERED} interval", "published")
     return Grid(
         "exponents", "What was fitted", caption, header, tuple(rows), "tables/exponents.csv"
     )
@@ -286,7 +286,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
         for r in frame.to_dict("records")
     )  # fmt: skip
     caption = (
-        "Learning rates are expressed at the base shape; intervals cover 90 %. Octaves beyond the "
+        f"Learning rates are expressed at the base shape; intervals cover {COVERED}. Octaves beyond the "
         "sweep: of the horizon, below it of batch and size. Regret: expected excess of "
         "loss over the best learning rate and batch. Prior: what a published law contributed to the "
         "learning rate. Expected loss: on the sweep's validation text; reached: mean over languages at the "

@@ -13,11 +13,12 @@ import numpy as np
 from skald_specs.errors import UserInputError
 from skald_specs.outlook import Distance, Outlook, PriorShare
 from skald_specs.plan import Quantity, Standing
-from skald_specs.ridge import named
+from skald_specs.ridge import best_batch, named
 from skald_specs.timefit import Estimate, FamilyFit, TimeFit
 
 from skald_planner.deciding.published import PRIORS, Anchor, Prior
 from skald_planner.fitting.cells import Floats
+from skald_planner.fitting.families import normal_quantile
 from skald_planner.fitting.loss_law import predict_loss
 from skald_planner.fitting.mixture import at_point, by_weight, interval_of
 
@@ -257,7 +258,7 @@ def _by_size(fit: TimeFit, n: float, n_edge: float, count: int, rng: np.random.G
     drift = PRIORS["size_drift"]
     if fit.size_terms and fit.size_drift is not None:
         low, high = fit.size_drift.interval
-        drift = Prior(fit.size_drift.value, (high - low) / 3.29, "")
+        drift = Prior(fit.size_drift.value, (high - low) / (2 * normal_quantile()), "")
     return np.asarray((n - n_edge) * (drift.mean + drift.sd * rng.standard_normal(count)))
 
 
@@ -301,10 +302,7 @@ def _batch(
 
 
 def _best_y(family: FamilyFit, t: float, n: float) -> Floats:
-    p = named(family, np.array(family.draws))
-    slope = p["profile_batch"] + p.get("profile_horizon", 0.0) * t + p.get("profile_size", 0.0) * n
-    # A draw that hardly opens has its lowest batch anywhere; it stays within reach of the others.
-    return np.asarray(np.clip(-slope / (2 * np.maximum(p["profile"], 1e-4)), -20.0, 20.0))
+    return np.asarray(best_batch(named(family, np.array(family.draws)), t, n))
 
 
 def _batch_quantity(
