@@ -87,8 +87,8 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_memory(args: argparse.Namespace) -> int:
     """Print what each layout needs of a GPU, and which cards have it."""
+    from skald_planner.display.show_memory import render_memory
     from skald_planner.machine.memory_states import Setting
-    from skald_planner.machine.memory_table import render_memory
 
     layouts = [_layout(words) for words in args.layout]
     source = _plan_or_recipe(args.file)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 from skald_specs import __version__
+from skald_specs.plan import COVERED
 
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
@@ -88,7 +89,7 @@ def _about(sources: Sources, named: Sequence[str], said: Sequence[str]) -> Itera
         f"({join(named) or 'none'}) in {languages or 'no language'}: "
         f"{swept if sources.fit is not None else ''}how training went, and how the models score "
         "beside controls that never learned or only count. Intervals of scores and differences cover "
-        "95 %, those of fits and plans 90 %."
+        f"95 %, those of fits and plans {COVERED}."
     )
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "

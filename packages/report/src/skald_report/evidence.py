@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
+from skald_specs.plan import COVERED
 from skald_specs.timefit import TimeFit
 
 from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
@@ -103,7 +104,7 @@ def transfer_evidence(folder: Path | None) -> Iterator[Block]:
         fit = TimeFit.load(own / FIT_FILE)
         yield Gallery(
             tuple(fit_drawings(fit, prefix="proof-")),
-            f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are 90 % intervals.",
+            f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are {COVERED} intervals.",
         )
     yield _grid("transfer", "What the proof of time transfer measured", measures)
 

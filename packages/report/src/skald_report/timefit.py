@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skald_specs.plan import COVERAGE
+from skald_specs.ridge import best_batch as lowest_over_batch
 from skald_specs.ridge import named, ridge
 from skald_specs.timefit import Centre, FamilyFit, TimeFit
 
@@ -21,8 +22,6 @@ T = TypeVar("T")
 Floats = NDArray[np.float64]
 #: A family with less weight is named, and not drawn.
 LEAST_WEIGHT = 0.05
-#: Least curvature over the batch that a draw is taken to have, of log loss for each octave squared.
-_LEAST_PROFILE = 1e-4
 
 
 class Size(NamedTuple):
@@ -65,15 +64,8 @@ class Surface(NamedTuple):
 
     def best_batch(self, log2_size: float, log2_horizon: float) -> Floats:
         """Return log2 of the best batch at a size and horizon: where the parabola over it is lowest."""
-        p = self.parameters.get
-        slope = (
-            p("profile_batch", 0.0)
-            + p("profile_horizon", 0.0) * (log2_horizon - self.centre.log2_horizon)
-            + p("profile_size", 0.0) * (log2_size - self.centre.log2_size)
-        )
-        # A draw that hardly opens upwards has its lowest anywhere.
-        opens = np.maximum(p("profile", np.nan), _LEAST_PROFILE)
-        return np.asarray(self.centre.log2_batch - slope / (2 * opens))
+        t, n = log2_horizon - self.centre.log2_horizon, log2_size - self.centre.log2_size
+        return np.asarray(self.centre.log2_batch + lowest_over_batch(self.parameters, t, n))
 
     def excess(self, log2_lr: ArrayLike, log2_batch: ArrayLike, log2_size: float,
                log2_horizon: float) -> Floats:  # fmt: skip
@@ -170,7 +162,15 @@ def main_batch(fit: TimeFit, size: Size, used: Collection[int] = ()) -> int:
 
 
 def some(values: Sequence[T], limit: int) -> list[T]:
-    """Return at most `limit` of ascending values, evenly spread, the first and the last included."""
+    """Thin out values.
+
+    Args:
+        values: Ascending.
+        limit: How many may be left, two or more.
+
+    Returns:
+        So many at most, evenly spread, the first and the last included.
+    """
     if len(values) <= limit:
         return list(values)
     places = np.linspace(0, len(values) - 1, limit).round().astype(int)
@@ -188,7 +188,16 @@ def knows_batch(fit: TimeFit) -> bool:
 
 
 def best_batch(fit: TimeFit, log2_size: float, horizon_tokens: float) -> Spread:
-    """Return log2 of the best batch in tokens, families that know it pooled by weight."""
+    """Return the best batch, families that know it pooled by weight.
+
+    Args:
+        fit: The fit; one family at least knows the best batch (`knows_batch`).
+        log2_size: log2 of non-embedding parameters.
+        horizon_tokens: Length of training, tokens.
+
+    Returns:
+        log2 of tokens.
+    """
     t = math.log2(horizon_tokens)
     return _pooled(
         (family.weight, fitted.best_batch(log2_size, t), drawn.best_batch(log2_size, t))
@@ -198,7 +207,16 @@ def best_batch(fit: TimeFit, log2_size: float, horizon_tokens: float) -> Spread:
 
 
 def best_lr(fit: TimeFit, log2_size: float, horizon_tokens: float) -> Spread:
-    """Return log2 of the best learning rate at the best batch, pooled like it."""
+    """Return the best learning rate at the best batch, pooled like it.
+
+    Args:
+        fit: The fit; one family at least knows the best batch (`knows_batch`).
+        log2_size: log2 of non-embedding parameters.
+        horizon_tokens: Length of training, tokens.
+
+    Returns:
+        log2 of the rate at the base shape.
+    """
     t = math.log2(horizon_tokens)
     return _pooled(
         (

@@ -12,8 +12,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from skald_specs.exponents import (
+    BJORCK_HORIZON,
+    JSC_BEST_BATCH_HORIZON,
+    JSC_LR_BATCH,
+    JSC_LR_HORIZON,
+    STEPLAW_BATCH_HORIZON,
+    STEPLAW_LR_HORIZON,
+    STEPLAW_LR_SIZE,
+    Constant,
+)
 from skald_specs.files import write_text
-from skald_specs.plan import Plan
+from skald_specs.plan import COVERED, Plan
 from skald_specs.timefit import TimeFit
 
 from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
@@ -33,21 +43,28 @@ from skald_report.timefit import main_batch, main_size
 from skald_report.transfer_tables import fit_tables, points_of, transfers
 from skald_report.untransferred import compared
 
+
+def _quoted(one: Constant) -> str:
+    error = "" if one.sd is None else f" ± {one.sd:.2f}"
+    return f"{number(one.value, '.2f')}{error}"
+
+
 #: What each exponent is of, and what published work found for it. Standing: quoted, as cited.
 _EXPONENTS = {
     "horizon": (
         "best learning rate over the horizon, at one batch",
-        "−0.56 ± 0.05 (arXiv 2510.03871), −0.32 (2409.19913); at the best batch of each horizon "
-        "−0.28 ± 0.07 (2510.03871) or +0.31 ± 0.02 (2503.04715)",
+        f"{_quoted(JSC_LR_HORIZON)} (arXiv 2510.03871), {_quoted(BJORCK_HORIZON)} (2409.19913); "
+        "at the best batch of each horizon "
+        f"−0.28 ± 0.07 (2510.03871) or +{_quoted(STEPLAW_LR_HORIZON)} (2503.04715)",
     ),
     "batch": (
         "best learning rate over the batch",
-        "0.62 ± 0.05 (2510.03871); 0.5 far below the critical batch, where Adam's rate grows as the "
+        f"{_quoted(JSC_LR_BATCH)} (2510.03871); 0.5 far below the critical batch, where Adam's rate grows as the "
         "square root (2405.14578)",
     ),
     "best_batch": (
         "best batch over the horizon",
-        "0.45 ± 0.07 (2510.03871), 0.57 ± 0.02 (2503.04715)",
+        f"{_quoted(JSC_BEST_BATCH_HORIZON)} (2510.03871), {_quoted(STEPLAW_BATCH_HORIZON)} (2503.04715)",
     ),
     "critical": (
         "critical batch over the horizon, by the knee of the learning rate",
@@ -63,7 +80,7 @@ _EXPONENTS = {
     ),
     "size": (
         "best learning rate over non-embedding parameters",
-        "0 where muP holds (2203.03466); −0.71 ± 0.03 without it (2503.04715)",
+        f"0 where muP holds (2203.03466); {_quoted(STEPLAW_LR_SIZE)} without it (2503.04715)",
     ),
 }
 _QUANTITIES = {
@@ -210,7 +227,7 @@ def _caption(fit: TimeFit, frame: pd.DataFrame, size: Any, batch: int) -> str:
     text = (
         f"{fit.table.n_runs} runs with {n_seeds} seed{'s' * (n_seeds != 1)} "
         f"({fit.table.n_diverged} diverged, {fit.table.n_in_fit} near enough to "
-        f"the lowest to be fitted). Whiskers are 90 % intervals; an arrow is a "
+        f"the lowest to be fitted). Whiskers are {COVERED} intervals; an arrow is a "
         "bound where the lowest loss lies at the edge of what was swept."
     )
     if len(sizes) > 1 or len(batches) > 1:
@@ -246,7 +263,7 @@ def _exponents(frame: pd.DataFrame) -> Grid:
         "The e in y ~ x^e. Published values hold for other optimisers, schedules and data: they say what "
         "to expect, not what is right here."
     )
-    header = ("exponent", "here", "90 % interval", "published")
+    header = ("exponent", "here", f"{COVERED} interval", "published")
     return Grid(
         "exponents", "What was fitted", caption, header, tuple(rows), "tables/exponents.csv"
     )
@@ -286,7 +303,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
         for r in frame.to_dict("records")
     )  # fmt: skip
     caption = (
-        "Learning rates are expressed at the base shape; intervals cover 90 %. Octaves beyond the "
+        f"Learning rates are expressed at the base shape; intervals cover {COVERED}. Octaves beyond the "
         "sweep: of the horizon, below it of batch and size. Regret: expected excess of "
         "loss over the best learning rate. Prior: what a published law contributed to the "
         "learning rate. Expected loss: on the sweep's validation text; reached: mean over languages at the "

@@ -183,7 +183,13 @@ def held_out(fit: TimeFit) -> Table:
 def transfers(plans: Mapping[str, Plan], validation: pd.DataFrame | None = None) -> Table:
     """Return what each plan was given and what it expects, beside the loss its run reached.
 
-    Learning rates are log2; `reached` is the mean over languages of the last validation, NaN without rows.
+    Args:
+        plans: By the baseline's name.
+        validation: Validations of the baselines' runs; None: none were given.
+
+    Returns:
+        A row for each plan. Learning rates are log2; `reached` is the mean over languages of the last
+        validation, NaN without rows.
     """
     rows = [_transfer(name, plan, validation) for name, plan in plans.items()]
     units = {
@@ -225,13 +231,29 @@ def _transfer(name: str, plan: Plan, validation: pd.DataFrame | None) -> dict[st
 
 
 def reached(validation: pd.DataFrame, model: str) -> float:
-    """Return the mean over languages of a model's last validation, in bits per byte; or NaN."""
+    """Return the mean over languages of a model's last validation.
+
+    Args:
+        validation: Columns model, step, language, bits_per_byte.
+        model: Its name there.
+
+    Returns:
+        Bits per byte; NaN where it was never validated.
+    """
     last = final_validation(validation, model)
     return float(last.mean()) if len(last) else math.nan
 
 
 def final_validation(validation: pd.DataFrame, model: str) -> pd.Series[float]:
-    """Return a model's bits per byte at its last validation, by language."""
+    """Return what a model had at its last validation.
+
+    Args:
+        validation: Columns model, step, language, bits_per_byte.
+        model: Its name there.
+
+    Returns:
+        Bits per byte by language, in alphabetical order.
+    """
     own = validation[validation["model"] == model]
     last = own[own["step"] == own["step"].max()]
     by_language: pd.Series[float] = last.set_index("language")["bits_per_byte"].astype(float)

@@ -27,6 +27,8 @@ Standing = Literal["given", "derived", "fitted", "assumed"]
 
 #: Probability that an interval of a plan or of a fit is meant to cover.
 COVERAGE = 0.9
+#: The same in words.
+COVERED = f"{100 * COVERAGE:.0f} %"
 #: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
 #: is: the control of time transfer, which is no baseline itself.
 UNTRANSFERRED = "-untransferred"

@@ -49,7 +49,35 @@ def ridge(kind: FamilyKind, parameters: Mapping[str, Any], y: Any, t: Any, n: An
     return trend - 0.5 * np.logaddexp2(0.0, -above)
 
 
+#: Least curvature over the batch that a draw is taken to have, of log loss for each octave squared, and
+#: the octaves from the centre that its best batch may lie: a draw that hardly opens has it anywhere.
+LEAST_PROFILE, FARTHEST_BATCH = 1e-4, 20.0
+
+
+def best_batch(parameters: Mapping[str, Any], t: Any, n: Any) -> Any:
+    """Return log2 of the batch at which the profile over it is lowest, counted from the centre.
+
+    Args:
+        parameters: By name, see `FamilyFit`; without a profile there is no best batch, and NaN.
+        t: log2 horizon in tokens, from the centre.
+        n: log2 non-embedding parameters, from the centre.
+    """
+    at = parameters.get
+    slope = at("profile_batch", 0.0) + at("profile_horizon", 0.0) * t + at("profile_size", 0.0) * n
+    opens = np.maximum(at("profile", np.nan), LEAST_PROFILE)
+    return np.clip(-slope / (2 * opens), -FARTHEST_BATCH, FARTHEST_BATCH)
+
+
 def named(fit: FamilyFit, values: Sequence[float] | Floats | None = None) -> dict[str, Any]:
-    """Return a family's parameters by name; with an array of draws, one array for each name."""
+    """Return a family's parameters by name.
+
+    Args:
+        fit: The family.
+        values: Parameters in the order of `fit.names`, or draws of them, shape (draws, parameters); None:
+            the fitted values.
+
+    Returns:
+        A number for each name, or an array of one for each draw.
+    """
     table = np.asarray(fit.values if values is None else values, dtype=np.float64)
     return {name: table[..., i] for i, name in enumerate(fit.names)}

@@ -101,7 +101,8 @@ class Centre(Spec):
 class FamilyFit(Spec):
     """One form of the ridge eta*(T, B), and the surface around it.
 
-    log loss = level + h u^2 (1 + skew u) with u = x - ridge, h = exp(curvature + curvature_horizon t); along the
+    log loss = level + h u^2 (1 + skew u) with u = x - ridge, h = exp(curvature + curvature_horizon t), so that
+    `curvature` is the natural logarithm of what notation calls curvature; along the
     ridge profile y^2 + (profile_batch + profile_horizon t + profile_size n) y. x, y, n, t are log2 of learning
     rate, batch, size and horizon counted from the centre. `names` lists the parameters in the order of
     `values` and of each bootstrap draw. `held_out_error`: root mean square error of log loss at horizons

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from skald_specs.errors import UserInputError
 from skald_specs.plan import Quantity
-from skald_specs.ridge import named
+from skald_specs.ridge import best_batch, named
 from skald_specs.timefit import Estimate, FamilyFit, TimeFit
 
 from skald_planner.deciding.published import PRIORS, Prior
@@ -118,10 +118,7 @@ def best_y(family: FamilyFit, t: float, n: float) -> Floats:
         t: log2 horizon from the centre.
         n: log2 size from the centre.
     """
-    p = named(family, np.array(family.draws))
-    slope = p["profile_batch"] + p.get("profile_horizon", 0.0) * t + p.get("profile_size", 0.0) * n
-    # A draw that hardly opens has its lowest batch anywhere; it stays within reach of the others.
-    return np.asarray(np.clip(-slope / (2 * np.maximum(p["profile"], 1e-4)), -20.0, 20.0))
+    return np.asarray(best_batch(named(family, np.array(family.draws)), t, n))
 
 
 def quantity_of(asked: Asked, batch: Batch) -> Quantity[int] | None:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import math
 from typing import Literal, NamedTuple
 
+from skald_specs.exponents import (
+    BJORCK,
+    BJORCK_HORIZON,
+    JSC,
+    JSC_BEST_BATCH_HORIZON,
+    JSC_LR_BATCH,
+    JSC_LR_HORIZON,
+    STEPLAW,
+    STEPLAW_BATCH_HORIZON,
+    STEPLAW_LR_HORIZON,
+    STEPLAW_LR_SIZE,
+    Constant,
+)
 from skald_specs.outlook import PublishedSays
 from skald_specs.plan import Plan
 
 from skald_planner.plans.weight_decay import POWER_LINES, TAU_SCALE, best_tau, hidden_rule, tau_ema
-
-#: `confirmed`: read in the source, or recomputed from what its authors published; `assumed`: from memory.
-SourceStanding = Literal["confirmed", "assumed"]
-
-
-class Constant(NamedTuple):
-    """A published number; `sd` is its published standard error, None where none is known."""
-
-    value: float
-    standing: SourceStanding
-    sd: float | None = None
 
 
 class Range(NamedTuple):
@@ -38,33 +40,18 @@ class Range(NamedTuple):
         return max(0.0, math.log2(value / self.high), math.log2(self.low / value))
 
 
-STEPLAW = "arXiv 2503.04715"
-JSC = "arXiv 2510.03871"
-BJORCK = "arXiv 2409.19913"
-
 #: Sequences that Power Lines counts batches in, tokens.
 POWER_LINES_SEQUENCE_TOKENS = 2048
 
 # Recomputed from the 1,000 bootstrap rows of the authors' repository.
 STEPLAW_LR = Constant(1.797, "confirmed")
-STEPLAW_LR_SIZE = Constant(-0.7129, "confirmed", 0.0298)
-STEPLAW_LR_HORIZON = Constant(0.3075, "confirmed", 0.0191)
 STEPLAW_BATCH = Constant(0.5807, "confirmed")
-STEPLAW_BATCH_HORIZON = Constant(0.5709, "confirmed", 0.0187)
 STEPLAW_SIZES, STEPLAW_HORIZONS = Range(0.215e9, 1.07e9), Range(4e9, 100e9)
 
 POWER_LINES_BEST_BATCH = Constant(0.0306, "assumed")
 POWER_LINES_BEST_BATCH_HORIZON = Constant(0.383, "assumed")
 POWER_LINES_CRITICAL_BATCH = Constant(0.0471, "assumed")
 POWER_LINES_CRITICAL_BATCH_HORIZON = Constant(0.462, "assumed")
-
-#: Learning rate over the horizon at a fixed batch, AdamW.
-BJORCK_HORIZON = Constant(-0.32, "confirmed")
-
-# Along the best batch these give 0.62 x 0.45 - 0.56 = -0.28, which is also what its authors fit there.
-JSC_LR_BATCH = Constant(0.62, "confirmed", 0.05)
-JSC_LR_HORIZON = Constant(-0.56, "confirmed", 0.05)
-JSC_BEST_BATCH_HORIZON = Constant(0.45, "confirmed", 0.07)
 
 
 class Prior(NamedTuple):

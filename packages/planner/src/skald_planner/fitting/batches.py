@@ -12,10 +12,12 @@ import numpy as np
 
 from skald_planner.fitting.bootstrap import no_narrower
 from skald_planner.fitting.cells import Floats, Points
-from skald_planner.fitting.joint import NOISE_PRIOR_SD, Solution
+from skald_planner.fitting.joint import Solution
+from skald_planner.fitting.parabola import NOISE_PRIOR_DF, NOISE_PRIOR_SD
 from skald_planner.fitting.surface import PROFILE
 
-#: Batches whose loss at the ridge is within this share of their cell's lowest enter. Assumed.
+#: Batches whose loss at the ridge is within this share of their cell's lowest enter. Assumed, and another fact
+#: than `cells.GRID_WINDOW`, which is of learning rates: a profile over the batch is far flatter.
 BATCH_WINDOW = 0.05
 
 
@@ -76,7 +78,9 @@ def batch_profile(
     misfit = levels - columns @ values
     misfit = misfit - (inside / inside.sum(axis=0) @ (inside.T @ misfit))
     df = levels.size - inside.shape[1] - columns.shape[1]
-    noise2 = (float((misfit**2).sum()) + NOISE_PRIOR_SD**2) / (max(df, 0) + 1)
+    noise2 = (float((misfit**2).sum()) + NOISE_PRIOR_DF * NOISE_PRIOR_SD**2) / (
+        max(df, 0) + NOISE_PRIOR_DF
+    )
     draws = solved(drawn[:, starts][:, near])
     draws = no_narrower(draws, values, noise2 * np.linalg.pinv(x.T @ x), rng)
     return Profile(names, values, draws)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skald_planner.fitting.cells import Floats, Points
-from skald_planner.fitting.joint import NOISE_PRIOR_DF, NOISE_PRIOR_SD, Solution, without_levels
+from skald_planner.fitting.joint import Solution, without_levels
+from skald_planner.fitting.parabola import NOISE_PRIOR_DF, NOISE_PRIOR_SD
 
 #: Spread of a cell's optimum about the surface, in octaves of learning rate, where a table cannot show its
 #: own; counts for this many degrees of freedom. Assumed, of the order that sweeps with many cells show.

@@ -23,8 +23,9 @@ GRID_SHARE = 0.75
 #: A grid with this many batches in a cell is taken as a scattered design: the surface over the batch shows
 #: well enough to be fitted as a whole. Grids of few batches have levels of their own for each.
 MANY_BATCHES = 8
-#: In a grid, runs within this share of the lowest of their cell and batch enter the fit; farther out a
-#: loss surface is no parabola. Assumed; see docs/time-transfer.md.
+#: In a grid, learning rates within this share of the lowest of their cell and batch enter a fit, the lowest's
+#: two neighbours in any case; farther out a loss surface is skewed and no parabola. Assumed: drawn surfaces
+#: with a cubic term lost coverage at 10 %, and gained width for little at 3 % (docs/time-transfer.md).
 GRID_WINDOW = 0.05
 #: In a scattered design a cell has few runs near its lowest, and a hard window would leave too few: runs weigh
 #: exp(-excess / softness), excess of log loss over their cell's lowest. The softness is the smallest of these

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, least_squares
 
 from skald_planner.fitting.cells import Floats, Points
+from skald_planner.fitting.parabola import NOISE_PRIOR_DF, NOISE_PRIOR_SD
 from skald_planner.fitting.surface import Surface
 
 #: Huber's constant in standard deviations: 95 % efficiency under normal noise.
@@ -24,9 +25,6 @@ N_STEPS = 4
 N_REWEIGHTINGS, ROUGH, FINE = 4, 1e-4, 1e-8
 #: Largest change of a parameter in one Gauss-Newton step, and the damping of its equations.
 LONGEST_STEP, DAMPING = 1.0, 1e-6
-#: Levels' runs count for this much noise where a table is too small to show its own. Pairs of seeds gave
-#: 0.3 % of the loss. Assumed: one degree of freedom.
-NOISE_PRIOR_SD, NOISE_PRIOR_DF = 0.003, 1.0
 
 
 class Solution(NamedTuple):

@@ -19,14 +19,11 @@ from scipy.stats import t as student
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import Estimate, LocalOptimum, Sensitivity
 
+from skald_planner.fitting.cells import GRID_WINDOW
 from skald_planner.fitting.checks import CELL
-from skald_planner.fitting.joint import NOISE_PRIOR_SD
-from skald_planner.fitting.parabola import vertex_interval
+from skald_planner.fitting.parabola import NOISE_PRIOR_SD, vertex_interval
 
 Floats = NDArray[np.float64]
-#: Runs within this share of the lowest loss enter a parabola, its neighbours in any case. Assumed: farther
-#: out surfaces are skewed; drawn surfaces with a cubic term lost coverage at 10 %, and 3 % gains little width.
-WINDOW = 0.05
 GROUP = (*CELL, "global_batch_tokens")
 #: The assumed noise counts for so many degrees of freedom: three rates around each optimum, as a grid of octaves
 #: leaves them, have no residual to show their own. Assumed.
@@ -168,7 +165,9 @@ def _bound(offered: Floats, finite: NDArray[np.bool_], best: int) -> _Bound:
 def _reach(means: Floats, best: int, step: int) -> int:
     """Return how far the window goes from the lowest in one direction; a divergence ends it."""
     end = best + step
-    while 0 <= end + step < len(means) and means[end + step] - means[best] <= math.log1p(WINDOW):
+    while 0 <= end + step < len(means) and means[end + step] - means[best] <= math.log1p(
+        GRID_WINDOW
+    ):
         end += step
     return end
 
@@ -195,10 +194,9 @@ def _fitted(x: Floats, seeds: NDArray[np.int64], y: Floats, low: float, high: fl
 
 def _noise(groups: Sequence[tuple[Key, _Bound | _Parabola]]) -> tuple[float, int]:
     """Standard deviation of log loss about the parabolas, and its degrees of freedom."""
-    prior_sd, prior_df = NOISE_PRIOR_SD, NOISE_DF
     parabolas = [found for _, found in groups if isinstance(found, _Parabola)]
-    df = prior_df + sum(found.degrees_of_freedom for found in parabolas)
-    squares = prior_df * prior_sd**2 + sum(found.squares for found in parabolas)
+    df = NOISE_DF + sum(found.degrees_of_freedom for found in parabolas)
+    squares = NOISE_DF * NOISE_PRIOR_SD**2 + sum(found.squares for found in parabolas)
     return math.sqrt(squares / df), df
 
 

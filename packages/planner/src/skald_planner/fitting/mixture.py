@@ -48,7 +48,20 @@ def at_point(
     t: float,
     n: float,
 ) -> tuple[float, Floats]:
-    """Return a family's ridge at a point, counted from the centre: the estimate and each draw."""
+    """Evaluate a family's ridge at a point.
+
+    Args:
+        kind: Its form.
+        names: Its parameters' names.
+        values: The parameters.
+        draws: Of the bootstrap, shape (draws, parameters).
+        y: log2 batch in tokens, from the centre.
+        t: log2 horizon in tokens, from the centre.
+        n: log2 non-embedding parameters, from the centre.
+
+    Returns:
+        log2 of the best learning rate from the centre: the estimate, and one for each draw.
+    """
 
     def ridge_of(table: Floats) -> Floats:
         p = {name: table[..., i] for i, name in enumerate(names)}

@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 from skald_specs.errors import ClaimError, UserInputError
 
+from skald_planner.fitting.cells import GRID_WINDOW
+
 WHERE = "run table"
-#: Points within this share of a horizon's lowest loss enter the fit; farther out the surface is
-#: skewed and no parabola. The lowest point's two neighbours always enter. Assumed; drawn surfaces
-#: with a cubic term lost coverage at 10 %, and gained width for little at 3 %.
-WINDOW = 0.05
 
 
 def near_optimum(rows: pd.DataFrame) -> tuple[float, ...]:
@@ -51,10 +49,10 @@ def near_optimum(rows: pd.DataFrame) -> tuple[float, ...]:
     if best == 0 or best == len(lrs) - 1:
         raise _at_edge(horizon, lrs, best, diverged)
     low = high = best
-    while low > 0 and (low == best or values[low - 1] - values[best] <= math.log1p(WINDOW)):
+    while low > 0 and (low == best or values[low - 1] - values[best] <= math.log1p(GRID_WINDOW)):
         low -= 1
     while high < len(lrs) - 1 and (
-        high == best or values[high + 1] - values[best] <= math.log1p(WINDOW)
+        high == best or values[high + 1] - values[best] <= math.log1p(GRID_WINDOW)
     ):
         high += 1
     return tuple(lrs[low : high + 1])

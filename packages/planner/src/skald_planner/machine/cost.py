@@ -45,6 +45,10 @@ def energy_mwh(hours: float, machine: Machine) -> float:
     """Return the energy of device hours at the boards' limit, MWh.
 
     Host processors that are not on the board, network and cooling (PUE) are left out.
+
+    Args:
+        hours: Device hours.
+        machine: Where.
     """
     return hours * machine.device_watts / 1e6
 

@@ -1,8 +1,8 @@
-"""Which layouts fit which card: layouts asked for, or the leanest ones by number of GPUs, as text."""
+"""Which layouts fit which card: layouts asked for, or the leanest ones by number of GPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from skald_mup.counts import n_params_total
@@ -23,8 +23,6 @@ MICRO_BATCHES = (8, 4, 2, 1)
 #: How long a device may wait for its pipeline to fill and drain, as a share of a step: (pp - 1) /
 #: (micro-batches + pp - 1), arXiv 2104.04473. Standing: assumed.
 MAX_IDLE_SHARE = 0.2
-_HEADER = ("GPUs", "dp", "tp", "pp", "zero", "ckpt", "mbs", "params", "grads", "optim", "activ",
-           "peak", "stage", *map(str, CARDS))  # fmt: skip
 
 #: Data-parallel, tensor-parallel and pipeline-parallel ranks.
 Layout = tuple[int, int, int]
@@ -149,69 +147,3 @@ def _candidates(setting: Setting, world_size: int) -> Iterator[tuple[tuple[int, 
                             yield pipeline, chosen
                         except ValueError:
                             continue
-
-
-def render_memory(name: str, setting: Setting, layouts: Sequence[Layout]) -> str:
-    """Return the memory of layouts as text.
-
-    Args:
-        name: What the file calls the run.
-        setting: The run.
-        layouts: What to look at; none: the file's own layout and the leanest that fit.
-
-    Returns:
-        A table of at most 100 columns and its legend.
-
-    Raises:
-        UserInputError: See `asked`.
-    """
-    run, shape = setting.execution, setting.shape
-    own = run.dp, run.tp, run.pp
-    rows = [_row(*each) for each in asked(setting, layouts or [own])]
-    more: list[tuple[str, ...]] = []
-    if not layouts:
-        more = [_row(*each) for each in leanest(setting)]
-    lines = _aligned([_HEADER, *rows, *more])
-    if not layouts:
-        kept = ("the leanest layouts that fit each card on 1 to 64 GPUs, fewest pieces first:"
-                if more else "no layout on 1 to 64 GPUs fits any of these cards")  # fmt: skip
-        lines[2:2] = ["", kept]
-    return "\n".join(
-        [
-            f"{name}: {n_params_total(shape):,} parameters, {setting.dtype}, {shape.seq_len} tokens "
-            f"a sequence, {setting.batch_sequences} sequences a batch,",
-            f"tp_mode {run.tp_mode}, pp_schedule {run.pp_schedule}. GiB on the fullest GPU:",
-            "",
-            *lines,
-            "",
-            "peak is below the sum where gradients appear only as activations go, above it by what",
-            "passes through (logits). stage: the fullest. ckpt: activations computed again.",
-            "A card fits with 6 % or 2 GiB left for CUDA, NCCL and fragments (assumed). The forms",
-            "are derived from the code; those of a CPU hold against measured allocations.",
-        ]
-    )
-
-
-def _row(setting: Setting, memory: RankMemory) -> tuple[str, ...]:
-    run = setting.execution
-    sizes = (
-        memory.parameter_bytes,
-        memory.gradient_bytes,
-        memory.optimizer_bytes,
-        memory.activation_bytes,
-        memory.peak_bytes,
-    )
-    return (
-        str(run.world_size), str(run.dp), str(run.tp), str(run.pp), str(run.zero_stage),
-        "yes" if run.activation_checkpointing else "no", str(run.micro_batch_sequences),
-        *(f"{size / GIB:.1f}" if size >= GIB / 10 else f"{size / GIB:.4f}" for size in sizes),
-        str(memory.stage), *("yes" if fits(memory, card) else "no" for card in CARDS),
-    )  # fmt: skip
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from skald_specs.plan import COVERED
 from skald_specs.timefit import TimeFit
 
 from skald_report.figures.style import (
@@ -261,7 +262,9 @@ def _legend(figure: Any, axes: Axes, shades: Sequence[Any], whole: bool) -> None
                      label=label)  # fmt: skip
     axes.scatter([], [], marker="x", s=14, color=MUTED, linewidth=0.9, label="diverged")
     mark, area = ("P", 46) if whole else ("D", 13)
-    axes.scatter([], [], marker=mark, s=area, color=INK, edgecolor=PAPER, label="optimum, 90 %")
+    axes.scatter(
+        [], [], marker=mark, s=area, color=INK, edgecolor=PAPER, label=f"optimum, {COVERED}"
+    )
     axes.plot([], [], color=INK, lw=0.9, ls=(0, (4, 2)), label="best rate of a batch")
     if whole:
         axes.plot([], [], color=MUTED, lw=0.8, label="fit, same steps")
