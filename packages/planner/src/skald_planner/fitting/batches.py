@@ -20,7 +20,7 @@ from skald_planner.fitting.surface import PROFILE
 BATCH_WINDOW = 0.05
 #: Spread of a cell's best batch about the law, in octaves of batch, where a table cannot show its own; counts for
 #: this many degrees of freedom. Assumed.
-STRAY_PRIOR, STRAY_PRIOR_DF = 0.15, 4.0
+STRAY_PRIOR, STRAY_PRIOR_DF = 0.12, 4.0
 
 
 #: A parabola that opens less than this has its lowest point anywhere.
