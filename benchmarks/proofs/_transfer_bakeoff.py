@@ -2,7 +2,8 @@
 
 Fits on the shorter horizons of a dense sweep, few runs a cell drawn at random, many times over; predicts the best
 learning rate and batch of every longer cell; and reads off what the choice costs there. Every fitter gets the
-same draws, and nothing was chosen with a look at the longer cells: see `docs/time-transfer.md`.
+same draws. The fit never sees the longer cells, but its design did: effective runs, softness and the rule for
+scattered designs were chosen while regrets there could be seen (`docs/time-transfer.md`).
 """
 
 from __future__ import annotations
@@ -185,7 +186,9 @@ def _nested(table: pd.DataFrame, source: str) -> Measure:
         unit="% of loss",
         bound="within its 95 % interval",
         holds=worse <= half,
-        detail=f"+- {half:.3f}; regret at the longest three training cells by effective runs: {told}; {source}",
+        detail=f"+- {half:.3f}; regret at the longest three training cells by effective runs: {told}. Effective "
+        "runs alone are varied: softness and the rule for scattered designs, like this size at first, were chosen "
+        f"while regrets on the longer cells could be seen; {source}",
     )
 
 

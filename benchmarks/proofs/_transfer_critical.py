@@ -31,6 +31,8 @@ STEPS: dict[float, tuple[int, ...]] = {
 }
 #: Tokens a parameter of a compute-optimal run (arXiv 2203.15556): the horizon grows as the size does.
 TOKENS_PER_PARAMETER = 20.0
+#: Batches through which the line of linear scaling may be drawn instead.
+REFERENCES = ((64, 128), (64, 128, 256), (128,), (256,), (512,), (1024,))
 CLAIMED, TOLERANCE, FITTED_CLAIM, FITTED_TOLERANCE = 0.46, 0.05, 0.6, 0.05
 N_PERTURBED = 400
 
@@ -88,7 +90,10 @@ def _critical() -> list[Measure]:
         np.nanquantile([getattr(one, name) for one in perturbed], levels)
         for name in ("interpolated", "fitted")
     )
-    smallest_line = _reference_spread()
+    lines = ", ".join(
+        f"{' and '.join(map(str, reference))}: {exponent:.2f}"
+        for reference, exponent in zip(REFERENCES, _reference_spread(), strict=True)
+    )
     horizons = " and ".join(f"{TOKENS_PER_PARAMETER * size:.3g}" for size in sorted(STEPS))
     return [
         Measure(
@@ -99,8 +104,8 @@ def _critical() -> list[Measure]:
             holds=abs(found.interpolated - CLAIMED) <= TOLERANCE,
             detail=f"{found.overhead[0]:.0f} and {found.overhead[1]:.0f} sequences at {horizons} tokens "
             f"(20 a parameter); counts scattered by {found.scatter:.1%} give {by_count[0]:.2f} to "
-            f"{by_count[1]:.2f}; the line of linear scaling drawn through the two or three smallest "
-            f"batches instead of the best one gives {smallest_line[0]:.2f} or {smallest_line[1]:.2f}",
+            f"{by_count[1]:.2f}. It holds for one choice of reference, the batch of fewest tokens; with "
+            f"linear scaling drawn through batches of {lines}",
         ),
         Measure(
             measure="critical batch over the horizon, B_c of the fitted S(B): exponent",
@@ -118,21 +123,21 @@ def _critical() -> list[Measure]:
     ]  # fmt: skip
 
 
-def _reference_spread() -> tuple[float, float]:
-    """Return the exponent with linear scaling drawn through the two and three smallest batches."""
+def _reference_spread() -> list[float]:
+    """Return the exponent with linear scaling drawn through each of `REFERENCES`."""
     told = []
-    for n_smallest in (2, 3):
+    for reference in REFERENCES:
         at = []
         for size in sorted(STEPS):
             tokens = np.asarray(BATCHES) * np.asarray(STEPS[size], dtype=np.float64)
-            line = float(np.exp(np.log(tokens[:n_smallest]).mean()))
+            line = float(np.exp(np.log(tokens[np.isin(BATCHES, reference)]).mean()))
             # An overhead over another line is the same count of tokens over the fewest.
             batch = overhead_batch(
                 BATCHES, tokens.tolist(), line / tokens.min() * (1 + OVERHEAD) - 1
             )
             at.append(math.nan if batch is None else batch)
         told.append(math.log(at[-1] / at[0]) / math.log(max(STEPS) / min(STEPS)))
-    return told[0], told[1]
+    return told
 
 
 def _public_recipe() -> list[Measure]:

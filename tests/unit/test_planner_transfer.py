@@ -56,7 +56,8 @@ def test_planted_exponents_lie_in_their_intervals(fit):
         (fit.best_batch_exponent, 0.5),
     ):
         assert found.interval[0] < planted < found.interval[1]
-        assert found.interval[1] - found.interval[0] < 0.5
+        # Three horizons an octave apart, whose optima may each stray by the assumed spread.
+        assert found.interval[1] - found.interval[0] < 0.9
     assert (fit.size_drift, fit.size_terms) == (None, False)
     assert fit.noise_sd == pytest.approx(0.001, abs=0.001)
     assert sum(family.weight for family in fit.families) == pytest.approx(1)
@@ -259,7 +260,9 @@ def test_a_plan_from_a_fit_says_what_it_expects(fit):
     target = recipe("mini-2.6b")
     plan = predicted_plan(target, corpus_for(target, 10**6), fit)
     rate, outlook = plan.identity.optimizer.base_lr, plan.outlook
-    assert rate.standing == "fitted" and rate.interval[0] < rate.value < rate.interval[1]
+    # Of the way beyond the sweep, published exponents say more than three horizons do.
+    assert rate.standing == "assumed" and outlook.priors[0].share > 0.5
+    assert rate.interval[0] < rate.value < rate.interval[1]
     assert outlook.regret.value > 0 and outlook.final_loss is not None
     assert outlook.tau_ema > 0
     assert {one.law for one in outlook.published}

@@ -32,7 +32,7 @@ def loss_law_of(
 
     Args:
         table: Checked runs.
-        local: Its optima; the fitted loss at an enclosed one stands for the lowest measured.
+        local: Its optima; the fitted loss at an enclosed one counts where it is below the lowest measured.
         n_draws: Draws of the bootstrap over cells, at most `MOST_DRAWS`.
         rng: Their source.
 
@@ -50,7 +50,8 @@ def loss_law_of(
     best = []
     for row in lowest.to_dict("records"):
         cell = tuple(int(row[name]) for name in CELL)
-        loss = fitted.get(cell, float(row["loss"]))
+        # An enclosed optimum may be a worse batch's than the one that was measured lowest.
+        loss = min(fitted.get(cell, np.inf), float(row["loss"]))
         best.append(Best(cell[2], cell[3], loss))
     cells = np.arange(len(best))
     return fit_loss_law(

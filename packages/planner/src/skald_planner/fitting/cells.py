@@ -30,7 +30,7 @@ GRID_WINDOW = 0.05
 #: In a scattered design a cell has few runs near its lowest, and a hard window would leave too few: runs weigh
 #: exp(-excess / softness), excess of log loss over their cell's lowest. The softness is the smallest of these
 #: that leaves `ENOUGH` runs, effectively, beyond one for each cell; a larger table is fitted nearer its optima.
-#: Chosen among training cells alone (docs/time-transfer.md).
+#: Chosen while regrets on held-out cells could be seen (docs/time-transfer.md).
 SOFTNESS = tuple(float(s) for s in 0.0025 * 2.0 ** (np.arange(11) / 2))
 ENOUGH = 40.0
 #: Runs that weigh less than this are left out.

@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import FamilyKind
 
-from skald_planner.fitting.batches import batch_profile
+from skald_planner.fitting.batches import batch_profile, scattered_profile
 from skald_planner.fitting.bootstrap import cluster_draws, cluster_weights
 from skald_planner.fitting.cells import Floats, Points
 from skald_planner.fitting.joint import Solution, solve, without_levels
@@ -81,7 +81,11 @@ def fit_families(
     for solution, score, weight in zip(solutions, scores, weights, strict=False):
         draws, spread = cluster_draws(solution, points, n_draws, rng)
         names, values = solution.surface.names, solution.values
-        profile = None if points.scattered else batch_profile(solution, points, drawn, rng)
+        profile = None
+        if points.scattered:
+            draws = scattered_profile(solution, points, draws, rng)
+        else:
+            profile = batch_profile(solution, points, drawn, rng)
         if profile is not None:
             names = (*names, *profile.names)
             values = np.concatenate([values, profile.values])
