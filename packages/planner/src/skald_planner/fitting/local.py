@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 GROUP = (*CELL, "global_batch_tokens")
 #: The assumed noise counts for so many degrees of freedom: three rates around each optimum, as a grid of octaves
 #: leaves them, have no residual to show their own. Assumed.
-NOISE_DF = 4
+NOISE_DF = 2
 #: Fewer learning rates make no parabola.
 LEAST_LRS = 3
 _TAIL = (1 + COVERAGE) / 2
