@@ -291,6 +291,8 @@ def test_the_control_takes_the_rate_of_the_swept_horizon(fit):
     told = predicted_plan(given, corpus, fit).outlook
     assert told.regret.value > plan.outlook.regret.value
     assert told.published[0].law == "this fit"
+    foreign = predicted_plan(given, corpus, fit.model_copy(update={"family": {}})).outlook
+    assert (foreign.regret, foreign.priors, control.outlook.priors) == (None, (), ())
     assert control.identity.optimizer.base_lr.value == swept.base_lr.value
     assert control.identity.optimizer.base_lr.value > plan.identity.optimizer.base_lr.value
     assert control.identity.schedule == plan.identity.schedule

@@ -75,7 +75,13 @@ def predicted_plan(
         told = decision.outlook
         if given != "sweep":
             rows = (*_fit_says(plan, decision, fit), *rows)
-            told = told.model_copy(update={"priors": ()})
+        if given != "sweep" or untransferred:
+            # They are of the rate that the fit would choose; the cost is of the rate that is taken, if both
+            # rates mean the same.
+            known = told.regret if fit.family else None
+            told = told.model_copy(
+                update={"priors": (), "regret": known, "chosen_below_median_octaves": 0.0}
+            )
     own_sweep = recipe if recipe.sweep is not None else None
     outlook = told.model_copy(
         update={"tau_ema": tau_of(plan), "published": rows, "cost": cost_of(plan, own_sweep)}
