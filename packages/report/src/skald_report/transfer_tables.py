@@ -222,7 +222,7 @@ def _transfer(name: str, plan: Plan, validation: pd.DataFrame | None) -> dict[st
         "batch_octaves": distance.batch_octaves if distance else math.nan,
         "size_octaves": distance.size_octaves if distance else math.nan,
         **_estimate(outlook.regret if outlook else None, "regret"),
-        "prior_share": math.fsum(p.share for p in shares) if outlook else math.nan,
+        "prior_share": max((p.share for p in shares), default=0.0) if outlook else math.nan,
         "prior": "; ".join(p.prior for p in shares),
         **_estimate(expected, "expected"),
         "loss_unit": outlook.loss_unit if outlook else "",

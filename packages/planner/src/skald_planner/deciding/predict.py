@@ -108,7 +108,8 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
         priors.append(
             PriorShare(quantity="global_batch_tokens", share=chosen_batch.share, prior=source)
         )
-    if distance.size_octaves > 0 and not fit.size_terms:
+    # Rules that hold the optimum still are no published law; without rules one stands in.
+    if distance.size_octaves > 0 and not fit.size_terms and not fit.family:
         drift = _drift(fit)
         priors.append(PriorShare(quantity="base_lr", share=1.0, prior=f"size: {drift.source}"))
     unsure = is_far(distance) or step.share > 0.5 or outside_rates(fit, base + chosen)
