@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
+from skald_planner.deciding.best_batch import weigh
 from skald_planner.deciding.predict import decide
 from skald_planner.deciding.predicted import predicted_plan
 from skald_planner.deciding.proposals import propose
+from skald_planner.deciding.published import Prior
 from skald_planner.deciding.reach import HORIZON_LIMIT, Asked
 from skald_planner.display.show import render_plan
 from skald_planner.display.show_fit import render_fit
@@ -435,3 +437,15 @@ def test_a_foreign_table_of_one_size_knows_nothing_of_others(fit):
     spread = [math.log2(one.base_lr.interval[1] / one.base_lr.interval[0]) for one in (wide, ruled)]
     assert spread[0] > 2 * spread[1]
     assert any("size" in one.prior for one in wide.outlook.priors)
+
+
+@pytest.mark.parametrize(("own_sd", "share"), [(0.02, 0.0099), (0.2, 0.5), (2.0, 0.9901)])
+def test_a_step_is_weighed_by_inverse_variance(own_sd, share):
+    rng = np.random.default_rng(0)
+    own = 1.0 + own_sd * rng.standard_normal(20_000)
+    joined, of_prior = weigh(own, own.size, 0.0, Prior(-1.0, 0.2, ""), rng)
+    assert of_prior == pytest.approx(share, rel=0.05)
+    assert joined.mean() == pytest.approx((1 - share) * 1.0 - share, abs=0.05)
+    assert joined.std() == pytest.approx(1 / math.hypot(1 / own_sd, 1 / 0.2), rel=0.03)
+    alone, all_of_it = weigh(None, 20_000, 0.0, Prior(-1.0, 0.2, ""), rng)
+    assert all_of_it == 1 and alone.mean() == pytest.approx(-1.0, abs=0.01)
