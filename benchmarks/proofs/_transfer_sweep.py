@@ -71,7 +71,7 @@ def measures(folder: Path) -> list[Measure]:
         ),
         _exponent(
             "rise of log loss an octave off the best rate, over horizon, exponent",
-            # Level on one seed (docs/negative-results.md), falling in arXiv 2410.05838: told, not bound.
+            # Rising here (docs/negative-results.md), falling in arXiv 2410.05838: told, not bound.
             fit.sensitivity_exponent, "measured", lambda value, interval: True,
             "by horizon " + ", ".join(
                 f"2^{math.log2(one.horizon_tokens):.3g}: {one.rise_at_one_octave:.4f}"
