@@ -33,12 +33,12 @@ _MEAN = "mean"
 #: Seconds each station may take of the 600 of a cycle; the rest, 75, is starting Python and DVC.
 BUDGETS = {
     "data": 25.0,
-    "sweep": 120.0,
-    "plan": 15.0,
-    "train": 215.0,
-    "control": 90.0,
+    "sweep": 125.0,
+    "plan": 10.0,
+    "train": 210.0,
+    "control": 85.0,
     "export": 5.0,
-    "evaluate": 40.0,
+    "evaluate": 50.0,
     "report": 15.0,
 }
 
