@@ -384,6 +384,7 @@ def write_evaluation(
                 weights_sha256=f"{number:064d}",
                 tokenizer_sha256="0" * 64,
                 dtype="float32",
+                scorer="tree",
             )
             for number, name in enumerate(names)
         ),
@@ -392,11 +393,15 @@ def write_evaluation(
                 name=f"{folder.name}_{kind}_{tag}", kind=kind, suite=folder.name, language=tag,
                 version=1.0, chance={"pairs": 0.5, "text": None}.get(kind, 0.25),
                 n_items=n_items, data_sha256="0" * 64,
+                metric="bits_per_byte" if kind == "text" else "acc",
+                family=f"{folder.name}_{kind}", source="generated",
             )
             for kind in kinds
             for tag in tags
         ),
         lm_eval_version="0.4.13",
+        fewshot_seed=1234,
+        flags=(),
     )  # fmt: skip
     write_json(folder / "summary.json", summary.model_dump(mode="json"))
     write_jsonl(folder / "items.jsonl", _records(folder.name, names, tags, seed, n_items, kinds))

@@ -24,7 +24,7 @@ from skald_corpus.generate import documents
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.keyed import Stream
 from skald_corpus.story import Story
-from skald_harness.ngram import ByteNgram
+from skald_harness.scoring.ngram import ByteNgram
 from skald_mup.fold import fold
 from skald_mup.model import Decoder
 from skald_mup.tensorfile import load_tensors

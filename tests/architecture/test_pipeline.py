@@ -66,7 +66,7 @@ ENTRIES = {
     "control": ("training", "skald_trainer.train"),
     "train": ("training", "skald_trainer.train"),
     "export": ("training", "skald_mup.export"),
-    "evaluate": ("evaluating", "skald_harness.evaluate"),
+    "evaluate": ("evaluating", "skald_harness.running.evaluate"),
     "report": ("reporting", "skald_report.build", "skald_report.inputs"),
 }
 

@@ -4,18 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from typing import get_args
 
 import pytest
 import support_harness
-from skald_harness.evaluate import evaluate
-from skald_harness.suites import EVALS
-from skald_harness.table import mean_score
-from skald_specs.records import ItemRecord, RequestRecord, TaskKind
+from skald_harness.running.evaluate import evaluate
+from skald_harness.running.table import mean_score
+from skald_harness.tasks.suites import EVALS
+from skald_specs.records import ItemRecord, RequestRecord
+from support_harness import CORE_KINDS
 
-TASKS = [
-    f"skald_core_{kind}_{code}" for kind in get_args(TaskKind) for code in ("dan_Latn", "deu_Latn")
-]
+TASKS = [f"skald_core_{kind}_{code}" for kind in CORE_KINDS for code in ("dan_Latn", "deu_Latn")]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skald_harness.ngram import ByteNgram
+from skald_harness.scoring.ngram import ByteNgram
 
 TEXT = st.text(st.sampled_from("abcæø. "), min_size=1, max_size=30)
 TEXTS = st.lists(TEXT, min_size=1, max_size=6)

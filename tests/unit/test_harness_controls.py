@@ -6,8 +6,8 @@ import pytest
 import support_harness
 from hypothesis import given
 from hypothesis import strategies as st
-from skald_harness import controls
-from skald_harness.controls import NGRAM_BYTES, byte_ngram, evenly, training_texts
+from skald_harness.models import controls
+from skald_harness.models.controls import NGRAM_BYTES, byte_ngram, evenly, training_texts
 from skald_specs.corpus import CorpusManifest
 
 

@@ -6,15 +6,15 @@ import json
 import math
 import random
 import shutil
-from typing import get_args
 
 import pytest
 import support_harness
-from skald_harness.evaluate import evaluate
+from skald_harness.running.evaluate import evaluate
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskKind
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
+from support_harness import CORE_KINDS
 
 MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
 
@@ -173,7 +173,7 @@ def test_languages_can_be_named(copy, capfd):
 def test_a_language_without_training_text_is_left_out_or_refused(copy, capfd):
     support_harness.write_items(copy / "items", ["da"])
     shutil.copytree(copy / "items", copy / "more")
-    for kind in get_args(TaskKind):
+    for kind in CORE_KINDS:
         shutil.copy(copy / "items" / kind / "da.jsonl", copy / "items" / kind / "nl.jsonl")
     assert {task.language for task in run(copy).tasks} == {"da", "de"}
     assert "nl: left out, no training text in the corpus" in capfd.readouterr().err

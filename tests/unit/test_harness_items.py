@@ -6,8 +6,8 @@ import json
 
 import pytest
 import support_harness
-from skald_harness.items import check_items, find_items, languages_with_items
-from skald_harness.suites import EVALS, list_tasks
+from skald_harness.tasks.items import check_items, find_items, languages_with_items
+from skald_harness.tasks.suites import EVALS, list_tasks
 from skald_specs.errors import UserInputError
 
 TASKS = {task.name: task for task in list_tasks()}

@@ -7,10 +7,10 @@ import pytest
 import support_harness
 from skald_cli.main import main
 from skald_corpus.decontaminate.sources import listed_items, pair_files, skald_items
-from skald_harness import adapter
-from skald_harness.adapter import item_texts, load_tasks
-from skald_harness.evaluate import evaluate
-from skald_harness.reference import reference_items, task_language, write_reference_items
+from skald_harness.adapter import tasks as adapter
+from skald_harness.adapter.tasks import item_texts, load_tasks
+from skald_harness.running.evaluate import evaluate
+from skald_harness.running.reference import reference_items, task_language, write_reference_items
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
 from skald_specs.records import ItemRecord

@@ -5,10 +5,10 @@ import random
 import pytest
 import support_harness
 import torch
-from skald_harness import scorer
-from skald_harness.adapter import TokenLM
-from skald_harness.exports import load_model, load_tokenizer, read_export
-from skald_harness.scorer import CausalScorer
+from skald_harness.adapter.models import TokenLM
+from skald_harness.models.exports import load_model, load_tokenizer, read_export
+from skald_harness.scoring import plain as scorer
+from skald_harness.scoring.plain import CausalScorer
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import support_harness
-from skald_harness import evaluate as station
-from skald_harness import store
-from skald_harness.evaluate import evaluate
-from skald_harness.items import check_items
-from skald_harness.suites import list_tasks
+from skald_harness.running import evaluate as station
+from skald_harness.running.evaluate import evaluate
+from skald_harness.store import answers as store
+from skald_harness.tasks.items import check_items
+from skald_harness.tasks.suites import list_tasks
 from skald_specs.records import RequestRecord
 
 TASK = next(task for task in list_tasks("core", "da") if task.kind == "cloze")
@@ -22,6 +22,10 @@ RECORDS = [
         context="før\u2028efter",
         continuation=f"\x85 {i}",
         logprob_nats=-1.5 - i / 3,
+        is_greedy=None,
+        response=None,
+        recheck_nats=None,
+        n_tokens=2,
         n_bytes=4,
     )
     for i in range(3)
@@ -96,12 +100,12 @@ def test_the_key_holds_everything_that_answers(key, monkeypatch):
 
 def test_the_key_holds_every_source_file_of_the_harness(key, tmp_path, monkeypatch):
     package = shutil.copytree(
-        Path(store.__file__).parent,
+        Path(store.__file__).parents[1],
         tmp_path / "package",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     first = key()
-    monkeypatch.setattr(store, "__file__", str(package / "store.py"))
+    monkeypatch.setattr(store, "__file__", str(package / "store" / "answers.py"))
     assert key() == first, "where the package lies does not matter"
     sources = sorted(package.rglob("*.py"))
     keys = {first}

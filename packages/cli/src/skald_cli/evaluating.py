@@ -55,7 +55,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
     with recorded("evaluate", args.suite):
-        from skald_harness.evaluate import evaluate
+        from skald_harness.running.evaluate import evaluate
 
         summary = evaluate(exports, args.suite, args.out, args.items, args.corpus, languages)
     print(f"{args.out / args.suite}: {len(summary.models)} models on {len(summary.tasks)} tasks")
@@ -64,7 +64,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
-    from skald_harness.suites import list_tasks
+    from skald_harness.tasks.suites import list_tasks
 
     for task in list_tasks(args.suite, args.language):
         print(f"{task.name:<32}{task.suite:<10}{task.language:<6}{task.kind}")
@@ -73,7 +73,7 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem in the task files; the first one decides the exit code."""
-    from skald_harness.suites import check_suites
+    from skald_harness.tasks.suites import check_suites
     from skald_specs.errors import EXIT_USER_INPUT
 
     problems = check_suites()
@@ -85,7 +85,7 @@ def run_check(args: argparse.Namespace) -> int:
 
 def run_items(args: argparse.Namespace) -> int:
     """Write the items of suites and tasks as `ReferenceItem` rows."""
-    from skald_harness.reference import write_reference_items
+    from skald_harness.running.reference import write_reference_items
 
     counts = write_reference_items(args.names, args.out, args.items, args.language)
     print(f"{args.out}: {sum(counts.values()):,} items of {len(counts)} tasks")

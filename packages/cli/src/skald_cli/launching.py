@@ -152,7 +152,7 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
 
 
 def _evaluation(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
-    from skald_harness.suites import suite_names
+    from skald_harness.tasks.suites import suite_names
 
     from skald_cli.jobscript import evaluation_script
 

@@ -6,15 +6,27 @@ from typing import Literal
 
 from skald_specs.models import Spec
 
-#: `transfer`, `skill` and `canary` are cloze items over facts whose keys are split over languages.
-TaskKind = Literal["pairs", "cloze", "text", "transfer", "skill", "canary"]
+#: `transfer`, `skill` and `canary` are cloze items over facts whose keys are split over languages;
+#: `number` and `calendar` come from CLDR; `copy` needs no language; `choice` and `generate` are
+#: tasks of others.
+TaskKind = Literal[
+    "pairs", "cloze", "text", "transfer", "skill", "canary", "number", "calendar", "copy", "choice",
+    "generate",
+]  # fmt: skip
 #: Kinds whose items are a choice: the score is 1 or 0.
-CHOICE_KINDS: tuple[TaskKind, ...] = ("pairs", "cloze", "transfer", "skill", "canary")
+CHOICE_KINDS: tuple[TaskKind, ...] = (
+    "pairs", "cloze", "transfer", "skill", "canary", "number", "calendar", "copy", "choice",
+)  # fmt: skip
 ModelRole = Literal["baseline", "control", "external"]
+Tuning = Literal["base", "instruct"]
 
 
 class RequestRecord(Spec):
-    """One scored request; the store's unit, keyed by `run_key` (weights, tokenizer, task, data...)."""
+    """One answered request; the store's unit, keyed by `run_key` (weights, tokenizer, task, data...).
+
+    A choice or a document has `logprob_nats`, a generated answer has `response`. `recheck_nats` is
+    the log-probability by the plain path, for the requests that a run draws for that.
+    """
 
     run_key: str
     task: str
@@ -22,15 +34,20 @@ class RequestRecord(Spec):
     index: int
     context: str
     continuation: str
-    logprob_nats: float
+    logprob_nats: float | None
+    is_greedy: bool | None
+    response: str | None
+    recheck_nats: float | None
+    n_tokens: int
     n_bytes: int
 
 
 class ItemRecord(Spec):
     """One item with all its metrics; the report's unit.
 
-    `score` is the task's headline number: bits per byte for `text`, 1 or 0 for every other kind.
-    `metrics` holds the others by name (`acc_bytes`, `bits`, ...). `n_bytes` weighs text items.
+    `score` is the task's headline number: bits per byte for `text`, 1 or 0 for a choice, the task's
+    own metric for a generated answer. `metrics` holds the others by name (`acc_bytes`, `bits`, ...).
+    `n_bytes` weighs text items.
     """
 
     model: str
@@ -46,7 +63,11 @@ class ItemRecord(Spec):
 
 
 class EvaluatedModel(Spec):
-    """One model of an evaluation, with what a reader must know about it."""
+    """One model of an evaluation, with what a reader must know about it.
+
+    `revision` is the hub commit, None for a folder. `chat_template_sha256` is None where items were
+    asked without one. `scorer` says how it was scored: `tree`, `plain: <why>`, or a control's rule.
+    """
 
     name: str
     role: ModelRole
@@ -55,10 +76,18 @@ class EvaluatedModel(Spec):
     weights_sha256: str
     tokenizer_sha256: str
     dtype: str
+    scorer: str
+    revision: str | None = None
+    tuning: Tuning | None = None
+    chat_template_sha256: str | None = None
 
 
 class TaskInfo(Spec):
-    """One task of an evaluation; `chance` is None for bits per byte."""
+    """One task of an evaluation; `chance` is None where there is none.
+
+    Tasks of one `family` and language that differ in `variant` ask the same items in other words;
+    `metric` is the headline's name. `translated` is None where it is not known.
+    """
 
     name: str
     kind: TaskKind
@@ -68,13 +97,38 @@ class TaskInfo(Spec):
     chance: float | None
     n_items: int
     data_sha256: str
+    metric: str
+    family: str
+    variant: str = ""
+    num_fewshot: int = 0
+    translated: bool | None = None
+    license: str | None = None
+    source: str = ""
+
+
+class ControlFlag(Spec):
+    """A control that does better on a task than it may: the task gives its answers away.
+
+    `p_value` is that of the score under `chance` (one-sided, items as independent).
+    """
+
+    task: str
+    control: str
+    score: float
+    chance: float
+    p_value: float
 
 
 class EvaluationSummary(Spec):
-    """`summary.json` beside the records: the models, tasks and versions they belong to."""
+    """`summary.json` beside the records: the models, tasks and versions they belong to.
+
+    `fewshot_seed` draws the examples of tasks that take some.
+    """
 
     schema_version: Literal[1]
     suite: str
     models: tuple[EvaluatedModel, ...]
     tasks: tuple[TaskInfo, ...]
     lm_eval_version: str
+    fewshot_seed: int
+    flags: tuple[ControlFlag, ...]

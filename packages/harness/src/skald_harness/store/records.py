@@ -8,7 +8,7 @@ from typing import Any
 
 from skald_specs.records import ItemRecord, RequestRecord
 
-from skald_harness.suites import TaskDefinition
+from skald_harness.tasks.suites import TaskDefinition
 
 Sample = dict[str, Any]
 
@@ -31,6 +31,10 @@ def request_records(
                     context=context,
                     continuation=continuation,
                     logprob_nats=_logprob(response),
+                    is_greedy=None,
+                    response=None,
+                    recheck_nats=None,
+                    n_tokens=0,
                     n_bytes=len(continuation.encode("utf-8")),
                 )
             )

@@ -20,7 +20,7 @@ from skald_specs.languages import language as registered
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
-EVALS = Path(__file__).resolve().parents[4] / "evals"
+EVALS = Path(__file__).resolve().parents[5] / "evals"
 
 #: lm-eval's request type of each kind, and the metrics whose values records can be derived from.
 OUTPUT_TYPE: dict[str, str] = {

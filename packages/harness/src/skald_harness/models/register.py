@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from skald_specs.models import Spec
 
-from skald_harness.suites import EVALS
+from skald_harness.tasks.suites import EVALS
 
 
 class RegisteredModel(Spec):

@@ -19,10 +19,11 @@ from skald_specs.files import sha256_file, write_text
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 
-from skald_harness.adapter import FEWSHOT_SEED, Arguments
-from skald_harness.exports import device_type
-from skald_harness.items import TaskItems
-from skald_harness.suites import TaskDefinition
+from skald_harness.adapter.models import Arguments
+from skald_harness.adapter.tasks import FEWSHOT_SEED
+from skald_harness.models.exports import device_type
+from skald_harness.tasks.items import TaskItems
+from skald_harness.tasks.suites import TaskDefinition
 
 #: The packages whose code stands between a request and its answer.
 ENGINES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
@@ -31,7 +32,7 @@ ENGINES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
 @functools.cache
 def engine() -> dict[str, Any]:
     """Return what answers, whatever the model: our sources, the packages' versions, the device."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     return {
         "sources": {
             path.relative_to(package).as_posix(): sha256_file(path)
@@ -112,6 +113,7 @@ def answers(records: Sequence[RequestRecord], rolling: bool) -> dict[Arguments, 
     return {
         ((r.continuation,) if rolling else (r.context, r.continuation)): r.logprob_nats
         for r in records
+        if r.logprob_nats is not None
     }
 
 

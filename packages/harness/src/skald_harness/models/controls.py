@@ -19,10 +19,10 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluatedModel
 from skald_specs.shards import read_document_ends, read_tokens
 
-from skald_harness.adapter import ByteLM, TokenLM
-from skald_harness.exports import Export, load_model, load_tokenizer, random_model
-from skald_harness.ngram import ByteNgram
-from skald_harness.scorer import CausalScorer
+from skald_harness.adapter.models import ByteLM, TokenLM
+from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.scoring.ngram import ByteNgram
+from skald_harness.scoring.plain import CausalScorer
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,7 @@ def baseline(export: Export) -> Subject:
         weights_sha256=export.weights_sha256,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
+        scorer="plain",
     )
     return Subject(model, lambda _: export.identity, lambda _: load())
 
@@ -85,6 +86,7 @@ def untrained(export: Export) -> Subject:
         weights_sha256=weights,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
+        scorer="plain",
     )
     return Subject(model, lambda _: identity, lambda _: answerer)
 
@@ -113,6 +115,7 @@ def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
         weights_sha256=fingerprint({tag: models[tag].sha256 for tag in models}),
         tokenizer_sha256="",
         dtype="float64",
+        scorer=f"byte {NGRAM_ORDER}-gram",
     )
     return Subject(model, lambda tag: models[tag].sha256, lambda tag: ByteLM(models[tag]))
 

@@ -17,20 +17,15 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_jsonl
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
 
-from skald_harness.adapter import (
-    LM_EVAL_VERSION,
-    MissingAnswerError,
-    RecordedLM,
-    load_tasks,
-    run_task,
-)
-from skald_harness.controls import Subject, baseline, byte_ngram, untrained
-from skald_harness.exports import read_export
-from skald_harness.items import TaskItems, check_items, languages_with_items
-from skald_harness.records import item_records, request_records
-from skald_harness.store import answers, read_answers, run_key, store_folder, write_answers
-from skald_harness.suites import EVALS, TaskDefinition, list_tasks, select
-from skald_harness.table import score_table
+from skald_harness.adapter.models import MissingAnswerError, RecordedLM
+from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION, load_tasks, run_task
+from skald_harness.models.controls import Subject, baseline, byte_ngram, untrained
+from skald_harness.models.exports import read_export
+from skald_harness.running.table import score_table
+from skald_harness.store.answers import answers, read_answers, run_key, store_folder, write_answers
+from skald_harness.store.records import item_records, request_records
+from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
+from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, select
 
 
 def evaluate(
@@ -91,6 +86,8 @@ def evaluate(
         models=tuple(subject.model for subject in subjects),
         tasks=tuple(_info(task, data[task.name]) for task in tasks),
         lm_eval_version=LM_EVAL_VERSION,
+        fewshot_seed=FEWSHOT_SEED,
+        flags=(),
     )
     scored.sort(key=lambda item: (item.model, item.task, item.item_id))
     _write(out / suite, summary, scored, asked)
@@ -178,6 +175,9 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         chance=items.chance,
         n_items=items.n_items,
         data_sha256=items.sha256,
+        metric=task.metrics[0],
+        family=task.name.rsplit("_", 2)[0],
+        source="generated" if task.suite == "core" else "user",
     )
 
 

@@ -19,7 +19,7 @@ from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.models import Spec
 from skald_specs.records import CHOICE_KINDS
 
-from skald_harness.suites import TaskDefinition
+from skald_harness.tasks.suites import TaskDefinition
 
 Text = Annotated[str, Field(min_length=1)]
 

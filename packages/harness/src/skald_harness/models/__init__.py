@@ -1,0 +1,1 @@
+"""Who is asked: exported and published models, and the controls beside them."""

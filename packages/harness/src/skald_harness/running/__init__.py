@@ -1,0 +1,1 @@
+"""The station: models and tasks in, records out."""
