@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from skald_specs.errors import ClaimError, UserInputError
 from tqdm import tqdm
 
 from skald_harness.scoring.questions import Answer, Question
-from skald_harness.scoring.recheck import drawn, tolerance_nats
+from skald_harness.scoring.recheck import RecheckError, check, drawn
 from skald_harness.scoring.requests import Request, Score
 from skald_harness.scoring.scorer import Scorer
 
@@ -227,19 +227,26 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
 
     def _scored(self, parts: Sequence[Parts]) -> list[Answer]:
         """Score some questions together, and a few of them a second time."""
-        again: dict[int, float] = {}
-        filled = [i for i, mine in enumerate(parts) if mine]
-        if filled and self.how == "tree":
-            indices = [filled[i] for i in drawn([parts[i][0] for i in filled])]
-            plain = _sums([parts[i] for i in indices], self._scorer.score_plainly)
-            again = dict(zip(indices, (nats for nats, _ in plain), strict=True))
-        answers = [
-            Answer(nats, is_greedy, n_tokens=_n_tokens(mine), recheck_nats=again.get(i))
-            for i, (mine, (nats, is_greedy)) in enumerate(
-                zip(parts, _sums(parts, self._score), strict=True)
+        requests = [request for mine in parts for request in mine]
+        scores = self._score(requests)
+        again: dict[int, list[Score]] = {}
+        if self.how.startswith("tree"):
+            filled = [i for i, mine in enumerate(parts) if mine]
+            chosen = [filled[i] for i in drawn([parts[i][0] for i in filled])]
+            plain = self._scorer.score_plainly([request for i in chosen for request in parts[i]])
+            again = dict(zip(chosen, _by_part([parts[i] for i in chosen], plain), strict=True))
+        answers = []
+        for i, (mine, own) in enumerate(zip(parts, _by_part(parts, scores), strict=True)):
+            if i in again:
+                self._check(mine, own, again[i])
+            answers.append(
+                Answer(
+                    logprob_nats=_total(own),
+                    is_greedy=all(score.is_greedy for score in own),
+                    n_tokens=_n_tokens(mine),
+                    recheck_nats=_total(again[i]) if i in again else None,
+                )
             )
-        ]
-        self._check(answers)
         return answers
 
     def _score(self, requests: Sequence[Request]) -> list[Score]:
@@ -248,21 +255,13 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         tokens = [(None, list(request.condition), list(request.target)) for request in requests]
         return [Score(*answer) for answer in super()._loglikelihood_tokens(tokens, True)]
 
-    def _check(self, answers: Sequence[Answer]) -> None:
-        allowed = tolerance_nats(self.model.dtype)
-        pairs = [
-            (answer.logprob_nats, answer.recheck_nats)
-            for answer in answers
-            if answer.logprob_nats is not None and answer.recheck_nats is not None
-        ]
-        wrong = [(nats, plain) for nats, plain in pairs if not abs(nats - plain) <= allowed]
-        if wrong:
-            nats, plain = max(wrong, key=lambda pair: abs(pair[0] - pair[1]))
-            raise ClaimError(
-                f"{self._called}: {len(wrong)} of {len(pairs)} answers that were scored twice differ "
-                f"by more than {allowed:g} nats, such as {nats:.6f} by the tree and {plain:.6f} "
-                "plainly; none of this chunk is kept"
-            )
+    def _check(
+        self, requests: Sequence[Request], scores: Sequence[Score], plain: Sequence[Score]
+    ) -> None:
+        try:
+            check(requests, scores, plain, str(self.model.dtype).removeprefix("torch."))
+        except RecheckError as error:
+            raise ClaimError(f"{self._called}: {error}; these answers are not kept") from None
 
     # Questions of ours.
 
@@ -371,13 +370,13 @@ def generated(model: Any, questions: Sequence[Question]) -> list[Answer]:
     return [Answer(logprob_nats=None, text=text) for text in texts]
 
 
-def _sums(
-    parts: Sequence[Parts], score: Callable[[Sequence[Request]], list[Score]]
-) -> list[tuple[float, bool]]:
-    """Score all parts at once; add up those of each question."""
-    scores = iter(score([request for mine in parts for request in mine]))
-    own = [[next(scores) for _ in mine] for mine in parts]
-    return [(sum(s.logprob_nats for s in mine), all(s.is_greedy for s in mine)) for mine in own]
+def _by_part(parts: Sequence[Parts], scores: Sequence[Score]) -> list[list[Score]]:
+    left = iter(scores)
+    return [[next(left) for _ in mine] for mine in parts]
+
+
+def _total(scores: Sequence[Score]) -> float:
+    return sum((score.logprob_nats for score in scores), 0.0)
 
 
 def _n_tokens(parts: Parts) -> int:
