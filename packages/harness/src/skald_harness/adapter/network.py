@@ -159,17 +159,16 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
     def _parts(self, condition: list[int], target: list[int]) -> Parts:
         if not target:
             raise UserInputError("items", "a continuation has no tokens", "Lengthen it")
+        # Of a context of spaces nothing is left when lm-eval has moved them to the continuation.
+        condition = condition or [self.prefix_token_id]
         if len(target) > self.max_length:
             return self._windows(target, condition[-1])
-        return (Request(tuple(condition), tuple(target)),)
+        return (Request(condition, target),)
 
     def _windows(self, tokens: list[int], prefix: int) -> Parts:
         # Every token is predicted once, with as much context as fits (lm-eval's own windows).
         windows = get_rolling_token_windows(tokens, prefix, self.max_length, 1)
-        return tuple(
-            Request(tuple(condition), tuple(target))
-            for condition, target in map(make_disjoint_window, windows)
-        )
+        return tuple(Request(*make_disjoint_window(window)) for window in windows)
 
     # Log-probabilities.
 
@@ -252,7 +251,7 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
     def _score(self, requests: Sequence[Request]) -> list[Score]:
         if self.mixed_precision_dtype is None:
             return self._scorer.score(requests)
-        tokens = [(None, list(request.condition), list(request.target)) for request in requests]
+        tokens = [(None, *request) for request in requests]
         return [Score(*answer) for answer in super()._loglikelihood_tokens(tokens, True)]
 
     def _check(
