@@ -6,7 +6,7 @@ import pytest
 import support_harness
 import torch
 from skald_harness.adapter.models import TokenLM
-from skald_harness.models.exports import load_model, load_tokenizer, read_export
+from skald_harness.models.folder import load_model, load_tokenizer, read_export
 from skald_harness.scoring import plain as scorer
 from skald_harness.scoring.plain import CausalScorer
 
