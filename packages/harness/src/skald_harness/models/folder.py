@@ -34,6 +34,8 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _EMBEDDINGS = (
     "embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight",
 )  # fmt: skip
+#: How transformers calls classes that give the probability of the next token.
+_GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _REMEDY = "Run `skald export` for it first"
 _AGAIN = "Download or export it again"
@@ -278,6 +280,12 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
     named = config.get("architectures")
     if isinstance(named, list) and len(named) == 1:
         architecture = str(named[0])
+        if not architecture.endswith(_GENERATIVE):
+            raise UserInputError(
+                str(path / "config.json"),
+                f"`architectures` = {architecture}: no causal language model",
+                "Name another model",
+            )
     try:
         found = transformers.AutoConfig.from_pretrained(
             path, local_files_only=True, trust_remote_code=trusted is not None
