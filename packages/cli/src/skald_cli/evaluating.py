@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skald_specs.errors import EXIT_DONE
+from skald_specs.errors import EXIT_DONE, EXIT_USER_INPUT, UserInputError
 
 from skald_cli import places
 from skald_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    from skald_harness.models.folder import Folder
 
 
 def register(verbs: Verbs) -> None:
@@ -26,6 +31,20 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
     parser.add_argument("--languages", nargs="+", metavar="TAG", help="only these languages")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="other models: groups and short names of evals/models.yaml (eu-small), ids, folders",
+    )
+    parser.add_argument(
+        "--trust-remote-code",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="run the code that this model brings, if evals/models.yaml allows it",
+    )
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
@@ -48,7 +67,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from skald_specs.manifest import recorded
 
     exports, languages = args.exports, args.languages
-    if not exports:
+    models, problems = _others(args)
+    if not exports and not args.models:
         from skald_specs.params import Params
 
         params = Params.load(places.PARAMS)
@@ -57,9 +77,27 @@ def run_evaluate(args: argparse.Namespace) -> int:
     with recorded("evaluate", args.suite):
         from skald_harness.running.evaluate import evaluate
 
-        summary = evaluate(exports, args.suite, args.out, args.items, args.corpus, languages)
+        summary = evaluate(
+            exports, args.suite, args.out, args.items, args.corpus, languages, models=models
+        )
     print(f"{args.out / args.suite}: {len(summary.models)} models on {len(summary.tasks)} tasks")
-    return EXIT_DONE
+    return EXIT_USER_INPUT if problems else EXIT_DONE
+
+
+def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInputError, ...]]:
+    """Find what `--models` names; what cannot be had costs a line, and the rest goes on."""
+    if not args.models:
+        if args.trust_remote_code:
+            raise UserInputError("--trust-remote-code", "no --models", "Name the model there")
+        return (), ()
+    from skald_harness.models.download import resolve
+
+    found = resolve(args.models, args.trust_remote_code)
+    for problem in found.problems:
+        print(f"skald: {problem}", file=sys.stderr)
+    if not found.folders and not args.exports:
+        raise UserInputError("--models", "none can be had", "Mend what the lines above say")
+    return found.folders, found.problems
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -74,7 +112,6 @@ def run_list(args: argparse.Namespace) -> int:
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem in the task files; the first one decides the exit code."""
     from skald_harness.tasks.suites import check_suites
-    from skald_specs.errors import EXIT_USER_INPUT
 
     problems = check_suites()
     for problem in problems:

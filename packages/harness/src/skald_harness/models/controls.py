@@ -21,7 +21,7 @@ from skald_specs.shards import read_document_ends, read_tokens
 
 from skald_harness.adapter.models import ByteLM
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 #: Seed of the untrained networks.
 RANDOM_SEED = 0
+#: Only networks of at most so many parameters get an untrained twin: at chance it is as good a
+#: control for the larger ones, which would cost as much as a model.
+RANDOM_MAX_PARAMS = 200_000_000
 #: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
 NGRAM_ORDER = 6
 #: Training text of the n-gram model per language; more is thinned evenly to the number of whole
@@ -49,8 +52,8 @@ class Subject:
     answerer: Callable[[str], Any]
 
 
-def baseline(export: Export) -> Subject:
-    """Return an export as it was trained; its weights are loaded when they are first needed."""
+def baseline(export: Folder) -> Subject:
+    """Return a model as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
     def load() -> TrieLM:
@@ -58,18 +61,20 @@ def baseline(export: Export) -> Subject:
 
     model = EvaluatedModel(
         name=export.name,
-        role="baseline",
+        role=export.role,
         about=export.about,
         n_params_total=export.n_params_total,
         weights_sha256=export.weights_sha256,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
         scorer="plain",
+        revision=export.revision,
+        tuning=export.tuning,
     )
     return Subject(model, lambda _: export.identity, lambda _: load())
 
 
-def untrained(export: Export) -> Subject:
+def untrained(export: Folder) -> Subject:
     """Return a network with the configuration of an export and random weights."""
     network = random_model(export, RANDOM_SEED)
     answerer = _token_model(export, network)
@@ -154,7 +159,7 @@ def evenly(n: int, n_kept: int) -> list[int]:
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> TrieLM:
+def _token_model(export: Folder, network: torch.nn.Module) -> TrieLM:
     return TrieLM(network, tokenizer=load_tokenizer(export))
 
 

@@ -19,8 +19,14 @@ from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, Ta
 
 from skald_harness.adapter.models import MissingAnswerError, RecordedLM
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION, load_tasks, run_task
-from skald_harness.models.controls import Subject, baseline, byte_ngram, untrained
-from skald_harness.models.exports import read_export
+from skald_harness.models.controls import (
+    RANDOM_MAX_PARAMS,
+    Subject,
+    baseline,
+    byte_ngram,
+    untrained,
+)
+from skald_harness.models.folder import Folder, read_export
 from skald_harness.running.table import score_table
 from skald_harness.store.answers import answers, read_answers, run_key, store_folder, write_answers
 from skald_harness.store.records import item_records, request_records
@@ -36,8 +42,9 @@ def evaluate(
     corpus: Path,
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
+    models: Sequence[Folder] = (),
 ) -> EvaluationSummary:
-    """Evaluate exports beside their controls.
+    """Evaluate exports and other models beside their controls.
 
     Args:
         exports: Folders written by `skald export`.
@@ -47,6 +54,7 @@ def evaluate(
         corpus: A built corpus; its training text trains the byte n-gram control.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
+        models: Other models, as `models.download.resolve` returns them.
 
     Returns:
         The summary that was written.
@@ -57,7 +65,7 @@ def evaluate(
     chosen = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
     data = _read_items(chosen, items)
     tasks = [task for task in chosen if task.name in data]
-    subjects = _subjects(exports, corpus, sorted({task.language for task in tasks}))
+    subjects = _subjects(exports, models, corpus, sorted({task.language for task in tasks}))
     loaded = load_tasks(evals / suite, [task.name for task in tasks], items)
     store = store_folder(out)
     asked: dict[str, list[RequestRecord]] = {}
@@ -140,17 +148,22 @@ def _read_items(tasks: Sequence[TaskDefinition], items: Path) -> dict[str, TaskI
     return data
 
 
-def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -> list[Subject]:
-    if not exports:
-        raise UserInputError("exports", "none named", "Name at least one export folder")
-    models = [read_export(path) for path in exports]
+def _subjects(
+    exports: Sequence[Path], others: Sequence[Folder], corpus: Path, languages: Sequence[str]
+) -> list[Subject]:
+    if not exports and not others:
+        raise UserInputError(
+            "exports", "none named", "Name at least one export folder, or --models"
+        )
+    models = [*map(read_export, exports), *others]
     # The n-gram model comes first in time because a bad corpus must fail before networks load.
     ngram = byte_ngram(corpus, languages)
-    subjects = [*map(baseline, models), *map(untrained, models), ngram]
+    twins = [m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS]
+    subjects = [*map(baseline, models), *map(untrained, twins), ngram]
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
-            raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
+            raise UserInputError("exports", f"two models named {name!r}", "Rename a folder")
     return subjects
 
 

@@ -21,7 +21,7 @@ from skald_specs.records import RequestRecord
 
 from skald_harness.adapter.models import Arguments
 from skald_harness.adapter.tasks import FEWSHOT_SEED
-from skald_harness.models.exports import device_type
+from skald_harness.models.folder import device_type
 from skald_harness.tasks.items import TaskItems
 from skald_harness.tasks.suites import TaskDefinition
 
