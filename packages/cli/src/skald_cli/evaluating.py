@@ -21,11 +21,15 @@ def register(verbs: Verbs) -> None:
         metavar="EXPORT",
         help="exported folders; none: baselines and languages of params.yaml",
     )
-    parser.add_argument("--suite", required=True, help="a folder under evals/")
+    parser.add_argument("--suite", help="a folder under evals/")
     parser.add_argument("--items", type=Path, default=places.ITEMS, help="folder of the items")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
     parser.add_argument("--languages", nargs="+", metavar="TAG", help="only these languages")
+    parser.add_argument(
+        "--verify", type=Path, nargs="*", metavar="FOLDER",
+        help="compute every number of evaluations and reports again from their records; none: all",
+    )  # fmt: skip
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
@@ -44,8 +48,16 @@ def register(verbs: Verbs) -> None:
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Evaluate into `<out>/<suite>/`."""
+    """Evaluate into `<out>/<suite>/`, or verify what was."""
+    from skald_specs.errors import UserInputError
     from skald_specs.manifest import recorded
+
+    if args.verify is not None:
+        from skald_cli.verifying import verify
+
+        return verify(args.verify, args.out, args.corpus)
+    if args.suite is None:
+        raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
 
     exports, languages = args.exports, args.languages
     if not exports:
