@@ -45,6 +45,12 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--language", metavar="TAG", help="of tasks of lm-eval whose name does not tell it"
     )
+    parser = group.add("export", "write an evaluation in a format of others", run_export)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="such as artifacts/eval/core")
+    parser.add_argument("--format", required=True, choices=("lm-eval", "every-eval-ever"))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser = group.add("validate", "check files of Every Eval Ever that Skald wrote", run_validate)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="logs or samples")
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -101,4 +107,25 @@ def run_items(args: argparse.Namespace) -> int:
 
     counts = write_reference_items(args.names, args.out, args.items, args.language)
     print(f"{args.out}: {sum(counts.values()):,} items of {len(counts)} tasks")
+    return EXIT_DONE
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write one log a model."""
+    if args.format == "lm-eval":
+        from skald_harness.store.lm_eval_results import export_lm_eval as export
+    else:
+        from skald_harness.store.every_eval_ever import export_every_eval_ever as export
+
+    for path in export(args.folder, args.out):
+        print(path)
+    return EXIT_DONE
+
+
+def run_validate(args: argparse.Namespace) -> int:
+    """Check files in the order given; the first fault ends it."""
+    from skald_harness.store.every_eval_ever import validate
+
+    for path in args.files:
+        print(f"{path}: {validate(path)} rows hold")
     return EXIT_DONE

@@ -11,11 +11,6 @@ from collections.abc import Sequence
 
 from skald_specs.records import RequestRecord
 
-#: Metrics of a choice that follow from the log-probabilities of its requests.
-CHOICE_METRICS = ("acc", "acc_norm", "acc_bytes", "logprob_gold", "logprob_best_wrong")
-#: Metrics of a document.
-TEXT_METRICS = ("bits", "bits_per_byte")
-
 
 def text_metrics(requests: Sequence[RequestRecord]) -> dict[str, float]:
     """Return the bits, and bits per byte, of a document that was asked in one request.
@@ -43,7 +38,7 @@ def choice_metrics(requests: Sequence[RequestRecord], delimiter: str) -> dict[st
         delimiter: What stands in each continuation before the choice.
 
     Returns:
-        Values of `CHOICE_METRICS` by name; None where the task does not tell the right choice.
+        Accuracies by name, `logprob_gold` and `logprob_best_wrong`; None where the task does not tell the right choice.
 
     Raises:
         ValueError: No choice is the right one, a log-probability is missing, or a continuation
@@ -54,26 +49,54 @@ def choice_metrics(requests: Sequence[RequestRecord], delimiter: str) -> dict[st
     right = [i for i, request in enumerate(requests) if request.is_right]
     if not right:
         raise ValueError("no choice is right")
-    sums, choices = [], []
-    for request in requests:
-        if request.logprob_nats is None:
-            raise ValueError(f"choice {request.index} has no log-probability")
-        if not request.continuation.startswith(delimiter):
-            raise ValueError(f"choice {request.index} does not begin with {delimiter!r}")
-        sums.append(request.logprob_nats)
-        choices.append(request.continuation[len(delimiter) :])
+    chosen = choices_made(requests, delimiter)
+    sums = _sums(requests)
+    wrong = [nats for i, nats in enumerate(sums) if i not in right]
+    found = {metric: float(choice in right) for metric, choice in chosen.items()}
+    found["logprob_gold"] = max(sums[i] for i in right)
+    return found | ({"logprob_best_wrong": max(wrong)} if wrong else {})
+
+
+def choices_made(requests: Sequence[RequestRecord], delimiter: str) -> dict[str, int]:
+    """Return the choice that a model makes by each rule: `acc`, `acc_norm` and `acc_bytes`.
+
+    Args:
+        requests: One a choice, in order.
+        delimiter: What stands in each continuation before the choice.
+
+    Raises:
+        ValueError: A log-probability is missing, or a continuation lacks the delimiter.
+    """
+    choices = texts_of(requests, delimiter)
+    sums = _sums(requests)
     per_character = [_per(nats, len(choice)) for nats, choice in zip(sums, choices, strict=True)]
     per_byte = [
         _per(nats, len(choice.encode("utf-8"))) for nats, choice in zip(sums, choices, strict=True)
     ]
-    wrong = [nats for i, nats in enumerate(sums) if i not in right]
-    found = {
-        "acc": float(_first_best(sums) in right),
-        "acc_norm": float(_first_best(per_character) in right),
-        "acc_bytes": float(_first_best(per_byte) in right),
-        "logprob_gold": max(sums[i] for i in right),
+    return {
+        "acc": _first_best(sums),
+        "acc_norm": _first_best(per_character),
+        "acc_bytes": _first_best(per_byte),
     }
-    return found | ({"logprob_best_wrong": max(wrong)} if wrong else {})
+
+
+def texts_of(requests: Sequence[RequestRecord], delimiter: str) -> list[str]:
+    """Return the choices without the delimiter.
+
+    Raises:
+        ValueError: A continuation does not begin with it.
+    """
+    for request in requests:
+        if not request.continuation.startswith(delimiter):
+            raise ValueError(f"choice {request.index} does not begin with {delimiter!r}")
+    return [request.continuation[len(delimiter) :] for request in requests]
+
+
+def _sums(requests: Sequence[RequestRecord]) -> list[float]:
+    sums = [request.logprob_nats for request in requests if request.logprob_nats is not None]
+    if len(sums) != len(requests):
+        raise ValueError("a choice has no log-probability")
+    return sums
 
 
 def _per(nats: float, length: int) -> float:

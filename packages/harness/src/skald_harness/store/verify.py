@@ -24,6 +24,7 @@ from skald_specs.records import (
     TaskInfo,
 )
 
+from skald_harness.store.evaluation import requests_path
 from skald_harness.store.recompute import choice_metrics, text_metrics
 
 #: How far a log-probability may lie from the plain path's, in nats. Standing: measured sums of tree
@@ -219,11 +220,6 @@ def _check_summary(
         found.check(
             "flags", path, where, f"chance of {flag.task}", flag.chance, known.get(flag.task)
         )
-
-
-def requests_path(folder: Path, model: str) -> Path:
-    """Return the file with a model's answers."""
-    return folder / "requests" / f"{model}.jsonl"
 
 
 def _read(path: Path, spec: type[S]) -> Iterator[tuple[str, S]]:
