@@ -64,8 +64,14 @@ NETWORKS = {
     "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**GROUPED, head_dim=8)),
     "gpt2": lambda: GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=VOCABULARY, n_positions=LENGTH, n_embd=32, n_layer=2, n_head=4,
-            initializer_range=0.2, bos_token_id=1, eos_token_id=2,
+            vocab_size=VOCABULARY,
+            n_positions=LENGTH,
+            n_embd=32,
+            n_layer=2,
+            n_head=4,
+            initializer_range=0.2,
+            bos_token_id=1,
+            eos_token_id=2,
         )
     ),
     "bloom": lambda: BloomForCausalLM(

@@ -165,9 +165,7 @@ def test_a_unit_has_the_same_bits_in_any_order_and_with_any_workers(scorers, ask
     assert again == [scores[r] for r in order]
 
 
-@pytest.mark.parametrize(
-    ("condition", "target"), [([], [1]), ([1], []), ([1], [2] * (LENGTH + 1))]
-)
+@pytest.mark.parametrize(("condition", "target"), [([], [1]), ([1], []), ([1], [2] * (LENGTH + 1))])
 def test_a_request_that_cannot_be_scored_is_refused(scorers, condition, target):
     with pytest.raises(ValueError, match="both need one"):
         scorers[0].score([Request(condition, target)])
