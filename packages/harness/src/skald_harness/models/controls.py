@@ -19,10 +19,10 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluatedModel
 from skald_specs.shards import read_document_ends, read_tokens
 
-from skald_harness.adapter.models import ByteLM, TokenLM
+from skald_harness.adapter.models import ByteLM
+from skald_harness.adapter.network import TrieLM
 from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
-from skald_harness.scoring.plain import CausalScorer
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ def baseline(export: Folder) -> Subject:
     """Return a model as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
-    def load() -> TokenLM:
+    def load() -> TrieLM:
         return _token_model(export, load_model(export))
 
     model = EvaluatedModel(
@@ -159,9 +159,8 @@ def evenly(n: int, n_kept: int) -> list[int]:
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
-def _token_model(export: Folder, network: torch.nn.Module) -> TokenLM:
-    scorer = CausalScorer(network, export.context)
-    return TokenLM(scorer, load_tokenizer(export))
+def _token_model(export: Folder, network: torch.nn.Module) -> TrieLM:
+    return TrieLM(network, tokenizer=load_tokenizer(export))
 
 
 def _weights_sha256(network: torch.nn.Module) -> str:
