@@ -14,7 +14,7 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
-from support_harness import CORE_KINDS
+from support_harness import CORE_KINDS, PAIR_KINDS
 
 MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
 
@@ -60,7 +60,8 @@ def test_every_model_answers_every_item_of_every_task(made):
         ("pairs", 0.5),
         ("cloze", 0.25),
         ("text", None),
-        *((kind, 0.25) for kind in ("transfer", "skill", "canary")),
+        ("number", 0.5),
+        *((kind, 0.25) for kind in ("transfer", "skill", "canary", "calendar", "copy")),
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
@@ -70,7 +71,7 @@ def test_every_model_answers_every_item_of_every_task(made):
 
 def _gold(kind, item_id):
     """Pairs stand in an order of their own; the clozes made for these tests are right first."""
-    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind == "pairs" else 0
+    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind in PAIR_KINDS else 0
 
 
 def test_the_records_follow_from_the_requests(made):
@@ -111,7 +112,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd)
     shutil.rmtree(copy / "out")
     run(copy)
     captured = capfd.readouterr()
-    assert captured.err.count("12 tasks, 12 from the store") == 5
+    assert captured.err.count("18 tasks, 18 from the store") == 5
     assert "skald_core_text (bits per byte)" in captured.out
     assert support_harness.folder_sha256(copy / "out") == before
     shutil.rmtree(copy / "out")
@@ -123,7 +124,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd)
 
 def test_nothing_written_names_the_machine(made):
     paths = [*(made / "out").rglob("*.json*"), *(made / "out-store").iterdir()]
-    assert len(paths) == 2 + len(MODELS) + 12 * len(MODELS)
+    assert len(paths) == 2 + len(MODELS) + 18 * len(MODELS)
     for path in paths:
         assert str(made.parent) not in path.read_text()
 
@@ -141,7 +142,7 @@ def test_a_model_never_gets_the_answers_of_another_of_the_same_name(copy):
 def test_a_renamed_model_keeps_its_answers(copy, capfd):
     (copy / "exports" / "base-b").rename(copy / "exports" / "other-name")
     run(copy, ("base-a", "other-name"))
-    assert capfd.readouterr().err.count("12 from the store") == 5
+    assert capfd.readouterr().err.count("18 from the store") == 5
 
 
 def test_changed_items_are_asked_again_and_only_they(copy, capfd):
@@ -150,7 +151,7 @@ def test_changed_items_are_asked_again_and_only_they(copy, capfd):
     rows[0]["bad"] += "!"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     run(copy)
-    assert capfd.readouterr().err.count("12 tasks, 11 from the store") == 5
+    assert capfd.readouterr().err.count("18 tasks, 17 from the store") == 5
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
@@ -158,7 +159,7 @@ def test_a_change_beside_the_weights_is_asked_again(copy, capfd, file):
     path = copy / "exports" / "base-a" / file
     write_json(path, read_json(path) | {"any_other_setting": 1})
     run(copy)
-    assert "\nbase-a: 12 tasks\n" in "\n" + capfd.readouterr().err
+    assert "\nbase-a: 18 tasks\n" in "\n" + capfd.readouterr().err
 
 
 def test_languages_can_be_named(copy, capfd):
@@ -166,7 +167,7 @@ def test_languages_can_be_named(copy, capfd):
     assert {task.language for task in summary.tasks} == {"de"}
     with pytest.raises(UserInputError, match=r"no task in language 'dk'\. Did you mean 'd"):
         run(copy, languages=["dk"])
-    with pytest.raises(UserInputError, match="no items for skald_core_canary_swe_Latn"):
+    with pytest.raises(UserInputError, match="no items for skald_core_calendar_swe_Latn"):
         run(copy, languages=["sv"])
 
 

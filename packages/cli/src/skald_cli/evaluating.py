@@ -26,7 +26,7 @@ def register(verbs: Verbs) -> None:
         metavar="EXPORT",
         help="exported folders; none: baselines and languages of params.yaml",
     )
-    parser.add_argument("--suite", required=True, help="a folder under evals/")
+    parser.add_argument("--suite", help="a folder under evals/")
     parser.add_argument("--items", type=Path, default=places.ITEMS, help="folder of the items")
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
@@ -45,6 +45,10 @@ def register(verbs: Verbs) -> None:
         metavar="ID",
         help="run the code that this model brings, if evals/models.yaml allows it",
     )
+    parser.add_argument(
+        "--verify", type=Path, nargs="*", metavar="FOLDER",
+        help="compute every number of evaluations and reports again from their records; none: all",
+    )  # fmt: skip
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
@@ -60,11 +64,25 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--language", metavar="TAG", help="of tasks of lm-eval whose name does not tell it"
     )
+    parser = group.add("export", "write an evaluation in a format of others", run_export)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="such as artifacts/eval/core")
+    parser.add_argument("--format", required=True, choices=("lm-eval", "every-eval-ever"))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
+    parser = group.add("validate", "check files of Every Eval Ever that Skald wrote", run_validate)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="logs or samples")
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Evaluate into `<out>/<suite>/`."""
+    """Evaluate into `<out>/<suite>/`, or verify what was."""
+    from skald_specs.errors import UserInputError
     from skald_specs.manifest import recorded
+
+    if args.verify is not None:
+        from skald_cli.verifying import verify
+
+        return verify(args.verify, args.out, args.corpus)
+    if args.suite is None:
+        raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
 
     exports, languages = args.exports, args.languages
     models, problems = _others(args)
@@ -126,4 +144,25 @@ def run_items(args: argparse.Namespace) -> int:
 
     counts = write_reference_items(args.names, args.out, args.items, args.language)
     print(f"{args.out}: {sum(counts.values()):,} items of {len(counts)} tasks")
+    return EXIT_DONE
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write one log a model."""
+    if args.format == "lm-eval":
+        from skald_harness.store.lm_eval_results import export_lm_eval as export
+    else:
+        from skald_harness.store.every_eval_ever import export_every_eval_ever as export
+
+    for path in export(args.folder, args.out):
+        print(path)
+    return EXIT_DONE
+
+
+def run_validate(args: argparse.Namespace) -> int:
+    """Check files in the order given; the first fault ends it."""
+    from skald_harness.store.every_eval_ever import validate
+
+    for path in args.files:
+        print(f"{path}: {validate(path)} rows hold")
     return EXIT_DONE

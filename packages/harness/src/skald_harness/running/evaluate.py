@@ -191,6 +191,8 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         metric=task.metrics[0],
         family=task.name.rsplit("_", 2)[0],
         source="generated" if task.suite == "core" else "user",
+        # lm-eval's own default is a space.
+        target_delimiter=str(task.config.get("target_delimiter", " ")),
     )
 
 

@@ -36,6 +36,7 @@ def request_records(
                     recheck_nats=None,
                     n_tokens=0,
                     n_bytes=len(continuation.encode("utf-8")),
+                    is_right=None if task.kind == "text" else index == int(sample["doc"]["gold"]),
                 )
             )
     return records
