@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
-from skald_specs.records import EvaluatedModel
+from skald_specs.records import EvaluatedModel, TaskKind
 from skald_specs.shards import read_document_ends, read_tokens
 
+from skald_harness.adapter.answerers import LmAnswerer
 from skald_harness.adapter.models import ByteLM
 from skald_harness.adapter.network import TrieLM
 from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
+from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
     import torch
@@ -44,12 +46,15 @@ class Subject:
     """A model to evaluate.
 
     `identity` returns, for a language, plain data that changes whenever an answer could;
-    `answerer` returns lm-eval's view of the model for a language.
+    `answerer` returns who answers in a language; `takes` says whether the model can be asked the
+    tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
     """
 
     model: EvaluatedModel
     identity: Callable[[str], Any]
-    answerer: Callable[[str], Any]
+    answerer: Callable[[str], Answerer]
+    takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
+    chat: Callable[..., str] | None = None
 
 
 def baseline(export: Folder) -> Subject:
@@ -122,7 +127,9 @@ def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
         dtype="float64",
         scorer=f"byte {NGRAM_ORDER}-gram",
     )
-    return Subject(model, lambda tag: models[tag].sha256, lambda tag: ByteLM(models[tag]))
+    return Subject(
+        model, lambda tag: models[tag].sha256, lambda tag: LmAnswerer(ByteLM(models[tag]))
+    )
 
 
 def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> list[str]:
