@@ -183,8 +183,8 @@ def test_a_language_without_training_text_is_left_out_or_refused(copy, capfd):
 
 
 def test_a_pairs_folder_may_lack_a_type(copy, capfd):
-    pairs = copy / "pairs"
-    pairs.mkdir()
+    pairs = copy / "users" / "pairs"
+    pairs.mkdir(parents=True)
 
     def write(tag, kind):
         row = {"good": "a b", "bad": "b a", "type": kind, "source_id": "s1"}
@@ -195,7 +195,7 @@ def test_a_pairs_folder_may_lack_a_type(copy, capfd):
             [copy / "exports" / "base-b"],
             "ud",
             copy / "out",
-            pairs,
+            pairs.parent,
             copy / "corpus",
             languages=languages,
         )
@@ -212,7 +212,7 @@ def test_a_pairs_folder_may_lack_a_type(copy, capfd):
     assert "skald_ud_swap_deu_Latn: left out, no pairs of type swap\n" in err
     write("de", None)
     assert [task.language for task in score(["da", "de"]).tasks] == ["da"]
-    with pytest.raises(UserInputError, match="no pairs for any task of suite ud") as caught:
+    with pytest.raises(UserInputError, match="no items for any task of suite ud") as caught:
         score(["de"])
     assert "\n" not in str(caught.value)
 
@@ -286,7 +286,10 @@ def test_odd_requests_are_refused(copy):
         run(copy, ("base-a", "base-a"))
     with pytest.raises(UserInputError, match="Name at least one export"):
         run(copy, ())
-    with pytest.raises(UserInputError, match=r"no items for suite ud \(such as da\.jsonl\)"):
+    with pytest.raises(UserInputError, match="an item of Skald's own, none of yours"):
+        run(copy, suite="ud")
+    shutil.rmtree(copy / "items" / "pairs")
+    with pytest.raises(UserInputError, match=r"no items for suite ud \(such as pairs/da\.jsonl\)"):
         run(copy, suite="ud")
 
 
@@ -299,8 +302,10 @@ def test_real_pairs_separate_counting_from_chance(made, tmp_path):
         texts = [json.loads(line)["text"] for line in lines]
     random.Random(0).shuffle(texts)
     corpus = support_harness.write_corpus(tmp_path / "corpus", {"da": texts})
-    export, pairs = made / "exports" / "base-b", REAL_TEXT / "pairs"
-    evaluate([export], "ud", tmp_path / "out", pairs, corpus)
+    export, users = made / "exports" / "base-b", tmp_path / "users"
+    users.mkdir()
+    (users / "pairs").symlink_to(REAL_TEXT.resolve() / "pairs")
+    evaluate([export], "ud", tmp_path / "out", users, corpus)
     scores, short = collections.defaultdict(list), []
     for item in items(tmp_path, "ud"):
         scores[item.model, item.task].append(item.score)

@@ -24,7 +24,7 @@ from skald_harness.models.exports import read_export
 from skald_harness.running.table import score_table
 from skald_harness.store.answers import answers, read_answers, run_key, store_folder, write_answers
 from skald_harness.store.records import item_records, request_records
-from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
+from skald_harness.tasks.items import TaskItems, check_items, languages_with_items, nothing_for
 from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, select
 
 
@@ -127,15 +127,14 @@ def _read_items(tasks: Sequence[TaskDefinition], items: Path) -> dict[str, TaskI
     for task in tasks:
         found = check_items(task, items)
         if found is None:
-            kind = task.config["metadata"]["select"]
-            print(f"{task.name}: left out, no pairs of type {kind}", file=sys.stderr)
+            print(f"{task.name}: left out, {nothing_for(task)}", file=sys.stderr)
         else:
             data[task.name] = found
     if not data:
         raise UserInputError(
             str(items),
-            f"no pairs for any task of suite {tasks[0].suite}",
-            "Add pairs to the files, or name another folder",
+            f"no items for any task of suite {tasks[0].suite}",
+            "Add some to the files, or name another folder",
         )
     return data
 
