@@ -30,6 +30,9 @@ def register(verbs: Verbs) -> None:
         "--verify", type=Path, nargs="*", metavar="FOLDER",
         help="compute every number of evaluations and reports again from their records; none: all",
     )  # fmt: skip
+    parser.add_argument(
+        "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"
+    )
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
@@ -64,6 +67,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return verify(args.verify, args.out, args.corpus)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
+    if args.watch is not None:
+        from skald_harness.running.watch import Watched, watch
+
+        watched = Watched(args.watch, args.suite, args.items, args.corpus, args.out, args.languages)
+        watch(watched)
+        print(watched.points)
+        return EXIT_DONE
 
     exports, languages = args.exports, args.languages
     if not exports:

@@ -36,6 +36,8 @@ def evaluate(
     corpus: Path,
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
+    controls: bool = True,
+    store: Path | None = None,
 ) -> EvaluationSummary:
     """Evaluate exports beside their controls.
 
@@ -47,6 +49,8 @@ def evaluate(
         corpus: A built corpus; its training text trains the byte n-gram control.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
+        controls: Evaluate the controls, too.
+        store: The store of answers; None: the one beside `out`.
 
     Returns:
         The summary that was written.
@@ -57,9 +61,10 @@ def evaluate(
     chosen = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
     data = _read_items(chosen, items)
     tasks = [task for task in chosen if task.name in data]
-    subjects = _subjects(exports, corpus, sorted({task.language for task in tasks}))
+    spoken = sorted({task.language for task in tasks})
+    subjects = _subjects(exports, corpus, spoken, controls)
     loaded = load_tasks(evals / suite, [task.name for task in tasks], items)
-    store = store_folder(out)
+    store = store or store_folder(out)
     asked: dict[str, list[RequestRecord]] = {}
     scored: list[ItemRecord] = []
     for subject in subjects:
@@ -140,13 +145,16 @@ def _read_items(tasks: Sequence[TaskDefinition], items: Path) -> dict[str, TaskI
     return data
 
 
-def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -> list[Subject]:
+def _subjects(
+    exports: Sequence[Path], corpus: Path, languages: Sequence[str], controls: bool
+) -> list[Subject]:
     if not exports:
         raise UserInputError("exports", "none named", "Name at least one export folder")
     models = [read_export(path) for path in exports]
     # The n-gram model comes first in time because a bad corpus must fail before networks load.
-    ngram = byte_ngram(corpus, languages)
-    subjects = [*map(baseline, models), *map(untrained, models), ngram]
+    counting = [byte_ngram(corpus, languages)] if controls else []
+    random = map(untrained, models) if controls else ()
+    subjects = [*map(baseline, models), *random, *counting]
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
