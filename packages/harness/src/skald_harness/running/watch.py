@@ -16,7 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,16 +30,16 @@ from skald_specs.checkpoint import (
 )
 from skald_specs.corpus import load_corpus
 from skald_specs.curves import ScorePoint, SignalReport
-from skald_specs.errors import UserInputError
+from skald_specs.errors import ClaimError, UserInputError
 from skald_specs.files import disk_error, read_jsonl, write_json, write_jsonl
 from skald_specs.fingerprint import fingerprint
 from skald_specs.plan import Plan
-from skald_specs.records import EvaluationSummary, ItemRecord
+from skald_specs.records import ItemRecord, TaskInfo
 
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
-from skald_harness.store.evaluation import mean_of, standard_error
+from skald_harness.store.evaluation import Evaluated, mean_of, read_evaluation, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
 
 #: Between two looks at a run's folder; a checkpoint takes longer than that to train.
@@ -52,8 +52,8 @@ class Watched:
     """What is watched, with what, and where the curves go; see `evaluate`."""
 
     run: Path
-    suite: str
-    items: Path
+    suites: Sequence[str]
+    items: Path | Mapping[str, Path]
     corpus: Path
     out: Path
     languages: Sequence[str] | None = None
@@ -191,14 +191,13 @@ def read_points(path: Path) -> list[ScorePoint]:
 
 
 def _scored(watched: Watched) -> set[tuple[int, str]]:
-    """Return the steps, with their weights, that have points in every language asked for."""
-    languages: dict[tuple[int, str], set[str]] = {}
+    """Return the steps, with their weights, that have points of every suite and language asked for."""
+    found: dict[tuple[int, str], set[str]] = {}
     for point in read_points(watched.points):
-        if point.suite == watched.suite:
-            key = (point.step, point.weights_sha256)
-            languages.setdefault(key, set()).add(point.language)
-    wanted = set(watched.languages or ())
-    return {key for key, found in languages.items() if wanted <= found}
+        key = (point.step, point.weights_sha256)
+        found.setdefault(key, set()).update((f"suite {point.suite}", point.language))
+    wanted = {f"suite {suite}" for suite in watched.suites} | set(watched.languages or ())
+    return {key for key, names in found.items() if wanted <= names}
 
 
 def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
@@ -209,11 +208,14 @@ def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
     ) as temporary:
         exported = Path(temporary) / f"{watched.name}-{checkpoint_name(checkpoint.step)}"
         why_not = _export(watched, checkpoint, exported)
+        try:
+            found = [] if why_not else _evaluate(watched, exported, Path(temporary) / "eval")
+        except ClaimError as error:
+            why_not = str(error)
         if why_not:
             print(f"{watched.name}: step {checkpoint.step:,} left out: {why_not}", file=sys.stderr)
             return False
-        summary, items = _evaluate(watched, exported, Path(temporary) / "eval")
-    new = points_of(watched.name, checkpoint, summary, items)
+    new = points_of(watched.name, checkpoint, found)
     names = {(point.suite, point.step, point.task) for point in new}
     kept = [
         point
@@ -256,57 +258,55 @@ def _export(watched: Watched, checkpoint: Checkpoint, out: Path) -> str:
     return ""
 
 
-def _evaluate(
-    watched: Watched, exported: Path, out: Path
-) -> tuple[EvaluationSummary, list[ItemRecord]]:
+def _evaluate(watched: Watched, exported: Path, out: Path) -> list[Evaluated]:
     # The table of every checkpoint would bury the curve.
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-        summary = evaluate(
-            [exported], watched.suite, out, watched.items, watched.corpus, watched.languages,
-            controls=False, store=store_folder(watched.out),
+        done = evaluate(
+            [exported], watched.suites, out, watched.items, watched.corpus, watched.languages,
+            controls=False, store_root=store_folder(watched.out),
         )  # fmt: skip
-    path = out / watched.suite / "items.jsonl"
-    items = [
-        ItemRecord.check(row, f"{path}:{number}")
-        for number, row in enumerate(read_jsonl(path), start=1)
-    ]
-    return summary, items
+    if done is None:
+        raise UserInputError("--watch", "started on several ranks", "Start it without torchrun")
+    if done.problems:
+        raise done.problems[0]
+    return [read_evaluation(out / summary.suite) for summary in done.summaries]
 
 
-def points_of(
-    run: str, checkpoint: Checkpoint, summary: EvaluationSummary, items: Sequence[ItemRecord]
-) -> list[ScorePoint]:
+def points_of(run: str, checkpoint: Checkpoint, evaluated: Sequence[Evaluated]) -> list[ScorePoint]:
     """Return one point a task.
 
     Args:
         run: The run's name.
         checkpoint: What was scored.
-        summary: Of its evaluation.
-        items: Those of that one model.
+        evaluated: One evaluation a suite, of that one model.
     """
-    by_task: dict[str, list[ItemRecord]] = {}
-    for item in items:
-        by_task.setdefault(item.task, []).append(item)
     return [
-        ScorePoint(
-            run=run,
-            step=checkpoint.step,
-            tokens=checkpoint.tokens,
-            plan_fingerprint=checkpoint.plan_fingerprint,
-            weights_sha256=checkpoint.weights_sha256,
-            suite=task.suite,
-            task=task.name,
-            kind=task.kind,
-            language=task.language,
-            metric=task.metric,
-            score=mean_of(by_task[task.name], task.metric, task.metric),
-            standard_error=standard_error(by_task[task.name], task.metric, task.metric),
-            n_items=len(by_task[task.name]),
-            higher_is_better=task.metric not in LOWER_IS_BETTER,
-        )
-        for task in summary.tasks
-        if task.name in by_task
+        _point(run, checkpoint, task, [row.item for row in found.asked[model.name, task.name]])
+        for found in evaluated
+        for model in found.summary.models
+        for task in found.taken(model.name)
     ]
+
+
+def _point(
+    run: str, checkpoint: Checkpoint, task: TaskInfo, items: Sequence[ItemRecord]
+) -> ScorePoint:
+    return ScorePoint(
+        run=run,
+        step=checkpoint.step,
+        tokens=checkpoint.tokens,
+        plan_fingerprint=checkpoint.plan_fingerprint,
+        weights_sha256=checkpoint.weights_sha256,
+        suite=task.suite,
+        task=task.name,
+        kind=task.kind,
+        language=task.language,
+        metric=task.metric,
+        score=mean_of(items, task.metric, task.metric),
+        standard_error=standard_error(items, task.metric, task.metric),
+        n_items=len(items),
+        higher_is_better=task.metric not in LOWER_IS_BETTER,
+    )
 
 
 @contextlib.contextmanager
