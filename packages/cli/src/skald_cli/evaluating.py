@@ -57,6 +57,9 @@ def register(verbs: Verbs) -> None:
         "--verify", type=Path, nargs="*", metavar="FOLDER",
         help="compute every number of evaluations and reports again from their records; none: all",
     )  # fmt: skip
+    parser.add_argument(
+        "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"
+    )
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
@@ -94,6 +97,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return verify(args.verify, args.out, args.corpus)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
+    suites = [suite for suite in args.suite.split(",") if suite]
+    items = items_by_suite(suites, args.items or [])
+    if args.watch is not None:
+        from skald_harness.running.watch import Watched, watch
+
+        watched = Watched(args.watch, suites, items, args.corpus, args.out, args.languages)
+        watch(watched)
+        print(watched.points)
+        return EXIT_DONE
 
     exports, languages = args.exports, args.languages
     models, problems = _others(args)
@@ -103,8 +115,6 @@ def run_evaluate(args: argparse.Namespace) -> int:
         params = Params.load(places.PARAMS)
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
-    suites = [suite for suite in args.suite.split(",") if suite]
-    items = items_by_suite(suites, args.items or [])
     # Of several ranks one writes the manifest.
     first = int(os.environ.get("RANK", "0")) == 0
     with recorded("evaluate", "-".join(suites)) if first else nullcontext():
