@@ -46,7 +46,7 @@ FLAGS = {
     "generate": {"--prompt", "--tokens", "--seed", "--corpus"},
     "evaluate": {"--suite", "--items", "--corpus", "--out", "--languages"},
     "evals list": {"--suite", "--language"},
-    "evals check": set(),
+    "evals check": {"--accept"},
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
     "report compare": set(),

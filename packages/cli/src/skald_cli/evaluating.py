@@ -31,7 +31,10 @@ def register(verbs: Verbs) -> None:
     parser = group.add("list", "list tasks", run_list)
     parser.add_argument("--suite", help="only this suite")
     parser.add_argument("--language", help="only this language")
-    group.add("check", "check every task file", run_check)
+    parser = group.add("check", "check every task file", run_check)
+    parser.add_argument(
+        "--accept", action="store_true", help="accept the tasks of lm-eval as they now are"
+    )
     parser = group.add("items", "write items as strings to look for in training text", run_items)
     parser.add_argument(
         "names", nargs="+", metavar="SUITE", help="a suite, or a task of a suite or of lm-eval"
@@ -64,19 +67,22 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
-    from skald_harness.tasks.suites import list_tasks
+    from skald_harness.tasks.catalogue import catalogue
 
-    for task in list_tasks(args.suite, args.language):
-        print(f"{task.name:<32}{task.suite:<10}{task.language:<6}{task.kind}")
+    for row in catalogue(args.suite, args.language):
+        print(f"{row.name:<48} {row.suite:<6}{row.language:<5}{row.kind:<11}{row.about}".rstrip())
     return EXIT_DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem in the task files; the first one decides the exit code."""
+    from skald_harness.adapter.golden import check_hub, write_golden
     from skald_harness.tasks.suites import check_suites
     from skald_specs.errors import EXIT_USER_INPUT
 
-    problems = check_suites()
+    if args.accept:
+        print(f"{write_golden()} tasks of lm-eval accepted")
+    problems = check_suites() + check_hub()
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import yaml
 from skald_specs.errors import UserInputError
@@ -38,6 +38,8 @@ _REQUIRED = (
 _FUNCTION = "!function "
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
+#: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
+HUB = "hub"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,18 @@ class TaskDefinition:
     def fingerprint(self) -> str:
         """Hash of everything in the definition that can change an answer."""
         return fingerprint([self.config, self.code_sha256])
+
+
+class InLanguage(Protocol):
+    """A task in one language."""
+
+    @property
+    def language(self) -> str:
+        """BCP-47 tag."""
+        ...
+
+
+T = TypeVar("T", bound=InLanguage)
 
 
 class _TaskLoader(yaml.SafeLoader):
@@ -117,6 +131,7 @@ def list_tasks(
     tasks = [
         read_task(path)
         for name in ([suite] if suite else suites)
+        if name != HUB
         for path in sorted((evals / name).glob("*.yaml"))
     ]
     _refuse_duplicates(tasks)
@@ -125,7 +140,7 @@ def list_tasks(
     return sorted(tasks, key=lambda task: task.name)
 
 
-def select(tasks: Sequence[TaskDefinition], languages: Sequence[str]) -> list[TaskDefinition]:
+def select(tasks: Sequence[T], languages: Sequence[str]) -> list[T]:
     """Keep the tasks of some languages.
 
     Raises:
@@ -142,6 +157,8 @@ def check_suites(evals: Path = EVALS) -> list[str]:
     """Return every problem of the task files, one line each; none means all is well."""
     problems, tasks = [], []
     for suite in suite_names(evals):
+        if suite == HUB:
+            continue
         for path in sorted((evals / suite).glob("*.yaml")):
             try:
                 tasks.append(read_task(path))
