@@ -156,7 +156,7 @@ def _merged(path: Path, modules: dict[str, Path]) -> dict[str, Any]:
         return f"!function {name}.{function}"
 
     Loader.add_constructor("!function", keep_function)
-    own: dict[str, Any] = yaml.load(path.read_bytes(), Loader=Loader)  # noqa: S506 - a safe loader
+    own: dict[str, Any] = Loader(path.read_bytes()).get_single_data()
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
     for name in includes if isinstance(includes, list) else [includes]:
