@@ -91,6 +91,27 @@ class Hub:
         )
         return {k: v for k, v in os.environ.items() if k not in ignored} | ours
 
+    def here(
+        self, monkeypatch, cache: Path, token: str | None = None, offline: bool = False
+    ) -> None:
+        """Make this process know no other Hub, as `environment` does for a new one."""
+        from huggingface_hub import constants
+
+        path = "/{repo_id}/resolve/{revision}/{filename}"
+        for name, value in {
+            "ENDPOINT": self.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": self.endpoint + path,
+            "HF_HUB_CACHE": str(cache),
+            "HF_HUB_OFFLINE": offline,
+            "HF_TOKEN_PATH": str(cache / "token"),
+        }.items():
+            monkeypatch.setattr(constants, name, value)
+        if token is None:
+            monkeypatch.delenv("HF_TOKEN", raising=False)
+        else:
+            monkeypatch.setenv("HF_TOKEN", token)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
     def publish(
         self,
         repo_id: str,

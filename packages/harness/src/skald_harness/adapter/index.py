@@ -32,22 +32,34 @@ _NAME = re.compile(rb"^task:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class PublicTask(TaskDefinition):
-    """A task of lm-eval as its file defines it, with what the suite `hub` knows of it.
+    """A task of lm-eval as its file defines it, with what the suite `hub` knows of it."""
 
-    `family` names its facts. `asked`, `variant`: tasks of one language with the same `asked` are
-    prompts for the same items.
-    `cluster` is the column by which items hang together, `filter` one of lm-eval's filters.
-    """
+    hub: HubTask
 
-    family: str
-    asked: str
-    variant: str
-    translated: bool | None
-    license: str | None
-    source: str
-    num_fewshot: int
-    cluster: str | None
-    filter: str | None
+    @property
+    def family(self) -> str:
+        """What is asked: tasks of one family and language are wordings of the same items."""
+        return self.hub.asked
+
+    @property
+    def variant(self) -> str:
+        """The wording, where the same items are asked in several."""
+        return self.hub.variant
+
+    @property
+    def translated(self) -> bool | None:
+        """Whether the items were translated into the language; None where it is not known."""
+        return self.hub.translated
+
+    @property
+    def license(self) -> str | None:
+        """Under what the data set is published; None where that was not read."""
+        return self.hub.facts.license
+
+    @property
+    def source(self) -> str:
+        """The data set's Hub id."""
+        return self.hub.facts.source
 
 
 @cache
@@ -106,15 +118,7 @@ def define(task: HubTask) -> PublicTask:
         path=path,
         config=config,
         code_sha256=fingerprint([[name, sha256_file(file)] for name, file in modules]),
-        family=task.family,
-        asked=task.asked,
-        variant=task.variant,
-        translated=task.translated,
-        license=task.facts.license,
-        source=task.facts.source,
-        num_fewshot=int(config.get("num_fewshot") or 0),
-        cluster=task.facts.cluster,
-        filter=task.facts.filter,
+        hub=task,
     )
 
 
@@ -180,10 +184,24 @@ def _metrics(task: HubTask, config: dict[str, Any], output_type: str) -> tuple[s
     # lm-eval gives the pair of right and chosen answer under `mcc`, from which `acc` follows.
     known: Sequence[str] = ["acc"] if named == ["mcc"] else named
     metrics = [metric for metric in known if metric in _PER_ITEM[output_type]]
-    if task.facts.metric not in metrics:
-        raise _contradiction(task, "metric", task.facts.metric, ", ".join(named))
-    metrics.remove(task.facts.metric)
-    return (task.facts.metric, *metrics)
+    headline = task.facts.metric
+    if headline not in metrics:
+        raise _contradiction(task, "metric", headline, ", ".join(named))
+    metrics.remove(headline)
+    return (f"{headline}{_filter_suffix(task, config)}", *metrics)
+
+
+def _filter_suffix(task: HubTask, config: dict[str, Any]) -> str:
+    """Return what a record's metric is called by after its name: nothing for the first filter."""
+    filters = [str(row["name"]) for row in config.get("filter_list") or []]
+    wanted = task.facts.filter
+    if wanted is None:
+        if len(filters) > 1:
+            raise _contradiction(task, "filter", "not named", " and ".join(filters))
+        return ""
+    if wanted not in filters:
+        raise _contradiction(task, "filter", wanted, " and ".join(filters))
+    return "" if filters[0] == wanted else f",{wanted}"
 
 
 def _contradiction(task: HubTask, field: str, ours: Any, theirs: Any) -> UserInputError:

@@ -67,7 +67,7 @@ def load_hub(tasks: Sequence[PublicTask]) -> Loaded:
                     loaded.data[task.name] = describe(task, built)
                 loaded.tasks[task.name] = built
             except UserInputError as error:
-                missing.setdefault(task.family, []).append((task, error))
+                missing.setdefault(task.hub.family, []).append((task, error))
     loaded.problems = [_left_out(family, rows) for family, rows in missing.items()]
     return loaded
 
@@ -92,28 +92,13 @@ def describe(task: PublicTask, loaded: Any) -> TaskItems:
 
 def cluster_of(task: PublicTask, document: Mapping[str, Any], item_id: str) -> str:
     """Return what an item hangs together with: the value of its cluster's column, else itself."""
-    if task.cluster is None:
+    cluster = task.hub.facts.cluster
+    if cluster is None:
         return item_id
-    value = str(document[task.cluster])
+    value = str(document[cluster])
     if len(value) <= _MAX_KEY_CHARACTERS:
         return value
     return hashlib.sha256(value.encode()).hexdigest()[:16]
-
-
-def item_metrics(task: PublicTask, sample: Mapping[str, Any]) -> dict[str, float]:
-    """Return an item's metrics from lm-eval's sample, the headline first.
-
-    A task that has `mcc` alone gives the pair of right and chosen answer; whether they are equal is
-    its `acc`.
-    """
-    metrics = {}
-    for name in task.metrics:
-        if name == "acc" and "acc" not in sample:
-            right, chosen = sample["mcc"]
-            metrics[name] = float(right == chosen)
-        else:
-            metrics[name] = float(sample[name])
-    return metrics
 
 
 def load_public(name: str) -> dict[str, Any]:

@@ -66,6 +66,31 @@ class TaskDefinition:
         return str(self.config["metadata"]["items"]).format(language=self.language)
 
     @property
+    def family(self) -> str:
+        """What is asked, whatever the language and the wording."""
+        return self.name.rsplit("_", 2)[0]
+
+    @property
+    def variant(self) -> str:
+        """The wording, where the same items are asked in several."""
+        return ""
+
+    @property
+    def translated(self) -> bool | None:
+        """Whether the items were translated into the language; None where it is not known."""
+        return None
+
+    @property
+    def license(self) -> str | None:
+        """Under what the items are published; None where it is not known."""
+        return None
+
+    @property
+    def source(self) -> str:
+        """Where the items come from."""
+        return "generated" if self.suite == "core" else "user"
+
+    @property
     def fingerprint(self) -> str:
         """Hash of everything in the definition that can change an answer."""
         return fingerprint([self.config, self.code_sha256])
