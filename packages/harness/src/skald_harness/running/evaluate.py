@@ -169,7 +169,13 @@ def _subjects(
         )
         raise _first(problems, me, nothing)
     twins = [m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS]
-    subjects = [*map(baseline, models), *map(untrained, twins)]
+    subjects = []
+    for model in models:
+        try:
+            subjects.append(baseline(model))
+        except UserInputError as error:
+            problems.append(error)
+    subjects += map(untrained, twins)
     try:
         subjects.append(byte_ngram(corpus, languages))
     except UserInputError as error:

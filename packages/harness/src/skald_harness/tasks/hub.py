@@ -18,7 +18,7 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_yaml
 from skald_specs.languages import REGISTER
 from skald_specs.models import Spec
-from skald_specs.records import TaskKind, Tuning
+from skald_specs.records import TaskKind
 
 from skald_harness.tasks.suites import EVALS, HUB, select
 
@@ -33,12 +33,6 @@ _CHOICE_METRICS = ("acc", "acc_norm", "acc_bytes")
 Made = Literal["original", "machine", "corrected", "people"]
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(gt=0)]
-
-
-class Protocol(Spec):
-    """How a model of one tuning is asked."""
-
-    chat_template: bool
 
 
 class Family(Spec):
@@ -97,9 +91,8 @@ class LeftOut(Spec):
 
 
 class HubTable(Spec):
-    """`_families_yaml`: the protocol, the families, and what is left out."""
+    """`_families_yaml`: the families, and what is left out."""
 
-    protocol: dict[Tuning, Protocol]
     families: dict[str, Family]
     left_out: tuple[LeftOut, ...]
 
