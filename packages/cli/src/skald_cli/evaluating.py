@@ -67,7 +67,9 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--language", "--lang", metavar="TAG", help="only this language")
     parser = group.add("check", "check every task file and what it asks", run_check)
     parser.add_argument(
-        "--accept", action="store_true", help="keep the prompts of new tasks and new versions"
+        "--accept",
+        action="store_true",
+        help="keep the prompts of new tasks and new versions, and lm-eval's tasks as they are now",
     )
     parser = group.add("items", "write items as strings to look for in training text", run_items)
     parser.add_argument(
@@ -167,15 +169,15 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
-    from skald_harness.tasks.listing import table, task_rows
-    from skald_harness.tasks.suites import list_tasks
+    from skald_harness.tasks.listing import listed, table
 
-    print(table(task_rows(list_tasks(args.suite, args.language), places.ITEMS)))
+    print(table(listed(args.suite, args.language, places.ITEMS)))
     return EXIT_DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem of the task files, then of what they ask."""
+    from skald_harness.adapter.golden import check_hub, write_golden
     from skald_harness.tasks.suites import check_suites
     from skald_specs.errors import EXIT_CLAIM_FAILED
 
@@ -185,11 +187,14 @@ def run_check(args: argparse.Namespace) -> int:
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
 
+    if args.accept:
+        print(f"{write_golden()} tasks of lm-eval accepted")
     checked = check_prompts(places.ITEMS, accept=args.accept)
-    for line in (*checked.notes, *checked.problems):
+    for line in (*checked.notes, *checked.problems, *(public := check_hub())):
         print(line)
-    print(f"{len(checked.problems)} problems")
-    return EXIT_CLAIM_FAILED if checked.problems else EXIT_DONE
+    n_problems = len(checked.problems) + len(public)
+    print(f"{n_problems} problems")
+    return EXIT_CLAIM_FAILED if n_problems else EXIT_DONE
 
 
 def run_items(args: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ from skald_specs.records import EvaluatedModel, TaskKind
 from skald_specs.shards import read_document_ends, read_tokens
 
 from skald_harness.adapter.answerers import LmAnswerer
+from skald_harness.adapter.chat import chat_template
 from skald_harness.adapter.models import ByteLM
 from skald_harness.adapter.network import TrieLM
 from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
@@ -58,7 +59,15 @@ class Subject:
 
 
 def baseline(export: Folder) -> Subject:
-    """Return a model as it was trained; its weights are loaded when they are first needed."""
+    """Return a model as it was trained; its weights are loaded when they are first needed.
+
+    One that was tuned to follow instructions is asked in its chat template, any other without.
+
+    Raises:
+        UserInputError: It was tuned so, and its tokenizer has no chat template.
+    """
+    tuned = export.tuning == "instruct"
+    template = chat_template(load_tokenizer(export), export.name) if tuned else None
 
     @functools.cache
     def load() -> TrieLM:
@@ -75,8 +84,10 @@ def baseline(export: Folder) -> Subject:
         scorer="plain",
         revision=export.revision,
         tuning=export.tuning,
+        chat_template_sha256=template.sha256 if template else None,
     )
-    return Subject(model, lambda _: export.identity, lambda _: load())
+    chat = template.apply if template else None
+    return Subject(model, lambda _: export.identity, lambda _: load(), chat=chat)
 
 
 def untrained(export: Folder) -> Subject:

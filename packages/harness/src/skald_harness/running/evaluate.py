@@ -174,7 +174,12 @@ def _subjects(
             "exports", "none named", "Name at least one export folder, or --models"
         )
         raise _first(problems, me, nothing)
-    subjects = [*map(baseline, models)]
+    subjects = []
+    for model in models:
+        try:
+            subjects.append(baseline(model))
+        except UserInputError as error:
+            problems.append(error)
     if controls:
         twins = [
             m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
@@ -278,9 +283,12 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         n_items=items.n_items,
         data_sha256=items.sha256,
         metric=task.metrics[0],
-        family=task.name.rsplit("_", 2)[0],
+        family=task.family,
+        variant=task.variant,
         num_fewshot=int(task.config.get("num_fewshot") or 0),
-        source="generated" if task.suite == "core" else "user",
+        translated=task.translated,
+        license=task.license,
+        source=task.source,
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
     )
