@@ -139,7 +139,7 @@ def test_new_gone_and_broken_tasks_are_told_each_by_name(evals):
 
 def test_the_commands_print_a_table_and_an_exit_code(evals, monkeypatch, capsys):
     rows = listed("core", None, evals.parent / "items", evals)
-    assert rows[0] == ("skald_core_cloze_dan_Latn", "core", "da", "cloze", "acc", "0.25", "1.0")
+    assert rows[0] == ("skald_core_cloze_dan_Latn", "core", "da", "cloze", "acc", "0.25", "1.0", "")
     assert listed("core", None, evals, evals)[0][5] == "-"
     lines = table(rows).splitlines()
     assert (
