@@ -20,10 +20,10 @@ from skald_specs.records import EvaluatedModel, TaskKind
 from skald_specs.shards import read_document_ends, read_tokens
 
 from skald_harness.adapter.answerers import LmAnswerer
-from skald_harness.adapter.models import ByteLM, TokenLM
+from skald_harness.adapter.models import ByteLM
+from skald_harness.adapter.network import TrieLM
 from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
-from skald_harness.scoring.plain import CausalScorer
 from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def baseline(export: Export) -> Subject:
     """Return an export as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
-    def load() -> LmAnswerer:
+    def load() -> TrieLM:
         return _token_model(export, load_model(export))
 
     model = EvaluatedModel(
@@ -161,9 +161,8 @@ def evenly(n: int, n_kept: int) -> list[int]:
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> LmAnswerer:
-    scorer = CausalScorer(network, int(export.config["max_position_embeddings"]))
-    return LmAnswerer(TokenLM(scorer, load_tokenizer(export)))
+def _token_model(export: Export, network: torch.nn.Module) -> TrieLM:
+    return TrieLM(network, tokenizer=load_tokenizer(export))
 
 
 def _weights_sha256(network: torch.nn.Module) -> str:
