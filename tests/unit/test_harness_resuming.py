@@ -6,6 +6,7 @@ import shutil
 import pytest
 import support_harness
 from skald_harness.adapter.answerers import LmAnswerer
+from skald_harness.adapter.network import TrieLM
 from skald_specs.files import read_json, write_json
 from skald_specs.records import RequestRecord
 from support_harness import evaluate_core
@@ -31,13 +32,17 @@ def copy(made, tmp_path):
 @pytest.fixture
 def asked(monkeypatch):
     """The number of questions in each chunk that anybody is asked."""
-    sizes, real = [], LmAnswerer.answer
+    sizes = []
 
-    def counting(self, questions):
-        sizes.append(len(questions))
-        return real(self, questions)
+    def counting(real):
+        def answer(self, questions):
+            sizes.append(len(questions))
+            return real(self, questions)
 
-    monkeypatch.setattr(LmAnswerer, "answer", counting)
+        return answer
+
+    for kind in (TrieLM, LmAnswerer):
+        monkeypatch.setattr(kind, "answer", counting(kind.answer))
     return sizes
 
 
@@ -89,15 +94,18 @@ def test_an_interrupted_evaluation_loses_the_chunk_it_was_at(copy, monkeypatch, 
     before = results(copy)
     shutil.rmtree(copy / "out")
     shutil.rmtree(copy / "out-store")
-    counted = LmAnswerer.answer
 
-    def interrupted(self, questions):
-        if len(asked) == stop:
-            raise KeyboardInterrupt
-        return counted(self, questions)
+    def interrupting(counted):
+        def answer(self, questions):
+            if len(asked) == stop:
+                raise KeyboardInterrupt
+            return counted(self, questions)
+
+        return answer
 
     with monkeypatch.context() as patch:
-        patch.setattr(LmAnswerer, "answer", interrupted)
+        for kind in (TrieLM, LmAnswerer):
+            patch.setattr(kind, "answer", interrupting(kind.answer))
         with pytest.raises(KeyboardInterrupt):
             evaluate_core(copy)
     assert n_lines(copy) == sum(asked) > 0

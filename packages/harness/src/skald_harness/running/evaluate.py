@@ -244,23 +244,27 @@ def _write(
     out: Path,
 ) -> EvaluationSummary:
     scored: list[ItemRecord] = []
+    models = []
     with atomic_folder(out / suite, marker="summary.json") as fresh:
         for subject in subjects:
-            name = subject.model.name
+            name, scorers = subject.model.name, dict[str, None]()
             with (
                 atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
                 path.open("wb") as lines,
             ):
                 for task in _taken(subject, tasks):
-                    asked, kept, answers = recall(subject, task, store)
-                    lines.writelines(record.line + b"\n" for record in kept)
-                    samples = measure(task.loaded, asked.items, answers)
-                    scored += item_records(name, task.definition, asked.items, samples)
+                    found = recall(subject, task, store)
+                    lines.writelines(record.line + b"\n" for record in found.records)
+                    samples = measure(task.loaded, found.asked.items, found.answers)
+                    scored += item_records(name, task.definition, found.asked.items, samples)
+                    scorers[found.scorer] = None
+            how = {"scorer": "; ".join(scorers)} if scorers else {}
+            models.append(subject.model.model_copy(update=how))
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
         summary = EvaluationSummary(
             schema_version=1,
             suite=suite,
-            models=tuple(subject.model for subject in subjects),
+            models=tuple(models),
             tasks=tuple(_info(task.definition, task.items) for task in tasks),
             lm_eval_version=LM_EVAL_VERSION,
             fewshot_seed=FEWSHOT_SEED,
