@@ -12,6 +12,7 @@ import support_harness
 from skald_harness.running.evaluate import evaluate
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
+from support_harness import PAIR_KINDS
 
 MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
 
@@ -48,7 +49,8 @@ def test_every_model_answers_every_item_of_every_task(made):
         ("pairs", 0.5),
         ("cloze", 0.25),
         ("text", None),
-        *((kind, 0.25) for kind in ("transfer", "skill", "canary")),
+        ("number", 0.5),
+        *((kind, 0.25) for kind in ("transfer", "skill", "canary", "calendar", "copy")),
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
@@ -58,7 +60,7 @@ def test_every_model_answers_every_item_of_every_task(made):
 
 def _gold(kind, item_id):
     """Pairs stand in an order of their own; the clozes made for these tests are right first."""
-    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind == "pairs" else 0
+    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind in PAIR_KINDS else 0
 
 
 def test_the_records_follow_from_the_requests(made):
@@ -95,7 +97,7 @@ def test_the_ngram_knows_its_language_and_the_untrained_nothing(made):
 
 def test_nothing_written_names_the_machine(made):
     paths = [path for name in ("out", "out-store") for path in (made / name).rglob("*.json*")]
-    assert len(paths) == 2 + len(MODELS) + 2 * 12 * len(MODELS)
+    assert len(paths) == 2 + len(MODELS) + 2 * 18 * len(MODELS)
     for path in paths:
         assert str(made.parent) not in path.read_text()
 

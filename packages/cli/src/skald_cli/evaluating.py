@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skald_specs.errors import EXIT_DONE
+from skald_specs.errors import EXIT_DONE, EXIT_USER_INPUT, UserInputError
 
 from skald_cli import places
 from skald_cli.parser import Verbs
+
+if TYPE_CHECKING:
+    from skald_harness.models.folder import Folder
 
 
 def register(verbs: Verbs) -> None:
@@ -34,6 +39,20 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
     parser.add_argument("--languages", nargs="+", metavar="TAG", help="only these languages")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="other models: groups and short names of evals/models.yaml (eu-small), ids, folders",
+    )
+    parser.add_argument(
+        "--trust-remote-code",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="run the code that this model brings, if evals/models.yaml allows it",
+    )
     parser.add_argument(
         "--verify", type=Path, nargs="*", metavar="FOLDER",
         help="compute every number of evaluations and reports again from their records; none: all",
@@ -86,7 +105,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return EXIT_DONE
 
     exports, languages = args.exports, args.languages
-    if not exports:
+    models, problems = _others(args)
+    if not exports and not args.models:
         from skald_specs.params import Params
 
         params = Params.load(places.PARAMS)
@@ -97,13 +117,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
     with recorded("evaluate", "-".join(suites)) if first else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
-        done = evaluate(exports, suites, args.out, items, args.corpus, languages)
+        done = evaluate(exports, suites, args.out, items, args.corpus, languages, models=models)
     if done is None:
         return EXIT_DONE
     for summary in done.summaries:
         folder = args.out / summary.suite
         print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
-    return done.exit_code
+    return EXIT_USER_INPUT if problems else done.exit_code
 
 
 def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
@@ -112,8 +132,6 @@ def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Pat
     Raises:
         UserInputError: A word names a suite that is not evaluated.
     """
-    from skald_specs.errors import UserInputError
-
     folders, default = {}, places.ITEMS
     for word in words:
         suite, sign, folder = word.partition("=")
@@ -128,6 +146,22 @@ def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Pat
     return {suite: folders.get(suite, default) for suite in suites}
 
 
+def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInputError, ...]]:
+    """Find what `--models` names; what cannot be had costs a line, and the rest goes on."""
+    if not args.models:
+        if args.trust_remote_code:
+            raise UserInputError("--trust-remote-code", "no --models", "Name the model there")
+        return (), ()
+    from skald_harness.models.download import resolve
+
+    found = resolve(args.models, args.trust_remote_code)
+    for problem in found.problems:
+        print(f"skald: {problem}", file=sys.stderr)
+    if not found.folders and not args.exports:
+        raise UserInputError("--models", "none can be had", "Mend what the lines above say")
+    return found.folders, found.problems
+
+
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
     from skald_harness.tasks.suites import list_tasks
@@ -140,7 +174,6 @@ def run_list(args: argparse.Namespace) -> int:
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem in the task files; the first one decides the exit code."""
     from skald_harness.tasks.suites import check_suites
-    from skald_specs.errors import EXIT_USER_INPUT
 
     problems = check_suites()
     for problem in problems:

@@ -20,10 +20,10 @@ from skald_specs.records import EvaluatedModel, TaskKind
 from skald_specs.shards import read_document_ends, read_tokens
 
 from skald_harness.adapter.answerers import LmAnswerer
-from skald_harness.adapter.models import ByteLM, TokenLM
-from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.adapter.models import ByteLM
+from skald_harness.adapter.network import TrieLM
+from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
-from skald_harness.scoring.plain import CausalScorer
 from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Seed of the untrained networks.
 RANDOM_SEED = 0
+#: Only networks of at most so many parameters get an untrained twin: at chance it is as good a
+#: control for the larger ones, which would cost as much as a model.
+RANDOM_MAX_PARAMS = 200_000_000
 #: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
 NGRAM_ORDER = 6
 #: Training text of the n-gram model per language; more is thinned evenly to the number of whole
@@ -54,27 +57,29 @@ class Subject:
     chat: Callable[..., str] | None = None
 
 
-def baseline(export: Export) -> Subject:
-    """Return an export as it was trained; its weights are loaded when they are first needed."""
+def baseline(export: Folder) -> Subject:
+    """Return a model as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
-    def load() -> LmAnswerer:
+    def load() -> TrieLM:
         return _token_model(export, load_model(export))
 
     model = EvaluatedModel(
         name=export.name,
-        role="baseline",
+        role=export.role,
         about=export.about,
         n_params_total=export.n_params_total,
         weights_sha256=export.weights_sha256,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
         scorer="plain",
+        revision=export.revision,
+        tuning=export.tuning,
     )
     return Subject(model, lambda _: export.identity, lambda _: load())
 
 
-def untrained(export: Export) -> Subject:
+def untrained(export: Folder) -> Subject:
     """Return a network with the configuration of an export and random weights."""
     network = random_model(export, RANDOM_SEED)
     answerer = _token_model(export, network)
@@ -161,9 +166,8 @@ def evenly(n: int, n_kept: int) -> list[int]:
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> LmAnswerer:
-    scorer = CausalScorer(network, int(export.config["max_position_embeddings"]))
-    return LmAnswerer(TokenLM(scorer, load_tokenizer(export)))
+def _token_model(export: Folder, network: torch.nn.Module) -> TrieLM:
+    return TrieLM(network, tokenizer=load_tokenizer(export))
 
 
 def _weights_sha256(network: torch.nn.Module) -> str:

@@ -24,8 +24,14 @@ from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
 from skald_harness.adapter.asking import measure
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
-from skald_harness.models.controls import Subject, baseline, byte_ngram, untrained
-from skald_harness.models.exports import Export, read_export
+from skald_harness.models.controls import (
+    RANDOM_MAX_PARAMS,
+    Subject,
+    baseline,
+    byte_ngram,
+    untrained,
+)
+from skald_harness.models.folder import Folder, read_export
 from skald_harness.running.answering import answer, recall
 from skald_harness.running.asked import AskedTask, asked_tasks
 from skald_harness.running.progress import Progress
@@ -60,10 +66,11 @@ def evaluate(
     corpus: Path,
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
+    models: Sequence[Folder] = (),
     controls: bool = True,
     store_root: Path | None = None,
 ) -> Evaluation | None:
-    """Evaluate exports beside their controls, on one rank or on each of torchrun's.
+    """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
     A model, task or suite that cannot be used is named in one line, and the others go on.
 
@@ -75,6 +82,7 @@ def evaluate(
         corpus: A built corpus; its training text trains the byte n-gram control.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
+        models: Other models, as `models.download.resolve` returns them.
         controls: Evaluate controls, too.
         store_root: The store of answers; None: the one beside `out`.
 
@@ -88,7 +96,7 @@ def evaluate(
     plan: list[_Plan] = []
 
     def work() -> dict[str, SkaldError]:
-        plan.append(_plan(exports, suites, items, corpus, languages, evals, me, controls))
+        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
         return _answer(plan[0], store, me)
 
     def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
@@ -117,6 +125,7 @@ class _Plan:
 
 def _plan(
     exports: Sequence[Path],
+    others: Sequence[Folder],
     suites: Sequence[str],
     items: Path | Mapping[str, Path],
     corpus: Path,
@@ -140,26 +149,37 @@ def _plan(
     for problem in problems:
         _tell(me, "", problem)
     spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
-    subjects, failed = _subjects(exports, corpus, spoken, me, controls)
+    subjects, failed = _subjects(exports, others, corpus, spoken, me, controls)
     return _Plan(subjects, tasks, problems + failed)
 
 
 def _subjects(
-    exports: Sequence[Path], corpus: Path, languages: Sequence[str], me: World, controls: bool
+    exports: Sequence[Path],
+    others: Sequence[Folder],
+    corpus: Path,
+    languages: Sequence[str],
+    me: World,
+    controls: bool,
 ) -> tuple[list[Subject], list[SkaldError]]:
-    models: list[Export] = []
+    models: list[Folder] = []
     problems: list[SkaldError] = []
     for path in exports:
         try:
             models.append(read_export(path))
         except UserInputError as error:
             problems.append(error)
+    models += others
     if not models:
-        nothing = UserInputError("exports", "none named", "Name at least one export folder")
+        nothing = UserInputError(
+            "exports", "none named", "Name at least one export folder, or --models"
+        )
         raise _first(problems, me, nothing)
     subjects = [*map(baseline, models)]
     if controls:
-        subjects += map(untrained, models)
+        twins = [
+            m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
+        ]
+        subjects += map(untrained, twins)
         try:
             subjects.append(byte_ngram(corpus, languages))
         except UserInputError as error:
@@ -169,7 +189,7 @@ def _subjects(
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
-            raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
+            raise UserInputError("exports", f"two models named {name!r}", "Rename a folder")
     return subjects, problems
 
 
