@@ -64,8 +64,11 @@ def register(verbs: Verbs) -> None:
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
     parser.add_argument("--suite", help="only this suite")
-    parser.add_argument("--language", help="only this language")
-    group.add("check", "check every task file", run_check)
+    parser.add_argument("--language", "--lang", metavar="TAG", help="only this language")
+    parser = group.add("check", "check every task file and what it asks", run_check)
+    parser.add_argument(
+        "--accept", action="store_true", help="keep the prompts of new tasks and new versions"
+    )
     parser = group.add("items", "write items as strings to look for in training text", run_items)
     parser.add_argument(
         "names", nargs="+", metavar="SUITE", help="a suite, or a task of a suite or of lm-eval"
@@ -164,22 +167,29 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
+    from skald_harness.tasks.listing import table, task_rows
     from skald_harness.tasks.suites import list_tasks
 
-    for task in list_tasks(args.suite, args.language):
-        print(f"{task.name:<32}{task.suite:<10}{task.language:<6}{task.kind}")
+    print(table(task_rows(list_tasks(args.suite, args.language), places.ITEMS)))
     return EXIT_DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Report every problem in the task files; the first one decides the exit code."""
+    """Report every problem of the task files, then of what they ask."""
     from skald_harness.tasks.suites import check_suites
+    from skald_specs.errors import EXIT_CLAIM_FAILED
 
     problems = check_suites()
-    for problem in problems:
-        print(problem)
-    print(f"{len(problems)} problems")
-    return EXIT_USER_INPUT if problems else EXIT_DONE
+    if problems:
+        print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
+        return EXIT_USER_INPUT
+    from skald_harness.running.prompts import check_prompts
+
+    checked = check_prompts(places.ITEMS, accept=args.accept)
+    for line in (*checked.notes, *checked.problems):
+        print(line)
+    print(f"{len(checked.problems)} problems")
+    return EXIT_CLAIM_FAILED if checked.problems else EXIT_DONE
 
 
 def run_items(args: argparse.Namespace) -> int:
