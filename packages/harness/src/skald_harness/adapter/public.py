@@ -213,5 +213,7 @@ def _left_out(family: str, rows: Sequence[tuple[PublicTask, UserInputError]]) ->
     first = rows[0][1]
     languages = ", ".join(sorted({task.language for task, _ in rows}))
     return UserInputError(
-        f"{family} ({languages})", f"{len(rows)} tasks left out: {first.problem}", first.remedy
+        f"{family} ({languages})",
+        f"{len(rows)} task{'s' * (len(rows) > 1)} left out: {first.problem}",
+        first.remedy,
     )

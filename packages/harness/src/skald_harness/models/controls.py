@@ -139,7 +139,10 @@ def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
         scorer=f"byte {NGRAM_ORDER}-gram",
     )
     return Subject(
-        model, lambda tag: models[tag].sha256, lambda tag: LmAnswerer(ByteLM(models[tag]))
+        model,
+        lambda tag: models[tag].sha256,
+        lambda tag: LmAnswerer(ByteLM(models[tag])),
+        takes=lambda kind, _language: kind != "generate",
     )
 
 
