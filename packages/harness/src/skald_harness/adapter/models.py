@@ -1,4 +1,4 @@
-"""Models of ours behind lm-eval's interface: networks, byte counts, and recorded answers."""
+"""Models of ours behind lm-eval's interface: networks, controls, and recorded answers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lm_eval.api.model import LM, TemplateLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_specs.errors import UserInputError
 
-from skald_harness.scoring.ngram import ByteNgram
 from skald_harness.scoring.plain import CausalScorer
+from skald_harness.scoring.questions import Answerer, Question
 
 #: A request's texts: (context, continuation), or (document,) for bits per byte.
 Arguments = tuple[str, ...]
@@ -112,26 +112,32 @@ class TokenLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no type informat
         raise _no_generation()
 
 
-class ByteLM(LM):  # type: ignore[misc]  # lm-eval has no type information
-    """A byte n-gram model behind lm-eval's interface; contexts and texts are raw UTF-8."""
+class AnsweredLM(LM):  # type: ignore[misc]  # lm-eval has no type information
+    """An `Answerer` behind lm-eval's interface."""
 
-    def __init__(self, ngram: ByteNgram) -> None:
+    def __init__(self, answerer: Answerer) -> None:
         super().__init__()
-        self._ngram = ngram
+        self._answerer = answerer
 
     def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
         """Return each continuation's log-probability in nats; greediness is not computed."""
-        pairs = [request.args for request in requests]
-        whole = self._ngram.log_probabilities([(c + t).encode("utf-8") for c, t in pairs])
-        return [
-            (float(values[len(context.encode("utf-8")) :].sum()), False)
-            for values, (context, _) in zip(whole, pairs, strict=True)
+        questions = [
+            Question("loglikelihood", r.args[0], r.args[1], is_right=r.idx == r.doc["gold"])
+            for r in requests
         ]
+        return [(value, False) for value in self._answered(questions)]
 
     def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
         """Return each document's log-probability in nats."""
-        texts = [request.args[0].encode("utf-8") for request in requests]
-        return [float(values.sum()) for values in self._ngram.log_probabilities(texts)]
+        return self._answered([Question("rolling", "", r.args[0]) for r in requests])
+
+    def _answered(self, questions: Sequence[Question]) -> list[float]:
+        found = [0.0] * len(questions)
+        for chunk in self._answerer.chunks(questions):
+            answers = self._answerer.answer([questions[index] for index in chunk])
+            for index, answer in zip(chunk, answers, strict=True):
+                found[index] = float(answer.logprob_nats or 0.0)
+        return found
 
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
         """Refuse: nothing here compares generated text."""

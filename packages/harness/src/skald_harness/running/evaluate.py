@@ -1,6 +1,6 @@
 """The station: exports and controls in, records out.
 
-Writes `<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` in one step, so an
+Writes `<out>/<suite>/{summary.json, contamination.json, items.jsonl, requests/<model>.jsonl}` in one step, so an
 interrupted evaluation leaves the earlier one whole. The answers go to `<out>-store` task by task,
 so that it loses one task at most.
 """
@@ -12,18 +12,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from skald_specs.contamination import CONTAMINATION_FILE, Contamination
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_jsonl
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
 
-from skald_harness.adapter.models import MissingAnswerError, RecordedLM
+from skald_harness.adapter.models import AnsweredLM, MissingAnswerError, RecordedLM, TokenLM
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION, load_tasks, run_task
-from skald_harness.models.controls import Subject, baseline, byte_ngram, untrained
+from skald_harness.models.controls import Subject, baseline, untrained
+from skald_harness.models.counting import byte_counts
 from skald_harness.models.exports import read_export
+from skald_harness.models.rules import rules
+from skald_harness.running.contamination import contamination, contamination_line, read_search
+from skald_harness.running.flags import control_flags
 from skald_harness.running.table import score_table
 from skald_harness.store.answers import answers, read_answers, run_key, store_folder, write_answers
-from skald_harness.store.records import item_records, request_records
+from skald_harness.store.records import item_records, rechecks, request_records
 from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
 from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, select
 
@@ -65,33 +70,39 @@ def evaluate(
     for subject in subjects:
         name, reused = subject.model.name, 0
         asked[name] = []
-        for task in tasks:
+        taken = [task for task in tasks if subject.takes(task.kind, task.language)]
+        for task in taken:
             key = run_key(
                 subject.identity(task.language), subject.model.dtype, task, data[task.name]
             )
             known = read_answers(store, key)
             samples = _recall(subject, task, loaded[task.name], known) if known else None
             if samples is None:
-                samples = run_task(loaded[task.name], subject.answerer(task.language))
+                samples = run_task(loaded[task.name], _lm(subject.answerer(task.language)))
                 write_answers(store, key, request_records(task, key, samples))
             else:
                 reused += 1
             asked[name] += request_records(task, key, samples)
             scored += item_records(name, task, samples)
         note = f", {reused} from the store" if reused else ""
-        print(f"{name}: {len(tasks)} tasks{note}", file=sys.stderr)
+        print(f"{name}: {len(taken)} tasks{note}", file=sys.stderr)
+    scored.sort(key=lambda item: (item.model, item.task, item.item_id))
+    models = tuple(subject.model for subject in subjects)
+    infos = tuple(_info(task, data[task.name]) for task in tasks)
     summary = EvaluationSummary(
         schema_version=1,
         suite=suite,
-        models=tuple(subject.model for subject in subjects),
-        tasks=tuple(_info(task, data[task.name]) for task in tasks),
+        models=models,
+        tasks=infos,
         lm_eval_version=LM_EVAL_VERSION,
         fewshot_seed=FEWSHOT_SEED,
-        flags=(),
+        flags=control_flags(models, infos, scored),
+        rechecks=rechecks(asked),
     )
-    scored.sort(key=lambda item: (item.model, item.task, item.item_id))
-    _write(out / suite, summary, scored, asked)
+    overlap = contamination(summary, scored, read_search(corpus))
+    _write(out / suite, summary, scored, asked, overlap)
     print(score_table(summary, scored))
+    print(contamination_line(overlap))
     return summary
 
 
@@ -145,13 +156,18 @@ def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -
         raise UserInputError("exports", "none named", "Name at least one export folder")
     models = [read_export(path) for path in exports]
     # The n-gram model comes first in time because a bad corpus must fail before networks load.
-    ngram = byte_ngram(corpus, languages)
-    subjects = [*map(baseline, models), *map(untrained, models), ngram]
+    counting = byte_counts(corpus, languages)
+    subjects = [*map(baseline, models), *map(untrained, models), *counting, *rules()]
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
             raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
     return subjects
+
+
+def _lm(answerer: Any) -> Any:
+    """Return lm-eval's view of a model: networks have it, controls get one."""
+    return answerer if isinstance(answerer, TokenLM) else AnsweredLM(answerer)
 
 
 def _recall(
@@ -186,9 +202,11 @@ def _write(
     summary: EvaluationSummary,
     scored: Sequence[ItemRecord],
     asked: dict[str, list[RequestRecord]],
+    overlap: Contamination,
 ) -> None:
     with atomic_folder(folder, marker="summary.json") as fresh:
         write_json(fresh / "summary.json", summary.model_dump(mode="json"))
+        write_json(fresh / CONTAMINATION_FILE, overlap.model_dump(mode="json"))
         write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
         for name, records in asked.items():
             write_jsonl(

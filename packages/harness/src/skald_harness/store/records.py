@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skald_specs.records import ItemRecord, RequestRecord
+from skald_specs.records import ItemRecord, Recheck, RequestRecord
 
 from skald_harness.tasks.suites import TaskDefinition
 
@@ -49,6 +49,31 @@ def item_records(model: str, task: TaskDefinition, samples: Sequence[Sample]) ->
         else _choice_record(model, task, sample)
         for sample in samples
     ]
+
+
+def rechecks(asked: Mapping[str, Sequence[RequestRecord]]) -> tuple[Recheck, ...]:
+    """Return for each model with a request drawn for it how far the plain path was off.
+
+    Args:
+        asked: The requests of each model.
+    """
+    found = []
+    for model, records in asked.items():
+        off = [
+            abs(record.logprob_nats - record.recheck_nats)
+            for record in records
+            if record.logprob_nats is not None and record.recheck_nats is not None
+        ]
+        if off:
+            found.append(
+                Recheck(
+                    model=model,
+                    n_requests=len(records),
+                    n_rechecked=len(off),
+                    largest_nats=max(off),
+                )
+            )
+    return tuple(found)
 
 
 def _choice_record(model: str, task: TaskDefinition, sample: Sample) -> ItemRecord:
