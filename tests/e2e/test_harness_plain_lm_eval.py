@@ -24,7 +24,7 @@ def made(tmp_path_factory):
     for seed, name in ((1, "model"), (2, "stranger")):
         support_harness.write_export(root / name, seed=seed)
     evaluate(
-        [root / "model", root / "stranger"], "core", root / "out", root / "items", root / "corpus"
+        [root / "model", root / "stranger"], ["core"], root / "out", root / "items", root / "corpus"
     )
     return root
 

@@ -54,7 +54,7 @@ def test_items_are_named_as_the_records_of_an_evaluation(suite, items, pairs, tm
     folder = items if suite == "core" else pairs
     corpus = support_harness.write_corpus(tmp_path / "corpus")
     export = support_harness.write_export(tmp_path / "exports" / "tiny")
-    evaluate([export], suite, tmp_path / "out", folder, corpus)
+    evaluate([export], [suite], tmp_path / "out", folder, corpus)
     rows = read_jsonl(tmp_path / "out" / suite / "items.jsonl")
     records = [ItemRecord.model_validate(row) for row in rows]
     found = list(reference_items([suite], folder))

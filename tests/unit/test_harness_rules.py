@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skald_harness.models.rules import RuleAnswerer, rules
+from skald_harness.models.rules import rules
 from skald_harness.scoring.questions import Question
+from skald_harness.scoring.rules import RuleAnswerer
 from skald_specs.controls import LONGEST, ORACLE, SHORTEST
 from skald_specs.errors import UserInputError
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE
@@ -21,8 +24,15 @@ def register(verbs: Verbs) -> None:
         metavar="EXPORT",
         help="exported folders; none: baselines and languages of params.yaml",
     )
-    parser.add_argument("--suite", required=True, help="a folder under evals/")
-    parser.add_argument("--items", type=Path, default=places.ITEMS, help="folder of the items")
+    parser.add_argument(
+        "--suite", required=True, metavar="SUITE[,SUITE...]", help="folders under evals/"
+    )
+    parser.add_argument(
+        "--items",
+        action="append",
+        metavar="[SUITE=]DIR",
+        help=f"folder of the items, of one suite or of all others (default: {places.ITEMS})",
+    )
     parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
     parser.add_argument("--languages", nargs="+", metavar="TAG", help="only these languages")
@@ -54,12 +64,42 @@ def run_evaluate(args: argparse.Namespace) -> int:
         params = Params.load(places.PARAMS)
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
-    with recorded("evaluate", args.suite):
+    suites = [suite for suite in args.suite.split(",") if suite]
+    items = items_by_suite(suites, args.items or [])
+    # Of several ranks one writes the manifest.
+    first = int(os.environ.get("RANK", "0")) == 0
+    with recorded("evaluate", "-".join(suites)) if first else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
-        summary = evaluate(exports, args.suite, args.out, args.items, args.corpus, languages)
-    print(f"{args.out / args.suite}: {len(summary.models)} models on {len(summary.tasks)} tasks")
-    return EXIT_DONE
+        done = evaluate(exports, suites, args.out, items, args.corpus, languages)
+    if done is None:
+        return EXIT_DONE
+    for summary in done.summaries:
+        folder = args.out / summary.suite
+        print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
+    return done.exit_code
+
+
+def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
+    """Return each suite's folder of items from words such as `DIR` and `ud=DIR`.
+
+    Raises:
+        UserInputError: A word names a suite that is not evaluated.
+    """
+    from skald_specs.errors import UserInputError
+
+    folders, default = {}, places.ITEMS
+    for word in words:
+        suite, sign, folder = word.partition("=")
+        if not sign or "/" in suite:
+            default = Path(word)
+        elif suite in suites:
+            folders[suite] = Path(folder)
+        else:
+            raise UserInputError(
+                "--items", f"{word!r} names no suite of --suite", f"Use one of {', '.join(suites)}"
+            )
+    return {suite: folders.get(suite, default) for suite in suites}
 
 
 def run_list(args: argparse.Namespace) -> int:

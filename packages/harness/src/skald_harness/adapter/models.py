@@ -1,19 +1,15 @@
-"""Models of ours behind lm-eval's interface: networks, controls, and recorded answers."""
+"""Networks behind lm-eval's interface."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from lm_eval.api.model import LM, TemplateLM
+from lm_eval.api.model import TemplateLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_specs.errors import UserInputError
 
 from skald_harness.scoring.plain import CausalScorer
-from skald_harness.scoring.questions import Answerer, Question
-
-#: A request's texts: (context, continuation), or (document,) for bits per byte.
-Arguments = tuple[str, ...]
 
 
 def _no_generation() -> UserInputError:
@@ -108,68 +104,5 @@ class TokenLM(TemplateLM):  # type: ignore[misc]  # lm-eval has no type informat
         return [sum(next(scores)[0] for _ in part) for part in windows]
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
-        """Refuse: nothing here compares generated text."""
-        raise _no_generation()
-
-
-class AnsweredLM(LM):  # type: ignore[misc]  # lm-eval has no type information
-    """An `Answerer` behind lm-eval's interface."""
-
-    def __init__(self, answerer: Answerer) -> None:
-        super().__init__()
-        self._answerer = answerer
-
-    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-        """Return each continuation's log-probability in nats; greediness is not computed."""
-        questions = [
-            Question("loglikelihood", r.args[0], r.args[1], is_right=r.idx == r.doc["gold"])
-            for r in requests
-        ]
-        return [(value, False) for value in self._answered(questions)]
-
-    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
-        """Return each document's log-probability in nats."""
-        return self._answered([Question("rolling", "", r.args[0]) for r in requests])
-
-    def _answered(self, questions: Sequence[Question]) -> list[float]:
-        found = [0.0] * len(questions)
-        for chunk in self._answerer.chunks(questions):
-            answers = self._answerer.answer([questions[index] for index in chunk])
-            for index, answer in zip(chunk, answers, strict=True):
-                found[index] = float(answer.logprob_nats or 0.0)
-        return found
-
-    def generate_until(self, requests: Sequence[Any]) -> list[str]:
-        """Refuse: nothing here compares generated text."""
-        raise _no_generation()
-
-
-class MissingAnswerError(Exception):
-    """A recorded model was asked something that it has no answer to."""
-
-
-class RecordedLM(LM):  # type: ignore[misc]  # lm-eval has no type information
-    """Answers that were given before; `MissingAnswerError` where there is none.
-
-    Args:
-        answers: Log-probabilities in nats by the request's texts.
-    """
-
-    def __init__(self, answers: Mapping[Arguments, float]) -> None:
-        super().__init__()
-        self._answers = answers
-
-    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-        """Return the recorded log-probabilities; greediness is not recorded."""
-        return [(answer, False) for answer in self.loglikelihood_rolling(requests)]
-
-    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
-        """Return the recorded log-probabilities of documents."""
-        try:
-            return [self._answers[tuple(request.args)] for request in requests]
-        except KeyError as error:
-            raise MissingAnswerError(str(error)) from None
-
-    def generate_until(self, requests: Sequence[Any]) -> list[str]:
         """Refuse: nothing here compares generated text."""
         raise _no_generation()

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.controls import RANDOM_INIT
 from skald_specs.records import EvaluatedModel, TaskKind
 
+from skald_harness.adapter.answerers import LmAnswerer
 from skald_harness.adapter.models import TokenLM
 from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
 from skald_harness.scoring.plain import CausalScorer
+from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
     import torch
@@ -32,20 +34,21 @@ class Subject:
 
     `identity` returns, for a language, plain data that changes whenever an answer could;
     `answerer` returns who answers in a language; `takes` says whether the model can be asked the
-    tasks of a kind in a language.
+    tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
     """
 
     model: EvaluatedModel
     identity: Callable[[str], Any]
-    answerer: Callable[[str], Any]
+    answerer: Callable[[str], Answerer]
     takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
+    chat: Callable[..., str] | None = None
 
 
 def baseline(export: Export) -> Subject:
     """Return an export as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
-    def load() -> TokenLM:
+    def load() -> LmAnswerer:
         return _token_model(export, load_model(export))
 
     model = EvaluatedModel(
@@ -83,9 +86,9 @@ def untrained(export: Export) -> Subject:
     return Subject(model, lambda _: identity, lambda _: answerer)
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> TokenLM:
+def _token_model(export: Export, network: torch.nn.Module) -> LmAnswerer:
     scorer = CausalScorer(network, int(export.config["max_position_embeddings"]))
-    return TokenLM(scorer, load_tokenizer(export))
+    return LmAnswerer(TokenLM(scorer, load_tokenizer(export)))
 
 
 def _weights_sha256(network: torch.nn.Module) -> str:

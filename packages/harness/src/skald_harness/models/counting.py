@@ -5,9 +5,7 @@ Knows built corpora and byte counts; refuses to know tasks, networks and lm-eval
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from skald_specs.controls import BYTE_NGRAM, BYTE_UNIGRAM
@@ -18,59 +16,19 @@ from skald_specs.records import EvaluatedModel
 from skald_specs.shards import read_document_ends, read_tokens
 
 from skald_harness.models.controls import Subject
+from skald_harness.scoring.byte_counts import BytesAnswerer
 from skald_harness.scoring.ngram import ByteNgram
-from skald_harness.scoring.questions import Answer, Question
 
 #: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
 NGRAM_ORDER = 6
 #: Training text of the byte counts per language; more is thinned evenly to the number of whole
 #: documents that comes nearest.
 NGRAM_BYTES = 1_000_000
-#: Text of one chunk of questions; each byte costs some 200 bytes of arrays.
-_CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class BytesAnswerer:
-    """A byte n-gram model that answers questions; contexts and texts are raw UTF-8."""
-
-    ngram: ByteNgram
-
-    def chunks(self, questions: Sequence[Question]) -> list[list[int]]:
-        """Part the questions, in order, into chunks of about a million bytes."""
-        parts: list[list[int]] = []
-        room = 0
-        for index, question in enumerate(questions):
-            if room <= 0:
-                parts.append([])
-                room = _CHUNK_BYTES
-            parts[-1].append(index)
-            room -= len((question.context + question.continuation).encode("utf-8"))
-        return parts
-
-    def answer(self, questions: Sequence[Question]) -> list[Answer]:
-        """Answer choices and documents with log-probabilities in nats; greediness is not computed.
-
-        Raises:
-            UserInputError: A question asks for generated text.
-        """
-        if any(question.kind == "generate" for question in questions):
-            raise UserInputError(
-                "controls", "byte counts cannot answer a generate question", "Leave it out"
-            )
-        contexts = [q.context.encode("utf-8") for q in questions]
-        texts = [
-            context + q.continuation.encode("utf-8")
-            for context, q in zip(contexts, questions, strict=True)
-        ]
-        scored = self.ngram.log_probabilities(texts)
-        return [
-            Answer(float(values[len(context) :].sum()))
-            for values, context in zip(scored, contexts, strict=True)
-        ]
-
-
-def byte_counts(corpus: Path, languages: Sequence[str]) -> list[Subject]:
+def byte_counts(
+    corpus: Path, languages: Sequence[str], say: Callable[[str], None]
+) -> list[Subject]:
     """Count the corpus' training text: a byte n-gram model and a byte unigram for each language.
 
     A language without training text is said and left out: they take no task in it.
@@ -78,6 +36,7 @@ def byte_counts(corpus: Path, languages: Sequence[str]) -> list[Subject]:
     Args:
         corpus: A built corpus.
         languages: BCP-47 tags.
+        say: Told of the languages that are left out.
 
     Returns:
         Both controls, or none where the corpus has no text in any of the languages.
@@ -90,7 +49,7 @@ def byte_counts(corpus: Path, languages: Sequence[str]) -> list[Subject]:
     for tag in languages:
         shard = manifest.shard(tag, "train")
         if shard is None or shard.n_bytes == 0:
-            print(f"{tag}: no training text in {corpus}: byte counts left out", file=sys.stderr)
+            say(f"{tag}: no training text in {corpus}: byte counts left out")
         else:
             texts[tag] = training_texts(corpus, manifest, tag)
     if not texts:
