@@ -7,6 +7,7 @@ the training text shows what counting achieves. A benchmark that either passes m
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Subject:
     `identity` returns, for a language, plain data that changes whenever an answer could;
     `answerer` returns who answers in a language; `takes` says whether the model can be asked the
     tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
+    `release` gives back what answering took, so that one large model is in memory at a time.
     """
 
     model: EvaluatedModel
@@ -55,6 +57,7 @@ class Subject:
     answerer: Callable[[str], Answerer]
     takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
     chat: Callable[..., str] | None = None
+    release: Callable[[], None] = lambda: None
 
 
 def baseline(export: Folder) -> Subject:
@@ -76,7 +79,14 @@ def baseline(export: Folder) -> Subject:
         revision=export.revision,
         tuning=export.tuning,
     )
-    return Subject(model, lambda _: export.identity, lambda _: load())
+
+    def release() -> None:
+        if load.cache_info().currsize:
+            load.cache_clear()
+            # lm-eval's model refers to itself.
+            gc.collect()
+
+    return Subject(model, lambda _: export.identity, lambda _: load(), release=release)
 
 
 def untrained(export: Folder) -> Subject:
