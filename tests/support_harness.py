@@ -159,6 +159,27 @@ def write_corpus(folder: Path, texts: dict[str, list[str]] | None = None) -> Pat
     return folder
 
 
+def write_inputs(root: Path) -> Path:
+    """Write two tiny exports, `base-a` and `base-b`, with a corpus and core items in two languages."""
+    write_items(root / "items")
+    write_corpus(root / "corpus")
+    write_export(root / "exports" / "base-a", seed=1)
+    write_export(root / "exports" / "base-b", seed=2, d_model=16)
+    return root
+
+
+def evaluate_core(
+    root: Path, names=("base-a", "base-b"), suite="core", languages=None, items: Path | None = None
+):
+    """Evaluate exports of `write_inputs` into `out`."""
+    from skald_harness.running.evaluate import evaluate
+
+    exports = [root / "exports" / name for name in names]
+    return evaluate(
+        exports, [suite], root / "out", items or root / "items", root / "corpus", languages
+    )
+
+
 def folder_sha256(folder: Path) -> str:
     """Hash every file of a folder with its name."""
     digest = hashlib.sha256()
