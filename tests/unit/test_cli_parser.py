@@ -45,7 +45,7 @@ FLAGS = {
     "export": {"--corpus", "--out"},
     "generate": {"--prompt", "--tokens", "--seed", "--corpus"},
     "evaluate": {"--suite", "--items", "--corpus", "--out", "--languages"},
-    "evals list": {"--suite", "--language"},
+    "evals list": {"--suite", "--language", "--lang"},
     "evals check": {"--accept"},
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},

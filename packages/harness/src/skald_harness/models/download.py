@@ -19,17 +19,16 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 
-from skald_harness.models.folder import (
+from skald_harness.models.folder import Folder, read_folder
+from skald_harness.models.groups import Choice, choose, split_names
+from skald_harness.models.parts import (
     INDEX_FILE,
     PICKLES,
     TEXT_FILES,
     WEIGHTS_FILE,
-    Folder,
     check_code,
     read_config,
-    read_folder,
 )
-from skald_harness.models.groups import Choice, choose, split_names
 from skald_harness.models.register import ModelRegister, load_register
 
 _WEIGHTS = (WEIGHTS_FILE, "model-*-of-*.safetensors")

@@ -18,7 +18,7 @@ from skald_harness.adapter.public import cluster_of, load_hub
 from skald_harness.adapter.tasks import load_tasks
 from skald_harness.scoring.questions import Question
 from skald_harness.tasks.hub import hub_tasks
-from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
+from skald_harness.tasks.items import TaskItems, check_items, languages_with_items, nothing_for
 from skald_harness.tasks.suites import HUB, TaskDefinition, list_tasks, select
 
 
@@ -97,8 +97,7 @@ def asked_tasks(
             errors.append(error)
             continue
         if data is None:
-            kind = task.config["metadata"]["select"]
-            say(f"{task.name}: left out, no pairs of type {kind}")
+            say(f"{task.name}: left out, {nothing_for(task)}")
         else:
             found.append((task, data))
     if not found:
@@ -107,8 +106,8 @@ def asked_tasks(
             if errors
             else UserInputError(
                 str(items),
-                f"no pairs for any task of suite {suite}",
-                "Add pairs to the files, or name another folder",
+                f"no items for any task of suite {suite}",
+                "Add some to the files, or name another folder",
             )
         )
     problems += errors

@@ -67,6 +67,8 @@ def evaluate(
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
     models: Sequence[Folder] = (),
+    controls: bool = True,
+    store_root: Path | None = None,
 ) -> Evaluation | None:
     """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
@@ -81,6 +83,8 @@ def evaluate(
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
         models: Other models, as `models.download.resolve` returns them.
+        controls: Evaluate controls, too.
+        store_root: The store of answers; None: the one beside `out`.
 
     Returns:
         What was written and what could not be used; None on every rank but the first.
@@ -88,11 +92,11 @@ def evaluate(
     Raises:
         UserInputError: No suite or no model is left; earlier results stay as they were.
     """
-    me, store = world(), AnswerStore(store_folder(out))
+    me, store = world(), AnswerStore(store_root or store_folder(out))
     plan: list[_Plan] = []
 
     def work() -> dict[str, SkaldError]:
-        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me))
+        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
         return _answer(plan[0], store, me)
 
     def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
@@ -128,6 +132,7 @@ def _plan(
     languages: Sequence[str] | None,
     evals: Path,
     me: World,
+    controls: bool,
 ) -> _Plan:
     tasks: dict[str, list[AskedTask]] = {}
     problems: list[SkaldError] = []
@@ -144,7 +149,7 @@ def _plan(
     for problem in problems:
         _tell(me, "", problem)
     spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
-    subjects, failed = _subjects(exports, others, corpus, spoken, me)
+    subjects, failed = _subjects(exports, others, corpus, spoken, me, controls)
     return _Plan(subjects, tasks, problems + failed)
 
 
@@ -154,6 +159,7 @@ def _subjects(
     corpus: Path,
     languages: Sequence[str],
     me: World,
+    controls: bool,
 ) -> tuple[list[Subject], list[SkaldError]]:
     models: list[Folder] = []
     problems: list[SkaldError] = []
@@ -168,18 +174,21 @@ def _subjects(
             "exports", "none named", "Name at least one export folder, or --models"
         )
         raise _first(problems, me, nothing)
-    twins = [m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS]
     subjects = []
     for model in models:
         try:
             subjects.append(baseline(model))
         except UserInputError as error:
             problems.append(error)
-    subjects += map(untrained, twins)
-    try:
-        subjects.append(byte_ngram(corpus, languages))
-    except UserInputError as error:
-        problems.append(error)
+    if controls:
+        twins = [
+            m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
+        ]
+        subjects += map(untrained, twins)
+        try:
+            subjects.append(byte_ngram(corpus, languages))
+        except UserInputError as error:
+            problems.append(error)
     for problem in problems:
         _tell(me, "", problem)
     names = [subject.model.name for subject in subjects]
