@@ -10,11 +10,15 @@ import shutil
 import pytest
 import support_harness
 from skald_harness.running.evaluate import evaluate
+from skald_specs.contamination import Contamination
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
 from support_harness import PAIR_KINDS
 
-MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
+NETWORKS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b"]
+COUNTING = ["byte-ngram", "byte-unigram"]
+RULES = ["longest-answer", "shortest-answer", "oracle"]
+MODELS = [*NETWORKS, *COUNTING, *RULES]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def requests(root, model):
 def test_every_model_answers_every_item_of_every_task(made):
     summary = EvaluationSummary.load(made / "out" / "core" / "summary.json")
     assert [model.name for model in summary.models] == MODELS
-    assert [model.role for model in summary.models] == ["baseline"] * 2 + ["control"] * 3
+    assert [model.role for model in summary.models] == ["baseline"] * 2 + ["control"] * 7
     assert {task.language for task in summary.tasks} == {"da", "de"}
     assert {(t.kind, t.chance) for t in summary.tasks} == {
         ("pairs", 0.5),
@@ -54,7 +58,12 @@ def test_every_model_answers_every_item_of_every_task(made):
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
-    assert counts == {(m, t.name): t.n_items for m in MODELS for t in summary.tasks}
+    assert counts == {
+        (m, t.name): t.n_items
+        for m in MODELS
+        for t in summary.tasks
+        if m not in RULES or t.kind != "text"
+    }
     assert records == sorted(records, key=lambda r: (r.model, r.task, r.item_id))
 
 
@@ -86,18 +95,34 @@ def test_the_records_follow_from_the_requests(made):
         assert item.metrics["logprob_best_wrong"] == max(logprobs[:gold] + logprobs[gold + 1 :])
 
 
+def test_flags_and_contamination_are_written_and_said(made):
+    summary = EvaluationSummary.load(made / "out" / "core" / "summary.json")
+    flagged = {(flag.task, flag.control) for flag in summary.flags}
+    # The right answer of these clozes is the longest by far; the sides of a pair are as long.
+    assert ("skald_core_cloze_dan_Latn", "longest-answer") in flagged
+    assert ("skald_core_pairs_dan_Latn", "longest-answer") not in flagged
+    assert "oracle" not in {flag.control for flag in summary.flags}
+    found = Contamination.load(made / "out" / "core" / "contamination.json")
+    assert [task.task for task in found.tasks] == [task.name for task in summary.tasks]
+    # This corpus was not searched, so nothing is called clean.
+    assert not any(task.searched for task in found.tasks)
+
+
 def test_the_ngram_knows_its_language_and_the_untrained_nothing(made):
     scores = collections.defaultdict(list)
     for item in items(made):
         scores[item.model, item.kind].append(item.score)
     mean = {key: sum(values) / len(values) for key, values in scores.items()}
     assert mean["byte-ngram", "pairs"] == 1
+    assert mean["byte-ngram", "text"] < 1 < mean["byte-unigram", "text"]
+    assert {value for (model, _), value in mean.items() if model == "oracle"} == {1}
     assert mean["byte-ngram", "text"] < 1 < 3 < mean["random-init-base-a", "text"]
 
 
 def test_nothing_written_names_the_machine(made):
     paths = [path for name in ("out", "out-store") for path in (made / name).rglob("*.json*")]
-    assert len(paths) == 2 + len(MODELS) + 2 * 18 * len(MODELS)
+    n_keys = 18 * len(NETWORKS + COUNTING) + 16 * len(RULES)
+    assert len(paths) == 3 + len(MODELS) + 2 * n_keys
     for path in paths:
         assert str(made.parent) not in path.read_text()
 
@@ -105,6 +130,9 @@ def test_nothing_written_names_the_machine(made):
 def test_languages_can_be_named(copy):
     (summary,) = support_harness.evaluate_core(copy, languages=["de"]).summaries
     assert {task.language for task in summary.tasks} == {"de"}
+    shutil.copy(copy / "items" / "pairs" / "da.jsonl", copy / "items" / "pairs" / "nl.jsonl")
+    (summary,) = support_harness.evaluate_core(copy, languages=["nl"]).summaries
+    assert [model.name for model in summary.models] == [*NETWORKS, *RULES]
 
 
 def write_pairs(folder, tag, kind):

@@ -223,8 +223,9 @@ def test_a_group_file_is_lm_evals_own_format():
 def test_the_list_says_what_a_reader_must_know(capsys):
     assert main(["evals", "list", "--suite", "hub", "--lang", "da"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "50 (low power)" in rows["multiblimp_dan"] and "original" in rows["multiblimp_dan"]
-    assert "machine" in rows["hellaswag_da"] and "CC-BY-NC-4.0" in rows["hellaswag_da"]
+    assert "n = 50, low power" in rows["multiblimp_dan"]
+    assert "translated" not in rows["multiblimp_dan"]
+    assert "translated (machine)" in rows["hellaswag_da"] and "CC-BY-NC-4.0" in rows["hellaswag_da"]
     assert main(["evals", "list", "--language", "nds"]) == 0
     assert "multiblimp_nds" in capsys.readouterr().out
     assert main(["evals", "list", "--suite", "hub", "--language", "fy"]) == 2

@@ -7,7 +7,7 @@ import pytest
 from skald_cli import places
 from skald_cli.main import main
 from skald_harness.running.prompts import GOLDEN, check_prompts
-from skald_harness.tasks.listing import COLUMNS, table, task_rows
+from skald_harness.tasks.listing import COLUMNS, listed, table
 from skald_harness.tasks.suites import EVALS, list_tasks
 from skald_specs.files import read_json, write_json
 from support_harness import write_items
@@ -138,9 +138,9 @@ def test_new_gone_and_broken_tasks_are_told_each_by_name(evals):
 
 
 def test_the_commands_print_a_table_and_an_exit_code(evals, monkeypatch, capsys):
-    rows = task_rows(list_tasks("core", evals=evals), evals.parent / "items")
-    assert rows[0] == ("skald_core_cloze_dan_Latn", "core", "da", "cloze", "acc", "0.25", "1.0")
-    assert task_rows(list_tasks("core", evals=evals), evals)[0][5] == "-"
+    rows = listed("core", None, evals.parent / "items", evals)
+    assert rows[0] == ("skald_core_cloze_dan_Latn", "core", "da", "cloze", "acc", "0.25", "1.0", "")
+    assert listed("core", None, evals, evals)[0][5] == "-"
     lines = table(rows).splitlines()
     assert (
         lines[0].split() == list(COLUMNS) and len({line.index("core  ") for line in lines[1:]}) == 1

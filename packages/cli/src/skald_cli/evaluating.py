@@ -69,7 +69,7 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--accept",
         action="store_true",
-        help="keep the prompts of new tasks and versions, and tasks of lm-eval as they are now",
+        help="keep the prompts of new tasks and new versions, and lm-eval's tasks as they are now",
     )
     parser = group.add("items", "write items as strings to look for in training text", run_items)
     parser.add_argument(
@@ -169,9 +169,9 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
-    from skald_harness.tasks.listing import listing
+    from skald_harness.tasks.listing import listed, table
 
-    print(listing(args.suite, args.language, places.ITEMS))
+    print(table(listed(args.suite, args.language, places.ITEMS)))
     return EXIT_DONE
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from skald_specs.ablation import Ablation, AblationItem, AblationRun
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.columns import ColumnMap
+from skald_specs.contamination import Contamination
 from skald_specs.corpus import CorpusManifest, Document
 from skald_specs.curves import ScorePoint, SignalReport
 from skald_specs.datacard import DataCard
@@ -38,7 +39,7 @@ from skald_specs.timefit import TimeFit
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
     CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary, ScorePoint, SignalReport,
-    PublishedScore, RunManifest, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    PublishedScore, RunManifest, ReferenceItem, DecontaminationReport, CleanSubset, Contamination, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
     SlurmSettings, Site, ColumnMap, TimeFit,

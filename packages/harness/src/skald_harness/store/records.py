@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skald_specs.errors import ClaimError
-from skald_specs.records import ItemRecord, RequestRecord
+from skald_specs.records import ItemRecord, Recheck, RequestRecord
 
 from skald_harness.adapter.asking import AskedItem, Sample
 from skald_harness.scoring.questions import Answer
@@ -55,6 +55,25 @@ def recorded_answer(fields: Mapping[str, Any]) -> Answer:
         fields["n_tokens"],
         fields["recheck_nats"],
     )
+
+
+def recheck(model: str, answers: Sequence[Answer]) -> list[Recheck]:
+    """Return how far the plain path was off for a model; nothing where no answer was drawn for it.
+
+    Args:
+        model: Who answered.
+        answers: All its answers of one suite.
+    """
+    off = [
+        abs(answer.logprob_nats - answer.recheck_nats)
+        for answer in answers
+        if answer.logprob_nats is not None and answer.recheck_nats is not None
+    ]
+    if not off:
+        return []
+    return [
+        Recheck(model=model, n_requests=len(answers), n_rechecked=len(off), largest_nats=max(off))
+    ]
 
 
 def item_records(

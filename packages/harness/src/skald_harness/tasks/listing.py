@@ -1,4 +1,4 @@
-"""The tables of tasks that `skald evals list` prints."""
+"""The table of tasks that `skald evals list` prints: our own, and those of lm-eval in suite `hub`."""
 
 from __future__ import annotations
 
@@ -12,80 +12,42 @@ from skald_harness.tasks.items import check_items, find_items
 from skald_harness.tasks.suites import (
     EVALS,
     HUB,
-    InLanguage,
     TaskDefinition,
     list_tasks,
     select,
     suite_names,
 )
 
-COLUMNS = ("task", "suite", "language", "kind", "metric", "chance", "version")
-HUB_COLUMNS = (
-    "task", "suite", "language", "kind", "metric", "chance", "asks", "wording", "made", "license",
-    "items",
-)  # fmt: skip
+COLUMNS = ("task", "suite", "language", "kind", "metric", "chance", "version", "about")
 _UNKNOWN = "-"
 
+Row = tuple[str, ...]
 
-def listing(suite: str | None, language: str | None, items: Path, evals: Path = EVALS) -> str:
-    """Return the table of our own tasks and below it that of lm-eval's, where either has any.
+
+def listed(suite: str | None, language: str | None, items: Path, evals: Path = EVALS) -> list[Row]:
+    """Return a row of `COLUMNS` for each task, of all suites or one, in all languages or one.
 
     Args:
         suite: A suite's name; None for all.
         language: A BCP-47 tag; None for all.
-        items: A folder of items, which need not be there.
-        evals: The folder of suites.
+        items: A folder of items, which need not be there; it tells chance where the kind does not.
+        evals: The folder of task definitions.
 
     Raises:
         UserInputError: The suite or language is unknown, or a file is malformed.
     """
-    own = list_tasks(suite, evals=evals)
-    public = hub_tasks(evals) if HUB in ([suite] if suite else suite_names(evals)) else []
+    # First, because it refuses an unknown suite.
+    tasks: list[TaskDefinition | HubTask] = [*list_tasks(suite, evals=evals)]
+    if suite == HUB or (suite is None and HUB in suite_names(evals)):
+        tasks += hub_tasks(evals)
     if language is not None:
-        everything: list[InLanguage] = [*own, *public]
-        select(everything, [language])  # Refuses a language that no task is in.
-        own = [task for task in own if task.language == language]
-        public = [task for task in public if task.language == language]
-    tables = [
-        table(task_rows(own, items)) if own else "",
-        table(hub_rows(public), HUB_COLUMNS) if public else "",
-    ]
-    return "\n\n".join(filter(None, tables))
+        tasks = select(tasks, [language])
+    return sorted(
+        _public(task) if isinstance(task, HubTask) else _own(task, items) for task in tasks
+    )
 
 
-def hub_rows(tasks: Sequence[HubTask]) -> list[tuple[str, ...]]:
-    """Return a row of `HUB_COLUMNS` for each task of lm-eval.
-
-    `made` says how the items came into the language; few items are marked.
-    """
-    return [
-        (
-            task.name, task.suite, task.language, task.kind, task.facts.metric,
-            _UNKNOWN if task.facts.chance is None else f"{task.facts.chance:.2f}", task.asked,
-            task.variant or _UNKNOWN, _made(task), task.facts.license or _UNKNOWN,
-            f"{task.n_items or _UNKNOWN}{' (low power)' if task.low_power else ''}",
-        )
-        for task in tasks
-    ]  # fmt: skip
-
-
-def task_rows(tasks: Sequence[TaskDefinition], items: Path) -> list[tuple[str, ...]]:
-    """Return a row of `COLUMNS` for each task.
-
-    Args:
-        tasks: The tasks.
-        items: A folder of items, which need not be there; it tells chance where the kind does not.
-    """
-    return [
-        (
-            task.name, task.suite, task.language, task.kind, task.metrics[0], _chance(task, items),
-            str(task.version),
-        )
-        for task in tasks
-    ]  # fmt: skip
-
-
-def table(rows: Sequence[tuple[str, ...]], columns: tuple[str, ...] = COLUMNS) -> str:
+def table(rows: Sequence[Row], columns: Row = COLUMNS) -> str:
     """Lay out rows below their columns, each as wide as it needs."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     return "\n".join(
@@ -94,10 +56,11 @@ def table(rows: Sequence[tuple[str, ...]], columns: tuple[str, ...] = COLUMNS) -
     )
 
 
-def _made(task: HubTask) -> str:
-    if task.facts.made is None:
-        return _UNKNOWN
-    return task.facts.made if task.translated else "original"
+def _own(task: TaskDefinition, items: Path) -> Row:
+    return (
+        task.name, task.suite, task.language, task.kind, task.metrics[0], _chance(task, items),
+        str(task.version), "",
+    )  # fmt: skip
 
 
 def _chance(task: TaskDefinition, items: Path) -> str:
@@ -111,3 +74,19 @@ def _chance(task: TaskDefinition, items: Path) -> str:
         # A list is no check of items.
         found = None
     return _UNKNOWN if found is None or found.chance is None else f"{found.chance:.2f}"
+
+
+def _public(task: HubTask) -> Row:
+    translated = {True: f"translated ({task.facts.made})", None: "translated: not known"}
+    notes = [
+        f"{task.asked} in wording {task.variant}" if task.variant else task.asked,
+        translated.get(task.translated, ""),
+        task.facts.license or "license not known",
+        f"n = {task.n_items}, low power" if task.low_power else "",
+    ]
+    chance = _UNKNOWN if task.facts.chance is None else f"{task.facts.chance:.2f}"
+    return (
+        task.name, task.suite, task.language, task.kind, task.facts.metric, chance,
+        # lm-eval's own version is known when the task is loaded.
+        _UNKNOWN, "; ".join(note for note in notes if note),
+    )  # fmt: skip
