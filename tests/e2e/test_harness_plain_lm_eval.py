@@ -4,34 +4,56 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import support_harness
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.table import mean_score
 from skald_harness.tasks.suites import EVALS
+from skald_specs.files import write_jsonl
 from skald_specs.records import ItemRecord, RequestRecord
 from support_harness import CORE_KINDS
 
-TASKS = [f"skald_core_{kind}_{code}" for kind in CORE_KINDS for code in ("dan_Latn", "deu_Latn")]
+TAGS = ("dan_Latn", "deu_Latn")
+TASKS = [f"skald_core_{kind}_{code}" for kind in CORE_KINDS for code in TAGS]
+UD_TASKS = [f"skald_ud_{kind}_{code}" for kind in ("swap", "delete") for code in TAGS]
+
+#: The metric that is a task's score in the records.
+HEADLINES = {
+    task: "bits_per_byte" if "_text_" in task else "acc_bytes" if "_delete_" in task else "acc"
+    for task in TASKS + UD_TASKS
+}
+
+
+def write_ud_items(folder, n=16):
+    """Write sentences of the core items with two words exchanged, or one missing."""
+    for language in ("da", "de"):
+        rows = []
+        for row in support_harness.read_rows(folder / "pairs" / f"{language}.jsonl")[:n]:
+            words = row["good"].split()
+            for kind, bad in (("swap", row["bad"]), ("delete", " ".join(words[:1] + words[2:]))):
+                facts = {"good": row["good"], "bad": bad, "type": kind, "source_id": row["id"]}
+                rows.append(facts)
+        write_jsonl(folder / f"{language}.jsonl", rows)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("plain")
     support_harness.write_items(root / "items", n=16)
+    write_ud_items(root / "items")
     support_harness.write_corpus(root / "corpus")
     for seed, name in ((1, "model"), (2, "stranger")):
         support_harness.write_export(root / name, seed=seed)
-    evaluate(
-        [root / "model", root / "stranger"], ["core"], root / "out", root / "items", root / "corpus"
-    )
+    exports = [root / "model", root / "stranger"]
+    items = {"core": root / "items", "ud": root / "items"}
+    evaluate(exports, ["core", "ud"], root / "out", items, root / "corpus")
     return root
 
 
-@pytest.fixture(scope="module")
-def plain(made):
-    """lm-eval's own `hf` model, with its own data path and batches."""
+def run_plain(made, model):
+    """Run plain lm-eval, with its own data path and batches."""
     import lm_eval
     from lm_eval.tasks import TaskManager
 
@@ -39,9 +61,9 @@ def plain(made):
         include_path=str(EVALS), include_defaults=False, metadata={"items_dir": str(made / "items")}
     )
     return lm_eval.simple_evaluate(
-        model="hf",
+        model=model,
         model_args=f"pretrained={made / 'model'}",
-        tasks=TASKS,
+        tasks=TASKS + UD_TASKS,
         task_manager=manager,
         batch_size=4,
         device="cpu",
@@ -49,8 +71,21 @@ def plain(made):
     )
 
 
+@pytest.fixture(scope="module")
+def plain(made):
+    return run_plain(made, "hf")
+
+
+def read_suites(made, name):
+    return [
+        row
+        for suite in ("core", "ud")
+        for row in support_harness.read_rows(made / "out" / suite / name)
+    ]
+
+
 def answers(made, model):
-    rows = support_harness.read_rows(made / "out" / "core" / "requests" / f"{model}.jsonl")
+    rows = read_suites(made, f"requests/{model}.jsonl")
     records = [RequestRecord.model_validate(row) for row in rows]
     return {(r.task, r.item_id, r.index): r.logprob_nats for r in records}
 
@@ -67,7 +102,7 @@ def plain_answers(plain):
 
 def scores(made, model):
     cells = {}
-    for row in support_harness.read_rows(made / "out" / "core" / "items.jsonl"):
+    for row in read_suites(made, "items.jsonl"):
         item = ItemRecord.model_validate(row)
         if item.model == model:
             cells.setdefault(item.task, []).append(item)
@@ -77,7 +112,7 @@ def scores(made, model):
 def test_every_request_has_the_same_answer(made, plain):
     ours, theirs = answers(made, "model"), plain_answers(plain)
     assert ours.keys() == theirs.keys()
-    assert len(ours) == 2 * 16 * (2 + 1 + 4 * 4)
+    assert len(ours) == 2 * 16 * (2 + 1 + 4 * 4 + 2 * 2)
     assert max(abs(ours[key] - theirs[key]) for key in ours) < 1e-4
 
 
@@ -86,14 +121,30 @@ def test_the_comparison_would_notice_another_model(made, plain):
     assert max(abs(ours[key] - theirs[key]) for key in ours) > 1
 
 
+def test_the_model_skald_of_plain_lm_eval_has_the_same_answers(made, plain):
+    import skald_harness.adapter.network  # noqa: F401 - where it is not installed, this registers it
+
+    skald = run_plain(made, "skald")
+    ours, theirs = plain_answers(skald), plain_answers(plain)
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[key] - theirs[key]) for key in ours) < 1e-4
+    for task, samples in plain["samples"].items():
+        mine = {sample["doc"]["id"]: sample for sample in skald["samples"][task]}
+        for sample in samples:
+            for metric in sample["metrics"]:
+                value = mine[sample["doc"]["id"]][metric]
+                assert value == pytest.approx(sample[metric], abs=1e-4)
+    assert skald["results"].keys() == plain["results"].keys()
+
+
 def test_every_choice_is_decided_alike_and_every_score_agrees(made, plain):
     theirs = {
-        (task, sample["doc"]["id"]): sample["acc"]
+        (task, sample["doc"]["id"]): sample[HEADLINES[task]]
         for task, samples in plain["samples"].items()
         for sample in samples
-        if "acc" in sample
+        if "_text_" not in task
     }
-    rows = support_harness.read_rows(made / "out" / "core" / "items.jsonl")
+    rows = read_suites(made, "items.jsonl")
     ours = {
         (row["task"], row["item_id"]): row["score"]
         for row in rows
@@ -101,19 +152,61 @@ def test_every_choice_is_decided_alike_and_every_score_agrees(made, plain):
     }
     assert ours == theirs
     for task, score in scores(made, "model").items():
-        metric = "bits_per_byte,none" if "_text_" in task else "acc,none"
-        assert plain["results"][task][metric] == pytest.approx(score, abs=1e-5)
+        assert plain["results"][task][f"{HEADLINES[task]},none"] == pytest.approx(score, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """What pip puts into site-packages for an editable installation, made by the build backend."""
+    folder = tmp_path_factory.mktemp("site")
+    package = EVALS.parent / "packages" / "harness"
+    subprocess.run(
+        [sys.executable, "-c", BUILD, str(folder)], cwd=package, check=True, capture_output=True
+    )
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder / wheel.stem)
+    return folder
+
+
+#: Build an editable and an ordinary wheel.
+BUILD = """
+import sys
+from pathlib import Path
+from hatchling import build
+for kind in ("editable", "wheel"):
+    folder = Path(sys.argv[1])
+    name = getattr(build, f"build_{kind}")(str(folder))
+    (folder / name).rename(folder / f"{kind}.whl")
+"""
+#: Run lm-eval as its command does, in a Python that has read the `.pth` files of a folder.
+START = """
+import runpy, site, sys
+site.addsitedir(sys.argv.pop(1))
+runpy.run_module("lm_eval", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_both_kinds_of_wheel_bring_the_line_that_registers_the_model(installed):
+    lines = (installed / "editable" / "skald_lm_eval.pth").read_text()
+    assert lines == (installed / "wheel" / "skald_lm_eval.pth").read_text()
+    assert lines.count("\n") == 1
+    assert "import skald_lm_eval" in lines
+    assert (installed / "wheel" / "skald_lm_eval" / "__init__.py").is_file()
 
 
 @pytest.mark.slow
-def test_the_command_line_of_lm_eval_gives_the_same_scores(made, tmp_path):
+@pytest.mark.parametrize("model", ["hf", "skald"])
+def test_the_command_line_of_lm_eval_gives_the_same_scores(made, tmp_path, installed, model):
+    # A choice, a document and a score per byte; lm-eval indexes its own tasks for seconds.
+    tasks = [TASKS[0], TASKS[4], UD_TASKS[2]]
     done = subprocess.run(
         [
-            sys.executable, "-m", "lm_eval", "--model", "hf",
+            sys.executable, "-c", START, str(installed / "editable"), "--model", model,
             "--model_args", f"pretrained={made / 'model'}",
-            "--include_path", str(EVALS), "--tasks", ",".join(TASKS[::2]),
+            "--include_path", str(EVALS), "--tasks", ",".join(tasks),
             "--metadata", json.dumps({"items_dir": str(made / "items")}),
-            "--device", "cpu", "--output_path", str(tmp_path / "result"),
+            "--device", "cpu", "--output_path", str(tmp_path / "result"), "--log_samples",
         ],
         cwd=tmp_path,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
@@ -126,7 +219,16 @@ def test_the_command_line_of_lm_eval_gives_the_same_scores(made, tmp_path):
     (path,) = (tmp_path / "result").rglob("results_*.json")
     results = json.loads(path.read_text())["results"]
     ours = scores(made, "model")
-    assert set(results) == set(TASKS[::2])
+    assert set(results) == set(tasks)
     for task, result in results.items():
-        metric = "bits_per_byte,none" if "_text_" in task else "acc,none"
-        assert result[metric] == pytest.approx(ours[task], abs=1e-5)
+        assert result[f"{HEADLINES[task]},none"] == pytest.approx(ours[task], abs=1e-5)
+    recorded = answers(made, "model")
+    logged = {}
+    for file in (tmp_path / "result").rglob("samples_*.jsonl"):
+        for sample in support_harness.read_rows(file):
+            for index, response in enumerate(sample["filtered_resps"]):
+                value = response[0] if isinstance(response, list) else response
+                logged[file.name.split("_2")[0][8:], sample["doc"]["id"], index] = float(value)
+    assert len(logged) == 16 * (2 + 1 + 2)
+    for key, value in logged.items():
+        assert value == pytest.approx(recorded[key], abs=1e-4)

@@ -207,7 +207,7 @@ def test_a_store_that_is_in_use_stops_everything(copy):
     (folder / "rank-0.jsonl").write_text("")
     facts = read_json(folder / "key.json")["facts"]
     with (
-        AnswerStore(copy / "out-store").writing(RunKey(facts, key), 0),
+        AnswerStore(copy / "out-store").writing(RunKey(facts, key), 0, ""),
         pytest.raises(LockedError, match="another evaluation is writing these answers"),
     ):
         evaluate_core(copy)

@@ -5,14 +5,14 @@ import shutil
 
 import pytest
 import support_harness
-from skald_harness.adapter.answerers import LmAnswerer
+from skald_harness.adapter.network import TrieLM
 from skald_harness.scoring.byte_counts import BytesAnswerer
 from skald_harness.scoring.rules import RuleAnswerer
 from skald_specs.files import read_json, write_json
 from skald_specs.records import RequestRecord
 from support_harness import evaluate_core
 
-ANSWERERS = (LmAnswerer, BytesAnswerer, RuleAnswerer)
+ANSWERERS = (TrieLM, BytesAnswerer, RuleAnswerer)
 #: Networks and byte counts, and the rules, which take no documents.
 N_MODELS, N_RULES = 6, 3
 #: Answers of one model: 12 items of pairs, documents and four kinds of four choices, two languages.

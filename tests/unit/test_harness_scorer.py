@@ -5,8 +5,7 @@ import random
 import pytest
 import support_harness
 import torch
-from skald_harness.adapter.models import TokenLM
-from skald_harness.models.exports import load_model, load_tokenizer, read_export
+from skald_harness.models.exports import load_model, read_export
 from skald_harness.scoring import plain as scorer
 from skald_harness.scoring.plain import CausalScorer
 
@@ -71,17 +70,3 @@ def test_a_condition_too_long_loses_its_beginning(network):
     (answer,) = CausalScorer(network, 32).score([(padded, target)])
     kept = padded[-(33 - len(target)) :]
     assert answer[0] == pytest.approx(plain(network, kept, target, 32)[0], abs=1e-4)
-
-
-def test_a_continuation_longer_than_the_context_is_scored_in_windows(export, network):
-    tokens = [random.Random(5).randrange(320) for _ in range(100)]
-    model = TokenLM(CausalScorer(network, 32), load_tokenizer(export))
-    ((logprob, _),) = model._loglikelihood_tokens([(("", ""), [0], tokens)])
-    # First window: 32 tokens after the condition; later ones see up to 32 tokens before each.
-    expected, start = 0.0, 0
-    while start < len(tokens):
-        end = min(start + 32, len(tokens))
-        before = [0, *tokens][max(0, end - 32) : start + 1]
-        expected += plain(network, before, tokens[start:end], 32)[0]
-        start = end
-    assert logprob == pytest.approx(expected, abs=1e-3)

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.controls import RANDOM_INIT
 from skald_specs.records import EvaluatedModel, TaskKind
 
-from skald_harness.adapter.answerers import LmAnswerer
-from skald_harness.adapter.models import TokenLM
+from skald_harness.adapter.network import TrieLM
 from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
-from skald_harness.scoring.plain import CausalScorer
 from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ def baseline(export: Export) -> Subject:
     """Return an export as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
-    def load() -> LmAnswerer:
+    def load() -> TrieLM:
         return _token_model(export, load_model(export))
 
     model = EvaluatedModel(
@@ -86,9 +84,8 @@ def untrained(export: Export) -> Subject:
     return Subject(model, lambda _: identity, lambda _: answerer)
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> LmAnswerer:
-    scorer = CausalScorer(network, int(export.config["max_position_embeddings"]))
-    return LmAnswerer(TokenLM(scorer, load_tokenizer(export)))
+def _token_model(export: Export, network: torch.nn.Module) -> TrieLM:
+    return TrieLM(network, tokenizer=load_tokenizer(export))
 
 
 def _weights_sha256(network: torch.nn.Module) -> str:

@@ -223,28 +223,31 @@ def _write(
 ) -> EvaluationSummary:
     scored: list[ItemRecord] = []
     checked: list[Recheck] = []
+    models = []
     with atomic_folder(out / suite, marker="summary.json") as fresh:
         for subject in subjects:
-            name = subject.model.name
+            name, scorers = subject.model.name, dict[str, None]()
             with (
                 atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
                 path.open("wb") as lines,
             ):
                 given: list[Answer] = []
                 for task in _taken(subject, tasks):
-                    asked, kept, answers = recall(subject, task, store)
-                    given += itertools.chain.from_iterable(answers)
-                    lines.writelines(record.line + b"\n" for record in kept)
-                    samples = measure(task.loaded, asked.items, answers)
-                    scored += item_records(name, task.definition, asked.items, samples)
+                    found = recall(subject, task, store)
+                    given += itertools.chain.from_iterable(found.answers)
+                    lines.writelines(record.line + b"\n" for record in found.records)
+                    samples = measure(task.loaded, found.asked.items, found.answers)
+                    scored += item_records(name, task.definition, found.asked.items, samples)
+                    scorers[found.scorer] = None
             checked += recheck(name, given)
+            how = {"scorer": "; ".join(scorers)} if scorers else {}
+            models.append(subject.model.model_copy(update=how))
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
-        models = tuple(subject.model for subject in subjects)
         infos = tuple(_info(task.definition, task.items) for task in tasks)
         summary = EvaluationSummary(
             schema_version=1,
             suite=suite,
-            models=models,
+            models=tuple(models),
             tasks=infos,
             lm_eval_version=LM_EVAL_VERSION,
             fewshot_seed=FEWSHOT_SEED,

@@ -1,0 +1,394 @@
+"""A causal language model behind lm-eval's interface and ours, scored by our own scorer.
+
+Loading, tokenizers, chat templates and generation are those of lm-eval's `hf` model; only
+log-probabilities are ours. Refuses to know tasks, records and how tokens are scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import torch
+from lm_eval.api.instance import Instance
+from lm_eval.api.registry import register_model
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import has_bos_prefix, normalize_gen_kwargs
+from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+from skald_specs.errors import ClaimError, UserInputError
+from tqdm import tqdm
+
+from skald_harness.scoring.questions import Answer, Question
+from skald_harness.scoring.recheck import RecheckError, check, drawn
+from skald_harness.scoring.requests import Request, Score
+from skald_harness.scoring.scorer import Scorer
+
+#: Texts generated at once. Standing: assumed.
+GENERATED_AT_ONCE = 8
+#: Tokens of texts longer than the context that are scored together. Standing: assumed.
+DOCUMENT_TOKENS = 1 << 14
+#: Encoded texts kept: a task's questions are encoded to part them and again to answer them.
+REMEMBERED_TEXTS = 1 << 15
+
+#: What answers one question: one request, or the windows of a text longer than the context.
+Parts = tuple[Request, ...]
+
+
+@register_model("skald")
+class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
+    """A causal model that answers like lm-eval's `hf`, and faster.
+
+    Takes every argument of `hf`. Differs where `hf` stops: a continuation longer than the context
+    is scored in windows like a document, and a task that does not say how much to generate gets
+    half of a context too short for lm-eval's 256 tokens. Log-probabilities are always computed in
+    32 bits. Implements `skald_harness.scoring.questions.Answerer`.
+
+    Args:
+        pretrained: A folder, a hub id, or a model that is loaded already.
+        device: Such as `cuda:1`; by default the GPU, where there is one. A loaded model stays
+            where it is.
+        batch_size: Texts generated at once; log-probabilities do not depend on it.
+        kv_bytes: Memory for keys and values; by default the scorer's own bound.
+        arguments: The other arguments of `HFLM`.
+
+    Raises:
+        UserInputError: The model is not a causal one.
+    """
+
+    def __init__(
+        self,
+        pretrained: Any,
+        *,
+        device: str | None = None,
+        batch_size: int | str = GENERATED_AT_ONCE,
+        kv_bytes: int | None = None,
+        **arguments: Any,
+    ) -> None:
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        with _quiet(not isinstance(pretrained, str)):
+            super().__init__(pretrained, device=device, batch_size=batch_size, **arguments)
+        if self.backend != "causal":
+            raise UserInputError(
+                self._called, "not a causal language model", "Use lm-eval's own `--model hf`"
+            )
+        if self.tokenizer.pad_token_id >= self.model.get_input_embeddings().num_embeddings:
+            # lm-eval invented a token that has no weights: texts that need no padding need none.
+            self.batch_size_per_gpu = 1
+        # The tokenizer would warn of texts that are scored in windows.
+        self.tokenizer.deprecation_warnings |= {
+            "sequence-length-is-longer-than-the-specified-maximum": True
+        }
+        self._remembered = lru_cache(REMEMBERED_TEXTS)(self._tokens)
+        bound = {} if kv_bytes is None else {"kv_bytes": int(kv_bytes)}
+        self._scorer = Scorer(self.model, self.max_length, **bound)
+
+    @property
+    def how(self) -> str:
+        """How log-probabilities are computed: `tree`, or `plain: <why>`."""
+        if self.mixed_precision_dtype is not None:
+            return "plain: mixed precision is left to lm-eval"
+        return self._scorer.how
+
+    @property
+    def _called(self) -> str:
+        name = self.pretrained if isinstance(self.pretrained, str) else self.model.name_or_path
+        return str(name) or type(self.model).__name__
+
+    # Tokens.
+
+    @property
+    def eot_token_id(self) -> int:
+        """The token that ends a text: the tokenizer's, or else the model's.
+
+        Raises:
+            UserInputError: Neither names one.
+        """
+        found = self.tokenizer.eos_token_id
+        if found is None:
+            found = self.model.config.eos_token_id
+        if found is None:
+            raise UserInputError(
+                self._called,
+                "neither tokenizer nor config.json names an end-of-text token",
+                "Add `eos_token` to tokenizer_config.json",
+            )
+        return int(found[0] if isinstance(found, list) else found)
+
+    @property
+    def prefix_token_id(self) -> int:
+        """The token that stands before a text with no context."""
+        found = super().prefix_token_id
+        return self.eot_token_id if found is None else int(found)
+
+    @property
+    def max_gen_toks(self) -> int:
+        """Tokens to generate where a task does not say."""
+        usual: int = super().max_gen_toks
+        return usual if usual < self.max_length else self.max_length // 2
+
+    def _tokens(self, text: str, add_special_tokens: bool | None) -> tuple[int, ...]:
+        return tuple(super().tok_encode(text, add_special_tokens))
+
+    def tok_encode(
+        self,
+        string: str,
+        add_special_tokens: bool | None = None,
+        left_truncate_len: int | None = None,
+        **_: Any,
+    ) -> list[int]:
+        """Encode a text as `hf` does, remembering it."""
+        tokens = list(self._remembered(string, add_special_tokens))
+        return tokens[-left_truncate_len:] if left_truncate_len else tokens
+
+    def _encode(self, question: Question) -> Parts:
+        if question.kind == "rolling":
+            return self._windows(self.tok_encode(question.continuation), self.prefix_token_id)
+        if question.context:
+            return self._parts(*self._encode_pair(question.context, question.continuation))
+        target = self.tok_encode(question.continuation, add_special_tokens=False)
+        # As in lm-eval: a text that brings the prefix token is not given a second one.
+        if target and target[0] == self.prefix_token_id:
+            return self._parts(target[:1], target[1:])
+        return self._parts([self.prefix_token_id], target)
+
+    def _parts(self, condition: list[int], target: list[int]) -> Parts:
+        if not target:
+            raise UserInputError("items", "a continuation has no tokens", "Lengthen it")
+        # Of a context of spaces nothing is left when lm-eval has moved them to the continuation.
+        condition = condition or [self.prefix_token_id]
+        if len(target) > self.max_length:
+            return self._windows(target, condition[-1])
+        return (Request(condition, target),)
+
+    def _windows(self, tokens: list[int], prefix: int) -> Parts:
+        # Every token is predicted once, with as much context as fits (lm-eval's own windows).
+        windows = get_rolling_token_windows(tokens, prefix, self.max_length, 1)
+        return tuple(Request(*make_disjoint_window(window)) for window in windows)
+
+    # Log-probabilities.
+
+    def _loglikelihood_tokens(
+        self,
+        requests: Sequence[tuple[Any, list[int], list[int]]],
+        disable_tqdm: bool = False,
+        **_: Any,
+    ) -> list[tuple[float, bool]]:
+        parts = [self._parts(*tokens) for _, *tokens in requests]
+        found = [
+            (float(answer.logprob_nats or 0.0), bool(answer.is_greedy))
+            for answer in self._all(parts, disable_tqdm)
+        ]
+        for (texts, *_tokens), answer in zip(requests, found, strict=True):
+            self.cache_hook.add_partial("loglikelihood", texts, answer)
+        return found
+
+    def loglikelihood_rolling(
+        self, requests: Sequence[Any], disable_tqdm: bool = False
+    ) -> list[float]:
+        """Return each document's log-probability in nats."""
+        questions = [Question("rolling", "", request.args[0]) for request in requests]
+        answers = self._all([self._encode(question) for question in questions], disable_tqdm)
+        found = [float(answer.logprob_nats or 0.0) for answer in answers]
+        for request, answer in zip(requests, found, strict=True):
+            self.cache_hook.add_partial("loglikelihood_rolling", request.args, answer)
+        return found
+
+    def _all(self, parts: Sequence[Parts], disable_tqdm: bool) -> list[Answer]:
+        answers: dict[int, Answer] = {}
+        silent = disable_tqdm or self.rank != 0
+        with tqdm(total=len(parts), disable=silent, desc="Scoring requests") as bar:
+            for unit in self._units(parts):
+                answers |= zip(unit, self._scored([parts[i] for i in unit]), strict=True)
+                bar.update(len(unit))
+        return [answers[i] for i in range(len(parts))]
+
+    def _units(self, parts: Sequence[Parts]) -> list[list[int]]:
+        """Part questions into what is scored together: all indices, each once."""
+        whole = [i for i, mine in enumerate(parts) if len(mine) == 1]
+        units = [
+            [whole[i] for i in unit] for unit in self._scorer.chunks([parts[i][0] for i in whole])
+        ]
+        # The windows of a text stay together, so that its sum is formed in one place.
+        n_tokens = DOCUMENT_TOKENS
+        for i, mine in enumerate(parts):
+            if len(mine) != 1:
+                if n_tokens >= DOCUMENT_TOKENS:
+                    units.append([])
+                    n_tokens = 0
+                units[-1].append(i)
+                n_tokens += _n_tokens(mine)
+        return units
+
+    def _scored(self, parts: Sequence[Parts]) -> list[Answer]:
+        """Score some questions together, and a few of them a second time."""
+        requests = [request for mine in parts for request in mine]
+        scores = self._score(requests)
+        again: dict[int, list[Score]] = {}
+        if self.how.startswith("tree"):
+            filled = [i for i, mine in enumerate(parts) if mine]
+            chosen = [filled[i] for i in drawn([parts[i][0] for i in filled])]
+            plain = self._scorer.score_plainly([request for i in chosen for request in parts[i]])
+            again = dict(zip(chosen, _by_part([parts[i] for i in chosen], plain), strict=True))
+        answers = []
+        for i, (mine, own) in enumerate(zip(parts, _by_part(parts, scores), strict=True)):
+            if i in again:
+                self._check(mine, own, again[i])
+            answers.append(
+                Answer(
+                    logprob_nats=_total(own),
+                    is_greedy=all(score.is_greedy for score in own),
+                    n_tokens=_n_tokens(mine),
+                    recheck_nats=_total(again[i]) if i in again else None,
+                )
+            )
+        return answers
+
+    def _score(self, requests: Sequence[Request]) -> list[Score]:
+        if self.mixed_precision_dtype is None:
+            return self._scorer.score(requests)
+        tokens = [(None, *request) for request in requests]
+        return [Score(*answer) for answer in super()._loglikelihood_tokens(tokens, True)]
+
+    def _check(
+        self, requests: Sequence[Request], scores: Sequence[Score], plain: Sequence[Score]
+    ) -> None:
+        try:
+            check(requests, scores, plain, str(self.model.dtype).removeprefix("torch."))
+        except RecheckError as error:
+            raise ClaimError(f"{self._called}: {error}; these answers are not kept") from None
+
+    # Questions of ours.
+
+    def chunks(self, questions: Sequence[Question]) -> list[list[int]]:
+        """See `Answerer`."""
+        scored = [i for i, question in enumerate(questions) if question.kind != "generate"]
+        units = self._units([self._encode(questions[i]) for i in scored])
+        written = [i for i, question in enumerate(questions) if question.kind == "generate"]
+        # Texts of one kind and length need the least padding.
+        written.sort(key=lambda i: (questions[i].options, len(questions[i].context)))
+        size = self.batch_size if isinstance(self.batch_size, int) else GENERATED_AT_ONCE
+        return [
+            *([scored[i] for i in unit] for unit in units),
+            *(written[i : i + size] for i in range(0, len(written), size)),
+        ]
+
+    def answer(self, questions: Sequence[Question]) -> list[Answer]:
+        """See `Answerer`.
+
+        Raises:
+            UserInputError: A continuation has no tokens, or more is to be generated than fits.
+            ClaimError: An answer that was scored twice differs beyond the tolerance.
+        """
+        scored = [i for i, question in enumerate(questions) if question.kind != "generate"]
+        answers = self._scored([self._encode(questions[i]) for i in scored])
+        found = dict(zip(scored, answers, strict=True))
+        written = [i for i, question in enumerate(questions) if question.kind == "generate"]
+        found |= zip(written, generated(self, [questions[i] for i in written]), strict=True)
+        return [found[i] for i in range(len(questions))]
+
+    # Texts.
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """Continue texts, by lm-eval's own code and transformers' cache of keys and values.
+
+        Raises:
+            UserInputError: More is to be generated than fits the context.
+        """
+        bos: dict[bool, list[int]] = {True: [], False: []}
+        for i, request in enumerate(requests):
+            context, options = request.args
+            n_most = int(normalize_gen_kwargs(options, self.max_gen_toks)["max_gen_toks"])
+            if n_most >= self.max_length:
+                raise UserInputError(
+                    "max_gen_toks",
+                    f"{n_most} tokens to generate, but the context of {self._called} has "
+                    f"{self.max_length}",
+                    "Ask for fewer",
+                )
+            # lm-eval looks at a batch's first text for a begin-of-text token, and judges all by it.
+            bos[has_bos_prefix(context, self.tokenizer.bos_token)].append(i)
+        texts: dict[int, str] = {}
+        for mine in filter(None, bos.values()):
+            found = super().generate_until([requests[i] for i in mine], disable_tqdm)
+            texts |= zip(mine, found, strict=True)
+        return [texts[i] for i in range(len(requests))]
+
+    # Chat templates.
+
+    def chat_template(self, chat_template: bool | str = False) -> str | None:
+        """Return the template that is asked for: True for the model's, or its name.
+
+        Raises:
+            UserInputError: The model has none.
+        """
+        if not chat_template:
+            return None
+        found: str | None = super().chat_template(chat_template)
+        if not found:
+            raise UserInputError(
+                self._called,
+                "its tokenizer has no chat template",
+                "Ask it without one, or name an instruction-tuned model",
+            )
+        return found
+
+    def chat_template_sha256(self, chat_template: bool | str = False) -> str | None:
+        """Return the hash of the template that is asked for, None where none is.
+
+        Raises:
+            UserInputError: The model has none.
+        """
+        found = self.chat_template(chat_template)
+        return None if found is None else hashlib.sha256(found.encode("utf-8")).hexdigest()
+
+
+def generated(model: Any, questions: Sequence[Question]) -> list[Answer]:
+    """Let a model of lm-eval's interface continue texts.
+
+    What is sampled depends on the questions alone: the same ones together get the same answers.
+
+    Args:
+        model: An object with lm-eval's `generate_until`.
+        questions: Of the kind `generate`.
+    """
+    if not questions:
+        return []
+    requests = [
+        Instance("generate_until", {}, (question.context, json.loads(question.options)), i)
+        for i, question in enumerate(questions)
+    ]
+    digest = hashlib.sha256(repr([(q.context, q.options) for q in questions]).encode()).digest()
+    with torch.random.fork_rng():
+        torch.manual_seed(int.from_bytes(digest[:8], "big", signed=True))
+        texts = model.generate_until(requests, disable_tqdm=True)
+    return [Answer(logprob_nats=None, text=text) for text in texts]
+
+
+def _by_part(parts: Sequence[Parts], scores: Sequence[Score]) -> list[list[Score]]:
+    left = iter(scores)
+    return [[next(left) for _ in mine] for mine in parts]
+
+
+def _total(scores: Sequence[Score]) -> float:
+    return sum((score.logprob_nats for score in scores), 0.0)
+
+
+def _n_tokens(parts: Parts) -> int:
+    return sum(len(request.target) for request in parts)
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """Keep lm-eval from warning that a loaded model is used as it is."""
+    logger = logging.getLogger(HFLM.__module__)
+    level = logger.level
+    logger.setLevel(logging.ERROR if quiet else level)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,52 @@
+"""From hidden states to log-probabilities of asked tokens, a bounded number of logits at a time.
+
+Letters: N positions, D width, A asked tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skald_harness.scoring.trie import Ints
+
+#: Logits held at once, so that a large vocabulary does not decide how much memory is needed.
+CHUNK_LOGITS = 1 << 21
+
+#: For each asked token: its log-probability in nats, and whether it is the most probable one.
+Answers = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+def answers_at(
+    logits_of: Callable[[int, int], torch.Tensor], n_vocabulary: int, first_N1: Ints, token_A: Ints
+) -> Answers:
+    """Answer every asked token; all that are asked at one position share its normalisation.
+
+    Args:
+        logits_of: Returns the logits of positions start to stop, (stop - start, V) in fp32.
+        n_vocabulary: V.
+        first_N1: Position n is asked tokens first_N1[n] to first_N1[n + 1].
+        token_A: The asked tokens, position after position.
+
+    Returns:
+        The answers, in the order of `token_A`.
+    """
+    n_positions = len(first_N1) - 1
+    logprobs, greedy = [], []
+    size = max(1, CHUNK_LOGITS // n_vocabulary)
+    for start in range(0, n_positions, size):
+        stop = min(start + size, n_positions)
+        logits_NV = logits_of(start, stop)
+        n_asked = np.diff(first_N1[start : stop + 1])
+        row_A = torch.from_numpy(np.repeat(np.arange(stop - start), n_asked)).to(logits_NV.device)
+        asked = token_A[first_N1[start] : first_N1[stop]]
+        asked_A = torch.from_numpy(asked).to(logits_NV.device)
+        norm_N = torch.logsumexp(logits_NV, -1)
+        logprobs.append((logits_NV[row_A, asked_A] - norm_N[row_A]).cpu().numpy())
+        greedy.append((logits_NV.argmax(-1)[row_A] == asked_A).cpu().numpy())
+    if not logprobs:
+        return np.zeros(0, np.float32), np.zeros(0, bool)
+    return np.concatenate(logprobs), np.concatenate(greedy)

@@ -1,0 +1,105 @@
+"""Generated text: that of lm-eval's `hf`, whatever the batch, and with tokenizers that lack tokens."""
+
+import json
+import random
+
+import pytest
+import support_harness
+from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
+from skald_harness.adapter.network import TrieLM
+from skald_harness.models.exports import load_model, load_tokenizer, read_export
+from skald_harness.scoring.questions import Question
+from skald_specs.errors import UserInputError
+
+GREEDY = {"until": ["\n\n"], "max_gen_toks": 12, "do_sample": False, "temperature": 0.0}
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    return read_export(support_harness.write_export(tmp_path_factory.mktemp("x") / "tiny"))
+
+
+@pytest.fixture(scope="module")
+def network(export):
+    return load_model(export)
+
+
+def contexts(n=14):
+    rng = random.Random(7)
+    # Some are longer than what 64 tokens leave; some bring the begin-of-text token.
+    texts = [support_harness.document(rng, "da", 1 + i % 9) for i in range(n)]
+    return [("<|endoftext|>" if i % 4 == 3 else "") + text for i, text in enumerate(texts)]
+
+
+def generate(model, options=GREEDY):
+    requests = [Instance("generate_until", {}, (text, dict(options)), 0) for text in contexts()]
+    return model.generate_until(requests, disable_tqdm=True)
+
+
+def asked(options=GREEDY):
+    return [Question("generate", context, "", json.dumps(options)) for context in contexts()]
+
+
+def by_chunks(model, questions):
+    found = {}
+    for part in model.chunks(questions):
+        found |= zip(part, model.answer([questions[i] for i in part]), strict=True)
+    return [found[i].text for i in range(len(questions))]
+
+
+def test_greedy_text_is_that_of_hf_for_every_batch_size(export, network):
+    theirs = generate(HFLM(network, tokenizer=load_tokenizer(export), batch_size=1))
+    assert len(set(theirs)) > 5
+    for batch_size in (1, 4, 16):
+        model = TrieLM(network, tokenizer=load_tokenizer(export), batch_size=batch_size)
+        assert generate(model) == theirs
+        assert by_chunks(model, asked()) == theirs
+
+
+def test_text_ends_before_a_stop_string(export, network):
+    model = TrieLM(network, tokenizer=load_tokenizer(export))
+    whole = generate(model)
+    stop = whole[0][3:5]
+    cut = generate(model, GREEDY | {"until": stop})
+    assert cut[0] == whole[0].split(stop)[0] != whole[0]
+    assert cut == [text.split(stop)[0] for text in whole]
+
+
+def test_more_tokens_than_the_context_are_refused_and_the_default_fits(export, network):
+    model = TrieLM(network, tokenizer=load_tokenizer(export))
+    with pytest.raises(UserInputError, match="64 tokens to generate"):
+        generate(model, GREEDY | {"max_gen_toks": 64})
+    assert model.max_gen_toks == 32
+    assert any(generate(model, {"until": ["\n\n"]}))
+
+
+def test_sampled_text_depends_on_the_question_alone(export, network):
+    options = GREEDY | {"do_sample": True, "temperature": 1.0}
+    first, second = (TrieLM(network, tokenizer=load_tokenizer(export)) for _ in range(2))
+    texts = by_chunks(first, asked(options))
+    assert by_chunks(second, asked(options)) == texts != by_chunks(first, asked())
+
+
+def test_tokenizers_without_end_or_padding_tokens_work(export, network):
+    bare = load_tokenizer(export)
+    bare.bos_token = bare.eos_token = None
+    model = TrieLM(network, tokenizer=bare)
+    # lm-eval invents a padding token beyond the weights, so nothing may be padded.
+    assert bare.pad_token_id >= network.config.vocab_size
+    assert model.batch_size == 1
+    assert model.eot_token_id == model.prefix_token_id == network.config.eos_token_id
+    usual = TrieLM(network, tokenizer=load_tokenizer(export))
+    plain = [text for text in contexts() if not text.startswith("<")]
+    questions = [Question("generate", text, "", json.dumps(GREEDY)) for text in plain]
+    assert by_chunks(model, questions) == by_chunks(usual, questions)
+
+
+def test_a_model_that_names_no_end_is_refused_in_one_line(export, network, monkeypatch):
+    bare = load_tokenizer(export)
+    bare.bos_token = bare.eos_token = None
+    monkeypatch.setattr(network.config, "eos_token_id", None)
+    model = TrieLM(network, tokenizer=bare)
+    with pytest.raises(UserInputError, match="end-of-text token") as caught:
+        model.answer([Question("loglikelihood", "", "katten")])
+    assert "\n" not in str(caught.value)
