@@ -12,7 +12,11 @@ from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
 from skald_specs.shards import write_shard
 
 #: The kinds of task in the suite `core`.
-CORE_KINDS = ("pairs", "cloze", "text", "transfer", "skill", "canary")
+CORE_KINDS = (
+    "pairs", "cloze", "text", "transfer", "skill", "canary", "number", "calendar", "copy",
+)  # fmt: skip
+#: Those whose items are pairs.
+PAIR_KINDS = ("pairs", "number")
 NOUNS = {
     "da": ("katten", "hunden", "fisken", "fuglen", "pigen", "drengen"),
     "de": ("die Katze", "der Hund", "der Fisch", "der Vogel", "die Frau", "der Mann"),
@@ -52,7 +56,7 @@ def write_items(folder: Path, languages=("da", "de"), n: int = 12) -> Path:
             )
             text.append(base | {"text": document(rng, language, 3 + i)})
         for kind in CORE_KINDS:
-            rows = {"pairs": pairs, "text": text}.get(kind, cloze)
+            rows = pairs if kind in PAIR_KINDS else text if kind == "text" else cloze
             write_jsonl(folder / kind / f"{language}.jsonl", rows)
     return folder
 

@@ -13,6 +13,7 @@ from skald_harness.running.evaluate import evaluate
 from skald_specs.contamination import Contamination
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
+from support_harness import PAIR_KINDS
 
 NETWORKS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b"]
 COUNTING = ["byte-ngram", "byte-unigram"]
@@ -52,7 +53,8 @@ def test_every_model_answers_every_item_of_every_task(made):
         ("pairs", 0.5),
         ("cloze", 0.25),
         ("text", None),
-        *((kind, 0.25) for kind in ("transfer", "skill", "canary")),
+        ("number", 0.5),
+        *((kind, 0.25) for kind in ("transfer", "skill", "canary", "calendar", "copy")),
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
@@ -67,7 +69,7 @@ def test_every_model_answers_every_item_of_every_task(made):
 
 def _gold(kind, item_id):
     """Pairs stand in an order of their own; the clozes made for these tests are right first."""
-    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind == "pairs" else 0
+    return hashlib.sha256(item_id.encode()).digest()[0] & 1 if kind in PAIR_KINDS else 0
 
 
 def test_the_records_follow_from_the_requests(made):
@@ -119,7 +121,7 @@ def test_the_ngram_knows_its_language_and_the_untrained_nothing(made):
 
 def test_nothing_written_names_the_machine(made):
     paths = [path for name in ("out", "out-store") for path in (made / name).rglob("*.json*")]
-    n_keys = 12 * len(NETWORKS + COUNTING) + 10 * len(RULES)
+    n_keys = 18 * len(NETWORKS + COUNTING) + 16 * len(RULES)
     assert len(paths) == 3 + len(MODELS) + 2 * n_keys
     for path in paths:
         assert str(made.parent) not in path.read_text()
@@ -135,12 +137,12 @@ def test_languages_can_be_named(copy):
 
 def write_pairs(folder, tag, kind):
     row = {"good": "a b", "bad": "b a", "type": kind, "source_id": "s1"}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{tag}.jsonl").write_text(json.dumps(row) + "\n" if kind else "")
 
 
 def test_several_suites_are_one_evaluation(copy, capfd):
-    write_pairs(copy / "own", "da", "swap")
+    write_pairs(copy / "own" / "pairs", "da", "swap")
     before = support_harness.folder_sha256(copy / "out" / "core")
     done = evaluate(
         [copy / "exports" / "base-a", copy / "exports" / "base-b"],
@@ -153,17 +155,18 @@ def test_several_suites_are_one_evaluation(copy, capfd):
     assert support_harness.folder_sha256(copy / "out" / "core") == before
     assert len(items(copy, "ud")) == len(MODELS)
     err = capfd.readouterr().err
-    assert "base-a: 13 tasks, 458 answers, 456 of them from the store\n" in err
+    n_kept = len(requests(copy, "base-a"))
+    assert f"base-a: 19 tasks, {n_kept + 2} answers, {n_kept} of them from the store\n" in err
 
 
 def test_a_pairs_folder_may_lack_a_type(copy, capfd):
     def score(languages=None):
         return support_harness.evaluate_core(
-            copy, ("base-b",), "ud", languages, items=copy / "pairs"
+            copy, ("base-b",), "ud", languages, items=copy / "own"
         ).summaries[0]
 
-    write_pairs(copy / "pairs", "da", "swap")
-    write_pairs(copy / "pairs", "de", "delete")
+    write_pairs(copy / "own" / "pairs", "da", "swap")
+    write_pairs(copy / "own" / "pairs", "de", "delete")
     assert [task.name for task in score().tasks] == [
         "skald_ud_delete_deu_Latn",
         "skald_ud_swap_dan_Latn",
@@ -171,7 +174,7 @@ def test_a_pairs_folder_may_lack_a_type(copy, capfd):
     err = capfd.readouterr().err
     assert "skald_ud_delete_dan_Latn: left out, no pairs of type delete\n" in err
     assert "skald_ud_swap_deu_Latn: left out, no pairs of type swap\n" in err
-    write_pairs(copy / "pairs", "de", None)
+    write_pairs(copy / "own" / "pairs", "de", None)
     assert [task.language for task in score(["da", "de"]).tasks] == ["da"]
 
 
@@ -184,8 +187,10 @@ def test_real_pairs_separate_counting_from_chance(made, tmp_path):
         texts = [json.loads(line)["text"] for line in lines]
     random.Random(0).shuffle(texts)
     corpus = support_harness.write_corpus(tmp_path / "corpus", {"da": texts})
-    export, pairs = made / "exports" / "base-b", REAL_TEXT / "pairs"
-    evaluate([export], ["ud"], tmp_path / "out", pairs, corpus)
+    export, users = made / "exports" / "base-b", tmp_path / "users"
+    users.mkdir()
+    (users / "pairs").symlink_to(REAL_TEXT.resolve() / "pairs")
+    evaluate([export], ["ud"], tmp_path / "out", users, corpus)
     scores, short = collections.defaultdict(list), []
     for item in items(tmp_path, "ud"):
         scores[item.model, item.task].append(item.score)

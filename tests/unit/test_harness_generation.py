@@ -8,7 +8,7 @@ import support_harness
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.exports import load_model, load_tokenizer, read_export
+from skald_harness.models.folder import load_model, load_tokenizer, read_export
 from skald_harness.scoring.questions import Question
 from skald_specs.errors import UserInputError
 
@@ -51,6 +51,9 @@ def by_chunks(model, questions):
 def test_greedy_text_is_that_of_hf_for_every_batch_size(export, network):
     theirs = generate(HFLM(network, tokenizer=load_tokenizer(export), batch_size=1))
     assert len(set(theirs)) > 5
+    first = TrieLM(network, tokenizer=load_tokenizer(export)).answer(asked()[:1])[0]
+    assert (first.text, first.logprob_nats, first.recheck_nats) == (theirs[0], None, None)
+    assert first.n_tokens > 0
     for batch_size in (1, 4, 16):
         model = TrieLM(network, tokenizer=load_tokenizer(export), batch_size=batch_size)
         assert generate(model) == theirs

@@ -5,7 +5,6 @@ import shutil
 import pytest
 import yaml
 from skald_corpus.grammar.register import LANGUAGES
-from skald_harness.models.register import load_register
 from skald_harness.tasks.suites import EVALS, check_suites, list_tasks, read_task
 from skald_specs.errors import UserInputError
 from skald_specs.languages import BY_TAG
@@ -26,7 +25,11 @@ def test_our_suites_have_no_problem():
     ("suite", "kinds", "languages"),
     [
         ("core", CORE_KINDS, tuple(LANGUAGES)),
-        ("ud", ("delete", "swap"), ("da", "de", "en", "fo", "is", "nb", "nl", "sv")),
+        (
+            "ud",
+            ("delete", "ntrex", "swap", "text"),
+            ("da", "de", "en", "fo", "is", "nb", "nl", "sv"),
+        ),
     ],
 )
 def test_every_language_has_every_task(suite, kinds, languages):
@@ -46,6 +49,8 @@ def test_a_language_takes_four_lines():
 
 def test_deletion_pairs_have_no_sum_of_log_probabilities():
     for task in list_tasks("ud"):
+        if task.kind != "pairs":
+            continue
         assert ("acc" in task.metrics) == ("_swap_" in task.name)
 
 
@@ -129,9 +134,3 @@ def test_a_change_of_template_code_or_text_changes_the_fingerprint(evals):
     prints.add(read_task(path).fingerprint)
     assert len(prints) == 3
     assert read_task(EVALS / "core" / path.name).fingerprint in prints
-
-
-def test_the_register_of_models_loads_and_flags_what_is_not_pinned():
-    models = load_register().models
-    assert len({model.hub_id for model in models}) == len(models) >= 8
-    assert all(model.revision is None and not model.revision_pinned for model in models)

@@ -7,7 +7,6 @@ log-probabilities are ours. Refuses to know tasks, records and how tokens are sc
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import has_bos_prefix, normalize_gen_kwargs
@@ -23,6 +21,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_specs.errors import ClaimError, UserInputError
 from tqdm import tqdm
 
+from skald_harness.adapter.generation import generated
 from skald_harness.scoring.questions import Answer, Question
 from skald_harness.scoring.recheck import RecheckError, check, drawn
 from skald_harness.scoring.requests import Request, Score
@@ -345,28 +344,6 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         """
         found = self.chat_template(chat_template)
         return None if found is None else hashlib.sha256(found.encode("utf-8")).hexdigest()
-
-
-def generated(model: Any, questions: Sequence[Question]) -> list[Answer]:
-    """Let a model of lm-eval's interface continue texts.
-
-    What is sampled depends on the questions alone: the same ones together get the same answers.
-
-    Args:
-        model: An object with lm-eval's `generate_until`.
-        questions: Of the kind `generate`.
-    """
-    if not questions:
-        return []
-    requests = [
-        Instance("generate_until", {}, (question.context, json.loads(question.options)), i)
-        for i, question in enumerate(questions)
-    ]
-    digest = hashlib.sha256(repr([(q.context, q.options) for q in questions]).encode()).digest()
-    with torch.random.fork_rng():
-        torch.manual_seed(int.from_bytes(digest[:8], "big", signed=True))
-        texts = model.generate_until(requests, disable_tqdm=True)
-    return [Answer(logprob_nats=None, text=text) for text in texts]
 
 
 def _by_part(parts: Sequence[Parts], scores: Sequence[Score]) -> list[list[Score]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 
-from skald_harness.adapter.network import generated
+from skald_harness.adapter.generation import generated
 from skald_harness.scoring.questions import Answer, Question
 
 
@@ -20,7 +20,7 @@ class GenerationBackend:
     """Generates with a model of lm-eval's; an `Answerer` of `generate` questions alone.
 
     Args:
-        model: An object with lm-eval's `generate_until`.
+        model: An object with lm-eval's `generate_until` and `tok_encode`.
     """
 
     how = "generation by lm-eval's vllm"

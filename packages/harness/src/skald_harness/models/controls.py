@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.controls import RANDOM_INIT
 from skald_specs.records import EvaluatedModel, TaskKind
 
+from skald_harness.adapter.chat import chat_template
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Seed of the untrained networks.
 RANDOM_SEED = 0
+#: Only networks of at most so many parameters get an untrained twin: at chance it is as good a
+#: control for the larger ones, which would cost as much as a model.
+RANDOM_MAX_PARAMS = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,16 @@ class Subject:
     chat: Callable[..., str] | None = None
 
 
-def baseline(export: Export) -> Subject:
-    """Return an export as it was trained; its weights are loaded when they are first needed."""
+def baseline(export: Folder) -> Subject:
+    """Return a model as it was trained; its weights are loaded when they are first needed.
+
+    One that was tuned to follow instructions is asked in its chat template, any other without.
+
+    Raises:
+        UserInputError: It was tuned so, and its tokenizer has no chat template.
+    """
+    tuned = export.tuning == "instruct"
+    template = chat_template(load_tokenizer(export), export.name) if tuned else None
 
     @functools.cache
     def load() -> TrieLM:
@@ -51,18 +63,22 @@ def baseline(export: Export) -> Subject:
 
     model = EvaluatedModel(
         name=export.name,
-        role="baseline",
+        role=export.role,
         about=export.about,
         n_params_total=export.n_params_total,
         weights_sha256=export.weights_sha256,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
         scorer="plain",
+        revision=export.revision,
+        tuning=export.tuning,
+        chat_template_sha256=template.sha256 if template else None,
     )
-    return Subject(model, lambda _: export.identity, lambda _: load())
+    chat = template.apply if template else None
+    return Subject(model, lambda _: export.identity, lambda _: load(), chat=chat)
 
 
-def untrained(export: Export) -> Subject:
+def untrained(export: Folder) -> Subject:
     """Return a network with the configuration of an export and random weights."""
     network = random_model(export, RANDOM_SEED)
     answerer = _token_model(export, network)
@@ -84,7 +100,7 @@ def untrained(export: Export) -> Subject:
     return Subject(model, lambda _: identity, lambda _: answerer)
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> TrieLM:
+def _token_model(export: Folder, network: torch.nn.Module) -> TrieLM:
     return TrieLM(network, tokenizer=load_tokenizer(export))
 
 

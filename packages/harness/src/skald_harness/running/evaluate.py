@@ -22,13 +22,13 @@ from skald_specs.errors import (
     UserInputError,
 )
 from skald_specs.files import atomic_folder, atomic_path, write_json, write_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, Recheck, TaskInfo
+from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, Recheck, TaskInfo
 
 from skald_harness.adapter.asking import measure
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
-from skald_harness.models.controls import Subject, baseline, untrained
+from skald_harness.models.controls import RANDOM_MAX_PARAMS, Subject, baseline, untrained
 from skald_harness.models.counting import byte_counts
-from skald_harness.models.exports import Export, read_export
+from skald_harness.models.folder import Folder, read_export
 from skald_harness.models.rules import rules
 from skald_harness.running.answering import answer, recall
 from skald_harness.running.asked import AskedTask, asked_tasks
@@ -67,8 +67,11 @@ def evaluate(
     corpus: Path,
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
+    models: Sequence[Folder] = (),
+    controls: bool = True,
+    store_root: Path | None = None,
 ) -> Evaluation | None:
-    """Evaluate exports beside their controls, on one rank or on each of torchrun's.
+    """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
     A model, task or suite that cannot be used is named in one line, and the others go on.
 
@@ -80,6 +83,9 @@ def evaluate(
         corpus: A built corpus; its training text is what byte counts count.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
+        models: Other models, as `models.download.resolve` returns them.
+        controls: Evaluate controls, too.
+        store_root: The store of answers; None: the one beside `out`.
 
     Returns:
         What was written and what could not be used; None on every rank but the first.
@@ -87,11 +93,11 @@ def evaluate(
     Raises:
         UserInputError: No suite or no model is left; earlier results stay as they were.
     """
-    me, store = world(), AnswerStore(store_folder(out))
+    me, store = world(), AnswerStore(store_root or store_folder(out))
     plan: list[_Plan] = []
 
     def work() -> dict[str, SkaldError]:
-        plan.append(_plan(exports, suites, items, corpus, languages, evals, me))
+        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
         return _answer(plan[0], store, me)
 
     def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
@@ -121,12 +127,14 @@ class _Plan:
 
 def _plan(
     exports: Sequence[Path],
+    others: Sequence[Folder],
     suites: Sequence[str],
     items: Path | Mapping[str, Path],
     corpus: Path,
     languages: Sequence[str] | None,
     evals: Path,
     me: World,
+    controls: bool,
 ) -> _Plan:
     tasks: dict[str, list[AskedTask]] = {}
     problems: list[SkaldError] = []
@@ -143,35 +151,53 @@ def _plan(
     for problem in problems:
         _tell(me, "", problem)
     spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
-    subjects, failed = _subjects(exports, corpus, spoken, me)
+    subjects, failed = _subjects(exports, others, corpus, spoken, me, controls)
     return _Plan(subjects, tasks, problems + failed)
 
 
 def _subjects(
-    exports: Sequence[Path], corpus: Path, languages: Sequence[str], me: World
+    exports: Sequence[Path],
+    others: Sequence[Folder],
+    corpus: Path,
+    languages: Sequence[str],
+    me: World,
+    controls: bool,
 ) -> tuple[list[Subject], list[SkaldError]]:
-    models: list[Export] = []
+    models: list[Folder] = []
     problems: list[SkaldError] = []
     for path in exports:
         try:
             models.append(read_export(path))
         except UserInputError as error:
             problems.append(error)
+    models += others
     if not models:
-        nothing = UserInputError("exports", "none named", "Name at least one export folder")
+        nothing = UserInputError(
+            "exports", "none named", "Name at least one export folder, or --models"
+        )
         raise _first(problems, me, nothing)
-    subjects = [*map(baseline, models), *map(untrained, models)]
-    try:
-        subjects += byte_counts(corpus, languages, me.say)
-    except UserInputError as error:
-        problems.append(error)
-    subjects += rules()
+    subjects = []
+    for model in models:
+        try:
+            subjects.append(baseline(model))
+        except UserInputError as error:
+            problems.append(error)
+    if controls:
+        twins = [
+            m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
+        ]
+        subjects += map(untrained, twins)
+        try:
+            subjects += byte_counts(corpus, languages, me.say)
+        except UserInputError as error:
+            problems.append(error)
+        subjects += rules()
     for problem in problems:
         _tell(me, "", problem)
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
-            raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
+            raise UserInputError("exports", f"two models named {name!r}", "Rename a folder")
     return subjects, problems
 
 
@@ -222,8 +248,8 @@ def _write(
     corpus: Path,
 ) -> EvaluationSummary:
     scored: list[ItemRecord] = []
+    models: list[EvaluatedModel] = []
     checked: list[Recheck] = []
-    models = []
     with atomic_folder(out / suite, marker="summary.json") as fresh:
         for subject in subjects:
             name, scorers = subject.model.name, dict[str, None]()
@@ -239,9 +265,9 @@ def _write(
                     samples = measure(task.loaded, found.asked.items, found.answers)
                     scored += item_records(name, task.definition, found.asked.items, samples)
                     scorers[found.scorer] = None
-            checked += recheck(name, given)
             how = {"scorer": "; ".join(scorers)} if scorers else {}
             models.append(subject.model.model_copy(update=how))
+            checked += recheck(name, given)
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
         infos = tuple(_info(task.definition, task.items) for task in tasks)
         summary = EvaluationSummary(
@@ -274,9 +300,12 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         n_items=items.n_items,
         data_sha256=items.sha256,
         metric=task.metrics[0],
-        family=task.name.rsplit("_", 2)[0],
+        family=task.family,
+        variant=task.variant,
         num_fewshot=int(task.config.get("num_fewshot") or 0),
-        source="generated" if task.suite == "core" else "user",
+        translated=task.translated,
+        license=task.license,
+        source=task.source,
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
     )

@@ -14,7 +14,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluatedModel
 
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
-from skald_harness.models.exports import device_type
+from skald_harness.models.folder import device_type
 from skald_harness.tasks.items import TaskItems
 from skald_harness.tasks.suites import TaskDefinition
 

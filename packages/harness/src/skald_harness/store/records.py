@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,7 +103,7 @@ def _item_record(
         suffix = "" if sample is first else f",{sample['filter']}"
         for name in sample["metrics"]:
             # What lm-eval only puts together over items (F1, perplexity) has no value of its own.
-            if isinstance(sample[name], int | float):
+            if isinstance(sample[name], numbers.Real):
                 metrics[f"{name}{suffix}"] = float(sample[name])
     headline = task.metrics[0]
     n_bytes = sum(len(question.continuation.encode("utf-8")) for question in item.questions)
@@ -121,7 +122,8 @@ def _item_record(
     elif headline in metrics:
         score = metrics.pop(headline)
     else:
-        score = _agreement(first[headline])
+        # A task may have nothing but a correlation: whether the two agree is then its accuracy.
+        score = _agreement(first[headline] if headline in first else first["mcc"])
     return ItemRecord(
         model=model,
         task=task.name,
