@@ -12,7 +12,11 @@ from skald_specs.recipe import CorpusRecipe, TokenizerRecipe
 from skald_specs.shards import write_shard
 
 #: The kinds of task in the suite `core`.
-CORE_KINDS = ("pairs", "cloze", "text", "transfer", "skill", "canary")
+CORE_KINDS = (
+    "pairs", "cloze", "text", "transfer", "skill", "canary", "number", "calendar", "copy",
+)  # fmt: skip
+#: Those whose items are pairs.
+PAIR_KINDS = ("pairs", "number")
 NOUNS = {
     "da": ("katten", "hunden", "fisken", "fuglen", "pigen", "drengen"),
     "de": ("die Katze", "der Hund", "der Fisch", "der Vogel", "die Frau", "der Mann"),
@@ -52,7 +56,7 @@ def write_items(folder: Path, languages=("da", "de"), n: int = 12) -> Path:
             )
             text.append(base | {"text": document(rng, language, 3 + i)})
         for kind in CORE_KINDS:
-            rows = {"pairs": pairs, "text": text}.get(kind, cloze)
+            rows = pairs if kind in PAIR_KINDS else text if kind == "text" else cloze
             write_jsonl(folder / kind / f"{language}.jsonl", rows)
     return folder
 
@@ -164,6 +168,27 @@ def write_corpus(folder: Path, texts: dict[str, list[str]] | None = None) -> Pat
     )
     write_json(folder / "corpus.json", manifest.model_dump(mode="json"))
     return folder
+
+
+def write_inputs(root: Path) -> Path:
+    """Write two tiny exports, `base-a` and `base-b`, with a corpus and core items in two languages."""
+    write_items(root / "items")
+    write_corpus(root / "corpus")
+    write_export(root / "exports" / "base-a", seed=1)
+    write_export(root / "exports" / "base-b", seed=2, d_model=16)
+    return root
+
+
+def evaluate_core(
+    root: Path, names=("base-a", "base-b"), suite="core", languages=None, items: Path | None = None
+):
+    """Evaluate exports of `write_inputs` into `out`."""
+    from skald_harness.running.evaluate import evaluate
+
+    exports = [root / "exports" / name for name in names]
+    return evaluate(
+        exports, [suite], root / "out", items or root / "items", root / "corpus", languages
+    )
 
 
 def folder_sha256(folder: Path) -> str:

@@ -25,7 +25,7 @@ def load(
     """Read one language's items.
 
     Args:
-        kind: `pairs`, `cloze`, `text`, `transfer`, `skill` or `canary`.
+        kind: A key of `_DOCUMENT`.
         items: Path of the file inside the items folder, with a place for the language.
         language: BCP-47 tag.
         items_dir: The items folder (lm-eval: `--metadata items_dir=DIR`); data/items by default.
@@ -77,6 +77,11 @@ def _fact(row: dict[str, Any]) -> dict[str, Any]:
     return _cloze(row) | {"context": "", "choices": lines, "group": row["key"].split()[0]}
 
 
+def _keyed(row: dict[str, Any]) -> dict[str, Any]:
+    # A key begins with what is asked: "month 3", "recall_8 0".
+    return _cloze(row) | {"group": row["key"].split()[0]}
+
+
 def _text(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["id"], "key": row["key"], "group": row["id"], "context": "", "text": row["text"],
@@ -90,4 +95,7 @@ _DOCUMENT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "transfer": _fact,
     "skill": _fact,
     "canary": _fact,
+    "number": _pair,
+    "calendar": _keyed,
+    "copy": _keyed,
 }

@@ -203,12 +203,13 @@ def test_two_runs_write_the_same_bytes(tmp_path, monkeypatch):
     generate(tmp_path / "two")
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
     assert files == sorted(p.relative_to(tmp_path / "two") for p in (tmp_path / "two").rglob("*.*"))
-    assert len(files) == 1 + 9 * len(LANGUAGES)
+    assert len(files) == 1 + 12 * len(LANGUAGES)
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     about = json.loads((tmp_path / "one" / "about.json").read_text())
     assert sorted(about["languages"]) == sorted(LANGUAGES)
     assert about["languages"]["da"]["pairs"] == 400
+    assert about["languages"]["da"]["number"] == 120
     assert about["languages"]["da"]["canary"] > 20 and "Unicode-3.0" in about["notice"]
     assert f"CLDR {get_cldr_version()}," in about["notice"]
     floors = about["floors"]["is"]

@@ -5,7 +5,7 @@ import random
 import pytest
 import support_harness
 import torch
-from skald_harness.models.exports import load_model, read_export
+from skald_harness.models.folder import load_model, read_export
 from skald_harness.scoring import plain as scorer
 from skald_harness.scoring.plain import CausalScorer
 

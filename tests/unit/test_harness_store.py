@@ -1,188 +1,189 @@
-"""The store: an answer is found again exactly when nothing that could change it has changed."""
+"""The store: nothing written is lost, nothing damaged is taken for an answer, and one writes at a time."""
 
-import shutil
+import json
+import os
+import random
 from pathlib import Path
 
 import pytest
-import support_harness
-from skald_harness.running import evaluate as station
-from skald_harness.running.evaluate import evaluate
-from skald_harness.store import answers as store
-from skald_harness.tasks.items import check_items
-from skald_harness.tasks.suites import list_tasks
+from skald_harness.store.answers import AnswerStore, LockedError, record_json, store_folder
+from skald_harness.store.keys import RunKey
+from skald_specs.errors import UserInputError
+from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 
-TASK = next(task for task in list_tasks("core", "da") if task.kind == "cloze")
-RECORDS = [
-    RequestRecord(
-        run_key="k",
-        task=TASK.name,
-        item_id=f"i{i}",
-        index=0,
-        context="før\u2028efter",
-        continuation=f"\x85 {i}",
-        logprob_nats=-1.5 - i / 3,
-        is_greedy=None,
-        response=None,
-        recheck_nats=None,
-        n_tokens=2,
-        n_bytes=4,
-    )
-    for i in range(3)
-]
+
+def key_of(**facts):
+    return RunKey(facts, fingerprint(facts))
+
+
+KEY = key_of(model="one")
+
+
+def record(i, key=KEY, **changes):
+    fields = {
+        "run_key": key.digest, "task": "t", "item_id": f"i{i}", "index": 0,
+        "context": "før\u2028efter", "continuation": f"\x85 {i}", "logprob_nats": -1.5 - i / 3,
+        "is_greedy": None, "response": None, "recheck_nats": None, "n_tokens": 2, "n_bytes": 4,
+    }  # fmt: skip
+    return RequestRecord.model_validate(fields | changes)
+
+
+RECORDS = [record(i) for i in range(5)]
+
+
+def write(store, records, key=KEY, rank=0):
+    with store.writing(key, rank) as part:
+        part.append(records)
+    return store.root / key.digest / f"rank-{rank}.jsonl"
+
+
+def read(root, key=KEY):
+    """Read with a store of its own, as another process would."""
+    stored = AnswerStore(root).read(key)
+    kept = [RequestRecord.model_validate(one.fields) for one in stored.records.values()]
+    assert [one.line for one in stored.records.values()] == [record_json(one) for one in kept]
+    assert [(r.item_id, r.index) for r in kept] == list(stored.records)
+    return kept, stored.damaged
 
 
 @pytest.fixture
-def key(tmp_path):
-    """A function that makes the key anew; the store's own facts can be changed before it."""
-    items = check_items(TASK, support_harness.write_items(tmp_path / "items", ["da"]))
-
-    def make(identity="model", dtype="float32"):
-        store.engine.cache_clear()
-        return store.run_key(identity, dtype, TASK, items)
-
-    yield make
-    store.engine.cache_clear()
+def store(tmp_path):
+    return AnswerStore(tmp_path / "store")
 
 
-def test_what_was_written_is_read_back(tmp_path):
-    assert store.read_answers(tmp_path / "none", "k") == []
-    store.write_answers(tmp_path, "k", RECORDS)
-    assert store.read_answers(tmp_path, "k") == RECORDS
-    assert store.read_answers(tmp_path, "other") == []
+def test_what_was_written_is_read_back(store):
+    assert read(store.root) == ([], ())
+    path = write(store, RECORDS[:2])
+    write(store, RECORDS[2:])
+    store.sync()
+    assert read(store.root) == (RECORDS, ())
+    assert read(store.root, key_of(model="other")) == ([], ())
+    # Every line is JSON; only line feeds end one, whatever the texts hold.
+    lines = path.read_bytes().decode().split("\n")
+    assert [json.loads(line)["record"]["item_id"] for line in lines[:-1]] == [
+        f"i{i}" for i in range(5)
+    ]
+
+
+def test_parts_of_all_ranks_are_joined_and_the_first_answer_counts(store):
+    write(store, RECORDS[:2], rank=0)
+    write(store, [record(1, logprob_nats=-9.0), *RECORDS[2:]], rank=1)
+    kept, damaged = read(store.root)
+    assert (kept, damaged) == (RECORDS, ())
 
 
 def test_the_store_lies_beside_the_evaluations(tmp_path, monkeypatch):
-    assert store.store_folder(tmp_path / "eval") == tmp_path / "eval-store"
+    assert store_folder(tmp_path / "eval") == tmp_path / "eval-store"
     (tmp_path / "eval").mkdir()
     monkeypatch.chdir(tmp_path / "eval")
-    assert store.store_folder(Path()) == tmp_path / "eval-store"
+    assert store_folder(Path()) == tmp_path / "eval-store"
+
+
+def test_a_part_cut_at_any_byte_loses_its_last_line_at_most(store):
+    path = write(store, RECORDS)
+    whole = path.read_bytes()
+    ends = [n + 1 for n, byte in enumerate(whole) if byte == ord("\n")]
+    for size in [*random.Random(0).sample(range(len(whole)), 60), 0, ends[1], ends[1] - 1]:
+        path.write_bytes(whole[:size])
+        n_whole = sum(end <= size for end in ends)
+        assert read(store.root) == (RECORDS[:n_whole], ())
+        # Whoever writes next begins on a line of its own.
+        write(store, RECORDS[n_whole:])
+        assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda data: b"",
-        lambda data: data[:-20],
-        lambda data: data.replace(b"-1.5", b"-1.4"),
-        lambda data: b"".join(data.splitlines(keepends=True)[:-1]),
-        lambda data: b"".join(data.splitlines(keepends=True)[1:]),
-        lambda data: data.replace(b"f", b"\xff", 1),
+        lambda line: line.replace(b"-1.83", b"-1.84"),
+        lambda line: line.replace(b'"crc32": "', b'"crc32": "0', 1),
+        lambda line: line.replace(b"f", b"\xff", 1),
+        lambda line: line[:-1] + b" }",
+        lambda line: line[: len(line) // 2],
+        lambda line: b"",
+        lambda line: b"{}",
     ],
-    ids=["empty", "cut", "a digit", "a line", "no checksum", "not UTF-8"],
+    ids=["a digit", "checksum", "not UTF-8", "after the record", "half", "empty", "other JSON"],
 )
-def test_a_damaged_file_is_named_in_one_line_and_gives_nothing(tmp_path, capfd, damage):
-    store.write_answers(tmp_path, "k", RECORDS)
-    path = tmp_path / "k.jsonl"
-    data = damage(path.read_bytes())
-    assert data != path.read_bytes()
-    path.write_bytes(data)
-    assert store.read_answers(tmp_path, "k") == []
-    assert capfd.readouterr().err == f"{path}: damaged; its task is asked again\n"
+def test_a_damaged_line_is_named_and_costs_one_answer(store, damage):
+    path = write(store, RECORDS)
+    lines = path.read_bytes().split(b"\n")
+    assert damage(lines[1]) != lines[1]
+    lines[1] = damage(lines[1])
+    path.write_bytes(b"\n".join(lines))
+    kept, damaged = read(store.root)
+    assert kept == [RECORDS[0], *RECORDS[2:]]
+    assert damaged == (f"{path}:2",)
+    # The line stays, as every line does; its answer is added.
+    write(store, [RECORDS[1]])
+    assert sorted(read(store.root)[0], key=lambda r: r.item_id) == RECORDS
 
 
-def test_the_key_holds_everything_that_answers(key, monkeypatch):
-    first = key()
-    assert key() == first
-    keys = {first, key(identity="another"), key(dtype="bfloat16")}
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "device_type", lambda: "another")
-        keys.add(key())
-    real = store.metadata.version
-    for package in ("torch", "transformers", "tokenizers", "lm_eval", "numpy"):
-        versions = {name: real(name) for name in store.ENGINES} | {package: "0"}
-        with monkeypatch.context() as patch:
-            patch.setattr(store.metadata, "version", versions.__getitem__)
-            keys.add(key())
-    assert len(keys) == 9
-    assert key() == first
+def test_a_good_line_of_another_key_is_no_answer(store):
+    other = key_of(model="other")
+    path = write(store, RECORDS)
+    stranger = write(store, [record(9, other)], other)
+    path.write_bytes(path.read_bytes() + stranger.read_bytes())
+    assert read(store.root) == (RECORDS, (f"{path}:6",))
 
 
-def test_the_key_holds_every_source_file_of_the_harness(key, tmp_path, monkeypatch):
-    package = shutil.copytree(
-        Path(store.__file__).parents[1],
-        tmp_path / "package",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    first = key()
-    monkeypatch.setattr(store, "__file__", str(package / "store" / "answers.py"))
-    assert key() == first, "where the package lies does not matter"
-    sources = sorted(package.rglob("*.py"))
-    keys = {first}
-    for path in sources:
-        path.write_text(path.read_text() + "\n# changed\n")
-        keys.add(key())
-    assert len(keys) == len(sources) + 1 > 10
+def test_a_folder_that_changed_its_name_is_refused(store):
+    write(store, RECORDS)
+    other = key_of(model="other")
+    (store.root / KEY.digest).rename(store.root / other.digest)
+    for touch in (lambda: store.read(other), lambda: write(store, RECORDS, other)):
+        with pytest.raises(UserInputError, match=r"key\.json: names other facts than the folder"):
+            touch()
+    path = store.root / other.digest / "key.json"
+    path.write_text(json.dumps({"run_key": other.digest, "facts": KEY.facts}))
+    with pytest.raises(UserInputError, match="names other facts"):
+        store.read(other)
+    path.unlink()
+    for touch in (lambda: store.read(other), lambda: write(store, RECORDS, other)):
+        with pytest.raises(UserInputError, match=r"has answers but no key\.json"):
+            touch()
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    root = tmp_path_factory.mktemp("made")
-    support_harness.write_items(root / "items", ["da"], n=5)
-    support_harness.write_corpus(root / "corpus")
-    support_harness.write_export(root / "base", d_model=16)
-    run(root)
-    return root
+def test_the_key_can_be_read_by_a_person(store):
+    write(store, RECORDS)
+    value = json.loads((store.root / KEY.digest / "key.json").read_text())
+    assert value == {"run_key": KEY.digest, "facts": {"model": "one"}}
 
 
-@pytest.fixture
-def copy(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "copy")
+def test_one_writes_at_a_time(store):
+    with store.writing(KEY, 0) as part:
+        part.append(RECORDS[:1])
+        with pytest.raises(LockedError) as caught, AnswerStore(store.root).writing(KEY, 0):
+            pass
+        # Another rank, another key and any reader are free.
+        write(AnswerStore(store.root), RECORDS[1:2], rank=1)
+        write(AnswerStore(store.root), [record(0, key_of(model="b"))], key_of(model="b"))
+        assert read(store.root) == (RECORDS[:2], ())
+    assert "another evaluation is writing these answers" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    write(AnswerStore(store.root), RECORDS[2:])
+    assert read(store.root)[1] == ()
 
 
-def run(root):
-    return evaluate([root / "base"], "core", root / "out", root / "items", root / "corpus")
+def test_a_chunk_is_one_write(store, monkeypatch):
+    real, calls = os.write, []
+    monkeypatch.setattr(os, "write", lambda handle, data: calls.append(data) or real(handle, data))
+    with store.writing(KEY, 0) as part:
+        calls.clear()
+        part.append(RECORDS)
+        assert len(calls) == 1
+        # A system may take less than it was given.
+        monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:7]))
+        part.append([record(7)])
+    assert read(store.root) == ([*RECORDS, record(7)], ())
 
 
-def stored(root, kind):
-    """Return the file with the baseline's answers to the tasks of a kind."""
-    rows = support_harness.read_rows(root / "out" / "core" / "requests" / "base.jsonl")
-    (key,) = {row["run_key"] for row in rows if f"_{kind}_" in row["task"]}
-    return root / "out-store" / f"{key}.jsonl"
+def test_a_full_disk_is_one_line(store, monkeypatch):
+    def full(handle, data):
+        raise OSError(28, "No space left on device")
 
-
-def test_a_damaged_file_is_scored_again_and_mended(copy, capfd):
-    result, whole = (support_harness.folder_sha256(copy / name) for name in ("out", "out-store"))
-    path = stored(copy, "cloze")
-    path.write_bytes(path.read_bytes()[:-20])
-    run(copy)
-    err = capfd.readouterr().err
-    assert f"{path}: damaged" in err and "base: 6 tasks, 5 from the store" in err
-    assert support_harness.folder_sha256(copy / "out") == result
-    assert support_harness.folder_sha256(copy / "out-store") == whole
-
-
-def test_a_file_that_lacks_an_answer_is_scored_again(copy, capfd):
-    result = support_harness.folder_sha256(copy / "out")
-    path = stored(copy, "pairs")
-    records = store.read_answers(path.parent, path.stem)
-    store.write_answers(path.parent, path.stem, records[:-1])
-    run(copy)
-    err = capfd.readouterr().err
-    assert "base: skald_core_pairs_dan_Latn is incomplete; asked again" in err
-    assert "base: 6 tasks, 5 from the store" in err
-    assert support_harness.folder_sha256(copy / "out") == result
-
-
-def test_an_interrupted_evaluation_keeps_every_finished_task(copy, capfd, monkeypatch):
-    before = support_harness.folder_sha256(copy / "out")
-    shutil.rmtree(copy / "out")
-    shutil.rmtree(copy / "out-store")
-    real, asked = station.run_task, []
-
-    def stop_in_the_third(task, model):
-        asked.append(task)
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-        return real(task, model)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(station, "run_task", stop_in_the_third)
-        with pytest.raises(KeyboardInterrupt):
-            run(copy)
-    assert len(list((copy / "out-store").iterdir())) == 2
-    assert not (copy / "out").exists()
-    run(copy)
-    err = capfd.readouterr().err
-    assert "base: 6 tasks, 2 from the store\n" in err and "byte-ngram: 6 tasks\n" in err
-    assert support_harness.folder_sha256(copy / "out") == before
+    with store.writing(KEY, 0) as part, monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(UserInputError, match="the disk is full"):
+            part.append(RECORDS)

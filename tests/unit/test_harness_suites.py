@@ -5,7 +5,6 @@ import shutil
 import pytest
 import yaml
 from skald_corpus.grammar.register import LANGUAGES
-from skald_harness.models.register import load_register
 from skald_harness.tasks.suites import EVALS, check_suites, list_tasks, read_task
 from skald_specs.errors import UserInputError
 from skald_specs.languages import BY_TAG
@@ -129,9 +128,3 @@ def test_a_change_of_template_code_or_text_changes_the_fingerprint(evals):
     prints.add(read_task(path).fingerprint)
     assert len(prints) == 3
     assert read_task(EVALS / "core" / path.name).fingerprint in prints
-
-
-def test_the_register_of_models_loads_and_flags_what_is_not_pinned():
-    models = load_register().models
-    assert len({model.hub_id for model in models}) == len(models) >= 8
-    assert all(model.revision is None and not model.revision_pinned for model in models)

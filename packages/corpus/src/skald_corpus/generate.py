@@ -7,6 +7,9 @@ works; it says nothing about a model's command of Danish.
 Training text has two parts: documents of the grammar and, spread among them, the one-line documents of
 `facts`. Validation and test text is the grammar's alone, so that a model's distance to the floor of
 that text is a number. Floors are those of the grammar's documents in each split.
+
+Items of the CLDR and copy controls come after all text, because none of their strings may stand in the
+training text of any language.
 """
 
 from __future__ import annotations
@@ -20,8 +23,12 @@ from skald_specs.files import atomic_folder, write_json, write_jsonl
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.models import Spec
 
+from skald_corpus.apart import Candidate, Chosen, TrainingText, hold_apart
+from skald_corpus.cldr.calendar import ITEMS, calendar_items
+from skald_corpus.cldr.number import KEYS, number_pairs, usable_forms
 from skald_corpus.cloze import cloze
 from skald_corpus.combinations import key_of
+from skald_corpus.copying import copy_items
 from skald_corpus.entropy import floor_of
 from skald_corpus.facts import KINDS, fact_items, training_facts
 from skald_corpus.grammar.register import LANGUAGES
@@ -31,7 +38,7 @@ from skald_corpus.pairs import pairs
 from skald_corpus.story import Story
 
 #: Raise it when the bytes change; `data.dvc` must be renewed with it.
-VERSION = 4
+VERSION = 5
 #: UTF-8 bytes of the grammar's text for each language; facts bring training text to about 1 MB.
 BYTES: dict[Split, int] = {"train": 875_000, "validation": 30_000, "test": 25_000}
 #: Whose information is stated: of validation and test text all documents, of training text the first.
@@ -39,7 +46,7 @@ FLOOR_DOCUMENTS = 500
 MAX_TEXT_ITEMS, MAX_TEXT_ITEM_BYTES = 60, 12_500
 #: What the folder says of the names in it; the licence itself stands in the repository's NOTICE.
 NAMES_NOTICE = (
-    "Names of territories, weekdays and months: Unicode CLDR 47, "
+    "Names of territories, weekdays, months, units and currencies, and relative times: Unicode CLDR 47, "
     "Copyright 2004-2025 Unicode, Inc., SPDX-License-Identifier: Unicode-3.0"
 )
 
@@ -55,6 +62,8 @@ def generate(out: Path) -> None:
     """
     about: dict[str, dict[str, int]] = {}
     floors: dict[str, dict[str, dict[str, float]]] = {}
+    trained: list[str] = []
+    left_out: dict[str, dict[str, dict[str, int]]] = {tag: {} for tag in LANGUAGES}
     with atomic_folder(out, marker="about.json") as folder:
         for tag, language in LANGUAGES.items():
             counts: dict[str, int] = {}
@@ -69,6 +78,7 @@ def generate(out: Path) -> None:
                 counts[f"{split}_documents"], counts[f"{split}_bytes"] = len(made), _bytes(made)
                 if facts:
                     counts["fact_documents"], counts["fact_bytes"] = len(facts), _bytes(facts)
+                    trained += [row.text for row in rows]
             items: dict[str, list[PairItem] | list[ClozeItem] | list[TextItem]] = {
                 "pairs": list(pairs(language)),
                 "cloze": list(cloze(language)),
@@ -79,8 +89,14 @@ def generate(out: Path) -> None:
                 write_jsonl(folder / "items" / name / f"{tag}.jsonl", map(_row, listed))
                 counts[name] = len(listed)
             about[tag] = counts
+        for kind, chosen in controlled_items(TrainingText(trained)).items():
+            for tag, apart in chosen.items.items():
+                write_jsonl(folder / "items" / kind / f"{tag}.jsonl", map(_row, apart))
+                about[tag][kind] = len(apart)
+                left_out[tag][kind] = chosen.left_out[tag]
         content = {
-            "version": VERSION, "notice": NAMES_NOTICE, "languages": about, "floors": floors,
+            "version": VERSION, "notice": NAMES_NOTICE, "languages": about, "left_out": left_out,
+            "floors": floors,
         }  # fmt: skip
         write_json(folder / "about.json", content)
 
@@ -139,6 +155,28 @@ def fresh(language: Linearizer, seed: str, n_bytes: int) -> Iterator[Document]:
             seen.add(digest)
             written += len(text.encode())
             yield Document(id=name, text=text, key=key_of(story.agent, story.patient))
+
+
+def controlled_items(trained: TrainingText) -> dict[str, Chosen]:
+    """Return the items of the CLDR and the copy controls, by kind, apart from all training text.
+
+    Args:
+        trained: The training text of all languages.
+    """
+    number = [
+        Candidate(tag, forms.family, number_pairs(tag, forms))
+        for tag in LANGUAGES
+        for forms in usable_forms(tag)
+    ]
+    calendar = [
+        Candidate(tag, kind, (item,)) for tag in LANGUAGES for kind, item in calendar_items(tag)
+    ]
+    copy = [Candidate(tag, "copy", (item,)) for tag in LANGUAGES for item in copy_items(tag)]
+    return {
+        "number": hold_apart("number", number, trained, KEYS),
+        "calendar": hold_apart("calendar", calendar, trained, ITEMS),
+        "copy": hold_apart("copy", copy, trained),
+    }
 
 
 def text_items(test: list[Document]) -> Iterator[TextItem]:

@@ -141,6 +141,7 @@ class Sources:
             untransferred_validation: their validation rows under that name.
         searched: Which evaluation items were looked for in the training text, or None.
         clean: Those that it has, by task; None where nothing says.
+        order: The baselines in the order to show them; empty: that of `plans`.
         published: Rows of `PublishedScore`; labels: a model's name on the page.
     """
 
@@ -156,6 +157,7 @@ class Sources:
     labels: Mapping[str, str] = field(default_factory=dict)
     searched: DecontaminationReport | None = None
     clean: CleanSubset | None = None
+    order: tuple[str, ...] = ()
     untransferred: Mapping[str, Plan] = field(default_factory=dict)
     untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
 

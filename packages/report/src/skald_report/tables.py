@@ -81,7 +81,7 @@ def models(sources: Sources) -> Table:
     }
     rank = {"baseline": 0, "external": 1, "control": 2}
     # Baselines in the order of the plans, which is the user's.
-    asked = {name: number for number, name in enumerate(sources.plans)}
+    asked = {name: number for number, name in enumerate(sources.order or sources.plans)}
     ordered = sorted(
         rows.values(), key=lambda r: (rank[str(r["role"])], asked.get(str(r["model"]), len(asked)))
     )

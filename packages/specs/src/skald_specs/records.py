@@ -25,7 +25,9 @@ class RequestRecord(Spec):
     """One answered request; the store's unit, keyed by `run_key` (weights, tokenizer, task, data...).
 
     A choice or a document has `logprob_nats`, a generated answer has `response`. `recheck_nats` is
-    the log-probability by the plain path, for the requests that a run draws for that.
+    the log-probability by the plain path, for the requests that a run draws for that. `is_right`
+    says whether it is the right choice, so that scores follow from these records alone; None where
+    the task does not tell.
     """
 
     run_key: str
@@ -40,6 +42,7 @@ class RequestRecord(Spec):
     recheck_nats: float | None
     n_tokens: int
     n_bytes: int
+    is_right: bool | None = None
 
 
 class ItemRecord(Spec):
@@ -86,7 +89,8 @@ class TaskInfo(Spec):
     """One task of an evaluation; `chance` is None where there is none.
 
     Tasks of one `family` and language that differ in `variant` ask the same items in other words;
-    `metric` is the headline's name. `translated` is None where it is not known.
+    `metric` is the headline's name. `translated` is None where it is not known. `target_delimiter`
+    stands in every continuation before the choice and counts for no length.
     """
 
     name: str
@@ -104,6 +108,7 @@ class TaskInfo(Spec):
     translated: bool | None = None
     license: str | None = None
     source: str = ""
+    target_delimiter: str = ""
 
 
 class ControlFlag(Spec):

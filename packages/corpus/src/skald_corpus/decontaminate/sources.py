@@ -21,7 +21,8 @@ from skald_specs.models import Spec
 def skald_items(folder: Path) -> list[ReferenceItem]:
     """Read Skald's own items, `<folder>/<kind>/<language>.jsonl`.
 
-    Facts and skills are left out: their strings are too short for n-grams, and their keys are split.
+    Left out are facts and skills, whose keys are split, and numbers, the calendar and copies, which the
+    generator holds apart from its own text: all their strings are too short for n-grams.
 
     Raises:
         UserInputError: The folder has none, or a line is malformed.

@@ -1,17 +1,14 @@
-"""Models without a network behind lm-eval's interface: byte counts, and recorded answers."""
+"""A model without a network behind lm-eval's interface: byte counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lm_eval.api.model import LM
 from skald_specs.errors import UserInputError
 
 from skald_harness.scoring.ngram import ByteNgram
-
-#: A request's texts: (context, continuation), or (document,) for bits per byte.
-Arguments = tuple[str, ...]
 
 
 def _no_generation() -> UserInputError:
@@ -40,37 +37,6 @@ class ByteLM(LM):  # type: ignore[misc]  # lm-eval has no type information
         """Return each document's log-probability in nats."""
         texts = [request.args[0].encode("utf-8") for request in requests]
         return [float(values.sum()) for values in self._ngram.log_probabilities(texts)]
-
-    def generate_until(self, requests: Sequence[Any]) -> list[str]:
-        """Refuse: nothing here compares generated text."""
-        raise _no_generation()
-
-
-class MissingAnswerError(Exception):
-    """A recorded model was asked something that it has no answer to."""
-
-
-class RecordedLM(LM):  # type: ignore[misc]  # lm-eval has no type information
-    """Answers that were given before; `MissingAnswerError` where there is none.
-
-    Args:
-        answers: Log-probabilities in nats by the request's texts.
-    """
-
-    def __init__(self, answers: Mapping[Arguments, float]) -> None:
-        super().__init__()
-        self._answers = answers
-
-    def loglikelihood(self, requests: Sequence[Any]) -> list[tuple[float, bool]]:
-        """Return the recorded log-probabilities; greediness is not recorded."""
-        return [(answer, False) for answer in self.loglikelihood_rolling(requests)]
-
-    def loglikelihood_rolling(self, requests: Sequence[Any]) -> list[float]:
-        """Return the recorded log-probabilities of documents."""
-        try:
-            return [self._answers[tuple(request.args)] for request in requests]
-        except KeyError as error:
-            raise MissingAnswerError(str(error)) from None
 
     def generate_until(self, requests: Sequence[Any]) -> list[str]:
         """Refuse: nothing here compares generated text."""

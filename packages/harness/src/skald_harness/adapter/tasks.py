@@ -1,4 +1,4 @@
-"""lm-eval's tasks: loaded, rendered and run.
+"""lm-eval's tasks: loaded and rendered.
 
 What a model is asked, how choices become an accuracy and documents become bits per byte is lm-eval's
 own code. Refuses to know files of records, exports and reports.
@@ -16,7 +16,6 @@ from typing import Any
 # One progress bar per task and step would bury ours; tqdm reads this when it is first imported.
 os.environ.setdefault("TQDM_DISABLE", "1")
 
-import lm_eval
 from lm_eval.tasks import TaskManager
 from skald_specs.errors import UserInputError
 
@@ -123,24 +122,3 @@ def _unloadable(name: str, error: Exception) -> UserInputError:
         "Its data may need a network, a login or a cached copy: run it once with `lm_eval`, or leave "
         "it out",
     )
-
-
-def run_task(task: Any, model: Any) -> list[dict[str, Any]]:
-    """Run one task for one model.
-
-    `lm_eval.evaluate` is what `simple_evaluate` calls after setting up; the set-up's survey of the
-    environment starts processes and costs seconds for every model.
-
-    Args:
-        task: A task of `load_tasks`.
-        model: One of this module's models.
-
-    Returns:
-        lm-eval's samples: per item the document, the requests, the responses and the metrics.
-    """
-    name = task.config.task
-    results = lm_eval.evaluate(
-        lm=model, task_dict={"tasks": {name: task}}, bootstrap_iters=0, log_samples=True
-    )
-    samples: list[dict[str, Any]] = results["samples"][name]
-    return samples

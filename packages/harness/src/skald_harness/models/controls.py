@@ -16,19 +16,24 @@ from typing import TYPE_CHECKING, Any
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
-from skald_specs.records import EvaluatedModel
+from skald_specs.records import EvaluatedModel, TaskKind
 from skald_specs.shards import read_document_ends, read_tokens
 
+from skald_harness.adapter.answerers import LmAnswerer
 from skald_harness.adapter.models import ByteLM
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.exports import Export, load_model, load_tokenizer, random_model
+from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
 from skald_harness.scoring.ngram import ByteNgram
+from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:
     import torch
 
 #: Seed of the untrained networks.
 RANDOM_SEED = 0
+#: Only networks of at most so many parameters get an untrained twin: at chance it is as good a
+#: control for the larger ones, which would cost as much as a model.
+RANDOM_MAX_PARAMS = 200_000_000
 #: Bytes in the longest n-gram. Standing: assumed; 5 to 7 differ little at this size of text.
 NGRAM_ORDER = 6
 #: Training text of the n-gram model per language; more is thinned evenly to the number of whole
@@ -41,16 +46,19 @@ class Subject:
     """A model to evaluate.
 
     `identity` returns, for a language, plain data that changes whenever an answer could;
-    `answerer` returns lm-eval's view of the model for a language.
+    `answerer` returns who answers in a language; `takes` says whether the model can be asked the
+    tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
     """
 
     model: EvaluatedModel
     identity: Callable[[str], Any]
-    answerer: Callable[[str], Any]
+    answerer: Callable[[str], Answerer]
+    takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
+    chat: Callable[..., str] | None = None
 
 
-def baseline(export: Export) -> Subject:
-    """Return an export as it was trained; its weights are loaded when they are first needed."""
+def baseline(export: Folder) -> Subject:
+    """Return a model as it was trained; its weights are loaded when they are first needed."""
 
     @functools.cache
     def load() -> TrieLM:
@@ -58,18 +66,20 @@ def baseline(export: Export) -> Subject:
 
     model = EvaluatedModel(
         name=export.name,
-        role="baseline",
+        role=export.role,
         about=export.about,
         n_params_total=export.n_params_total,
         weights_sha256=export.weights_sha256,
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
         scorer="plain",
+        revision=export.revision,
+        tuning=export.tuning,
     )
     return Subject(model, lambda _: export.identity, lambda _: load())
 
 
-def untrained(export: Export) -> Subject:
+def untrained(export: Folder) -> Subject:
     """Return a network with the configuration of an export and random weights."""
     network = random_model(export, RANDOM_SEED)
     answerer = _token_model(export, network)
@@ -117,7 +127,9 @@ def byte_ngram(corpus: Path, languages: Sequence[str]) -> Subject:
         dtype="float64",
         scorer=f"byte {NGRAM_ORDER}-gram",
     )
-    return Subject(model, lambda tag: models[tag].sha256, lambda tag: ByteLM(models[tag]))
+    return Subject(
+        model, lambda tag: models[tag].sha256, lambda tag: LmAnswerer(ByteLM(models[tag]))
+    )
 
 
 def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> list[str]:
@@ -154,7 +166,7 @@ def evenly(n: int, n_kept: int) -> list[int]:
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]
 
 
-def _token_model(export: Export, network: torch.nn.Module) -> TrieLM:
+def _token_model(export: Folder, network: torch.nn.Module) -> TrieLM:
     return TrieLM(network, tokenizer=load_tokenizer(export))
 
 

@@ -1,168 +1,260 @@
 """The station: exports and controls in, records out.
 
-Writes `<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` in one step, so an
-interrupted evaluation leaves the earlier one whole. The answers go to `<out>-store` task by task,
-so that it loses one task at most.
+First every answer that is missing goes to `<out>-store`, on as many ranks as there are. Then
+`<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` is made from the store alone and
+written in one step, so its bytes tell nothing of interruptions and ranks, and an earlier evaluation
+stays whole until then.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from skald_specs.corpus import CorpusManifest
-from skald_specs.errors import UserInputError
-from skald_specs.files import atomic_folder, write_json, write_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
+from skald_specs.errors import (
+    EXIT_CLAIM_FAILED,
+    EXIT_DONE,
+    EXIT_USER_INPUT,
+    SkaldError,
+    UserInputError,
+)
+from skald_specs.files import atomic_folder, atomic_path, write_json, write_jsonl
+from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
-from skald_harness.adapter.models import MissingAnswerError, RecordedLM
-from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION, load_tasks, run_task
-from skald_harness.models.controls import Subject, baseline, byte_ngram, untrained
-from skald_harness.models.exports import read_export
+from skald_harness.adapter.asking import measure
+from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
+from skald_harness.models.controls import (
+    RANDOM_MAX_PARAMS,
+    Subject,
+    baseline,
+    byte_ngram,
+    untrained,
+)
+from skald_harness.models.folder import Folder, read_export
+from skald_harness.running.answering import answer, recall
+from skald_harness.running.asked import AskedTask, asked_tasks
+from skald_harness.running.progress import Progress
+from skald_harness.running.ranks import World, together, world
 from skald_harness.running.table import score_table
-from skald_harness.store.answers import answers, read_answers, run_key, store_folder, write_answers
-from skald_harness.store.records import item_records, request_records
-from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
-from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, select
+from skald_harness.store.answers import AnswerStore, LockedError, store_folder
+from skald_harness.store.records import item_records
+from skald_harness.tasks.items import TaskItems
+from skald_harness.tasks.suites import EVALS, TaskDefinition
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was evaluated, and what could not be."""
+
+    summaries: tuple[EvaluationSummary, ...]
+    problems: tuple[SkaldError, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """2 when an input was wrong, 1 when a check failed, else 0."""
+        if any(isinstance(problem, UserInputError) for problem in self.problems):
+            return EXIT_USER_INPUT
+        return EXIT_CLAIM_FAILED if self.problems else EXIT_DONE
 
 
 def evaluate(
     exports: Sequence[Path],
-    suite: str,
+    suites: Sequence[str],
     out: Path,
-    items: Path,
+    items: Path | Mapping[str, Path],
     corpus: Path,
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
-) -> EvaluationSummary:
-    """Evaluate exports beside their controls.
+    models: Sequence[Folder] = (),
+) -> Evaluation | None:
+    """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
+
+    A model, task or suite that cannot be used is named in one line, and the others go on.
 
     Args:
         exports: Folders written by `skald export`.
-        suite: A folder of `evals/`.
+        suites: Folders of `evals/`.
         out: Where `<suite>/` is written; answers in the store beside it are reused.
-        items: The folder of evaluation items.
+        items: The folder of evaluation items, of all suites or by suite.
         corpus: A built corpus; its training text trains the byte n-gram control.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
+        models: Other models, as `models.download.resolve` returns them.
 
     Returns:
-        The summary that was written.
+        What was written and what could not be used; None on every rank but the first.
 
     Raises:
-        UserInputError: An input is missing or malformed; an earlier result stays as it was.
+        UserInputError: No suite or no model is left; earlier results stay as they were.
     """
-    chosen = _choose(list_tasks(suite, evals=evals), items, corpus, languages)
-    data = _read_items(chosen, items)
-    tasks = [task for task in chosen if task.name in data]
-    subjects = _subjects(exports, corpus, sorted({task.language for task in tasks}))
-    loaded = load_tasks(evals / suite, [task.name for task in tasks], items)
-    store = store_folder(out)
-    asked: dict[str, list[RequestRecord]] = {}
-    scored: list[ItemRecord] = []
-    for subject in subjects:
-        name, reused = subject.model.name, 0
-        asked[name] = []
-        for task in tasks:
-            key = run_key(
-                subject.identity(task.language), subject.model.dtype, task, data[task.name]
-            )
-            known = read_answers(store, key)
-            samples = _recall(subject, task, loaded[task.name], known) if known else None
-            if samples is None:
-                samples = run_task(loaded[task.name], subject.answerer(task.language))
-                write_answers(store, key, request_records(task, key, samples))
-            else:
-                reused += 1
-            asked[name] += request_records(task, key, samples)
-            scored += item_records(name, task, samples)
-        note = f", {reused} from the store" if reused else ""
-        print(f"{name}: {len(tasks)} tasks{note}", file=sys.stderr)
-    summary = EvaluationSummary(
-        schema_version=1,
-        suite=suite,
-        models=tuple(subject.model for subject in subjects),
-        tasks=tuple(_info(task, data[task.name]) for task in tasks),
-        lm_eval_version=LM_EVAL_VERSION,
-        fewshot_seed=FEWSHOT_SEED,
-        flags=(),
-    )
-    scored.sort(key=lambda item: (item.model, item.task, item.item_id))
-    _write(out / suite, summary, scored, asked)
-    print(score_table(summary, scored))
-    return summary
+    me, store = world(), AnswerStore(store_folder(out))
+    plan: list[_Plan] = []
 
+    def work() -> dict[str, SkaldError]:
+        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me))
+        return _answer(plan[0], store, me)
 
-def _choose(
-    tasks: Sequence[TaskDefinition], items: Path, corpus: Path, languages: Sequence[str] | None
-) -> list[TaskDefinition]:
-    available = languages_with_items(tasks, items)
-    if languages is not None:
-        return select(tasks, languages)
-    if not available:
-        raise UserInputError(
-            str(items),
-            f"no items for suite {tasks[0].suite} (such as {tasks[0].items_path})",
-            "Run `skald corpus generate`, or name the folder that has them",
+    def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
+        failed = failures[0]
+        for name, error in (pair for others in failures[1:] for pair in others.items()):
+            if name not in failed:
+                _tell(me, name, error)
+                failed[name] = error
+        subjects = [s for s in plan[0].subjects if s.model.name not in failed]
+        if not subjects:
+            raise next(iter(failed.values()))
+        summaries = tuple(
+            _write(suite, tasks, subjects, store, out) for suite, tasks in plan[0].tasks.items()
         )
-    trained = CorpusManifest.load(corpus / "corpus.json").recipe.languages
-    common = [tag for tag in available if tag in trained]
-    if not common:
-        raise UserInputError(
-            str(items),
-            f"items in {', '.join(available)}, but the corpus has {', '.join(trained)}",
-            "Name a corpus and items that share a language",
+        return Evaluation(summaries, (*plan[0].problems, *failed.values()))
+
+    return together(me, work, finish)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    subjects: list[Subject]
+    tasks: dict[str, list[AskedTask]]
+    problems: list[SkaldError]
+
+
+def _plan(
+    exports: Sequence[Path],
+    others: Sequence[Folder],
+    suites: Sequence[str],
+    items: Path | Mapping[str, Path],
+    corpus: Path,
+    languages: Sequence[str] | None,
+    evals: Path,
+    me: World,
+) -> _Plan:
+    tasks: dict[str, list[AskedTask]] = {}
+    problems: list[SkaldError] = []
+    for suite in dict.fromkeys(suites):
+        folder = items if isinstance(items, Path) else items[suite]
+        found: list[SkaldError] = []
+        try:
+            tasks[suite] = asked_tasks(suite, folder, corpus, languages, evals, found, me.say)
+        except UserInputError as error:
+            found.append(error)
+        problems += found
+    if not tasks:
+        raise _first(problems, me, UserInputError("suites", "none named", "Name at least one"))
+    for problem in problems:
+        _tell(me, "", problem)
+    spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
+    subjects, failed = _subjects(exports, others, corpus, spoken, me)
+    return _Plan(subjects, tasks, problems + failed)
+
+
+def _subjects(
+    exports: Sequence[Path],
+    others: Sequence[Folder],
+    corpus: Path,
+    languages: Sequence[str],
+    me: World,
+) -> tuple[list[Subject], list[SkaldError]]:
+    models: list[Folder] = []
+    problems: list[SkaldError] = []
+    for path in exports:
+        try:
+            models.append(read_export(path))
+        except UserInputError as error:
+            problems.append(error)
+    models += others
+    if not models:
+        nothing = UserInputError(
+            "exports", "none named", "Name at least one export folder, or --models"
         )
-    for tag in sorted({task.language for task in tasks} - set(common)):
-        why = "no training text in the corpus" if tag in available else "no items"
-        print(f"{tag}: left out, {why}", file=sys.stderr)
-    return select(tasks, common)
-
-
-def _read_items(tasks: Sequence[TaskDefinition], items: Path) -> dict[str, TaskItems]:
-    """Check the items of every task by name, without the tasks that a user's files do not serve."""
-    data: dict[str, TaskItems] = {}
-    for task in tasks:
-        found = check_items(task, items)
-        if found is None:
-            kind = task.config["metadata"]["select"]
-            print(f"{task.name}: left out, no pairs of type {kind}", file=sys.stderr)
-        else:
-            data[task.name] = found
-    if not data:
-        raise UserInputError(
-            str(items),
-            f"no pairs for any task of suite {tasks[0].suite}",
-            "Add pairs to the files, or name another folder",
-        )
-    return data
-
-
-def _subjects(exports: Sequence[Path], corpus: Path, languages: Sequence[str]) -> list[Subject]:
-    if not exports:
-        raise UserInputError("exports", "none named", "Name at least one export folder")
-    models = [read_export(path) for path in exports]
-    # The n-gram model comes first in time because a bad corpus must fail before networks load.
-    ngram = byte_ngram(corpus, languages)
-    subjects = [*map(baseline, models), *map(untrained, models), ngram]
+        raise _first(problems, me, nothing)
+    twins = [m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS]
+    subjects = [*map(baseline, models), *map(untrained, twins)]
+    try:
+        subjects.append(byte_ngram(corpus, languages))
+    except UserInputError as error:
+        problems.append(error)
+    for problem in problems:
+        _tell(me, "", problem)
     names = [subject.model.name for subject in subjects]
     for name in names:
         if names.count(name) > 1:
-            raise UserInputError("exports", f"two models named {name!r}", "Rename an export folder")
-    return subjects
+            raise UserInputError("exports", f"two models named {name!r}", "Rename a folder")
+    return subjects, problems
 
 
-def _recall(
-    subject: Subject, task: TaskDefinition, loaded: Any, records: Sequence[RequestRecord]
-) -> list[dict[str, Any]] | None:
-    """Return lm-eval's samples from recorded answers, or None when one is missing."""
-    try:
-        return run_task(loaded, RecordedLM(answers(records, task.kind == "text")))
-    except MissingAnswerError:
-        print(f"{subject.model.name}: {task.name} is incomplete; asked again", file=sys.stderr)
-        return None
+def _first(problems: Sequence[SkaldError], me: World, nothing: SkaldError) -> SkaldError:
+    """Return what to raise when nothing is left, having said the rest."""
+    for problem in problems[1:]:
+        _tell(me, "", problem)
+    return problems[0] if problems else nothing
+
+
+def _tell(me: World, name: str, problem: SkaldError) -> None:
+    me.say(" ".join(f"skald: {f'{name} is left out: ' if name else ''}{problem}".split()))
+
+
+def _answer(plan: _Plan, store: AnswerStore, me: World) -> dict[str, SkaldError]:
+    """Ask every model what is this rank's to ask; return the models that fail, with why."""
+    failed: dict[str, SkaldError] = {}
+    number = 0
+    for subject in plan.subjects:
+        tasks = [task for chosen in plan.tasks.values() for task in _taken(subject, chosen)]
+        n_questions = sum(len(task.by(subject.chat).questions) for task in tasks)
+        progress = Progress(me, subject.model.name, len(tasks), n_questions)
+        try:
+            for task in tasks:
+                answer(subject, task, number, store, me, progress)
+                number += 1
+        except LockedError:
+            raise
+        except SkaldError as error:
+            _tell(me, subject.model.name, error)
+            failed[subject.model.name] = error
+        else:
+            progress.finished()
+    store.sync()
+    return failed
+
+
+def _taken(subject: Subject, tasks: Sequence[AskedTask]) -> list[AskedTask]:
+    return [t for t in tasks if subject.takes(t.definition.kind, t.definition.language)]
+
+
+def _write(
+    suite: str,
+    tasks: Sequence[AskedTask],
+    subjects: Sequence[Subject],
+    store: AnswerStore,
+    out: Path,
+) -> EvaluationSummary:
+    scored: list[ItemRecord] = []
+    with atomic_folder(out / suite, marker="summary.json") as fresh:
+        for subject in subjects:
+            name = subject.model.name
+            with (
+                atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
+                path.open("wb") as lines,
+            ):
+                for task in _taken(subject, tasks):
+                    asked, kept, answers = recall(subject, task, store)
+                    lines.writelines(record.line + b"\n" for record in kept)
+                    samples = measure(task.loaded, asked.items, answers)
+                    scored += item_records(name, task.definition, asked.items, samples)
+        scored.sort(key=lambda item: (item.model, item.task, item.item_id))
+        summary = EvaluationSummary(
+            schema_version=1,
+            suite=suite,
+            models=tuple(subject.model for subject in subjects),
+            tasks=tuple(_info(task.definition, task.items) for task in tasks),
+            lm_eval_version=LM_EVAL_VERSION,
+            fewshot_seed=FEWSHOT_SEED,
+            flags=(),
+        )
+        write_json(fresh / "summary.json", summary.model_dump(mode="json"))
+        write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
+    print(score_table(summary, scored))
+    return summary
 
 
 def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
@@ -177,21 +269,8 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         data_sha256=items.sha256,
         metric=task.metrics[0],
         family=task.name.rsplit("_", 2)[0],
+        num_fewshot=int(task.config.get("num_fewshot") or 0),
         source="generated" if task.suite == "core" else "user",
+        # lm-eval's own default is a space.
+        target_delimiter=str(task.config.get("target_delimiter", " ")),
     )
-
-
-def _write(
-    folder: Path,
-    summary: EvaluationSummary,
-    scored: Sequence[ItemRecord],
-    asked: dict[str, list[RequestRecord]],
-) -> None:
-    with atomic_folder(folder, marker="summary.json") as fresh:
-        write_json(fresh / "summary.json", summary.model_dump(mode="json"))
-        write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
-        for name, records in asked.items():
-            write_jsonl(
-                fresh / "requests" / f"{name}.jsonl",
-                (record.model_dump(mode="json") for record in records),
-            )

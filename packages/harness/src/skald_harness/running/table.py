@@ -33,5 +33,7 @@ def score_table(summary: EvaluationSummary, items: Sequence[ItemRecord]) -> str:
             f"{model.name:<{width}}"
             + "".join(f"{mean_score(cells[model.name, name]):>8.3f}" for name in names.values())
             for model in summary.models
+            # A rule that looks at choices has no answer to a document.
+            if all((model.name, name) in cells for name in names.values())
         ]
     return "\n".join(lines[1:])

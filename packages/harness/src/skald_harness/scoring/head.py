@@ -44,9 +44,15 @@ def answers_at(
         row_A = torch.from_numpy(np.repeat(np.arange(stop - start), n_asked)).to(logits_NV.device)
         asked = token_A[first_N1[start] : first_N1[stop]]
         asked_A = torch.from_numpy(asked).to(logits_NV.device)
-        norm_N = torch.logsumexp(logits_NV, -1)
-        logprobs.append((logits_NV[row_A, asked_A] - norm_N[row_A]).cpu().numpy())
-        greedy.append((logits_NV.argmax(-1)[row_A] == asked_A).cpu().numpy())
+        # On a CPU the fused log_softmax takes a quarter of logsumexp's time, and amax a sixth of
+        # argmax's: the latter is left for where a tie would decide.
+        logprob_NV = torch.log_softmax(logits_NV, -1)
+        logprob_A = logprob_NV[row_A, asked_A]
+        is_best_A = logits_NV[row_A, asked_A] == logits_NV.amax(-1)[row_A]
+        best = torch.nonzero(is_best_A)[:, 0]
+        is_best_A[best] = logits_NV[row_A[best]].argmax(-1) == asked_A[best]
+        logprobs.append(logprob_A.cpu().numpy())
+        greedy.append(is_best_A.cpu().numpy())
     if not logprobs:
         return np.zeros(0, np.float32), np.zeros(0, bool)
     return np.concatenate(logprobs), np.concatenate(greedy)

@@ -73,11 +73,19 @@ class TrunkCache(DynamicCache):  # type: ignore[misc]  # transformers has no typ
         return self._trunk.length if self._trunk else 0
 
 
+class _Output(BaseModelOutputWithPast):  # type: ignore[misc]  # as above
+    """Hidden states, and None for whatever else some forward reads of its body's output."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+
 class _Handed(torch.nn.Module):
     """Stands where a model's body was, and returns the hidden states that it is handed."""
 
-    def forward(self, inputs_embeds: torch.Tensor, **_: Any) -> BaseModelOutputWithPast:
-        return BaseModelOutputWithPast(last_hidden_state=inputs_embeds)
+    def forward(self, *_: Any, inputs_embeds: torch.Tensor, **__: Any) -> _Output:
+        return _Output(last_hidden_state=inputs_embeds)
 
 
 class Network:

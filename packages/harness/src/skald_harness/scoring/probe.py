@@ -121,6 +121,8 @@ def _head_error(network: Network, rows: list[list[int]]) -> float:
 def _cache_size(network: Network, rows: list[list[int]]) -> tuple[int, int]:
     cache = TrunkCache(None, keep=True)
     network.hidden(network.tensor(rows[:1]), cache=cache)
+    if not cache.kept:
+        raise ValueError("its layers keep no keys and values")
     n_bytes = {key.nbytes + value.nbytes for key, value in cache.kept}
     return max(n_bytes) // len(rows[0]), len(cache.kept)
 

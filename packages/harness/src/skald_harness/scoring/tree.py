@@ -23,6 +23,10 @@ from skald_harness.scoring.trie import Ints, Trie
 #: 10 %, 8,192 a third slower), assumed elsewhere.
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
 
+#: A batch that is this full ends where a row would be this much shorter than the longest.
+#: Standing: measured (as above: padding of 300 minimal pairs from 12 % to 4 %).
+ENOUGH, TIGHT = 0.25, 0.9
+
 
 class TreeScorer:
     """Scores tries with a network that honours masks and positions.
@@ -90,8 +94,15 @@ class TreeScorer:
             width = len(rows[start].nodes)
             by_memory = self._batch_bytes // ((scope.length + width) * self._layer_bytes)
             size = max(1, min(self._batch_tokens // width, by_memory))
-            yield rows[start : start + size]
-            start += size
+            batch = rows[start : start + size]
+            fill = next((n for n, row in enumerate(batch) if self._is_loose(n, row, width)), size)
+            yield batch[:fill]
+            start += fill
+
+    def _is_loose(self, n_before: int, row: Row, width: int) -> bool:
+        """Tell whether a row is better left to a narrower batch."""
+        is_filled = n_before * width >= self._batch_tokens * ENOUGH
+        return is_filled and len(row.nodes) < width * TIGHT
 
     def grow(
         self, trie: Trie, row: Row, parent: Trunk | None

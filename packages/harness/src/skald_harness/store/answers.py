@@ -1,74 +1,163 @@
-"""The store of answers: one file for each run key, found again by what the answers depend on.
+"""The store of answers: a folder for each run key, to which lines are only ever added.
 
 It lies beside the folder of evaluations, never in it: an evaluation is replaced as a whole, and
-DVC deletes it before a rerun. Refuses to know how a model is asked.
+DVC deletes it before a rerun. Each rank of a run writes a part of its own, chunk by chunk; reading
+joins the parts, so any number of ranks continues what any other left. Each line has its own
+checksum: a kill tears the last one at most, and one bad line costs one answer. Refuses to know how
+a model is asked.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import fcntl
 import json
-import sys
-from collections.abc import Sequence
-from importlib import metadata
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from skald_specs.files import sha256_file, write_text
+from skald_specs.errors import UserInputError
+from skald_specs.files import disk_error, read_json, write_json
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 
-from skald_harness.adapter.models import Arguments
-from skald_harness.adapter.tasks import FEWSHOT_SEED
-from skald_harness.models.exports import device_type
-from skald_harness.tasks.items import TaskItems
-from skald_harness.tasks.suites import TaskDefinition
+from skald_harness.store.keys import RunKey
 
-#: The packages whose code stands between a request and its answer.
-ENGINES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
+#: What a power cut may cost; a killed process loses nothing that was written.
+SYNC_SECONDS = 10.0
+#: A line is `HEAD`, eight digits, `MIDDLE`, the record and `TAIL`: JSON, and cut without parsing.
+HEAD, MIDDLE, TAIL = b'{"crc32": "', b'", "record": ', b"}"
+_START = len(HEAD) + 8 + len(MIDDLE)
 
-
-@functools.cache
-def engine() -> dict[str, Any]:
-    """Return what answers, whatever the model: our sources, the packages' versions, the device."""
-    package = Path(__file__).parents[1]
-    return {
-        "sources": {
-            path.relative_to(package).as_posix(): sha256_file(path)
-            for path in sorted(package.rglob("*.py"))
-        },
-        "versions": {name: metadata.version(name) for name in ENGINES},
-        "device": device_type(),
-    }
+#: An answer's place in its task: the item and the number of the question.
+Place = tuple[str, int]
 
 
-def run_key(identity: Any, dtype: str, task: TaskDefinition, items: TaskItems) -> str:
-    """Return the key of one model's answers to one task.
+class LockedError(UserInputError):
+    """Another evaluation is at the same answers."""
 
-    It hashes the model, the task with its code, the data and `engine()`, and no name of a model or
-    folder. Other answers never share a key; the same answers may have several, such as before and
-    after a comment was added to this package.
+
+class Kept(NamedTuple):
+    """One record: as it was written, and read."""
+
+    line: bytes
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a key's parts hold, and the lines that are bad, as `file:line`."""
+
+    records: dict[Place, Kept]
+    damaged: tuple[str, ...]
+
+
+class AnswerStore:
+    """The answers of every model that was evaluated into one folder.
 
     Args:
-        identity: Hashes of the model's weights, configuration and tokenizer.
-        dtype: The type it is run in.
-        task: The definition.
-        items: The data.
-
-    Returns:
-        A hex SHA-256.
+        root: The store's folder; made when the first answer is written.
     """
-    return fingerprint(
-        {
-            "model": identity,
-            "dtype": dtype,
-            "task": task.fingerprint,
-            "data": items.sha256,
-            "fewshot_seed": FEWSHOT_SEED,
-            "engine": engine(),
-        }
-    )
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._unsynced: set[Path] = set()
+        self._synced_at = time.monotonic()
+
+    def read(self, key: RunKey) -> Stored:
+        """Read the answers of one key.
+
+        Of a request that was answered twice the first answer counts. The torn end of a part, which
+        a killed process leaves, is passed over.
+
+        Raises:
+            UserInputError: The folder holds another key's answers, or cannot be read.
+        """
+        folder = self.root / key.digest
+        records: dict[Place, Kept] = {}
+        damaged = []
+        parts = sorted(folder.glob("rank-*.jsonl"))
+        if parts:
+            _check_key(folder, key)
+        for path in parts:
+            try:
+                lines = path.read_bytes().split(b"\n")
+            except OSError as error:
+                raise UserInputError(
+                    str(path), f"cannot be read ({error.strerror})", "Check the path"
+                ) from None
+            for number, line in enumerate(lines[:-1], start=1):
+                kept = _kept(line, key)
+                if kept is None:
+                    damaged.append(f"{path}:{number}")
+                else:
+                    records.setdefault((kept.fields["item_id"], kept.fields["index"]), kept)
+        return Stored(records, tuple(damaged))
+
+    @contextmanager
+    def writing(self, key: RunKey, rank: int) -> Iterator[Part]:
+        """Open a rank's part to add answers; nobody else can meanwhile.
+
+        Raises:
+            LockedError: Another evaluation has it open.
+        UserInputError: The folder holds another key's answers,
+                or the disk is full.
+        """
+        folder = self.root / key.digest
+        path = folder / f"rank-{rank}.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "key.json").exists() and not any(folder.glob("rank-*.jsonl")):
+                write_json(folder / "key.json", {"run_key": key.digest, "facts": key.facts})
+            _check_key(folder, key)
+            handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise disk_error(path, error) from error
+        try:
+            _lock(handle, path)
+            _cut_torn_end(handle, path)
+            yield Part(handle, path)
+        finally:
+            os.close(handle)
+            self._unsynced.add(path)
+            if time.monotonic() - self._synced_at > SYNC_SECONDS:
+                self.sync()
+
+    def sync(self) -> None:
+        """Have everything written so far on the disk."""
+        for path in sorted(self._unsynced):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        self._unsynced.clear()
+        self._synced_at = time.monotonic()
+
+
+@dataclass
+class Part:
+    """One rank's answers to one key, open for more."""
+
+    handle: int
+    path: Path
+
+    def append(self, records: Sequence[RequestRecord]) -> None:
+        """Add the answers of a chunk in one write.
+
+        Raises:
+            UserInputError: The disk is full.
+        """
+        data = b"".join(_line(record) for record in records)
+        try:
+            while data:
+                data = data[os.write(self.handle, data) :]
+        except OSError as error:
+            raise disk_error(self.path, error) from error
 
 
 def store_folder(out: Path) -> Path:
@@ -77,49 +166,59 @@ def store_folder(out: Path) -> Path:
     return whole.parent / f"{whole.name}-store"
 
 
-def write_answers(store: Path, key: str, records: Sequence[RequestRecord]) -> None:
-    """Keep the answers of one model to one task, atomically; the first line is a checksum."""
-    body = "".join(
-        json.dumps(record.model_dump(mode="json"), sort_keys=True, ensure_ascii=False) + "\n"
-        for record in records
-    )
-    write_text(_path(store, key), json.dumps({"sha256": _sha256(body)}) + "\n" + body)
+def record_json(record: RequestRecord) -> bytes:
+    """Return a record as one line of JSON, without the line's end."""
+    value = record.model_dump(mode="json")
+    return json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8")
 
 
-def read_answers(store: Path, key: str) -> list[RequestRecord]:
-    """Read the answers of one model to one task.
+def _line(record: RequestRecord) -> bytes:
+    body = record_json(record)
+    return b"%s%08x%s%s%s\n" % (HEAD, zlib.crc32(body), MIDDLE, body, TAIL)
 
-    Returns:
-        The records as they were written; none when there is no file, or when it is damaged, which
-        is said on stderr.
-    """
-    path = _path(store, key)
+
+def _kept(line: bytes, key: RunKey) -> Kept | None:
+    """Return the record of a line; None when it is damaged or another key's."""
+    body = line[_START : -len(TAIL)]
+    if line[:_START] != b"%s%08x%s" % (HEAD, zlib.crc32(body), MIDDLE) or not line.endswith(TAIL):
+        return None
+    # The checksum holds, so this is what was written.
+    fields = json.loads(body)
+    return Kept(body, fields) if fields["run_key"] == key.digest else None
+
+
+def _check_key(folder: Path, key: RunKey) -> None:
+    path = folder / "key.json"
+    if not path.is_file():
+        raise UserInputError(
+            str(folder), "has answers but no key.json", "Put it back, or delete the folder"
+        )
+    value = read_json(path)
+    facts = value.get("facts") if isinstance(value, dict) else None
+    if not isinstance(facts, dict) or fingerprint(facts) != key.digest:
+        raise UserInputError(
+            str(path),
+            "names other facts than the folder's name hashes, so whose answers these are is unknown",
+            "Put the right key.json back, or delete the folder",
+        )
+
+
+def _lock(handle: int, path: Path) -> None:
     try:
-        head, _, body = path.read_bytes().decode("utf-8").partition("\n")
-        if json.loads(head) != {"sha256": _sha256(body)}:
-            raise ValueError("the checksum differs")
-        # Not splitlines(): it also cuts at U+2028 and U+0085, which JSON strings may hold.
-        return [RequestRecord.model_validate(json.loads(line)) for line in body.split("\n") if line]
-    except FileNotFoundError:
-        return []
-    # ValueError is also what JSON, UTF-8 and pydantic raise.
-    except (OSError, ValueError):
-        print(f"{path}: damaged; its task is asked again", file=sys.stderr)
-        return []
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LockedError(
+            str(path),
+            "another evaluation is writing these answers",
+            "Run the same command again when it has ended",
+        ) from None
+    except OSError:
+        # Some file systems of clusters have no locks; then nothing guards against a second run.
+        return
 
 
-def answers(records: Sequence[RequestRecord], rolling: bool) -> dict[Arguments, float]:
-    """Index records by the texts of their requests, as lm-eval asks them."""
-    return {
-        ((r.continuation,) if rolling else (r.context, r.continuation)): r.logprob_nats
-        for r in records
-        if r.logprob_nats is not None
-    }
-
-
-def _path(store: Path, key: str) -> Path:
-    return store / f"{key}.jsonl"
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+def _cut_torn_end(handle: int, path: Path) -> None:
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        os.ftruncate(handle, whole)

@@ -1,104 +1,123 @@
-"""From lm-eval's samples to records: one per request, one per item."""
+"""From questions, answers and lm-eval's samples to records: one per request, one per item."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skald_specs.errors import ClaimError
 from skald_specs.records import ItemRecord, RequestRecord
 
+from skald_harness.adapter.asking import AskedItem, Sample
+from skald_harness.scoring.questions import Answer
 from skald_harness.tasks.suites import TaskDefinition
 
-Sample = dict[str, Any]
+
+def request_record(
+    task: str, run_key: str, item: AskedItem, index: int, answer: Answer
+) -> RequestRecord:
+    """Return one question with its answer.
+
+    Raises:
+        ClaimError: The log-probability is no number.
+    """
+    question = item.questions[index]
+    if answer.logprob_nats is not None and not math.isfinite(answer.logprob_nats):
+        raise ClaimError(
+            f"{task}: item {item.item_id}: log-probability {answer.logprob_nats} is no number. "
+            "The weights may be damaged"
+        )
+    return RequestRecord(
+        run_key=run_key,
+        task=task,
+        item_id=item.item_id,
+        index=index,
+        context=question.context,
+        continuation=question.continuation,
+        logprob_nats=answer.logprob_nats,
+        is_greedy=answer.is_greedy,
+        response=answer.text,
+        recheck_nats=answer.recheck_nats,
+        n_tokens=answer.n_tokens,
+        n_bytes=len(question.continuation.encode("utf-8")),
+        is_right=question.is_right,
+    )
 
 
-def request_records(
-    task: TaskDefinition, key: str, samples: Sequence[Sample]
-) -> list[RequestRecord]:
-    """Return what was asked and answered, in the order of items and choices."""
-    records = []
+def recorded_answer(fields: Mapping[str, Any]) -> Answer:
+    """Return the answer that a request record holds."""
+    return Answer(
+        fields["logprob_nats"],
+        fields["is_greedy"],
+        fields["response"],
+        fields["n_tokens"],
+        fields["recheck_nats"],
+    )
+
+
+def item_records(
+    model: str, task: TaskDefinition, asked: Sequence[AskedItem], samples: Sequence[Sample]
+) -> list[ItemRecord]:
+    """Return one record per item; the headline is the first metric of the task's definition.
+
+    Args:
+        model: Who answered.
+        task: The definition.
+        asked: What was asked.
+        samples: What `asking.measure` made of it. Of several filters the first one's metrics keep
+            their names, and the others' get theirs behind a comma.
+    """
+    by_item: dict[int, list[Sample]] = {}
     for sample in samples:
-        pairs = zip(sample["arguments"], sample["filtered_resps"], strict=True)
-        for index, (arguments, response) in enumerate(pairs):
-            context, continuation = ("", arguments[0]) if task.kind == "text" else arguments
-            records.append(
-                RequestRecord(
-                    run_key=key,
-                    task=task.name,
-                    item_id=str(sample["doc"]["id"]),
-                    index=index,
-                    context=context,
-                    continuation=continuation,
-                    logprob_nats=_logprob(response),
-                    is_greedy=None,
-                    response=None,
-                    recheck_nats=None,
-                    n_tokens=0,
-                    n_bytes=len(continuation.encode("utf-8")),
-                )
-            )
-    return records
+        by_item.setdefault(sample["doc_id"], []).append(sample)
+    return [_item_record(model, task, item, by_item[item.doc_id]) for item in asked]
 
 
-def item_records(model: str, task: TaskDefinition, samples: Sequence[Sample]) -> list[ItemRecord]:
-    """Return one record per item; the headline is the first metric of the task's definition."""
-    return [
-        _text_record(model, task, sample)
-        if task.kind == "text"
-        else _choice_record(model, task, sample)
-        for sample in samples
-    ]
-
-
-def _choice_record(model: str, task: TaskDefinition, sample: Sample) -> ItemRecord:
-    document = sample["doc"]
-    gold = int(document["gold"])
-    logprobs = [_logprob(response) for response in sample["filtered_resps"]]
-    metrics = {name: float(sample[name]) for name in task.metrics[1:]}
-    metrics["logprob_gold"] = logprobs[gold]
-    metrics["logprob_best_wrong"] = max(logprobs[:gold] + logprobs[gold + 1 :])
-    return _record(
-        model,
-        task,
-        document,
-        score=float(sample[task.metrics[0]]),
-        n_bytes=len(document["choices"][gold].encode("utf-8")),
-        metrics=metrics,
-    )
-
-
-def _text_record(model: str, task: TaskDefinition, sample: Sample) -> ItemRecord:
-    # lm-eval leaves the division to its aggregation: the metric is (log-probability, bytes).
-    logprob_nats, n_bytes = sample[task.metrics[0]]
-    bits = -float(logprob_nats) / math.log(2)
-    return _record(
-        model, task, sample["doc"], score=bits / n_bytes, n_bytes=n_bytes, metrics={"bits": bits}
-    )
-
-
-def _record(
-    model: str,
-    task: TaskDefinition,
-    document: dict[str, Any],
-    score: float,
-    n_bytes: int,
-    metrics: dict[str, float],
+def _item_record(
+    model: str, task: TaskDefinition, item: AskedItem, samples: Sequence[Sample]
 ) -> ItemRecord:
+    first = samples[0]
+    metrics: dict[str, float] = {}
+    for sample in samples:
+        suffix = "" if sample is first else f",{sample['filter']}"
+        for name in sample["metrics"]:
+            # What lm-eval only puts together over items (F1, perplexity) has no value of its own.
+            if isinstance(sample[name], int | float):
+                metrics[f"{name}{suffix}"] = float(sample[name])
+    headline = task.metrics[0]
+    n_bytes = sum(len(question.continuation.encode("utf-8")) for question in item.questions)
+    if item.gold:
+        logprobs = [float(response[0]) for response in first["filtered_resps"]]
+        wrong = [x for x, q in zip(logprobs, item.questions, strict=True) if q.is_right is False]
+        metrics["logprob_gold"] = max(logprobs[i] for i in item.gold)
+        if wrong:
+            metrics["logprob_best_wrong"] = max(wrong)
+        n_bytes = len(item.questions[item.gold[0]].continuation.encode("utf-8"))
+    if task.kind == "text":
+        # lm-eval leaves the division to its aggregation: the metric is (log-probability, bytes).
+        logprob_nats, n_bytes = first[headline]
+        metrics["bits"] = -float(logprob_nats) / math.log(2)
+        score = metrics["bits"] / n_bytes
+    elif headline in metrics:
+        score = metrics.pop(headline)
+    else:
+        score = _agreement(first[headline])
     return ItemRecord(
         model=model,
         task=task.name,
         kind=task.kind,
         language=task.language,
-        item_id=str(document["id"]),
-        key=str(document["key"]),
-        group=str(document["group"]),
+        item_id=item.item_id,
+        key=item.key,
+        group=item.group,
         score=score,
         n_bytes=n_bytes,
         metrics=metrics,
     )
 
 
-def _logprob(response: Any) -> float:
-    """Unwrap lm-eval's answer: a number for documents, (number, is greedy) for choices."""
-    return float(response[0] if isinstance(response, tuple | list) else response)
+def _agreement(value: Any) -> float:
+    """Return an item's share in a metric over all items: whether (right, given) agree."""
+    right, given = value
+    return float(given in right) if isinstance(right, list) else float(right == given)

@@ -66,6 +66,7 @@ class _Document(TextItem):
 _SPECS: dict[str, type[Spec]] = {
     **dict.fromkeys(CHOICE_KINDS, _Cloze),
     "pairs": _Pair,
+    "number": _Pair,
     "text": _Document,
 }
 

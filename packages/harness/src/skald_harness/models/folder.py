@@ -1,0 +1,432 @@
+"""Models on disk: any plain Hugging Face folder of a causal language model, checked and loaded.
+
+Reads configuration, tokenizer and safetensors, offline. Pickled weights are never read, and code
+that lies in a folder is never run unless the caller was told to trust it.
+Refuses to know hubs, tasks and scores.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skald_mup.huggingface import ARCHITECTURES
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json, sha256_file
+from skald_specs.fingerprint import fingerprint
+from skald_specs.records import ModelRole, Tuning
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+#: Every file beside the weights that can change an answer.
+TEXT_FILES = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "tokenizer.model", "vocab.json", "merges.txt",
+    "chat_template.jinja", "chat_template.json",
+)  # fmt: skip
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+#: Names of the input embedding in the architectures of transformers, by their ends.
+_EMBEDDINGS = (
+    "embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight",
+)  # fmt: skip
+#: How transformers calls classes that give the probability of the next token.
+_GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_REMEDY = "Run `skald export` for it first"
+_AGAIN = "Download or export it again"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One model folder.
+
+    `identity` holds the hashes of every file that can change an answer; `weights_sha256` and
+    `tokenizer_sha256` are those of the weights and of the tokenizer. `context` is in tokens.
+    `revision` is the hub commit it was downloaded at; `trusted` is its id if its code may be run.
+    """
+
+    path: Path
+    name: str
+    role: ModelRole
+    config: dict[str, Any]
+    architecture: str
+    about: str
+    context: int
+    n_params_total: int
+    dtype: str
+    weights_sha256: str
+    tokenizer_sha256: str
+    identity: dict[str, str]
+    revision: str | None = None
+    tuning: Tuning | None = None
+    trusted: str | None = None
+
+
+def read_export(path: Path) -> Folder:
+    """Read a folder that `skald export` wrote.
+
+    Raises:
+        UserInputError: It is missing, of another architecture, or its parts do not fit.
+    """
+    if not path.is_dir():
+        raise UserInputError(str(path), "no such export", _REMEDY)
+    if not (path / "config.json").is_file():
+        raise UserInputError(str(path), "not an export (config.json is missing)", _REMEDY)
+    config = read_config(path)
+    if config.get("architectures") not in [[name] for name in ARCHITECTURES]:
+        raise UserInputError(
+            str(path / "config.json"),
+            f"`architectures` = {config.get('architectures')}: only {' and '.join(ARCHITECTURES)} "
+            "are written by `skald export`",
+            "Name another model's folder with --models",
+        )
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if not (path / name).is_file():
+            raise UserInputError(
+                str(path), f"the export has no tokenizer ({name} is missing)", _REMEDY
+            )
+    return read_folder(path, role="baseline")
+
+
+def read_folder(
+    path: Path,
+    name: str | None = None,
+    role: ModelRole | None = None,
+    revision: str | None = None,
+    tuning: Tuning | None = None,
+    trusted: str | None = None,
+) -> Folder:
+    """Read a model folder's facts and check that its parts belong together.
+
+    Args:
+        path: The folder.
+        name: What records call the model; by default the folder's name.
+        role: By default `baseline` for what `skald export` wrote, `external` for the rest.
+        revision: The hub commit it was downloaded at.
+        tuning: Whether it was tuned to follow instructions, where that is known.
+        trusted: Its id, to run the code of its own that its configuration names.
+
+    Raises:
+        UserInputError: A part is missing, damaged, or does not fit another.
+    """
+    if not path.is_dir():
+        raise UserInputError(str(path), "no such folder", "Name a folder with a model")
+    config = read_config(path)
+    check_code(path, trusted)
+    weights = weight_files(path)
+    shapes, stored = _tensors(weights)
+    facts = _facts(path, config, trusted)
+    tokenizer_sha256 = _check_vocabulary(path, config, shapes, trusted)
+    hashes = {file.name: sha256_file(file) for file in weights}
+    code = sorted(file.name for file in path.glob("*.py")) if trusted else []
+    return Folder(
+        path=path,
+        name=name or path.resolve().name,
+        role=role or ("baseline" if _is_export(path) else "external"),
+        config=config,
+        n_params_total=sum(math.prod(shape) for shape in shapes.values()),
+        dtype=str(config.get("dtype") or config.get("torch_dtype") or stored),
+        weights_sha256=next(iter(hashes.values())) if len(hashes) == 1 else fingerprint(hashes),
+        tokenizer_sha256=tokenizer_sha256,
+        identity=hashes
+        | {f: sha256_file(path / f) for f in (*TEXT_FILES, *code) if (path / f).is_file()},
+        revision=revision,
+        tuning=tuning,
+        trusted=trusted,
+        **facts,
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a folder's config.json.
+
+    Raises:
+        UserInputError: It is missing, damaged, or of quantised weights.
+    """
+    file = path / "config.json"
+    if not file.is_file():
+        raise UserInputError(
+            str(path), "no model (config.json is missing)", "Name a Hugging Face folder"
+        )
+    config = read_json(file)
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise UserInputError(str(file), "damaged: not an object with a `model_type`", _AGAIN)
+    if "quantization_config" in config:
+        method = dict(config["quantization_config"] or {}).get("quant_method")
+        raise UserInputError(
+            str(file),
+            f"quantised weights (`quantization_config`: {method}), which are not scored",
+            "Name the model that it was made from",
+        )
+    return config
+
+
+def code_of(path: Path) -> list[str]:
+    """Return which code of its own a folder asks for, by configuration and tokenizer."""
+    named: list[str] = []
+    for name in ("config.json", "tokenizer_config.json"):
+        if (path / name).is_file():
+            value = read_json(path / name)
+            wanted = value.get("auto_map") if isinstance(value, dict) else None
+            for entry in (wanted or {}).values() if isinstance(wanted, dict) else [wanted]:
+                parts = entry if isinstance(entry, list) else [entry]
+                named += [str(part).rpartition(".")[0] + ".py" for part in parts if part]
+    return sorted(set(named))
+
+
+def check_code(path: Path, trusted: str | None) -> None:
+    """Refuse a folder that needs code of its own, unless it is trusted; never that of others.
+
+    Raises:
+        UserInputError: It needs code.
+    """
+    code = code_of(path)
+    foreign = [file for file in code if "--" in file and file.split("--")[0] != trusted]
+    if foreign and trusted:
+        raise UserInputError(
+            str(path), f"needs code of another repository ({foreign[0]})", "Name another model"
+        )
+    if code and not trusted:
+        raise UserInputError(
+            str(path),
+            f"needs code of its own (`auto_map`: {', '.join(code)}), which is not run",
+            "Name the model by an id that evals/models.yaml allows that, and confirm it with "
+            "--trust-remote-code ID",
+        )
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the files of the weights, as transformers would choose them.
+
+    Raises:
+        UserInputError: There are none, or some of a set are missing.
+    """
+    if (path / WEIGHTS_FILE).is_file():
+        return [path / WEIGHTS_FILE]
+    index = path / INDEX_FILE
+    if not index.is_file():
+        pickles = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
+        if pickles:
+            raise UserInputError(
+                str(path),
+                f"only pickled weights ({pickles[0]}), which are never read",
+                "Convert them to safetensors",
+            )
+        raise UserInputError(
+            str(path),
+            f"no *.safetensors weights ({WEIGHTS_FILE} or {INDEX_FILE})",
+            _AGAIN,
+        )
+    value = read_json(index)
+    names = value.get("weight_map") if isinstance(value, dict) else None
+    if not isinstance(names, dict) or not names:
+        raise UserInputError(str(index), "damaged: no `weight_map`", _AGAIN)
+    files = sorted({str(file) for file in names.values()})
+    for file in files:
+        # An index that names a file elsewhere must not make us read it.
+        if Path(file).name != file or not (path / file).is_file():
+            raise UserInputError(
+                str(path), f"{file} is missing, which {INDEX_FILE} names", "Download it again"
+            )
+    held = _tensors([path / file for file in files])[0]
+    lost = sorted(set(names) - set(held))
+    if lost:
+        raise UserInputError(
+            str(path),
+            f"{len(lost)} tensors are missing, which {INDEX_FILE} names, such as {lost[0]}",
+            _AGAIN,
+        )
+    return [path / file for file in files]
+
+
+def _tensors(weights: list[Path]) -> tuple[dict[str, tuple[int, ...]], str]:
+    """Return the shape of every tensor, and the type that most values are stored in."""
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    sizes: collections.Counter[str] = collections.Counter()
+    for path in weights:
+        try:
+            with safe_open(path, framework="numpy") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 - not a dict
+                    part = tensors.get_slice(name)
+                    shapes[name] = tuple(part.get_shape())
+                    sizes[part.get_dtype()] += math.prod(shapes[name])
+        except SafetensorError as error:
+            raise UserInputError(str(path), f"damaged weights ({error})", _AGAIN) from None
+    kinds = [kind for kind, _ in sizes.most_common() if kind in _DTYPES]
+    return shapes, _DTYPES[kinds[0]] if kinds else "float32"
+
+
+def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str, Any]:
+    """Read architecture and shape through transformers, which knows every field's other names."""
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    kind = config["model_type"]
+    architecture = KNOWN.get(kind)
+    if architecture is None and not (trusted and code_of(path)):
+        raise UserInputError(
+            str(path / "config.json"),
+            f"`model_type` = {kind!r} is no causal language model of transformers "
+            f"{transformers.__version__}",
+            "Name another model",
+        )
+    named = config.get("architectures")
+    if isinstance(named, list) and len(named) == 1:
+        architecture = str(named[0])
+        if not architecture.endswith(_GENERATIVE):
+            raise UserInputError(
+                str(path / "config.json"),
+                f"`architectures` = {architecture}: no causal language model",
+                "Name another model",
+            )
+    try:
+        found = transformers.AutoConfig.from_pretrained(
+            path, local_files_only=True, trust_remote_code=trusted is not None
+        )
+        text = found.get_text_config()
+        context = int(getattr(text, "max_position_embeddings", 0) or 2048)
+        words = (
+            f"{str(architecture).removesuffix('ForCausalLM').removesuffix('LMHeadModel')} decoder, "
+            f"{text.num_hidden_layers} layers, d_model {text.hidden_size}, "
+            f"vocabulary {text.vocab_size}, context {context} tokens"
+        )
+    except Exception as error:  # the library raises nothing narrower
+        raise UserInputError(
+            str(path / "config.json"), f"damaged ({_first(error)})", _AGAIN
+        ) from None
+    return {"architecture": str(architecture), "about": words, "context": context}
+
+
+def _check_vocabulary(
+    path: Path, config: dict[str, Any], shapes: dict[str, tuple[int, ...]], trusted: str | None
+) -> str:
+    """Check that every token has a row of the embedding; return the tokenizer's hash."""
+    ends = [name for end in _EMBEDDINGS for name in shapes if name.endswith(end)]
+    vocabulary = (config.get("text_config") or config).get("vocab_size")
+    rows = shapes[ends[0]][0] if ends else vocabulary
+    if vocabulary is not None and rows != vocabulary:
+        raise UserInputError(
+            str(path / "config.json"),
+            f"`vocab_size` = {vocabulary} but the weights have {rows} embedding rows",
+            _AGAIN,
+        )
+    file = path / "tokenizer.json"
+    try:
+        if file.is_file():
+            from tokenizers import Tokenizer
+
+            ids = Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True).values()
+        else:
+            ids = _load_tokenizer(path, trusted).get_vocab().values()
+    except Exception as error:  # the libraries raise nothing narrower
+        raise UserInputError(
+            str(file if file.is_file() else path),
+            f"no tokenizer that can be read ({_first(error)})",
+            "Put the tokenizer.json that the model was trained with beside the weights",
+        ) from None
+    n_ids = max(ids, default=-1) + 1
+    if rows is not None and n_ids > rows:
+        raise UserInputError(
+            str(file if file.is_file() else path),
+            f"{n_ids} tokens but the weights have {rows} embedding rows",
+            "Put the tokenizer that the model was trained with beside the weights",
+        )
+    parts = {n: sha256_file(path / n) for n in TEXT_FILES[2:9] if (path / n).is_file()}
+    return parts.get("tokenizer.json") or fingerprint(parts)
+
+
+def _is_export(path: Path) -> bool:
+    """Tell by the model card whether `skald export` wrote a folder."""
+    card = path / "README.md"
+    if not card.is_file():
+        return False
+    front = card.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0]
+    return "\ntags: [skald, mup]" in front
+
+
+def load_tokenizer(folder: Folder) -> Any:
+    """Load the tokenizer of a folder, offline."""
+    return _load_tokenizer(folder.path, folder.trusted)
+
+
+def _load_tokenizer(path: Path, trusted: str | None) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(
+        path, local_files_only=True, trust_remote_code=trusted is not None
+    )
+
+
+def load_model(folder: Folder) -> torch.nn.Module:
+    """Load the weights of a folder in the type they are stored in, offline, for scoring.
+
+    Raises:
+        UserInputError: The weights lack a tensor of the model, which would stay random.
+    """
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder.path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=folder.trusted is not None,
+            dtype="auto",
+            output_loading_info=True,
+        )
+    except (RuntimeError, ValueError, ImportError) as error:
+        raise UserInputError(
+            str(folder.path), f"the weights do not fit config.json ({_first(error)})", _AGAIN
+        ) from None
+    wrong = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
+    if folder.role == "baseline":
+        # Others carry buffers of older versions of their code, which nothing needs.
+        wrong += sorted(info["unexpected_keys"])
+    if wrong:
+        raise UserInputError(
+            str(folder.path), f"the weights do not fit the model ({wrong[0]})", _AGAIN
+        )
+    return _ready(model)
+
+
+def random_model(folder: Folder, seed: int) -> torch.nn.Module:
+    """Build an untrained model with the configuration of a folder.
+
+    Args:
+        folder: Whose configuration.
+        seed: Of the initial weights; the caller's random state is left as it was.
+
+    Returns:
+        The model, in the folder's type.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(folder.path, local_files_only=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return _ready(model.to(getattr(torch, folder.dtype)))
+
+
+def device_type() -> str:
+    """Return where models run: on the GPU, where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _ready(model: Any) -> torch.nn.Module:
+    placed: torch.nn.Module = model.eval().to(device_type())
+    return placed
+
+
+def _first(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,118 @@
+"""One model and one task: what the store lacks is asked, chunk by chunk, and kept at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from skald_specs.errors import UserInputError
+
+from skald_harness.models.controls import Subject
+from skald_harness.running.asked import Asked, AskedTask
+from skald_harness.running.progress import Progress
+from skald_harness.running.ranks import World
+from skald_harness.scoring.questions import Answer
+from skald_harness.store.answers import AnswerStore, Kept, Place, Stored
+from skald_harness.store.keys import RunKey, run_key
+from skald_harness.store.records import recorded_answer, request_record
+
+
+def key_of(subject: Subject, task: AskedTask, asked: Asked) -> RunKey:
+    """Return the key of a model's answers to what a task asks it."""
+    identity = subject.identity(task.definition.language)
+    return run_key(subject.model, identity, task.definition, task.items, asked.sha256)
+
+
+def answer(
+    subject: Subject,
+    task: AskedTask,
+    number: int,
+    store: AnswerStore,
+    me: World,
+    progress: Progress,
+) -> None:
+    """Ask what is missing of one model's answers to one task, as far as it is this rank's.
+
+    A chunk is asked as a whole however much of it is known, so that no answer depends on what was
+    known before; what was known is not written again.
+
+    Args:
+        subject: The model.
+        task: The task.
+        number: Its number, by which the ranks begin with different chunks.
+        store: Where answers are kept.
+        me: This rank.
+        progress: Told of every answer.
+
+    Raises:
+        UserInputError: The model cannot be loaded or asked.
+        ClaimError: An answer cannot be right.
+    """
+    asked = task.by(subject.chat)
+    key = key_of(subject, task, asked)
+    missing = _missing(asked, store.read(key))
+    progress.found(len(asked.places) - len(missing))
+    if not missing:
+        return
+    answerer = subject.answerer(task.definition.language)
+    chunks = answerer.chunks(asked.questions)
+    if sorted(i for chunk in chunks for i in chunk) != list(range(len(asked.questions))):
+        raise AssertionError(f"{subject.model.name}: chunks lack a question or have one twice")
+    with store.writing(key, me.rank) as part:
+        # Read again: another evaluation may have come to its end before this one got the lock.
+        stored = store.read(key)
+        missing = _missing(asked, stored)
+        for line in stored.damaged if missing else ():
+            me.say(f"{line}: damaged; what it answered is asked again")
+        for offset, chunk in enumerate(chunks):
+            if not me.has(number + offset) or missing.isdisjoint(chunk):
+                continue
+            answers = answerer.answer([asked.questions[i] for i in chunk])
+            new = [
+                request_record(task.definition.name, key.digest, asked.items[i], j, given)
+                for (i, j), given in _wanted(asked, chunk, answers, missing)
+            ]
+            part.append(new)
+            progress.answered(len(new))
+
+
+def recall(
+    subject: Subject, task: AskedTask, store: AnswerStore
+) -> tuple[Asked, list[Kept], list[list[Answer]]]:
+    """Read a model's answers to a task, all of which are there.
+
+    Returns:
+        What was asked, the records in the order of the questions, and the answers item by item.
+
+    Raises:
+        UserInputError: Some are not.
+    """
+    asked = task.by(subject.chat)
+    stored = store.read(key_of(subject, task, asked))
+    if missing := _missing(asked, stored):
+        raise UserInputError(
+            str(store.root),
+            f"lacks {len(missing)} answers of {subject.model.name} to {task.definition.name}",
+            "All ranks must see the same folder; run the same command again",
+        )
+    kept = [stored.records[_place(asked, i, j)] for i, j in asked.places]
+    given = iter(kept)
+    answers = [
+        [recorded_answer(next(given).fields) for _ in item.questions] for item in asked.items
+    ]
+    return asked, kept, answers
+
+
+def _missing(asked: Asked, stored: Stored) -> set[int]:
+    return {n for n, (i, j) in enumerate(asked.places) if _place(asked, i, j) not in stored.records}
+
+
+def _place(asked: Asked, item: int, question: int) -> Place:
+    return asked.items[item].item_id, question
+
+
+def _wanted(
+    asked: Asked, chunk: Sequence[int], answers: Sequence[Answer], missing: set[int]
+) -> Iterable[tuple[tuple[int, int], Answer]]:
+    for n, given in zip(chunk, answers, strict=True):
+        if n in missing:
+            yield asked.places[n], given

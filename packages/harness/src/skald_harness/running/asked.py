@@ -1,0 +1,140 @@
+"""What an evaluation asks: the tasks of its suites that have items, rendered once for all models."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skald_specs.corpus import CorpusManifest
+from skald_specs.errors import SkaldError, UserInputError
+
+from skald_harness.adapter.asking import AskedItem, Chat, ask, questions_sha256
+from skald_harness.adapter.tasks import load_tasks
+from skald_harness.scoring.questions import Question
+from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
+from skald_harness.tasks.suites import TaskDefinition, list_tasks, select
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task asks a model: `places` are the items' numbers and the questions' in them."""
+
+    items: tuple[AskedItem, ...]
+    places: tuple[tuple[int, int], ...]
+    questions: tuple[Question, ...]
+    sha256: str
+
+
+class AskedTask:
+    """One task with its items and lm-eval's object.
+
+    Args:
+        definition: The definition.
+        items: What it reads.
+        loaded: lm-eval's task object.
+    """
+
+    def __init__(self, definition: TaskDefinition, items: TaskItems, loaded: Any) -> None:
+        self.definition, self.items, self.loaded = definition, items, loaded
+
+    @functools.cached_property
+    def plainly(self) -> Asked:
+        """What models without a chat template are asked."""
+        return self._ask(None)
+
+    def by(self, chat: Chat | None) -> Asked:
+        """Return what a model is asked, in the form of its chat template if it has one."""
+        return self.plainly if chat is None else self._ask(chat)
+
+    def _ask(self, chat: Chat | None) -> Asked:
+        items = tuple(ask(self.loaded, chat))
+        places = [(i, j) for i, item in enumerate(items) for j in range(len(item.questions))]
+        questions = tuple(items[i].questions[j] for i, j in places)
+        return Asked(items, tuple(places), questions, questions_sha256(items))
+
+
+def asked_tasks(
+    suite: str,
+    items: Path,
+    corpus: Path,
+    languages: Sequence[str] | None,
+    evals: Path,
+    problems: list[SkaldError],
+    say: Callable[[str], None],
+) -> list[AskedTask]:
+    """Choose, check and load the tasks of a suite.
+
+    Args:
+        suite: A folder of `evals`.
+        items: The folder of its items.
+        corpus: A built corpus; its languages limit a choice that is not given.
+        languages: BCP-47 tags; None: those that suite, items and corpus have in common.
+        evals: The folder of suites.
+        problems: Where the problem of a task is put that cannot be asked.
+        say: Told what is left out.
+
+    Returns:
+        The tasks, sorted by name.
+
+    Raises:
+        UserInputError: No task can be asked.
+    """
+    found: list[tuple[TaskDefinition, TaskItems]] = []
+    errors: list[SkaldError] = []
+    for task in _choose(list_tasks(suite, evals=evals), items, corpus, languages, say):
+        try:
+            data = check_items(task, items)
+        except UserInputError as error:
+            errors.append(error)
+            continue
+        if data is None:
+            kind = task.config["metadata"]["select"]
+            say(f"{task.name}: left out, no pairs of type {kind}")
+        else:
+            found.append((task, data))
+    if not found:
+        raise (
+            errors[0]
+            if errors
+            else UserInputError(
+                str(items),
+                f"no pairs for any task of suite {suite}",
+                "Add pairs to the files, or name another folder",
+            )
+        )
+    problems += errors
+    loaded = load_tasks(evals / suite, [task.name for task, _ in found], items)
+    return [AskedTask(task, data, loaded[task.name]) for task, data in found]
+
+
+def _choose(
+    tasks: Sequence[TaskDefinition],
+    items: Path,
+    corpus: Path,
+    languages: Sequence[str] | None,
+    say: Callable[[str], None],
+) -> list[TaskDefinition]:
+    available = languages_with_items(tasks, items)
+    if languages is not None:
+        return select(tasks, languages)
+    if not available:
+        raise UserInputError(
+            str(items),
+            f"no items for suite {tasks[0].suite} (such as {tasks[0].items_path})",
+            "Run `skald corpus generate`, or name the folder that has them",
+        )
+    trained = CorpusManifest.load(corpus / "corpus.json").recipe.languages
+    common = [tag for tag in available if tag in trained]
+    if not common:
+        raise UserInputError(
+            str(items),
+            f"items in {', '.join(available)}, but the corpus has {', '.join(trained)}",
+            "Name a corpus and items that share a language",
+        )
+    for tag in sorted({task.language for task in tasks} - set(common)):
+        why = "no training text in the corpus" if tag in available else "no items"
+        say(f"{tag}: left out, {why}")
+    return select(tasks, common)

@@ -1,0 +1,109 @@
+"""The processes of one evaluation: who does which chunk, and who speaks.
+
+Started by torchrun, or one alone. Refuses to know what is evaluated.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from skald_specs.errors import EXIT_RESUMABLE, SkaldError
+
+#: How long a rank waits for the others, which score large models meanwhile.
+PATIENCE = timedelta(days=7)
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """One of `size` processes."""
+
+    rank: int
+    size: int
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this process writes results and prints."""
+        return self.rank == 0
+
+    def has(self, number: int) -> bool:
+        """Whether the chunk of this number is this process's."""
+        return number % self.size == self.rank
+
+    def say(self, line: str) -> None:
+        """Print a line on stderr, once for all processes."""
+        if self.speaks:
+            print(line, file=sys.stderr, flush=True)
+
+
+def world() -> World:
+    """Return what torchrun's environment says; one process alone where there is none."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return World(int(os.environ["RANK"]), size) if size > 1 else World(0, 1)
+
+
+def together(me: World, work: Callable[[], P], finish: Callable[[Sequence[P]], T]) -> T | None:
+    """Do a part of the work on every rank, then finish on one, which speaks for all.
+
+    Args:
+        me: This process.
+        work: Every rank's part.
+        finish: Told what came of all parts, in the order of ranks; runs on rank 0.
+
+    Returns:
+        What rank 0 made of it; None on the others.
+
+    Raises:
+        SkaldError: On rank 0: the first rank's error. The others return None.
+    """
+    with _group(me):
+        outcome: P | SkaldError
+        try:
+            outcome = work()
+        except SkaldError as error:
+            outcome = error
+        except KeyboardInterrupt:
+            if me.speaks:
+                raise
+            raise SystemExit(EXIT_RESUMABLE) from None
+        outcomes = _gathered(me, outcome)
+    if not me.speaks:
+        return None
+    for outcome in outcomes:
+        if isinstance(outcome, SkaldError):
+            raise outcome
+    return finish([outcome for outcome in outcomes if not isinstance(outcome, SkaldError)])
+
+
+def _gathered(me: World, value: T) -> list[T]:
+    if me.size == 1:
+        return [value]
+    import torch.distributed
+
+    values: list[Any] = [None] * me.size
+    torch.distributed.all_gather_object(values, value)
+    return values
+
+
+@contextmanager
+def _group(me: World) -> Iterator[None]:
+    if me.size == 1:
+        yield
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    # Ranks exchange words, no tensors: gloo, also beside GPUs.
+    torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+    yield
+    # After an error it is left as it is: the others would fail of the broken connection first.
+    torch.distributed.destroy_process_group()

@@ -1,0 +1,123 @@
+"""An evaluation's folder as a whole: what was asked, what it came to, and how sure a score is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_jsonl
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
+
+#: How `standard_error` is computed, in words that an export can carry.
+STANDARD_ERROR = (
+    "analytic, cluster-robust over item keys; by linearisation where the score is a ratio of sums"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One item of one model with its requests, in the order of its choices."""
+
+    item: ItemRecord
+    requests: tuple[RequestRecord, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`asked` holds the items by model and task, in the order in which they were asked."""
+
+    summary: EvaluationSummary
+    asked: Mapping[tuple[str, str], tuple[Asked, ...]]
+
+
+def requests_path(folder: Path, model: str) -> Path:
+    """Return the file with a model's answers."""
+    return folder / "requests" / f"{model}.jsonl"
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Read an evaluation's summary, items and requests.
+
+    Raises:
+        UserInputError: A file is missing or malformed, or an item and its requests lack each other.
+    """
+    summary = EvaluationSummary.load(folder / "summary.json")
+    path = folder / "items.jsonl"
+    items: dict[tuple[str, str, str], ItemRecord] = {}
+    for number, row in enumerate(read_jsonl(path), start=1):
+        item = ItemRecord.check(row, f"{path}:{number}")
+        items[item.model, item.task, item.item_id] = item
+    asked: dict[tuple[str, str], list[Asked]] = {}
+    for model in summary.models:
+        requests: dict[tuple[str, str], list[RequestRecord]] = {}
+        path = requests_path(folder, model.name)
+        for number, row in enumerate(read_jsonl(path), start=1):
+            record = RequestRecord.check(row, f"{path}:{number}")
+            requests.setdefault((record.task, record.item_id), []).append(record)
+        for (task, item_id), mine in requests.items():
+            found = items.pop((model.name, task, item_id), None)
+            if found is None:
+                raise _lacking(path, f"item {task}/{item_id} is not in items.jsonl")
+            ordered = tuple(sorted(mine, key=lambda record: record.index))
+            asked.setdefault((model.name, task), []).append(Asked(found, ordered))
+    for model_name, task, item_id in items:
+        raise _lacking(folder / "items.jsonl", f"{model_name} was not asked {task}/{item_id}")
+    return Evaluation(summary, {key: tuple(rows) for key, rows in asked.items()})
+
+
+def values_of(item: ItemRecord, headline: str) -> dict[str, float]:
+    """Return an item's metrics by name, without what is no metric of a task's."""
+    notes = ("bits", "logprob_gold", "logprob_best_wrong")
+    return {headline: item.score} | {k: v for k, v in item.metrics.items() if k not in notes}
+
+
+def weight(item: ItemRecord) -> float:
+    """Return what an item counts in its task's score: its bytes, or one."""
+    return float(item.n_bytes) if item.kind == "text" else 1.0
+
+
+def mean_of(items: Sequence[ItemRecord], metric: str, headline: str) -> float:
+    """Return a task's score: a mean over items, or bits over all bytes."""
+    rows = list(_rows(items, metric, headline))
+    return sum(value * size for value, size, _ in rows) / sum(size for _, size, _ in rows)
+
+
+def standard_error(items: Sequence[ItemRecord], metric: str, headline: str) -> float | None:
+    """Return the standard error of `mean_of`, with items of a key as one cluster.
+
+    Args:
+        items: Of one model and task.
+        metric: The metric.
+        headline: The metric whose values are the items' scores.
+
+    Returns:
+        The error; None with fewer than two keys.
+
+    Source:
+        Miller, arXiv 2411.00640, section 2.2 (clusters), with the factor G / (G - 1); a ratio is
+        linearised around its value.
+    """
+    mean = mean_of(items, metric, headline)
+    total, clusters = 0.0, dict[str, float]()
+    for value, size, key in _rows(items, metric, headline):
+        total += size
+        clusters[key] = clusters.get(key, 0.0) + (value - mean) * size
+    if len(clusters) < 2:
+        return None
+    spread = sum(away * away for away in clusters.values())
+    return math.sqrt(spread * len(clusters) / (len(clusters) - 1)) / total
+
+
+def _rows(
+    items: Sequence[ItemRecord], metric: str, headline: str
+) -> Iterator[tuple[float, float, str]]:
+    for item in items:
+        # An item without a key is a cluster of its own.
+        yield values_of(item, headline)[metric], weight(item), item.key or f"item {item.item_id}"
+
+
+def _lacking(path: Path, what: str) -> UserInputError:
+    return UserInputError(str(path), what, "Evaluate again into an empty folder")

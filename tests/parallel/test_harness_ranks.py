@@ -1,0 +1,101 @@
+"""Two ranks under torchrun: each asks its own chunks, one speaks, and the bytes are those of one rank."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+import support_harness
+from skald_harness.running.ranks import World, world
+from support_harness import evaluate_core
+
+pytestmark = [pytest.mark.parallel, pytest.mark.slow]
+
+MODELS = 5
+N_ANSWERS = MODELS * 2 * 12 * (2 + 1 + 4 * 4)
+
+
+def lines_by_rank(root):
+    """Count the answers that each rank wrote."""
+    parts = (root / "out-store").rglob("rank-*.jsonl")
+    counts = {}
+    for part in parts:
+        counts[part.stem] = counts.get(part.stem, 0) + part.read_bytes().count(b"\n")
+    return counts
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One evaluation on one rank and, of the same inputs with a missing model, one on two."""
+    root = support_harness.write_inputs(tmp_path_factory.mktemp("ranks"))
+    shutil.copytree(root, root / "two")
+    evaluate_core(root)
+    two = root / "two"
+    words = [
+        "evaluate", *(f"exports/{name}" for name in ("base-a", "none", "base-b")), "--suite", "core",
+        "--items", "items", "--corpus", "corpus", "--out", "out",
+    ]  # fmt: skip
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "skald_cli.main", *words,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=two, env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+    return root, two, done
+
+
+def test_two_ranks_write_the_bytes_of_one(made):
+    root, two, done = made
+    assert support_harness.folder_sha256(two / "out") == support_harness.folder_sha256(
+        root / "out"
+    ), done.stderr[-3000:]
+
+
+def test_each_rank_asks_its_own_and_nothing_is_asked_twice(made):
+    root, two, _ = made
+    assert lines_by_rank(root) == {"rank-0": N_ANSWERS}
+    counts = lines_by_rank(two)
+    assert sum(counts.values()) == N_ANSWERS
+    assert set(counts) == {"rank-0", "rank-1"} and min(counts.values()) > 0.3 * N_ANSWERS
+
+
+def test_one_rank_speaks_and_its_exit_code_counts(made):
+    _, _, done = made
+    # A missing model is exit code 2 of rank 0, which torchrun turns into its own 1.
+    assert done.returncode == 1 and "exitcode  : 2" in done.stderr
+    assert done.stderr.count("skald: exports/none: no such export") == 1
+    assert done.stderr.count("base-b: 12 tasks, 456 answers") == 2, "the untrained one and its own"
+    assert done.stdout.count("skald_core_text (bits per byte)") == 1
+
+
+def test_another_number_of_ranks_continues_what_two_left(made, tmp_path):
+    root, two, _ = made
+    copy = shutil.copytree(two, tmp_path / "copy", symlinks=True)
+    shutil.rmtree(copy / "out")
+    torn = 0
+    for part in sorted((copy / "out-store").rglob("rank-1.jsonl")):
+        data = part.read_bytes()
+        part.write_bytes(data[: len(data) // 2])
+        torn += data.count(b"\n") - part.read_bytes().count(b"\n")
+    evaluate_core(copy)
+    assert support_harness.folder_sha256(copy / "out") == support_harness.folder_sha256(
+        root / "out"
+    )
+    before, after = lines_by_rank(two), lines_by_rank(copy)
+    assert after["rank-0"] == before["rank-0"] + torn, "only what was lost is asked again"
+
+
+def test_chunks_are_shared_out_whole(monkeypatch):
+    ranks = [World(rank, 3) for rank in range(3)]
+    for number in range(20):
+        assert sum(rank.has(number) for rank in ranks) == 1
+    assert [rank.speaks for rank in ranks] == [True, False, False]
+    for name in ("WORLD_SIZE", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    assert world() == World(0, 1)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("RANK", "2")
+    assert world() == World(2, 3)

@@ -1,0 +1,179 @@
+"""Folders of others: what is known of them, and what is refused before anything is scored."""
+
+import json
+import re
+import shutil
+
+import pytest
+import support_architectures
+import support_harness
+from skald_harness.models.folder import load_model, load_tokenizer, read_export, read_folder
+from skald_specs.errors import UserInputError
+from skald_specs.files import sha256_file
+from support_architectures import ARCHITECTURES, change
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """One folder of each architecture; Llama's weights lie in several files."""
+    root = tmp_path_factory.mktemp("made")
+    for kind in ARCHITECTURES:
+        shards = 20_000 if kind == "llama" else None
+        support_architectures.write_checkpoint(root / kind, kind, shard_bytes=shards)
+    return root
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return shutil.copytree(made / "mistral", tmp_path / "mistral")
+
+
+@pytest.fixture
+def shards(made, tmp_path):
+    return shutil.copytree(made / "llama", tmp_path / "llama")
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_every_architecture_is_read_and_loaded(made, kind):
+    found = read_folder(made / kind)
+    assert (found.name, found.role, found.context, found.dtype) == (kind, "external", 64, "float32")
+    assert found.about.endswith("decoder, 2 layers, d_model 32, vocabulary 320, context 64 tokens")
+    model = load_model(found)
+    assert type(model).__name__ == found.architecture
+    # Tied weights are stored once, and counted once.
+    assert sum(p.numel() for p in model.parameters()) == found.n_params_total
+    assert len(load_tokenizer(found)) == 320
+    for name, digest in found.identity.items():
+        assert digest == sha256_file(made / kind / name)
+    assert {"config.json", "tokenizer.json", "tokenizer_config.json"} < set(found.identity)
+
+
+def test_shards_load_as_one_file_does(made, shards):
+    found = read_folder(shards)
+    assert len([name for name in found.identity if name.endswith(".safetensors")]) == 6
+    whole = load_model(found)
+    whole.save_pretrained(shards.parent / "one")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(shards / name, shards.parent / "one" / name)
+    one = read_folder(shards.parent / "one")
+    assert (one.n_params_total, one.about) == (found.n_params_total, found.about)
+    assert one.weights_sha256 != found.weights_sha256
+    state = load_model(one).state_dict()
+    assert all((value == state[name]).all() for name, value in whole.state_dict().items())
+
+
+def test_a_stray_file_of_weights_is_not_part_of_the_model(folder):
+    before = read_folder(folder)
+    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
+    (folder / "pytorch_model.bin").write_bytes(b"never read")
+    assert read_folder(folder) == before
+
+
+def test_every_file_that_can_change_an_answer_changes_the_identity(folder):
+    seen = [read_folder(folder).identity]
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    seen.append(read_folder(folder).identity)
+    change(folder / "tokenizer_config.json", add_bos_token=True)
+    seen.append(read_folder(folder).identity)
+    change(folder / "config.json", rms_norm_eps=1e-3)
+    seen.append(read_folder(folder).identity)
+    assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == 4
+
+
+def test_an_export_is_a_baseline_and_its_copy_without_a_card_is_not(tmp_path):
+    path = support_harness.write_export(tmp_path / "mine")
+    assert (read_export(path).role, read_folder(path).role) == ("baseline", "external")
+    (path / "README.md").write_text(
+        "---\nlibrary_name: transformers\ntags: [skald, mup]\n---\n# x\n"
+    )
+    assert read_folder(path).role == "baseline"
+    (path / "README.md").write_text("---\nlibrary_name: transformers\n---\ntags: [skald, mup]\n")
+    assert read_folder(path).role == "external"
+
+
+def test_an_export_of_another_architecture_is_sent_elsewhere(folder):
+    with pytest.raises(UserInputError, match=r"MistralForCausalLM.*with --models"):
+        read_export(folder)
+
+
+def _drop(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def _write(name, text):
+    return lambda folder: (folder / name).write_text(text)
+
+
+def _config(**fields):
+    return lambda folder: change(folder / "config.json", **fields)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (shutil.rmtree, "no such folder"),
+        (_drop("config.json"), "config.json is missing"),
+        (_write("config.json", "{"), "config.json:1: not JSON"),
+        (_write("config.json", "[]"), "damaged: not an object with a `model_type`"),
+        (_config(model_type="qqq"), "`model_type` = 'qqq' is no causal language model"),
+        (_config(model_type="vit"), "`model_type` = 'vit' is no causal language model"),
+        (_config(architectures=["MistralForTokenClassification"]), "no causal language model"),
+        (_config(num_hidden_layers="two"), "config.json: damaged"),
+        (_config(vocab_size=300), "`vocab_size` = 300 but the weights have 320 embedding rows"),
+        (_config(quantization_config={"quant_method": "fp8"}), "quantised weights"),
+        (_drop("model.safetensors"), "no *.safetensors weights"),
+        (support_architectures.pickle_only, "only pickled weights (pytorch_model.bin), which are"),
+        (_write("model.safetensors", "text"), "model.safetensors: damaged weights"),
+        (_drop("tokenizer.json"), "no tokenizer that can be read"),
+        (_write("tokenizer.json", "{}"), "no tokenizer that can be read"),
+        (
+            support_architectures.grow_tokenizer,
+            "330 tokens but the weights have 320 embedding rows",
+        ),
+    ],
+)
+def test_a_spoilt_folder_is_refused_in_one_line(folder, spoil, said):
+    read_folder(folder)
+    spoil(folder)
+    with pytest.raises(UserInputError, match=re.escape(said)) as caught:
+        read_folder(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lost_tensor_is_named_not_random(folder):
+    support_architectures.lose_tensor(folder, "model.layers.1.mlp.up_proj.weight")
+    with pytest.raises(UserInputError, match=r"do not fit the model \(model\.layers\.1\.mlp\.up"):
+        load_model(read_folder(folder))
+
+
+def test_lost_shards_and_lost_tensors_of_shards_are_named(shards):
+    index = shards / "model.safetensors.index.json"
+    names = json.loads(index.read_text())["weight_map"]
+    change(index, weight_map=names | {"model.extra.weight": next(iter(names.values()))})
+    with pytest.raises(UserInputError, match=r"1 tensors are missing.*model\.extra\.weight"):
+        read_folder(shards)
+    change(index, weight_map=names | {"model.extra.weight": "../llama/config.json"})
+    with pytest.raises(UserInputError, match=r"config\.json is missing"):
+        read_folder(shards)
+    change(index, weight_map=names)
+    (shards / "model-00003-of-00006.safetensors").unlink()
+    with pytest.raises(UserInputError, match=r"model-00003-of-00006\.safetensors is missing"):
+        read_folder(shards)
+
+
+def test_code_beside_the_weights_is_never_run_by_a_folder(shards, tmp_path):
+    support_architectures.need_code(shards, tmp_path / "it-ran")
+    with pytest.raises(
+        UserInputError, match=r"configuration_own\.py, modeling_own\.py\), which is"
+    ):
+        read_folder(shards)
+    assert not (tmp_path / "it-ran").exists()
+
+
+def test_the_code_of_a_tokenizer_counts_and_that_of_others_is_never_run(folder):
+    change(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Tokenizer", None]})
+    with pytest.raises(UserInputError, match=r"needs code of its own \(`auto_map`: own\.py\)"):
+        read_folder(folder)
+    change(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["a/b--own.Tokenizer"]})
+    with pytest.raises(UserInputError, match=r"needs code of another repository \(a/b--own\.py\)"):
+        read_folder(folder, trusted="org/name")
