@@ -28,7 +28,7 @@ def made(tmp_path_factory):
     support_harness.write_items(root / "items", ["da"])
     support_harness.write_corpus(root / "corpus")
     export = support_harness.write_export(root / "exports" / "model", seed=1)
-    evaluate([export], "core", root / "eval", root / "items", root / "corpus", ["da"])
+    evaluate([export], ["core"], root / "eval", root / "items", root / "corpus", ["da"])
     return root
 
 

@@ -27,7 +27,7 @@ def made(tmp_path_factory):
         support_harness.write_export(root / "exports" / name, seed=seed, d_model=16)
         for name, seed in (("b", 1), ("a", 2))
     ]
-    evaluate(exports, "core", root / "eval", root / "items", root / "corpus")
+    evaluate(exports, ["core"], root / "eval", root / "items", root / "corpus")
     build(ReportInputs(evaluations=(root / "eval" / "core",)), root / "report")
     return root
 

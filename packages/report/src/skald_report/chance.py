@@ -18,6 +18,9 @@ _MEANING = {
     "transfer": "the training text of other languages states the fact, with the name spelt otherwise, "
     "never that of the language asked in",
     "skill": "weekdays, dates and sums with operands that no language was trained on",
+    "calendar": "names and orders of days and months, from CLDR",
+    "copy": "a made-up sequence stands in the context and must be gone on with: above chance, a model "
+    "copies from its context, whatever the language",
     "canary": "stated nowhere, so the score must stay at chance: above it, items have leaked",
 }
 
@@ -63,17 +66,15 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
 
     Args:
         frame: The rows of the scores table.
-        roles: Each model's role.
+        roles: Each model's role; controls have a table of their own.
     """
-    rows = frame[frame["kind"].isin(AGAINST_CHANCE)]
+    trained = frame["model"].map(roles) != "control"
+    rows = frame[frame["kind"].isin(AGAINST_CHANCE) & trained]
     for suite, own in rows.groupby("suite", sort=False):
         tags = with_mean_last(own["language"])
         body = tuple(
             (
-                Cell(
-                    f"{model}{', control' if roles.get(str(model)) == 'control' else ''}",
-                    str(label),
-                ),
+                Cell(str(model), str(label)),
                 *score_cells(scored, tags),
             )
             for (_, label, model), scored in own.groupby(["task", "label", "model"], sort=False)

@@ -18,7 +18,8 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path
 from skald_specs.languages import BY_TAG, REGISTER, language
 
-from skald_harness.adapter.tasks import item_texts, load_public, load_tasks
+from skald_harness.adapter.public import load_public
+from skald_harness.adapter.tasks import item_texts, load_tasks
 from skald_harness.tasks.items import check_items, find_items
 from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, suite_names
 

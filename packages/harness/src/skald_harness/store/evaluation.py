@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
 
 #: How `standard_error` is computed, in words that an export can carry.
 STANDARD_ERROR = (
@@ -26,11 +26,15 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluated:
     """`asked` holds the items by model and task, in the order in which they were asked."""
 
     summary: EvaluationSummary
     asked: Mapping[tuple[str, str], tuple[Asked, ...]]
+
+    def taken(self, model: str) -> list[TaskInfo]:
+        """Return the tasks that a model was asked; a rule has no answer to a document."""
+        return [task for task in self.summary.tasks if (model, task.name) in self.asked]
 
 
 def requests_path(folder: Path, model: str) -> Path:
@@ -38,7 +42,7 @@ def requests_path(folder: Path, model: str) -> Path:
     return folder / "requests" / f"{model}.jsonl"
 
 
-def read_evaluation(folder: Path) -> Evaluation:
+def read_evaluation(folder: Path) -> Evaluated:
     """Read an evaluation's summary, items and requests.
 
     Raises:
@@ -65,7 +69,7 @@ def read_evaluation(folder: Path) -> Evaluation:
             asked.setdefault((model.name, task), []).append(Asked(found, ordered))
     for model_name, task, item_id in items:
         raise _lacking(folder / "items.jsonl", f"{model_name} was not asked {task}/{item_id}")
-    return Evaluation(summary, {key: tuple(rows) for key, rows in asked.items()})
+    return Evaluated(summary, {key: tuple(rows) for key, rows in asked.items()})
 
 
 def values_of(item: ItemRecord, headline: str) -> dict[str, float]:

@@ -25,7 +25,7 @@ from skald_specs.records import (
 )
 
 from skald_harness.store.evaluation import requests_path
-from skald_harness.store.recompute import choice_metrics, text_metrics
+from skald_harness.store.recompute import choice_metrics, choices_of, text_metrics
 
 #: How far a log-probability may lie from the plain path's, in nats. Standing: measured sums of tree
 #: and plain path differ by 1.5e-5 in fp32; a type of 8 bits of mantissa by hundreds of times that.
@@ -179,8 +179,7 @@ def _check_item(
             n_bytes = requests[0].n_bytes
         else:
             metrics = choice_metrics(requests, task.target_delimiter)
-            right = next((r for r in requests if r.is_right), requests[0])
-            n_bytes = right.n_bytes - len(task.target_delimiter.encode("utf-8"))
+            n_bytes = next((r for r in requests if r.is_right), requests[0]).n_bytes
     except ValueError as error:
         found.mismatches.append(Mismatch(path, name, "score", item.score, f"nothing: {error}"))
         return
@@ -204,10 +203,13 @@ def _check_summary(
 ) -> None:
     counts: dict[tuple[str, str], list[int]] = {}
     for (name, task_name, _), requests in asked.items():
-        counts.setdefault((name, task_name), []).append(len(requests))
+        counts.setdefault((name, task_name), []).append(len(choices_of(requests)) or len(requests))
     for task in summary.tasks:
         for model in summary.models:
             where, key = f"{task.name} of {model.name}", (model.name, task.name)
+            # A control takes the tasks that it has an answer to.
+            if model.role == "control" and key not in items and key not in counts:
+                continue
             found.check("summary", path, where, "n_items", task.n_items, len(items.get(key, ())))
             if task.kind in CHOICE_KINDS and task.chance is not None and key in counts:
                 chance = sum(1 / count for count in counts[key]) / len(counts[key])
