@@ -184,24 +184,22 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem of the task files, then of what they ask."""
-    from skald_harness.adapter.golden import check_hub, write_golden
+    from skald_harness.adapter.golden import changed_upstream, check_hub
     from skald_harness.tasks.suites import check_suites
     from skald_specs.errors import EXIT_CLAIM_FAILED
 
-    problems = check_suites()
+    problems = check_suites() + check_hub()
     if problems:
         print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
 
-    if args.accept:
-        print(f"{write_golden()} tasks of lm-eval accepted")
     checked = check_prompts(places.ITEMS, accept=args.accept)
-    for line in (*checked.notes, *checked.problems, *(public := check_hub())):
+    failed = (*checked.problems, *changed_upstream(accept=args.accept))
+    for line in (*checked.notes, *failed):
         print(line)
-    n_problems = len(checked.problems) + len(public)
-    print(f"{n_problems} problems")
-    return EXIT_CLAIM_FAILED if n_problems else EXIT_DONE
+    print(f"{len(failed)} problems")
+    return EXIT_CLAIM_FAILED if failed else EXIT_DONE
 
 
 def run_items(args: argparse.Namespace) -> int:
