@@ -280,6 +280,7 @@ def test_a_folder_works_in_place_of_an_id(hub, checkpoints):
     assert (problems, told, hub.requests) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_evaluate_measures_what_can_be_had_and_says_what_cannot(hub, checkpoints, tmp_path):
     """The whole way: one process knows the Hub by its environment alone."""
     support_harness.write_items(tmp_path / "items")
