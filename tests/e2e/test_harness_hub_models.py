@@ -168,6 +168,18 @@ def test_without_a_network_the_cache_serves_and_the_endpoint_is_named(hub, tmp_p
     assert f"org/qwen2: cannot reach {gone}, and the cache" in refused("org/qwen2")
 
 
+def test_an_endpoint_that_is_no_hub_is_named(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"{hub.endpoint}/html")
+    assert "/html does not answer as a hub does" in refused("org/qwen2")
+
+
+def test_models_of_one_name_go_by_their_ids(hub, checkpoints):
+    hub.publish("other/qwen2", checkpoints / "qwen2")
+    folders, problems, _ = get("org/qwen2", "other/qwen2", "org/gemma")
+    assert [folder.name for folder in folders] == ["org--qwen2", "other--qwen2", "gemma"]
+    assert not problems
+
+
 def test_a_connection_that_breaks_is_taken_up_and_whole_files_are_kept(hub, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     hub.breaks = 1

@@ -11,6 +11,7 @@ import support_harness
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.table import mean_score
 from skald_harness.tasks.suites import EVALS
+from skald_specs.errors import UserInputError
 from skald_specs.files import write_jsonl
 from skald_specs.records import ItemRecord, RequestRecord
 from support_harness import CORE_KINDS
@@ -135,6 +136,36 @@ def test_the_model_skald_of_plain_lm_eval_has_the_same_answers(made, plain):
                 value = mine[sample["doc"]["id"]][metric]
                 assert value == pytest.approx(sample[metric], abs=1e-4)
     assert skald["results"].keys() == plain["results"].keys()
+
+
+def test_a_chat_template_is_applied_as_for_hf_and_a_base_model_is_refused(made):
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from skald_harness.adapter.network import TrieLM
+    from skald_harness.adapter.tasks import load_tasks
+    from transformers import AutoTokenizer
+
+    (name,) = names = TASKS[2:3]
+    loaded = load_tasks(EVALS / "core", names, made / "items")
+    path = str(made / "model")
+
+    def run(model):
+        results = lm_eval.evaluate(model, loaded, apply_chat_template=True, bootstrap_iters=0)
+        return results["samples"][name]
+
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    ours = run(TrieLM(path, tokenizer=tokenizer, device="cpu"))
+    theirs = run(HFLM(path, tokenizer=tokenizer, device="cpu"))
+    assert ours[0]["arguments"][0][0].startswith("[user] ")
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine["arguments"] == other["arguments"]
+        for (nats, _), (reference, _) in zip(
+            mine["filtered_resps"], other["filtered_resps"], strict=True
+        ):
+            assert nats == pytest.approx(reference, abs=1e-4)
+    with pytest.raises(UserInputError, match="no chat template"):
+        run(TrieLM(path, device="cpu"))
 
 
 def test_every_choice_is_decided_alike_and_every_score_agrees(made, plain):

@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+import weakref
 
 import pytest
 import support_architectures
 import support_harness
+from skald_harness.models.controls import baseline
 from skald_harness.models.folder import load_model, load_tokenizer, read_export, read_folder
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
@@ -78,6 +80,14 @@ def test_every_file_that_can_change_an_answer_changes_the_identity(folder):
     change(folder / "config.json", rms_norm_eps=1e-3)
     seen.append(read_folder(folder).identity)
     assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == 4
+
+
+def test_a_network_is_given_back_so_that_one_is_in_memory_at_a_time(made):
+    subject = baseline(read_folder(made / "qwen2"))
+    held = weakref.ref(subject.answerer("da"))
+    assert subject.answerer("de") is held()
+    subject.release()
+    assert held() is None
 
 
 def test_an_export_is_a_baseline_and_its_copy_without_a_card_is_not(tmp_path):

@@ -48,14 +48,19 @@ def by_chunks(model, questions):
     return [found[i].text for i in range(len(questions))]
 
 
-def test_greedy_text_is_that_of_hf_for_every_batch_size(export, network):
-    theirs = generate(HFLM(network, tokenizer=load_tokenizer(export), batch_size=1))
+@pytest.mark.parametrize("begins", [False, True])
+def test_greedy_text_is_that_of_hf_for_every_batch_size(export, network, begins):
+    tokenizer = load_tokenizer(export)
+    if begins:
+        tokenizer = support_harness.with_begin_token(tokenizer)
+        assert tokenizer.encode("e")[0] == tokenizer.bos_token_id
+    theirs = generate(HFLM(network, tokenizer=tokenizer, batch_size=1))
     assert len(set(theirs)) > 5
-    first = TrieLM(network, tokenizer=load_tokenizer(export)).answer(asked()[:1])[0]
+    first = TrieLM(network, tokenizer=tokenizer).answer(asked()[:1])[0]
     assert (first.text, first.logprob_nats, first.recheck_nats) == (theirs[0], None, None)
     assert first.n_tokens > 0
     for batch_size in (1, 4, 16):
-        model = TrieLM(network, tokenizer=load_tokenizer(export), batch_size=batch_size)
+        model = TrieLM(network, tokenizer=tokenizer, batch_size=batch_size)
         assert generate(model) == theirs
         assert by_chunks(model, asked()) == theirs
 

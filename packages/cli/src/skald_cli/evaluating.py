@@ -118,8 +118,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
     # Of several ranks one writes the manifest.
-    first = int(os.environ.get("RANK", "0")) == 0
-    with recorded("evaluate", "-".join(suites)) if first else nullcontext():
+    with recorded("evaluate", "-".join(suites)) if _first_rank() else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
         done = evaluate(exports, suites, args.out, items, args.corpus, languages, models=models)
@@ -129,6 +128,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
         folder = args.out / summary.suite
         print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
     return EXIT_USER_INPUT if problems else done.exit_code
+
+
+def _first_rank() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
@@ -159,9 +162,13 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
         return (), ()
     from skald_harness.models.download import resolve
 
-    found = resolve(args.models, args.trust_remote_code)
+    def say(line: str) -> None:
+        if _first_rank():
+            print(line, file=sys.stderr, flush=True)
+
+    found = resolve(args.models, args.trust_remote_code, progress=say)
     for problem in found.problems:
-        print(f"skald: {problem}", file=sys.stderr)
+        say(f"skald: {problem}")
     if not found.folders and not args.exports:
         raise UserInputError("--models", "none can be had", "Mend what the lines above say")
     return found.folders, found.problems

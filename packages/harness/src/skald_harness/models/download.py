@@ -72,10 +72,14 @@ def resolve(
         except UserInputError as error:
             problems.append(error)
     problems += _check_trust(trust_remote_code, choices)
+    shorts = [short for short, _ in {(c.short_name, c.folder or c.hub_id) for c in choices}]
     folders = []
     for choice in choices:
+        name = choice.short_name
+        if choice.hub_id and shorts.count(name) > 1:
+            name = choice.hub_id.replace("/", "--")
         try:
-            folders.append(_get(choice, trust_remote_code, progress))
+            folders.append(_get(choice, name, trust_remote_code, progress))
         except UserInputError as error:
             problems.append(error)
     return Resolution(tuple(folders), tuple(problems))
@@ -102,7 +106,9 @@ def _check_trust(confirmed: Sequence[str], choices: Sequence[Choice]) -> list[Us
     return problems
 
 
-def _get(choice: Choice, confirmed: Sequence[str], progress: Callable[[str], None]) -> Folder:
+def _get(
+    choice: Choice, name: str, confirmed: Sequence[str], progress: Callable[[str], None]
+) -> Folder:
     if choice.folder is not None:
         return read_folder(choice.folder)
     known = choice.known
@@ -113,12 +119,12 @@ def _get(choice: Choice, confirmed: Sequence[str], progress: Callable[[str], Non
     commit = path.name
     if pinned is None:
         progress(f"{choice.hub_id}: unpinned: measured at {commit}, pin it in evals/models.yaml")
-    short = choice.hub_id.split("/")[1]
-    named = f"{short}@{choice.revision.replace('/', '-')[:12]}" if choice.revision else short
+    if choice.revision:
+        name = f"{name}@{choice.revision.replace('/', '-')[:12]}"
     try:
         return read_folder(
             path,
-            name=named,
+            name=name,
             role="external",
             revision=commit,
             tuning=known.tuning if known else None,
@@ -294,5 +300,9 @@ def _explain(hub_id: str, revision: str | None, error: Exception) -> UserInputEr
                 hub_id,
                 f"cannot be stored in {constants.HF_HUB_CACHE} ({error.strerror or error})",
                 "Run it again, or point HF_HOME elsewhere",
+            )
+        case ValueError() | KeyError():
+            return UserInputError(
+                hub_id, f"{endpoint} does not answer as a hub does ({error})", "Check HF_ENDPOINT"
             )
     return None
