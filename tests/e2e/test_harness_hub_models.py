@@ -221,6 +221,20 @@ def test_pickles_are_refused_before_they_are_fetched(hub, checkpoints, tmp_path)
     assert fetched(hub) == []
 
 
+def test_what_transformers_cannot_compute_is_refused_before_it_is_fetched(
+    hub, checkpoints, tmp_path
+):
+    folder = shutil.copytree(checkpoints / "qwen2", tmp_path / "other")
+    support_architectures.change(folder / "config.json", model_type="mistral3")
+    hub.publish("org/other", folder)
+    assert refused("org/other").startswith("org/other config.json: `model_type` = 'mistral3' is no")
+    support_architectures.change(folder / "config.json", model_type="qwen2")
+    (folder / "tokenizer.json").rename(folder / "tokenizer.model")
+    hub.publish("org/other", folder)
+    assert refused("org/other").startswith("org/other: no tokenizer.json but tokenizer.model, and")
+    assert fetched(hub, ".safetensors") == []
+
+
 def test_weights_that_do_not_fit_are_named_by_id(hub, checkpoints, tmp_path):
     folder = shutil.copytree(checkpoints / "qwen2", tmp_path / "grown")
     support_architectures.grow_tokenizer(folder)
@@ -266,6 +280,7 @@ def test_a_folder_works_in_place_of_an_id(hub, checkpoints):
     assert (problems, told, hub.requests) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_evaluate_measures_what_can_be_had_and_says_what_cannot(hub, checkpoints, tmp_path):
     """The whole way: one process knows the Hub by its environment alone."""
     support_harness.write_items(tmp_path / "items")

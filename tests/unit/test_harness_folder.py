@@ -13,6 +13,7 @@ from skald_harness.models.folder import load_model, load_tokenizer, read_export,
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from support_architectures import ARCHITECTURES, change
+from tokenizers import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +149,35 @@ def test_a_spoilt_folder_is_refused_in_one_line(folder, spoil, said):
     with pytest.raises(UserInputError, match=re.escape(said)) as caught:
         read_folder(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_of_vocabulary_and_merges_is_read_and_sentencepiece_is_named(made, tmp_path):
+    folder = shutil.copytree(made / "qwen2", tmp_path / "qwen2")
+    whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(b"a model of sentencepiece")
+    with pytest.raises(
+        UserInputError, match=r"no tokenizer\.json but tokenizer\.model, and sentenc"
+    ):
+        read_folder(folder)
+    (folder / "tokenizer.model").unlink()
+    whole.model.save(str(folder))
+    change(folder / "tokenizer_config.json", tokenizer_class="Qwen2Tokenizer")
+    found = read_folder(folder)
+    assert {"vocab.json", "merges.txt"} < set(found.identity)
+    assert load_tokenizer(found)("katten ser")["input_ids"] == whole.encode("katten ser").ids
+
+
+def test_the_type_is_that_of_the_weights_where_the_configuration_tells_none(folder):
+    import torch
+
+    change(folder / "config.json", dtype="bfloat16")
+    halved = load_model(read_folder(folder))
+    halved.save_pretrained(folder)
+    change(folder / "config.json", dtype=None)
+    found = read_folder(folder)
+    assert found.dtype == "bfloat16"
+    assert {p.dtype for p in load_model(found).parameters()} == {torch.bfloat16}
 
 
 def test_a_lost_tensor_is_named_not_random(folder):

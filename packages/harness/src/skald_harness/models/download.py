@@ -19,7 +19,7 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 
-from skald_harness.models.folder import Folder, read_folder
+from skald_harness.models.folder import Folder, architecture_of, read_folder
 from skald_harness.models.groups import Choice, choose, split_names
 from skald_harness.models.parts import (
     INDEX_FILE,
@@ -27,6 +27,7 @@ from skald_harness.models.parts import (
     TEXT_FILES,
     WEIGHTS_FILE,
     check_code,
+    check_tokenizer_files,
     read_config,
 )
 from skald_harness.models.register import ModelRegister, load_register
@@ -180,8 +181,11 @@ def _fetch(hub_id: str, commit: str, trusted: str | None) -> Path:
     texts = [name for name in ("config.json", "tokenizer_config.json") if name in sizes]
     # What can be refused is refused before the weights, which may take hours.
     snapshot = {Path(hf_hub_download(hub_id, name, revision=commit)).parent for name in texts}.pop()
-    read_config(snapshot)
+    config = read_config(snapshot)
     check_code(snapshot, trusted)
+    if trusted is None:
+        architecture_of(snapshot, config, None)
+        check_tokenizer_files(hub_id, sizes)
     wanted = [name for name in sizes if any(fnmatch.fnmatchcase(name, p) for p in allowed)]
     missing = sum(sizes[name] for name in wanted if not (snapshot / name).exists())
     _check_space(Path(constants.HF_HUB_CACHE), missing)
