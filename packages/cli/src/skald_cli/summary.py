@@ -98,9 +98,13 @@ def headline(root: Path) -> list[str]:
             table.setdefault(model, {})[f"{suite} {kind}"] = score
     columns = sorted({column for row in table.values() for column in row})
     title, width = "mean over languages", max([19, *map(len, table)])
-    lines = ["".join([f"{title:<{width}}", *(f"{name:>14}" for name in columns)])]
+    wide = {name: max(14, len(name) + 2) for name in columns}
+    lines = ["".join([f"{title:<{width}}", *(f"{name:>{wide[name]}}" for name in columns)])]
     for model, row in table.items():
-        cells = [f"{row[name]:>14.3f}" if name in row else f"{'-':>14}" for name in columns]
+        cells = [
+            f"{row[name]:>{wide[name]}.3f}" if name in row else f"{'-':>{wide[name]}}"
+            for name in columns
+        ]
         lines.append("".join([f"{model:<{width}}", *cells]))
     meaning = "text: bits per byte, lower is better; the others: share right"
     return [*lines, f"{meaning} (canary: 0.25, above it is a leak)"]

@@ -9,9 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.blocks import Cell, Grid
+from skald_report.blocks import Grid
 from skald_report.cells import AGAINST_CHANCE, KIND_NAMES
-from skald_report.formatting import capital, interval, join, score_cells, span, with_mean_last
+from skald_report.formatting import (
+    capital,
+    interval,
+    join,
+    score_cells,
+    span,
+    task_cell,
+    with_mean_last,
+)
 from skald_report.tables import MACRO, Table
 
 _MEANING = {
@@ -75,11 +83,8 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
     for suite, own in rows.groupby("suite", sort=False):
         tags = with_mean_last(own["language"])
         body = tuple(
-            (
-                Cell(str(model), str(label)),
-                *score_cells(scored, tags),
-            )
-            for (_, label, model), scored in own.groupby(["task", "label", "model"], sort=False)
+            (task_cell(str(model), scored), *score_cells(scored, tags))
+            for (_, model), scored in own.groupby(["task", "model"], sort=False)
         )
         kinds = [kind for kind in KIND_NAMES if kind in set(own["kind"])]
         meanings = ". ".join(f"{capital(KIND_NAMES[kind])}: {_MEANING[kind]}" for kind in kinds)

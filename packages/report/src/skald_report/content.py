@@ -26,6 +26,7 @@ from skald_report.formatting import (
     number,
     score_cells,
     span,
+    task_cell,
     with_mean_last,
 )
 from skald_report.inputs import ReportInputs, Sources
@@ -185,8 +186,8 @@ def _score_grids(suite: str, rows: pd.DataFrame) -> Iterator[Grid]:
 def _score_grid(name: str, title: str, rows: pd.DataFrame) -> Grid:
     tags = with_mean_last(rows["language"])
     body = tuple(
-        (Cell(str(model), str(label)), *score_cells(own, tags))
-        for (_, label, model), own in rows.groupby(["task", "label", "model"], sort=False)
+        (task_cell(str(model), own), *score_cells(own, tags))
+        for (_, model), own in rows.groupby(["task", "model"], sort=False)
     )
     single = rows[rows["language"] != MACRO]
     kinds = [kind for kind in KIND_NAMES if kind in set(rows["kind"])]
@@ -195,7 +196,8 @@ def _score_grid(name: str, title: str, rows: pd.DataFrame) -> Grid:
         for kind in kinds
     )
     worded = (
-        " A task asked in several wordings has the mean over them, and under it their range."
+        " A task asked in several wordings has the mean over them; in brackets the lowest and the "
+        "highest of their scores."
         if (rows["n_wordings"] > 1).any()
         else ""
     )

@@ -146,11 +146,12 @@ def _grid(suite: str, rows: pd.DataFrame) -> Grid:
     columns = [name for name in _ORDER if name in set(rows["control"])]
     columns += sorted(set(rows["control"]) - set(_ORDER))
     body = []
-    for (_, label), own in rows.groupby(["task", "label"], sort=False):
+    for _, own in rows.groupby("task", sort=False):
+        label = str(own["label"].iloc[0]).removesuffix(f" of suite {suite}")
         at = {str(row["control"]): row for row in own.to_dict("records")}
         chance = float(own["chance"].mean())
         known = "no chance level" if math.isnan(chance) else f"chance {chance:.2f}"
-        head = Cell(str(label), known if own["kind"].iloc[0] != "text" else "")
+        head = Cell(label, known if own["kind"].iloc[0] != "text" else "")
         body.append((head, *(_cell(at.get(name)) for name in columns)))
     return Grid(
         f"{suite}-controls",

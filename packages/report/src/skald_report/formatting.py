@@ -64,7 +64,14 @@ def score_cells(own: pd.DataFrame, tags: Sequence[str]) -> list[Cell]:
 
 
 def _wordings(row: Mapping[Any, Any]) -> str:
+    """Return the range over the wordings of a task; nothing for one."""
     if row["n_wordings"] < 2:
         return ""
-    low, high = row["lowest_wording"], row["highest_wording"]
-    return f"{row['n_wordings']} wordings: {low:.2f}–{high:.2f}"
+    return f"[{row['lowest_wording']:.2f}–{row['highest_wording']:.2f}]"
+
+
+def task_cell(model: str, rows: pd.DataFrame) -> Cell:
+    """Return the head of a row: a model, the task without its suite, and how many wordings it had."""
+    label = str(rows["label"].iloc[0]).removesuffix(f" of suite {rows['suite'].iloc[0]}")
+    n_wordings = int(rows["n_wordings"].max())
+    return Cell(model, label, note=f"{n_wordings} wordings" if n_wordings > 1 else "")

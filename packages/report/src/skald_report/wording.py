@@ -17,6 +17,9 @@ from skald_report.chance import chance_claims
 from skald_report.formatting import join
 from skald_report.tables import LEVEL, MACRO, Table, task_checks
 
+#: Unclear comparisons that a sentence names one by one; more are counted, and the tables show which.
+MAX_NAMED = 6
+
 
 def language_name(tag: str) -> str:
     """Return a language's English name with its own name: Danish (dansk)."""
@@ -108,9 +111,10 @@ def _partly(rows: pd.DataFrame) -> str:
     ahead = int((rows["standing"] == "ahead").sum())
     text = f"in {ahead or 'none'} of {len(rows)} comparisons of baseline, control and language"
     named = [
-        f"{words} {join(_in_languages(rows[rows['standing'] == standing]))}"
+        f"{words} {join(_in_languages(found))}"
         for standing, words in (("unclear", "intervals overlap for"), ("behind", "behind is"))
-        if (rows["standing"] == standing).any()
+        if (found := rows[rows["standing"] == standing]).size
+        and (standing == "behind" or len(found) <= MAX_NAMED)
     ]
     return f"{text} ({'; '.join(named)})" if named else text
 
