@@ -119,7 +119,7 @@ def test_every_checkpoint_is_scored_while_the_run_trains(made):
     assert len(during) == len(STEPS)
     points = read_points(watched(root).points)
     assert sorted({point.step for point in points}) == STEPS
-    assert len(points) == len(STEPS) * 6
+    assert len(points) == len(STEPS) * len(support_harness.CORE_KINDS)
     assert {point.tokens for point in points} == {step * 8 * 64 for step in STEPS}
     bits = [p.score for p in points if p.kind == "text"]
     assert bits[-1] < bits[0]
