@@ -52,8 +52,10 @@ class ByteNgram:
             digest.update(len(text).to_bytes(8, "big") + text)
         #: Identity: the training bytes, the order and the rule fix every probability.
         self.sha256 = digest.hexdigest()
-        codes = self._codes(texts)
-        self._levels = [_count(_suffix(codes, length)) for length in range(1, order + 1)]
+        codes, times = np.unique(self._codes(texts), return_counts=True)
+        counts = times.astype(float)
+        # What is distinct at full length is little; shorter n-grams are sums over it.
+        self._levels = [_count(_suffix(codes, length), counts) for length in range(1, order + 1)]
 
     def _codes(self, texts: Sequence[bytes]) -> Codes:
         """Pack each byte with the `order - 1` before it; the newest byte is the lowest."""
@@ -98,16 +100,16 @@ def _suffix(codes: Codes, length: int) -> Codes:
     return codes & np.uint64((1 << (8 * length)) - 1)
 
 
-def _count(codes: Codes) -> _Level:
-    grams, counts = np.unique(codes, return_counts=True)
+def _count(codes: Codes, weights: NDArray[np.float64]) -> _Level:
+    grams, which = np.unique(codes, return_inverse=True)
+    # Sums of whole numbers below 2^53 are exact.
+    counts = np.bincount(which, weights).astype(float)
     # Sorted n-grams have sorted contexts, so a context's n-grams lie together.
     contexts, starts, followers = np.unique(
         grams >> np.uint64(8), return_index=True, return_counts=True
     )
     totals = np.add.reduceat(counts, starts)
-    return _Level(
-        grams, counts.astype(float), contexts, totals.astype(float), followers.astype(float)
-    )
+    return _Level(grams, counts, contexts, totals, followers.astype(float))
 
 
 def _find(table: Codes, keys: Codes) -> NDArray[np.intp]:

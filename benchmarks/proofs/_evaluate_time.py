@@ -1,0 +1,53 @@
+"""What the cycle's evaluation costs: all its models and controls on the suite `core`, from nothing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from skald_cli import places
+from skald_specs.claims import Measure
+from skald_specs.records import EvaluationSummary
+
+MOST_SECONDS, CORES = 60.0, 2
+#: Above this many waiting processes the wall clock tells of others; CPU seconds are shared out then.
+BUSY = 0.5
+
+
+def measures(folder: Path) -> list[Measure]:
+    """Run the command as the cycle does, into an empty folder."""
+    exports = sorted(path.parent for path in places.EXPORTS.glob("*/config.json"))
+    name = "the core evaluation of all the cycle's models and controls"
+    bound = f"<= {MOST_SECONDS:g}"
+    if not exports or not places.ITEMS.is_dir() or not (places.CORPUS / "corpus.json").is_file():
+        why = "no exports, items or corpus of a cycle: run `nox -s cycle`"
+        return [Measure(measure=name, value=None, unit="s", bound=bound, holds=None, detail=why)]
+    out = folder / "timed"
+    shutil.rmtree(out, ignore_errors=True)
+    is_busy = os.getloadavg()[0] > BUSY or (os.cpu_count() or 1) > CORES
+    words = ["evaluate", *map(str, exports), "--suite", "core", "--out", str(out)]
+    before, began = _cpu_seconds(), time.perf_counter()
+    with (folder / "timed.log").open("w") as log:
+        subprocess.run(
+            [sys.executable, "-m", "skald_cli.main", *words], stdout=log, stderr=log, check=True
+        )
+    wall, cpu = time.perf_counter() - began, _cpu_seconds() - before
+    seconds = cpu / CORES if is_busy else wall
+    summary = EvaluationSummary.load(out / "core" / "summary.json")
+    return [
+        Measure(
+            measure=name, value=seconds, unit="s", bound=bound, holds=seconds <= MOST_SECONDS,
+            detail=f"{'CPU seconds / 2 on a busy machine' if is_busy else 'wall'}; {wall:.0f} s wall, "
+            f"{cpu:.0f} CPU seconds; {len(summary.models)} models, {len(summary.tasks)} tasks",
+        )
+    ]  # fmt: skip
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
