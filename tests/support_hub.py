@@ -210,6 +210,8 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                     hub.leaked.append(hub.names[name])
                 breakable = hub.break_only in ("", hub.names[name])
                 self._bytes(hub.blobs[name], breakable=breakable)
+            elif path.startswith("/html/"):
+                self._send(200, b"<html>no hub</html>", {"Content-Type": "text/html"})
             elif found := API.fullmatch(path):
                 kind, repo_id, verb, revision, rest = found.groups()
                 form = parse_qs(body.decode()) if verb == "paths-info" else query

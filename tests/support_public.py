@@ -29,7 +29,7 @@ def publish(hub: Hub, root: Path, repo_id: str, rows: dict[tuple[str, str], list
 
 
 def publish_all(hub: Hub, root: Path) -> None:
-    """Publish what the tests evaluate: two passages' questions, pairs, completions, idioms."""
+    """Publish what the tests evaluate."""
     belebele = {(code, "test"): questions(code) for code in ("dan_Latn", "nob_Latn")}
     publish(hub, root, "facebook/belebele", belebele)
     publish(hub, root, "jumelet/multiblimp", {("fao", "train"): pairs()})
@@ -38,6 +38,8 @@ def publish_all(hub: Hub, root: Path) -> None:
         publish(hub, root, f"mrlbenchmarks/global-piqa-{name}", completed)
     judged = {("is", split): judgements(split) for split in ("dev", "test")}
     publish(hub, root, "Geralt-Targaryen/MELA", judged)
+    topics = {("afr_Latn", split): sentences(split) for split in ("validation", "test")}
+    publish(hub, root, "Davlan/sib200", topics)
     publish(hub, root, "Sprakbanken/Norwegian_idioms", {("default", "test"): idioms()})
 
 
@@ -86,6 +88,14 @@ def judgements(split: str) -> list[dict]:
     rng = random.Random(split)
     return [
         {"sentence": support_harness.sentence(rng, "da"), "label": i % 2} for i in range(N_ITEMS)
+    ]
+
+
+def sentences(split: str) -> list[dict]:
+    rng = random.Random(f"topics {split}")
+    return [
+        {"text": support_harness.sentence(rng, "da"), "category": rng.choice(("travel", "sports"))}
+        for _ in range(N_ITEMS)
     ]
 
 

@@ -168,6 +168,18 @@ def test_without_a_network_the_cache_serves_and_the_endpoint_is_named(hub, tmp_p
     assert f"org/qwen2: cannot reach {gone}, and the cache" in refused("org/qwen2")
 
 
+def test_an_endpoint_that_is_no_hub_is_named(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"{hub.endpoint}/html")
+    assert "/html does not answer as a hub does" in refused("org/qwen2")
+
+
+def test_models_of_one_name_go_by_their_ids(hub, checkpoints):
+    hub.publish("other/qwen2", checkpoints / "qwen2")
+    folders, problems, _ = get("org/qwen2", "other/qwen2", "org/gemma")
+    assert [folder.name for folder in folders] == ["org--qwen2", "other--qwen2", "gemma"]
+    assert not problems
+
+
 def test_a_connection_that_breaks_is_taken_up_and_whole_files_are_kept(hub, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
     hub.breaks = 1
@@ -207,6 +219,20 @@ def test_pickles_are_refused_before_they_are_fetched(hub, checkpoints, tmp_path)
     hub.publish("org/pickled", folder)
     assert "org/pickled: only pickled weights (pytorch_model.bin), which" in refused("org/pickled")
     assert fetched(hub) == []
+
+
+def test_what_transformers_cannot_compute_is_refused_before_it_is_fetched(
+    hub, checkpoints, tmp_path
+):
+    folder = shutil.copytree(checkpoints / "qwen2", tmp_path / "other")
+    support_architectures.change(folder / "config.json", model_type="mistral3")
+    hub.publish("org/other", folder)
+    assert refused("org/other").startswith("org/other config.json: `model_type` = 'mistral3' is no")
+    support_architectures.change(folder / "config.json", model_type="qwen2")
+    (folder / "tokenizer.json").rename(folder / "tokenizer.model")
+    hub.publish("org/other", folder)
+    assert refused("org/other").startswith("org/other: no tokenizer.json but tokenizer.model, and")
+    assert fetched(hub, ".safetensors") == []
 
 
 def test_weights_that_do_not_fit_are_named_by_id(hub, checkpoints, tmp_path):
@@ -254,6 +280,7 @@ def test_a_folder_works_in_place_of_an_id(hub, checkpoints):
     assert (problems, told, hub.requests) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_evaluate_measures_what_can_be_had_and_says_what_cannot(hub, checkpoints, tmp_path):
     """The whole way: one process knows the Hub by its environment alone."""
     support_harness.write_items(tmp_path / "items")

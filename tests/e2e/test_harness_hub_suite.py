@@ -8,6 +8,7 @@ import sys
 import pytest
 import support_harness
 import support_public
+from skald_harness.store.verify import verify_evaluation
 from skald_harness.tasks.suites import EVALS, HUB
 from skald_specs.files import write_yaml
 from skald_specs.records import EvaluationSummary, ItemRecord
@@ -22,6 +23,7 @@ SERVED = {
     ],
     "nob_Latn": WORDINGS,
     "isl_Latn": ["mela_is"],
+    "afr_Latn": ["sib_afr_prompt_1"],
     "nno_Latn": ["noridiom_nno_p0", "noridiom_nno_p1", "noridiom_nno_p2"],
 }
 #: Data sets that the Hub does not have, and a configuration that one of them lacks.
@@ -46,7 +48,7 @@ import lm_eval
 from lm_eval.tasks import TaskManager
 from skald_harness.adapter.index import tasks_folder
 
-folders = ["belebele", "multiblimp", "global_piqa", "mela", "noreval/norbelebele", "noreval/noridiom"]
+folders = ["belebele", "multiblimp", "global_piqa", "mela", "noreval", "afrobench/sib"]
 manager = TaskManager(
     include_path=[evals / "hub", *(tasks_folder() / name for name in folders)],
     include_defaults=False,
@@ -62,6 +64,33 @@ for name, chat in (("model", False), ("tuned", True)):
 (root / "plain.json").write_text(json.dumps(found, default=float))
 """
 
+#: Loads from the cache alone, as nobody answers; then as plain lm-eval does.
+AGAIN = """
+import json, sys
+from pathlib import Path
+from skald_harness.adapter.index import define_all
+from skald_harness.adapter.public import load_hub
+from skald_harness.running.reference import reference_items
+from skald_harness.tasks.hub import hub_tasks
+from lm_eval.tasks import TaskManager
+
+root = Path(sys.argv[1])
+tasks, _ = define_all(hub_tasks(root / "evals"))
+loaded = load_hub(tasks)
+found = {
+    "data": {name: items.sha256 for name, items in loaded.data.items()},
+    "families": [problem.where for problem in loaded.problems],
+    "texts": [i.model_dump() for i in reference_items(["norbelebele_p1"], root, evals=root / "evals")],
+    "fetches code": ["evaluate" in sys.modules],
+}
+[topic] = [task for task in tasks if task.name == "sib_afr_prompt_1"]
+import datasets, huggingface_hub
+datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
+TaskManager(include_defaults=False).load([str(topic.path)])
+found["fetches code"].append("evaluate" in sys.modules)
+(root / "again.json").write_text(json.dumps(found))
+"""
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -71,13 +100,13 @@ def made(tmp_path_factory):
     support_public.write_instruct(root / "tuned", **shape)
     texts = ["Hunden ser katten i skoven."] * 4
     support_harness.write_corpus(
-        root / "corpus", dict.fromkeys(("fo", "nb", "is", "nn", "da"), texts)
+        root / "corpus", dict.fromkeys(("fo", "nb", "is", "af", "nn"), texts)
     )
     evals = root / "evals"
     (evals / HUB).mkdir(parents=True)
     shutil.copy(EVALS / HUB / "_families_yaml", evals / HUB)
     shutil.copy(EVALS / HUB / "fao_Latn.yaml", evals / HUB)
-    for code in ("nob_Latn", "isl_Latn", "nno_Latn"):
+    for code in list(SERVED)[1:]:
         names = SERVED[code] + MISSING.get(code, [])
         write_yaml(evals / HUB / f"{code}.yaml", {"group": f"skald_hub_{code}", "task": names})
     # Plain lm-eval is asked for a whole group by its name, and for the other tasks by theirs.
@@ -211,3 +240,34 @@ def test_what_the_hub_lacks_costs_a_line_a_family_and_the_exit_code_tells(made):
     for family in families:
         assert len([line for line in lines if line.startswith(f"skald: {family}")]) == 1, told
     assert len(lines) == len(families)
+
+
+def test_a_filled_cache_will_do_where_no_hub_answers(made):
+    root, _, _ = made
+    with Hub() as gone:
+        environment = gone.environment(root / "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", AGAIN, str(root)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads((root / "again.json").read_text())
+    assert found["data"] == {task.name: task.data_sha256 for task in summary(root).tasks}
+    assert len(found["families"]) == 3
+    assert "no answer" in done.stderr and "the cache alone is read" in done.stderr
+    # The texts that a model must not have seen are named as the records are.
+    texts = {item["item_id"]: item for item in found["texts"]}
+    asked = {i for task, i in items(root, "model") if task == "norbelebele_p1"}
+    assert texts.keys() == asked and {item["language"] for item in texts.values()} == {"nb"}
+    # lm-eval would fetch and run the code of a metric that it does not know.
+    assert found["fetches code"] == [False, True]
+
+
+def test_every_number_can_be_computed_again_from_the_records(made):
+    root, _, _ = made
+    found = verify_evaluation(root / "out" / HUB)
+    assert found.mismatches == [] and found.checked["item scores"] > 100

@@ -23,6 +23,7 @@ FLAGS = {
         "--keep-going",
         "--engine",
     },
+    "corpus contamination": {"--corpus"},
     "corpus why": set(),
     "corpus ablate": {"--recipe", "--seeds", "--on", "--pairs", "--out"},
     "sweep run": {"--corpus", "--out", "--next", "--towards", "--fit"},

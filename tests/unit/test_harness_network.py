@@ -220,6 +220,27 @@ def test_a_template_is_applied_and_hashed_and_a_model_without_one_is_refused(exp
     assert "\n" not in str(caught.value)
 
 
+def test_answers_reach_lm_evals_own_cache(export, network):
+    class Hook:
+        def __init__(self):
+            self.found = {}
+
+        def add_partial(self, kind, arguments, answer):
+            self.found[kind, arguments] = answer
+
+    asked = questions(5)
+    hooks = []
+    for kind in (TrieLM, HFLM):
+        model = kind(network, tokenizer=load_tokenizer(export))
+        model.set_cache_hook(Hook())
+        by_lm_eval(model, asked)
+        hooks.append(model.cache_hook.found)
+    ours, theirs = hooks
+    assert ours.keys() == theirs.keys()
+    for key, answer in theirs.items():
+        assert ours[key] == pytest.approx(answer, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -118,8 +118,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
     # Of several ranks one writes the manifest.
-    first = int(os.environ.get("RANK", "0")) == 0
-    with recorded("evaluate", "-".join(suites)) if first else nullcontext():
+    with recorded("evaluate", "-".join(suites)) if _first_rank() else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
         done = evaluate(exports, suites, args.out, items, args.corpus, languages, models=models)
@@ -129,6 +128,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
         folder = args.out / summary.suite
         print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
     return EXIT_USER_INPUT if problems else done.exit_code
+
+
+def _first_rank() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
@@ -159,9 +162,13 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
         return (), ()
     from skald_harness.models.download import resolve
 
-    found = resolve(args.models, args.trust_remote_code)
+    def say(line: str) -> None:
+        if _first_rank():
+            print(line, file=sys.stderr, flush=True)
+
+    found = resolve(args.models, args.trust_remote_code, progress=say)
     for problem in found.problems:
-        print(f"skald: {problem}", file=sys.stderr)
+        say(f"skald: {problem}")
     if not found.folders and not args.exports:
         raise UserInputError("--models", "none can be had", "Mend what the lines above say")
     return found.folders, found.problems
@@ -177,24 +184,22 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_check(args: argparse.Namespace) -> int:
     """Report every problem of the task files, then of what they ask."""
-    from skald_harness.adapter.golden import check_hub, write_golden
+    from skald_harness.adapter.golden import changed_upstream, check_hub
     from skald_harness.tasks.suites import check_suites
     from skald_specs.errors import EXIT_CLAIM_FAILED
 
-    problems = check_suites()
+    problems = check_suites() + check_hub()
     if problems:
         print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
 
-    if args.accept:
-        print(f"{write_golden()} tasks of lm-eval accepted")
     checked = check_prompts(places.ITEMS, accept=args.accept)
-    for line in (*checked.notes, *checked.problems, *(public := check_hub())):
+    failed = (*checked.problems, *changed_upstream(accept=args.accept))
+    for line in (*checked.notes, *failed):
         print(line)
-    n_problems = len(checked.problems) + len(public)
-    print(f"{n_problems} problems")
-    return EXIT_CLAIM_FAILED if n_problems else EXIT_DONE
+    print(f"{len(failed)} problems")
+    return EXIT_CLAIM_FAILED if failed else EXIT_DONE
 
 
 def run_items(args: argparse.Namespace) -> int:

@@ -22,11 +22,11 @@ from skald_report.statistics import Clusters, Interval, cluster_bootstrap, clust
 CELL = ["suite", "task", "language"]
 KIND_NAMES = {
     "pairs": "minimal pairs",
-    "number": "number agreement",
     "cloze": "cloze choices",
     "choice": "choices",
     "generate": "generated answers",
     "text": "bits per byte",
+    "number": "number agreement",
     "transfer": "facts of other languages",
     "skill": "skills with unseen operands",
     "calendar": "calendar",
@@ -34,9 +34,10 @@ KIND_NAMES = {
     "canary": "canary facts",
 }
 LOWER_IS_BETTER = ("text",)
-#: Kinds with few items a language, or that ask for no language, which are set against chance and enter
-#: no comparison of models: neither claims about other tasks nor their corrected p values depend on them.
-AGAINST_CHANCE = ("transfer", "skill", "calendar", "copy", "canary")
+#: Kinds with few items a language, balanced so that chance means knowing nothing, which are set against
+#: chance and enter no comparison of models: neither claims about other tasks nor their corrected p values
+#: depend on them.
+AGAINST_CHANCE = ("number", "transfer", "skill", "calendar", "copy", "canary")
 #: Tasks of others are called by their own name, as their kind says little.
 _OF_OTHERS = ("choice", "generate")
 

@@ -40,7 +40,6 @@ from skald_report.wording import language_name
 GENERATED_SOURCE = "data/text"
 _MEASURES = {
     "pairs": "how often the grammatical sentence is the likelier one",
-    "number": "how often the form that agrees with the number is the likelier one",
     "cloze": "how often the right continuation is the likeliest",
     "choice": "how often the right choice is the likeliest, by the task's own rule",
     "generate": "the task's own measure of the text that a model writes",

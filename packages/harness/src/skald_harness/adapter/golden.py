@@ -24,35 +24,36 @@ _N_DIGITS = 12
 
 
 def check_hub(evals: Path = EVALS) -> list[str]:
-    """Return every problem of the suite `hub`, one line each; none means all is well."""
+    """Return every fault of the suite `hub`, one line each; none means all is well.
+
+    Every task must be in the installed lm-eval as its family says, and every family must have one.
+    """
     try:
         table = read_table(evals)
         named = hub_tasks(evals, table=table)
     except UserInputError as error:
         return [str(error)]
-    tasks, problems = define_all(named)
+    _, problems = define_all(named)
     unused = sorted(set(table.families) - {task.family for task in named})
-    problems += [
-        UserInputError(f"{evals / HUB}", f"no task of family {family}", "Remove the family")
-        for family in unused
+    return [str(problem) for problem in problems] + [
+        f"{evals / HUB}: no task of family {family}. Remove the family" for family in unused
     ]
-    return [str(problem) for problem in problems] + _changed(tasks, evals / HUB / _GOLDEN)
 
 
-def write_golden(evals: Path = EVALS) -> int:
-    """Accept the tasks as the installed lm-eval has them.
+def changed_upstream(evals: Path = EVALS, accept: bool = False) -> list[str]:
+    """Return every task that lm-eval no longer has as it was accepted, one line each.
 
-    Returns:
-        The number of tasks.
-
-    Raises:
-        UserInputError: A task is not there, or contradicts its family.
+    Args:
+        evals: The folder of suites; the suite must be sound (`check_hub`).
+        accept: Accept all tasks as they are now instead.
     """
-    tasks, problems = define_all(hub_tasks(evals))
-    if problems:
-        raise problems[0]
-    write_json(evals / HUB / _GOLDEN, _golden(tasks))
-    return len(tasks)
+    tasks, _ = define_all(hub_tasks(evals))
+    path = evals / HUB / _GOLDEN
+    if accept:
+        if not path.is_file() or read_json(path) != _golden(tasks):
+            write_json(path, _golden(tasks))
+        return []
+    return _changed(tasks, path)
 
 
 def _golden(tasks: Sequence[PublicTask]) -> dict[str, Any]:
@@ -73,4 +74,6 @@ def _changed(tasks: Sequence[PublicTask], path: Path) -> list[str]:
                 f"{name}: changed between lm-eval {known.get('lm_eval')} and {now['lm_eval']}; "
                 f"earlier scores do not compare. {remedy}"
             )
+    for name in sorted(accepted.keys() - now["tasks"].keys()):
+        lines.append(f"{name}: in {path.name}, but no task. {remedy}")
     return lines

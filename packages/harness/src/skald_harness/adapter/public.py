@@ -58,7 +58,7 @@ def load_hub(tasks: Sequence[PublicTask]) -> Loaded:
     missing: dict[str, list[tuple[PublicTask, UserInputError]]] = {}
     # lm-eval downloads and runs the code of a metric that it does not know; without the library that
     # does so it goes on, for such a metric is computed by the task itself.
-    with _hub_or_cache(), patch.dict(sys.modules, {"evaluate": None}):
+    with _hub_or_cache(), _without_module("evaluate"):
         for task in tasks:
             try:
                 with _failures_named(task.name):
@@ -149,6 +149,19 @@ def _hub_or_cache() -> Iterator[None]:
         patch.object(datasets.config, "HF_HUB_OFFLINE", offline),
     ):
         yield
+
+
+@contextmanager
+def _without_module(name: str) -> Iterator[None]:
+    """Let an import fail; what else is imported meanwhile stays, unlike with `patch.dict`."""
+    before = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]  # Python's own sign that there is none
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
 
 
 def _hub_answers() -> bool:

@@ -61,7 +61,7 @@ def load_vllm(pretrained: str, **arguments: Any) -> GenerationBackend:
     if find_spec("vllm") is None:
         raise UserInputError(
             "backend",
-            "vllm is not installed, and this environment's torch is not the one that it pins",
+            "vllm is not installed: it pins a torch of its own, so Skald's environment leaves it out",
             'Install "lm-eval[vllm]==0.4.13" and skald-harness in an environment of their own, or '
             "leave the backend out",
         )

@@ -7,6 +7,7 @@ An untrained network shows chance with all its accidents. The controls that are 
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Subject:
     `identity` returns, for a language, plain data that changes whenever an answer could;
     `answerer` returns who answers in a language; `takes` says whether the model can be asked the
     tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
+    `release` gives back what answering took, so that one large model is in memory at a time.
     """
 
     model: EvaluatedModel
@@ -44,6 +46,7 @@ class Subject:
     answerer: Callable[[str], Answerer]
     takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
     chat: Callable[..., str] | None = None
+    release: Callable[[], None] = lambda: None
 
 
 def baseline(export: Folder) -> Subject:
@@ -75,7 +78,14 @@ def baseline(export: Folder) -> Subject:
         chat_template_sha256=template.sha256 if template else None,
     )
     chat = template.apply if template else None
-    return Subject(model, lambda _: export.identity, lambda _: load(), chat=chat)
+
+    def release() -> None:
+        if load.cache_info().currsize:
+            load.cache_clear()
+            # lm-eval's model refers to itself.
+            gc.collect()
+
+    return Subject(model, lambda _: export.identity, lambda _: load(), chat=chat, release=release)
 
 
 def untrained(export: Folder) -> Subject:

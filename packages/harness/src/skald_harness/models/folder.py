@@ -23,6 +23,7 @@ from skald_harness.models.parts import (
     TEXT_FILES,
     TOKENIZER_FILES,
     check_code,
+    check_tokenizer_files,
     code_of,
     read_config,
     tensors,
@@ -142,14 +143,17 @@ def read_folder(
     )
 
 
-def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str, Any]:
-    """Read architecture and shape through transformers, which knows every field's other names."""
+def architecture_of(path: Path, config: dict[str, Any], trusted: str | None) -> str:
+    """Return the class that computes a model.
+
+    Raises:
+        UserInputError: It is no causal language model that transformers, or trusted code, knows.
+    """
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
 
     kind = config["model_type"]
-    architecture = KNOWN.get(kind)
-    if architecture is None and not (trusted and code_of(path)):
+    if kind not in KNOWN and not (trusted and code_of(path)):
         raise UserInputError(
             str(path / "config.json"),
             f"`model_type` = {kind!r} is no causal language model of transformers "
@@ -157,14 +161,21 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
             "Name another model",
         )
     named = config.get("architectures")
-    if isinstance(named, list) and len(named) == 1:
-        architecture = str(named[0])
-        if not architecture.endswith(_GENERATIVE):
-            raise UserInputError(
-                str(path / "config.json"),
-                f"`architectures` = {architecture}: no causal language model",
-                "Name another model",
-            )
+    architecture = str(named[0] if isinstance(named, list) and named else KNOWN.get(kind))
+    if not architecture.endswith(_GENERATIVE):
+        raise UserInputError(
+            str(path / "config.json"),
+            f"`architectures` = {architecture}: no causal language model",
+            "Name another model",
+        )
+    return architecture
+
+
+def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str, Any]:
+    """Read architecture and shape through transformers, which knows every field's other names."""
+    import transformers
+
+    architecture = architecture_of(path, config, trusted)
     try:
         found = transformers.AutoConfig.from_pretrained(
             path, local_files_only=True, trust_remote_code=trusted is not None
@@ -172,7 +183,7 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
         text = found.get_text_config()
         context = int(getattr(text, "max_position_embeddings", 0) or 2048)
         words = (
-            f"{str(architecture).removesuffix('ForCausalLM').removesuffix('LMHeadModel')} decoder, "
+            f"{architecture.removesuffix('ForCausalLM').removesuffix('LMHeadModel')} decoder, "
             f"{text.num_hidden_layers} layers, d_model {text.hidden_size}, "
             f"vocabulary {text.vocab_size}, context {context} tokens"
         )
@@ -180,7 +191,7 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
         raise UserInputError(
             str(path / "config.json"), f"damaged ({_first(error)})", AGAIN
         ) from None
-    return {"architecture": str(architecture), "about": words, "context": context}
+    return {"architecture": architecture, "about": words, "context": context}
 
 
 def _check_vocabulary(
@@ -197,6 +208,8 @@ def _check_vocabulary(
             AGAIN,
         )
     file = path / "tokenizer.json"
+    source = str(file if file.is_file() else path)
+    check_tokenizer_files(str(path), [file.name for file in path.iterdir()])
     try:
         if file.is_file():
             from tokenizers import Tokenizer
@@ -206,14 +219,14 @@ def _check_vocabulary(
             ids = _load_tokenizer(path, trusted).get_vocab().values()
     except Exception as error:  # the libraries raise nothing narrower
         raise UserInputError(
-            str(file if file.is_file() else path),
+            source,
             f"no tokenizer that can be read ({_first(error)})",
             "Put the tokenizer.json that the model was trained with beside the weights",
         ) from None
     n_ids = max(ids, default=-1) + 1
     if rows is not None and n_ids > rows:
         raise UserInputError(
-            str(file if file.is_file() else path),
+            source,
             f"{n_ids} tokens but the weights have {rows} embedding rows",
             "Put the tokenizer that the model was trained with beside the weights",
         )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import collections
 import math
+from collections.abc import Collection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,22 @@ def tensors(weights: list[Path]) -> tuple[dict[str, tuple[int, ...]], str]:
             raise UserInputError(str(path), f"damaged weights ({error})", AGAIN) from None
     kinds = [kind for kind, _ in sizes.most_common() if kind in _DTYPES]
     return shapes, _DTYPES[kinds[0]] if kinds else "float32"
+
+
+def check_tokenizer_files(where: str, names: Collection[str]) -> None:
+    """Refuse a tokenizer of sentencepiece alone where that library is not there to read it.
+
+    Args:
+        where: The model, for the error.
+        names: Its files.
+
+    Raises:
+        UserInputError: It is one.
+    """
+    alone = "tokenizer.model" in names and "tokenizer.json" not in names
+    if alone and not find_spec("sentencepiece"):
+        raise UserInputError(
+            where,
+            "no tokenizer.json but tokenizer.model, and sentencepiece is not installed",
+            "Install sentencepiece, or put the tokenizer.json beside it",
+        )

@@ -112,6 +112,8 @@ def contamination_line(found: Contamination) -> str:
     where = [task.task for task in searched if task.overlapping]
     named = f" ({', '.join(where[:3])}{', ...' if len(where) > 3 else ''})" if where else ""
     apart = f"; not searched: {len(missed)} of {len(found.tasks)} tasks" if missed else ""
+    # What a search took out of the text before training is no longer in it.
+    has = "has" if found.rule is None or found.rule.policy == "report" else "had, and lost,"
     return (
-        f"contamination: training text has {n_found or 'none'} of {n_items:,} items{named}{apart}"
+        f"contamination: training text {has} {n_found or 'none'} of {n_items:,} items{named}{apart}"
     )

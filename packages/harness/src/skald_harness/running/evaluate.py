@@ -231,6 +231,8 @@ def _answer(plan: _Plan, store: AnswerStore, me: World) -> dict[str, SkaldError]
             failed[subject.model.name] = error
         else:
             progress.finished()
+        finally:
+            subject.release()
     store.sync()
     return failed
 

@@ -35,24 +35,26 @@ def answers_at(
         The answers, in the order of `token_A`.
     """
     n_positions = len(first_N1) - 1
-    logprobs, greedy = [], []
     size = max(1, CHUNK_LOGITS // n_vocabulary)
+    parts = []
     for start in range(0, n_positions, size):
         stop = min(start + size, n_positions)
-        logits_NV = logits_of(start, stop)
-        n_asked = np.diff(first_N1[start : stop + 1])
-        row_A = torch.from_numpy(np.repeat(np.arange(stop - start), n_asked)).to(logits_NV.device)
-        asked = token_A[first_N1[start] : first_N1[stop]]
-        asked_A = torch.from_numpy(asked).to(logits_NV.device)
-        # On a CPU the fused log_softmax takes a quarter of logsumexp's time, and amax a sixth of
-        # argmax's: the latter is left for where a tie would decide.
-        logprob_NV = torch.log_softmax(logits_NV, -1)
-        logprob_A = logprob_NV[row_A, asked_A]
-        is_best_A = logits_NV[row_A, asked_A] == logits_NV.amax(-1)[row_A]
-        best = torch.nonzero(is_best_A)[:, 0]
-        is_best_A[best] = logits_NV[row_A[best]].argmax(-1) == asked_A[best]
-        logprobs.append(logprob_A.cpu().numpy())
-        greedy.append(is_best_A.cpu().numpy())
-    if not logprobs:
+        row_A = np.repeat(np.arange(stop - start), np.diff(first_N1[start : stop + 1]))
+        asked_A = token_A[first_N1[start] : first_N1[stop]]
+        # Nothing of these logits is held when the next ones are computed.
+        parts.append(_answers(logits_of(start, stop), row_A, asked_A))
+    if not parts:
         return np.zeros(0, np.float32), np.zeros(0, bool)
-    return np.concatenate(logprobs), np.concatenate(greedy)
+    return np.concatenate([p for p, _ in parts]), np.concatenate([g for _, g in parts])
+
+
+def _answers(logits_NV: torch.Tensor, rows: Ints, asked: Ints) -> Answers:
+    row_A = torch.from_numpy(rows).to(logits_NV.device)
+    asked_A = torch.from_numpy(asked).to(logits_NV.device)
+    # On a CPU the fused log_softmax takes a quarter of logsumexp's time, and amax a sixth of
+    # argmax's: the latter is left for where a tie would decide.
+    is_best_A = logits_NV[row_A, asked_A] == logits_NV.amax(-1)[row_A]
+    best = torch.nonzero(is_best_A)[:, 0]
+    is_best_A[best] = logits_NV[row_A[best]].argmax(-1) == asked_A[best]
+    logprob_A = torch.log_softmax(logits_NV, -1)[row_A, asked_A]
+    return logprob_A.cpu().numpy(), is_best_A.cpu().numpy()

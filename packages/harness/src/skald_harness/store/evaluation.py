@@ -11,6 +11,8 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
 
+from skald_harness.store.recompute import as_asked
+
 #: How `standard_error` is computed, in words that an export can carry.
 STANDARD_ERROR = (
     "analytic, cluster-robust over item keys; by linearisation where the score is a ratio of sums"
@@ -33,8 +35,10 @@ class Evaluated:
     asked: Mapping[tuple[str, str], tuple[Asked, ...]]
 
     def taken(self, model: str) -> list[TaskInfo]:
-        """Return the tasks that a model was asked; a rule has no answer to a document."""
-        return [task for task in self.summary.tasks if (model, task.name) in self.asked]
+        """Return the tasks as a model was asked them; a rule has no answer to a document."""
+        [asked] = [known for known in self.summary.models if known.name == model]
+        tasks = [task for task in self.summary.tasks if (model, task.name) in self.asked]
+        return [as_asked(task, asked) for task in tasks]
 
 
 def requests_path(folder: Path, model: str) -> Path:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from skald_specs.records import RequestRecord
+from skald_specs.records import EvaluatedModel, RequestRecord, TaskInfo
+
+
+def as_asked(task: TaskInfo, model: EvaluatedModel) -> TaskInfo:
+    """Return a task as a model was asked it: after a chat template nothing stands before a choice."""
+    chat = model.chat_template_sha256 is not None
+    return task.model_copy(update={"target_delimiter": ""}) if chat else task
 
 
 def text_metrics(requests: Sequence[RequestRecord]) -> dict[str, float]:

@@ -24,7 +24,7 @@ from skald_specs.records import (
 from skald_harness.scoring.recheck import TOLERANCE_NATS, tolerance_nats
 from skald_harness.store.evaluation import requests_path
 from skald_harness.store.mismatches import Mismatch, Verification
-from skald_harness.store.recompute import choice_metrics, text_metrics
+from skald_harness.store.recompute import as_asked, choice_metrics, text_metrics
 from skald_harness.store.verify_summary import check_contamination, check_summary
 
 S = TypeVar("S", bound=Spec)
@@ -107,14 +107,15 @@ def _items(
     path: Path, summary: EvaluationSummary, asked: Asked, found: Verification
 ) -> dict[tuple[str, str], list[ItemRecord]]:
     tasks = {task.name: task for task in summary.tasks}
-    models = {model.name for model in summary.models}
+    models = {model.name: model for model in summary.models}
     seen: set[tuple[str, str, str]] = set()
     groups: dict[tuple[str, str], list[ItemRecord]] = {}
     for where, item in _read(path, ItemRecord):
         name = f"{item.model}/{item.task}/{item.item_id}"
         if item.task not in tasks or item.model not in models:
             raise UserInputError(where, f"{name} is of no model and task of summary.json", _AGAIN)
-        task, key = tasks[item.task], (item.model, item.task, item.item_id)
+        task = as_asked(tasks[item.task], models[item.model])
+        key = (item.model, item.task, item.item_id)
         found.check("items", path, name, "times recorded", 1 + (key in seen), 1)
         seen.add(key)
         groups.setdefault((item.model, item.task), []).append(item)

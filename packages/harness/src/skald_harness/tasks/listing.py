@@ -79,7 +79,7 @@ def _chance(task: TaskDefinition, items: Path) -> str:
 def _public(task: HubTask) -> Row:
     translated = {True: f"translated ({task.facts.made})", None: "translated: not known"}
     notes = [
-        task.asked,
+        f"{task.asked} in wording {task.variant}" if task.variant else task.asked,
         translated.get(task.translated, ""),
         task.facts.license or "license not known",
         f"n = {task.n_items}, low power" if task.low_power else "",
