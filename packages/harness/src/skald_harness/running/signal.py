@@ -20,7 +20,8 @@ from skald_specs.curves import ScorePoint, SignalReport, TaskSignal, Verdict
 #: Fewer checkpoints are not judged.
 MIN_POINTS = 5
 #: Least monotonicity and signal-to-noise ratio. Standing: measured by simulation: of pure noise at
-#: most 5.4 % passes (five points; 0.9 % with ten), of a gain of ten times the noise at least 96 %.
+#: most 5.4 % passes (five points; 0.9 % with ten), of a gain of ten times the noise at least 96 %;
+#: of random walks a fifth: a drift is not told from learning.
 MIN_MONOTONICITY = 0.6
 MIN_SIGNAL_TO_NOISE = 3.0
 RULE = (

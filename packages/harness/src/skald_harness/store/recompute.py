@@ -70,7 +70,9 @@ def choices_of(requests: Sequence[RequestRecord]) -> list[RequestRecord]:
 
 
 def choices_made(requests: Sequence[RequestRecord], delimiter: str) -> dict[str, int]:
-    """Return the choice that a model makes by each rule: `acc`, `acc_norm` and `acc_bytes`.
+    """Return the choice that a model makes by each rule.
+
+    Rules: `acc`, and where the choices are continuations `acc_norm` and `acc_bytes`.
 
     Args:
         requests: One a choice, in order.
@@ -81,6 +83,9 @@ def choices_made(requests: Sequence[RequestRecord], delimiter: str) -> dict[str,
     """
     choices = texts_of(requests, delimiter)
     sums = _sums(requests)
+    if len({request.context for request in requests}) > 1:
+        # The choices stand in the contexts, behind whatever else does: their lengths are not told.
+        return {"acc": _first_best(sums)}
     per_character = [_per(nats, len(choice)) for nats, choice in zip(sums, choices, strict=True)]
     per_byte = [
         _per(nats, len(choice.encode("utf-8"))) for nats, choice in zip(sums, choices, strict=True)
