@@ -178,7 +178,7 @@ def scale(session):
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def own_text(session):
-    """Train and evaluate on your text: `nox -s own_text -- DIR [PAIRS_DIR]`."""
+    """Train and evaluate on your text: `nox -s own_text -- DIR [ITEMS_DIR]`."""
     run(session, "python", "-m", "skald_cli.own_text", *session.posargs)
 
 

@@ -80,6 +80,17 @@ def write_tokenizer(path: Path, languages=("da", "de"), vocab_size: int = 320) -
     tokenizer.save(str(path))
 
 
+def with_begin_token(tokenizer):
+    """Let a tokenizer put its begin-of-text token before every text, as Llama's does."""
+    from tokenizers.processors import TemplateProcessing
+
+    token, number = tokenizer.bos_token, tokenizer.bos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{token} $A", pair=f"{token} $A $B", special_tokens=[(token, number)]
+    )
+    return tokenizer
+
+
 def write_export(
     folder: Path,
     seed: int = 1,

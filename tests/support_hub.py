@@ -48,8 +48,12 @@ class Hub:
         #: Tokens that are known, and those of them that were let into gated repositories.
         self.tokens: set[str] = set()
         self.admitted: set[str] = set()
-        #: Break the connection of the next so many large downloads after half of the bytes.
-        self.breaks = 0
+        #: Break the connection of the next so many downloads of large files (or of the one of this
+        #: name) after half of the bytes.
+        self.breaks, self.break_only = 0, ""
+        #: Requests that carried a token to where large files lie.
+        self.leaked: list[str] = []
+        self.names: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(
@@ -134,7 +138,8 @@ class Hub:
         digest = hashlib.sha1(f"{repo_id} {len(repo.commits)}".encode())
         for name, content in files.items():
             digest.update(name.encode() + content)
-            self.blobs[hashlib.sha256(content).hexdigest()] = content
+            large = hashlib.sha256(content).hexdigest()
+            self.blobs[large], self.names[large] = content, name
         commit = digest.hexdigest()
         repo.commits[commit], repo.branches[branch], repo.gated = files, commit, gated
         return commit
@@ -152,6 +157,13 @@ def entry(path: str, content: bytes) -> dict:
         oid = hashlib.sha256(content).hexdigest()
         facts["lfs"] = {"oid": oid, "size": len(content), "pointerSize": 130}
     return facts
+
+
+def sibling(path: str, content: bytes, detailed: bool) -> dict:
+    """Describe a file as the information on a whole repository does."""
+    return {"rfilename": path} | (
+        {"size": len(content), "blobId": blob_id(content)} if detailed else {}
+    )
 
 
 def tree(files: dict[str, bytes], folder: str, recursive: bool) -> list[dict] | None:
@@ -193,7 +205,13 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             hub.requests.append((self.command, path, self.headers.get("Range", "")))
             if path.startswith("/blobs/"):
-                self._bytes(hub.blobs[path.removeprefix("/blobs/")], breakable=True)
+                name = path.removeprefix("/blobs/")
+                if self._token():
+                    hub.leaked.append(hub.names[name])
+                breakable = hub.break_only in ("", hub.names[name])
+                self._bytes(hub.blobs[name], breakable=breakable)
+            elif path.startswith("/html/"):
+                self._send(200, b"<html>no hub</html>", {"Content-Type": "text/html"})
             elif found := API.fullmatch(path):
                 kind, repo_id, verb, revision, rest = found.groups()
                 form = parse_qs(body.decode()) if verb == "paths-info" else query
@@ -261,7 +279,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                         "tags": [],
                         "downloads": 0,
                         "likes": 0,
-                        "siblings": [{"rfilename": name} for name in files],
+                        "siblings": [sibling(n, c, "blobs" in form) for n, c in files.items()],
                     }
                 )
 

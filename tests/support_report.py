@@ -391,7 +391,7 @@ def write_evaluation(
         tasks=tuple(
             TaskInfo(
                 name=f"{folder.name}_{kind}_{tag}", kind=kind, suite=folder.name, language=tag,
-                version=1.0, chance={"pairs": 0.5, "text": None}.get(kind, 0.25),
+                version=1.0, chance={"pairs": 0.5, "number": 0.5, "text": None}.get(kind, 0.25),
                 n_items=n_items, data_sha256="0" * 64,
                 metric="bits_per_byte" if kind == "text" else "acc",
                 family=f"{folder.name}_{kind}", source="generated",
@@ -423,7 +423,8 @@ def _records(
                     if kind == "text":
                         score = bits + 0.12 * hardness[i] + 0.05 * luck[i]
                     else:
-                        skill = {"pairs": pairs, "cloze": cloze, "skill": cloze}.get(kind, 0.25)
+                        chance = 0.5 if kind == "number" else 0.25
+                        skill = {"pairs": pairs, "cloze": cloze, "skill": cloze}.get(kind, chance)
                         odds = math.log(skill / (1 - skill)) - 0.5 * hardness[i]
                         # A control guesses by itself, so it is not paired with the others' luck.
                         own = rng.random() if name.startswith("random") else luck[i]

@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / RECIPE).write_text(yaml.safe_dump(recipe), encoding="utf-8")
     for tag in LANGUAGES:
         (folder / "text" / tag).mkdir(parents=True)
-        (folder / "pairs").mkdir(exist_ok=True)
+        (folder / "items" / "pairs").mkdir(parents=True, exist_ok=True)
         for split, count in (("train", SENTENCES), ("dev", 50)):
             sentences = head(REAL_TEXT / "ud" / tag / f"{split}.jsonl.gz", count)
             file = folder / "text" / tag / f"{split}.jsonl"
@@ -63,8 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for kind in ("swap", "delete")
             for line in [line for line in pairs if json.loads(line)["type"] == kind][:PAIRS]
         ]
-        (folder / "pairs" / f"{tag}.jsonl").write_text("".join(chosen), encoding="utf-8")
-    done = own_text(folder, "text", "pairs")
+        (folder / "items" / "pairs" / f"{tag}.jsonl").write_text("".join(chosen), encoding="utf-8")
+    done = own_text(folder, "text", "items")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -11,63 +11,80 @@ import support_harness
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.table import mean_score
 from skald_harness.tasks.suites import EVALS
+from skald_specs.errors import UserInputError
 from skald_specs.files import write_jsonl
 from skald_specs.records import ItemRecord, RequestRecord
 from support_harness import CORE_KINDS
 
 TAGS = ("dan_Latn", "deu_Latn")
 TASKS = [f"skald_core_{kind}_{code}" for kind in CORE_KINDS for code in TAGS]
-UD_TASKS = [f"skald_ud_{kind}_{code}" for kind in ("swap", "delete") for code in TAGS]
+UD_KINDS = ("swap", "delete", "text", "ntrex")
+UD_TASKS = [f"skald_ud_{kind}_{code}" for kind in UD_KINDS for code in TAGS]
 
 #: The metric that is a task's score in the records.
 HEADLINES = {
-    task: "bits_per_byte" if "_text_" in task else "acc_bytes" if "_delete_" in task else "acc"
+    task: "bits_per_byte"
+    if task.split("_")[2] in ("text", "ntrex")
+    else "acc_bytes"
+    if "_delete_" in task
+    else "acc"
     for task in TASKS + UD_TASKS
 }
 
 
-def write_ud_items(folder, n=16):
-    """Write sentences of the core items with two words exchanged, or one missing."""
+def write_users_items(folder, items, n=16):
+    """Write a user's folder from the core items: two words exchanged or one missing, and sentences."""
     for language in ("da", "de"):
-        rows = []
-        for row in support_harness.read_rows(folder / "pairs" / f"{language}.jsonl")[:n]:
+        pairs, sentences = [], []
+        for row in support_harness.read_rows(items / "pairs" / f"{language}.jsonl")[:n]:
             words = row["good"].split()
             for kind, bad in (("swap", row["bad"]), ("delete", " ".join(words[:1] + words[2:]))):
                 facts = {"good": row["good"], "bad": bad, "type": kind, "source_id": row["id"]}
-                rows.append(facts)
-        write_jsonl(folder / f"{language}.jsonl", rows)
+                pairs.append(facts)
+            sentences.append({"id": row["id"].removeprefix(language), "text": row["good"]})
+        write_jsonl(folder / "pairs" / f"{language}.jsonl", pairs)
+        write_jsonl(folder / "ntrex" / f"{language}.jsonl", sentences)
+        write_jsonl(folder / "ud" / language / "test.jsonl", sentences)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("plain")
     support_harness.write_items(root / "items", n=16)
-    write_ud_items(root / "items")
+    write_users_items(root / "users", root / "items")
     support_harness.write_corpus(root / "corpus")
     for seed, name in ((1, "model"), (2, "stranger")):
         support_harness.write_export(root / name, seed=seed)
     exports = [root / "model", root / "stranger"]
-    evaluate(exports, ["core", "ud"], root / "out", root / "items", root / "corpus")
+    folders = {"core": root / "items", "ud": root / "users"}
+    evaluate(exports, list(folders), root / "out", folders, root / "corpus")
     return root
 
 
 def run_plain(made, model):
-    """Run plain lm-eval, with its own data path and batches."""
+    """Run plain lm-eval, with its own data path and batches, once for each folder of items."""
     import lm_eval
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(
-        include_path=str(EVALS), include_defaults=False, metadata={"items_dir": str(made / "items")}
-    )
-    return lm_eval.simple_evaluate(
-        model=model,
-        model_args=f"pretrained={made / 'model'}",
-        tasks=TASKS + UD_TASKS,
-        task_manager=manager,
-        batch_size=4,
-        device="cpu",
-        bootstrap_iters=0,
-    )
+    found = {"samples": {}, "results": {}}
+    for folder, tasks in (("items", TASKS), ("users", UD_TASKS)):
+        manager = TaskManager(
+            include_path=str(EVALS),
+            include_defaults=False,
+            metadata={"items_dir": str(made / folder)},
+        )
+        done = lm_eval.simple_evaluate(
+            model=model,
+            model_args=f"pretrained={made / 'model'}",
+            tasks=tasks,
+            task_manager=manager,
+            batch_size=4,
+            device="cpu",
+            bootstrap_iters=0,
+        )
+        for part, known in found.items():
+            known |= done[part]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +128,8 @@ def scores(made, model):
 def test_every_request_has_the_same_answer(made, plain):
     ours, theirs = answers(made, "model"), plain_answers(plain)
     assert ours.keys() == theirs.keys()
-    # Pairs and numbers, documents, six kinds of choices among four, two kinds of pairs of a user.
-    assert len(ours) == 2 * 16 * (2 * 2 + 1 + 6 * 4 + 2 * 2)
+    # Pairs and numbers, documents, six kinds of choices among four; of a user two kinds of pairs and of text.
+    assert len(ours) == 2 * 16 * (2 * 2 + 1 + 6 * 4 + 2 * 2 + 2)
     assert max(abs(ours[key] - theirs[key]) for key in ours) < 1e-4
 
 
@@ -135,6 +152,36 @@ def test_the_model_skald_of_plain_lm_eval_has_the_same_answers(made, plain):
                 value = mine[sample["doc"]["id"]][metric]
                 assert value == pytest.approx(sample[metric], abs=1e-4)
     assert skald["results"].keys() == plain["results"].keys()
+
+
+def test_a_chat_template_is_applied_as_for_hf_and_a_base_model_is_refused(made):
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from skald_harness.adapter.network import TrieLM
+    from skald_harness.adapter.tasks import load_tasks
+    from transformers import AutoTokenizer
+
+    (name,) = names = TASKS[2:3]
+    loaded = load_tasks(EVALS / "core", names, made / "items")
+    path = str(made / "model")
+
+    def run(model):
+        results = lm_eval.evaluate(model, loaded, apply_chat_template=True, bootstrap_iters=0)
+        return results["samples"][name]
+
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer.chat_template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    ours = run(TrieLM(path, tokenizer=tokenizer, device="cpu"))
+    theirs = run(HFLM(path, tokenizer=tokenizer, device="cpu"))
+    assert ours[0]["arguments"][0][0].startswith("[user] ")
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine["arguments"] == other["arguments"]
+        for (nats, _), (reference, _) in zip(
+            mine["filtered_resps"], other["filtered_resps"], strict=True
+        ):
+            assert nats == pytest.approx(reference, abs=1e-4)
+    with pytest.raises(UserInputError, match="no chat template"):
+        run(TrieLM(path, device="cpu"))
 
 
 def test_every_choice_is_decided_alike_and_every_score_agrees(made, plain):
@@ -199,13 +246,13 @@ def test_both_kinds_of_wheel_bring_the_line_that_registers_the_model(installed):
 @pytest.mark.parametrize("model", ["hf", "skald"])
 def test_the_command_line_of_lm_eval_gives_the_same_scores(made, tmp_path, installed, model):
     # A choice, a document and a score per byte; lm-eval indexes its own tasks for seconds.
-    tasks = [TASKS[0], TASKS[4], UD_TASKS[2]]
+    tasks = [UD_TASKS[0], UD_TASKS[4], UD_TASKS[2]]
     done = subprocess.run(
         [
             sys.executable, "-c", START, str(installed / "editable"), "--model", model,
             "--model_args", f"pretrained={made / 'model'}",
             "--include_path", str(EVALS), "--tasks", ",".join(tasks),
-            "--metadata", json.dumps({"items_dir": str(made / "items")}),
+            "--metadata", json.dumps({"items_dir": str(made / "users")}),
             "--device", "cpu", "--output_path", str(tmp_path / "result"), "--log_samples",
         ],
         cwd=tmp_path,

@@ -25,24 +25,12 @@ contexts = st.one_of(
 )
 
 
-def with_begin_token(tokenizer):
-    """Let a tokenizer put its begin-of-text token before every text, as Llama's does."""
-    from tokenizers.processors import TemplateProcessing
-
-    token, number = tokenizer.bos_token, tokenizer.bos_token_id
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"{token} $A", pair=f"{token} $A $B", special_tokens=[(token, number)]
-    )
-    assert tokenizer.encode("e")[0] == number
-    return tokenizer
-
-
 @pytest.fixture(scope="module", params=["plain", "begins"])
 def models(request, tmp_path_factory):
     export = read_export(support_harness.write_export(tmp_path_factory.mktemp("x") / "tiny"))
     tokenizer = load_tokenizer(export)
     if request.param == "begins":
-        tokenizer = with_begin_token(tokenizer)
+        tokenizer = support_harness.with_begin_token(tokenizer)
     network = load_model(export)
     # With its cache of logits, `hf` of lm-eval 0.4.13 mixes up requests of the same tokens that are
     # divided elsewhere: it reads the first positions for the shorter continuation, not the last.

@@ -9,7 +9,7 @@ from support import ROOT
 
 
 def test_every_command_parses_and_writes_to_its_own_folders() -> None:
-    steps = commands(Path("text"), Path("pairs"))
+    steps = commands(Path("text"), Path("items"))
     for words in steps:
         args = build_parser().parse_args(words)
         assert "own-text" in str(args.out)
@@ -18,12 +18,12 @@ def test_every_command_parses_and_writes_to_its_own_folders() -> None:
     ]  # fmt: skip
 
 
-def test_the_pairs_are_looked_for_in_the_text() -> None:
-    assert commands(Path("text"), Path("pairs"))[0][-2:] == ["--items", "pairs"]
+def test_the_items_are_looked_for_in_the_text() -> None:
+    assert commands(Path("text"), Path("items"))[0][-2:] == ["--items", "items"]
     assert "--items" not in commands(Path("text"), None)[0]
 
 
-def test_without_pairs_nothing_is_evaluated() -> None:
+def test_without_items_nothing_is_evaluated() -> None:
     assert "evaluate" not in [words[0] for words in commands(Path("text"), None)]
 
 

@@ -115,14 +115,26 @@ def test_items_are_read_from_lists_and_both_kinds_of_folder(tmp_path):
     pair = {"good": "a b", "bad": "b a", "type": "swap", "source_id": "x"}
     rows = {
         "own/pairs/da.jsonl": {"id": "x", "key": "k", "phenomenon": "p", "good": "a", "bad": "b"},
-        "pairs/da.jsonl": pair,
+        "users/pairs/da.jsonl": pair,
+        "users/ntrex/da.jsonl": {"id": "n-1", "text": "en sætning"},
+        "users/ud/da/test.jsonl": {"text": "en anden"},
+        "only-pairs/pairs/da.jsonl": pair,
         "list.jsonl": item("x", "a b").model_dump(mode="json"),
     }
     for name, row in rows.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(json.dumps(row) + "\n")
-    tasks = [read_items(tmp_path / name)[0].task for name in ("own", "pairs", "list.jsonl")]
-    assert tasks == ["skald_core_pairs_dan_Latn", "skald_ud_swap_dan_Latn", "t"]
+    named = ("own", "only-pairs", "users", "list.jsonl")
+    tasks = {name: [item.task for item in read_items(tmp_path / name)] for name in named}
+    assert tasks == {
+        "own": ["skald_core_pairs_dan_Latn"],
+        "only-pairs": ["skald_ud_swap_dan_Latn"],
+        "users": [f"skald_ud_{kind}_dan_Latn" for kind in ("swap", "ntrex", "text")],
+        "list.jsonl": ["t"],
+    }
+    # A folder of pairs by itself is no layout: the suite `ud` would not take it either.
+    with pytest.raises(UserInputError, match="no evaluation items there"):
+        read_items(tmp_path / "only-pairs" / "pairs")
     with pytest.raises(UserInputError, match="no such items"):
         read_items(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()

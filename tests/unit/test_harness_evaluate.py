@@ -10,11 +10,15 @@ import shutil
 import pytest
 import support_harness
 from skald_harness.running.evaluate import evaluate
+from skald_specs.contamination import Contamination
 from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
 from support import REAL_TEXT
 from support_harness import PAIR_KINDS
 
-MODELS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b", "byte-ngram"]
+NETWORKS = ["base-a", "base-b", "random-init-base-a", "random-init-base-b"]
+COUNTING = ["byte-ngram", "byte-unigram"]
+RULES = ["longest-answer", "shortest-answer", "oracle"]
+MODELS = [*NETWORKS, *COUNTING, *RULES]
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def requests(root, model):
 def test_every_model_answers_every_item_of_every_task(made):
     summary = EvaluationSummary.load(made / "out" / "core" / "summary.json")
     assert [model.name for model in summary.models] == MODELS
-    assert [model.role for model in summary.models] == ["baseline"] * 2 + ["control"] * 3
+    assert [model.role for model in summary.models] == ["baseline"] * 2 + ["control"] * 7
     assert {task.language for task in summary.tasks} == {"da", "de"}
     assert {(t.kind, t.chance) for t in summary.tasks} == {
         ("pairs", 0.5),
@@ -54,7 +58,12 @@ def test_every_model_answers_every_item_of_every_task(made):
     }
     records = items(made)
     counts = collections.Counter((record.model, record.task) for record in records)
-    assert counts == {(m, t.name): t.n_items for m in MODELS for t in summary.tasks}
+    assert counts == {
+        (m, t.name): t.n_items
+        for m in MODELS
+        for t in summary.tasks
+        if m not in RULES or t.kind != "text"
+    }
     assert records == sorted(records, key=lambda r: (r.model, r.task, r.item_id))
 
 
@@ -86,18 +95,34 @@ def test_the_records_follow_from_the_requests(made):
         assert item.metrics["logprob_best_wrong"] == max(logprobs[:gold] + logprobs[gold + 1 :])
 
 
+def test_flags_and_contamination_are_written_and_said(made):
+    summary = EvaluationSummary.load(made / "out" / "core" / "summary.json")
+    flagged = {(flag.task, flag.control) for flag in summary.flags}
+    # The right answer of these clozes is the longest by far; the sides of a pair are as long.
+    assert ("skald_core_cloze_dan_Latn", "longest-answer") in flagged
+    assert ("skald_core_pairs_dan_Latn", "longest-answer") not in flagged
+    assert "oracle" not in {flag.control for flag in summary.flags}
+    found = Contamination.load(made / "out" / "core" / "contamination.json")
+    assert [task.task for task in found.tasks] == [task.name for task in summary.tasks]
+    # This corpus was not searched, so nothing is called clean.
+    assert not any(task.searched for task in found.tasks)
+
+
 def test_the_ngram_knows_its_language_and_the_untrained_nothing(made):
     scores = collections.defaultdict(list)
     for item in items(made):
         scores[item.model, item.kind].append(item.score)
     mean = {key: sum(values) / len(values) for key, values in scores.items()}
     assert mean["byte-ngram", "pairs"] == 1
+    assert mean["byte-ngram", "text"] < 1 < mean["byte-unigram", "text"]
+    assert {value for (model, _), value in mean.items() if model == "oracle"} == {1}
     assert mean["byte-ngram", "text"] < 1 < 3 < mean["random-init-base-a", "text"]
 
 
 def test_nothing_written_names_the_machine(made):
     paths = [path for name in ("out", "out-store") for path in (made / name).rglob("*.json*")]
-    assert len(paths) == 2 + len(MODELS) + 2 * 18 * len(MODELS)
+    n_keys = 18 * len(NETWORKS + COUNTING) + 16 * len(RULES)
+    assert len(paths) == 3 + len(MODELS) + 2 * n_keys
     for path in paths:
         assert str(made.parent) not in path.read_text()
 
@@ -105,16 +130,19 @@ def test_nothing_written_names_the_machine(made):
 def test_languages_can_be_named(copy):
     (summary,) = support_harness.evaluate_core(copy, languages=["de"]).summaries
     assert {task.language for task in summary.tasks} == {"de"}
+    shutil.copy(copy / "items" / "pairs" / "da.jsonl", copy / "items" / "pairs" / "nl.jsonl")
+    (summary,) = support_harness.evaluate_core(copy, languages=["nl"]).summaries
+    assert [model.name for model in summary.models] == [*NETWORKS, *RULES]
 
 
 def write_pairs(folder, tag, kind):
     row = {"good": "a b", "bad": "b a", "type": kind, "source_id": "s1"}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{tag}.jsonl").write_text(json.dumps(row) + "\n" if kind else "")
 
 
 def test_several_suites_are_one_evaluation(copy, capfd):
-    write_pairs(copy / "own", "da", "swap")
+    write_pairs(copy / "own" / "pairs", "da", "swap")
     before = support_harness.folder_sha256(copy / "out" / "core")
     done = evaluate(
         [copy / "exports" / "base-a", copy / "exports" / "base-b"],
@@ -127,17 +155,18 @@ def test_several_suites_are_one_evaluation(copy, capfd):
     assert support_harness.folder_sha256(copy / "out" / "core") == before
     assert len(items(copy, "ud")) == len(MODELS)
     err = capfd.readouterr().err
-    assert "base-a: 13 tasks, 458 answers, 456 of them from the store\n" in err
+    n_kept = len(requests(copy, "base-a"))
+    assert f"base-a: 19 tasks, {n_kept + 2} answers, {n_kept} of them from the store\n" in err
 
 
 def test_a_pairs_folder_may_lack_a_type(copy, capfd):
     def score(languages=None):
         return support_harness.evaluate_core(
-            copy, ("base-b",), "ud", languages, items=copy / "pairs"
+            copy, ("base-b",), "ud", languages, items=copy / "own"
         ).summaries[0]
 
-    write_pairs(copy / "pairs", "da", "swap")
-    write_pairs(copy / "pairs", "de", "delete")
+    write_pairs(copy / "own" / "pairs", "da", "swap")
+    write_pairs(copy / "own" / "pairs", "de", "delete")
     assert [task.name for task in score().tasks] == [
         "skald_ud_delete_deu_Latn",
         "skald_ud_swap_dan_Latn",
@@ -145,7 +174,7 @@ def test_a_pairs_folder_may_lack_a_type(copy, capfd):
     err = capfd.readouterr().err
     assert "skald_ud_delete_dan_Latn: left out, no pairs of type delete\n" in err
     assert "skald_ud_swap_deu_Latn: left out, no pairs of type swap\n" in err
-    write_pairs(copy / "pairs", "de", None)
+    write_pairs(copy / "own" / "pairs", "de", None)
     assert [task.language for task in score(["da", "de"]).tasks] == ["da"]
 
 
@@ -158,8 +187,10 @@ def test_real_pairs_separate_counting_from_chance(made, tmp_path):
         texts = [json.loads(line)["text"] for line in lines]
     random.Random(0).shuffle(texts)
     corpus = support_harness.write_corpus(tmp_path / "corpus", {"da": texts})
-    export, pairs = made / "exports" / "base-b", REAL_TEXT / "pairs"
-    evaluate([export], ["ud"], tmp_path / "out", pairs, corpus)
+    export, users = made / "exports" / "base-b", tmp_path / "users"
+    users.mkdir()
+    (users / "pairs").symlink_to(REAL_TEXT.resolve() / "pairs")
+    evaluate([export], ["ud"], tmp_path / "out", users, corpus)
     scores, short = collections.defaultdict(list), []
     for item in items(tmp_path, "ud"):
         scores[item.model, item.task].append(item.score)

@@ -3,14 +3,17 @@
 import json
 import re
 import shutil
+import weakref
 
 import pytest
 import support_architectures
 import support_harness
+from skald_harness.models.controls import baseline
 from skald_harness.models.folder import load_model, load_tokenizer, read_export, read_folder
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from support_architectures import ARCHITECTURES, change
+from tokenizers import Tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,14 @@ def test_every_file_that_can_change_an_answer_changes_the_identity(folder):
     assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == 4
 
 
+def test_a_network_is_given_back_so_that_one_is_in_memory_at_a_time(made):
+    subject = baseline(read_folder(made / "qwen2"))
+    held = weakref.ref(subject.answerer("da"))
+    assert subject.answerer("de") is held()
+    subject.release()
+    assert held() is None
+
+
 def test_an_export_is_a_baseline_and_its_copy_without_a_card_is_not(tmp_path):
     path = support_harness.write_export(tmp_path / "mine")
     assert (read_export(path).role, read_folder(path).role) == ("baseline", "external")
@@ -138,6 +149,35 @@ def test_a_spoilt_folder_is_refused_in_one_line(folder, spoil, said):
     with pytest.raises(UserInputError, match=re.escape(said)) as caught:
         read_folder(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_tokenizer_of_vocabulary_and_merges_is_read_and_sentencepiece_is_named(made, tmp_path):
+    folder = shutil.copytree(made / "qwen2", tmp_path / "qwen2")
+    whole = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.model").write_bytes(b"a model of sentencepiece")
+    with pytest.raises(
+        UserInputError, match=r"no tokenizer\.json but tokenizer\.model, and sentenc"
+    ):
+        read_folder(folder)
+    (folder / "tokenizer.model").unlink()
+    whole.model.save(str(folder))
+    change(folder / "tokenizer_config.json", tokenizer_class="Qwen2Tokenizer")
+    found = read_folder(folder)
+    assert {"vocab.json", "merges.txt"} < set(found.identity)
+    assert load_tokenizer(found)("katten ser")["input_ids"] == whole.encode("katten ser").ids
+
+
+def test_the_type_is_that_of_the_weights_where_the_configuration_tells_none(folder):
+    import torch
+
+    change(folder / "config.json", dtype="bfloat16")
+    halved = load_model(read_folder(folder))
+    halved.save_pretrained(folder)
+    change(folder / "config.json", dtype=None)
+    found = read_folder(folder)
+    assert found.dtype == "bfloat16"
+    assert {p.dtype for p in load_model(found).parameters()} == {torch.bfloat16}
 
 
 def test_a_lost_tensor_is_named_not_random(folder):

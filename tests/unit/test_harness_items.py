@@ -126,7 +126,8 @@ def test_a_users_pairs_are_split_by_type(tmp_path):
         {"good": "c d", "bad": "d c", "type": "swap", "source_id": "s2"},
     ]
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    (tmp_path / "da.jsonl.gz").write_bytes(gzip.compress(data, mtime=0))
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "pairs" / "da.jsonl.gz").write_bytes(gzip.compress(data, mtime=0))
     assert check_items(SWAP, tmp_path).n_items == 2
     assert check_items(DELETE, tmp_path).n_items == 1
     assert [row["id"] for row in documents(SWAP, tmp_path)] == ["swap/s1", "swap/s2"]

@@ -220,6 +220,55 @@ def test_a_template_is_applied_and_hashed_and_a_model_without_one_is_refused(exp
     assert "\n" not in str(caught.value)
 
 
+def test_answers_reach_lm_evals_own_cache(export, network):
+    class Hook:
+        def __init__(self):
+            self.found = {}
+
+        def add_partial(self, kind, arguments, answer):
+            self.found[kind, arguments] = answer
+
+    asked = questions(5)
+    hooks = []
+    for kind in (TrieLM, HFLM):
+        model = kind(network, tokenizer=load_tokenizer(export))
+        model.set_cache_hook(Hook())
+        by_lm_eval(model, asked)
+        hooks.append(model.cache_hook.found)
+    ours, theirs = hooks
+    assert ours.keys() == theirs.keys()
+    for key, answer in theirs.items():
+        assert ours[key] == pytest.approx(answer, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"dtype": "bfloat16", "softmax_dtype": "float32"},
+        {"mixed_precision_dtype": "bfloat16", "softmax_dtype": "float32"},
+        {"max_length": 24, "add_bos_token": True, "prefix_token_id": 7},
+    ],
+    ids=lambda arguments: next(iter(arguments)),
+)
+def test_arguments_are_those_of_hf(export, arguments):
+    path = {"pretrained": str(export.path), "device": "cpu"}
+    model, reference = (
+        kind.create_from_arg_obj(path | arguments, {"batch_size": 4, "max_batch_size": None})
+        for kind in (TrieLM, HFLM)
+    )
+    assert model.how.startswith("plain: mixed" if "mixed_precision_dtype" in arguments else "tree")
+    assert next(model.model.parameters()).dtype == next(reference.model.parameters()).dtype
+    asked = questions(5)
+    exact = "max_length" in arguments
+    for (nats, _), (expected, _), answer in zip(
+        by_lm_eval(model, asked), by_lm_eval(reference, asked), by_chunks(model, asked), strict=True
+    ):
+        # In 16 bits another grouping of rows rounds differently.
+        close = pytest.approx(expected, abs=1e-4 if exact else 0.1 * answer.n_tokens**0.5)
+        assert nats == close
+        assert answer.logprob_nats == close
+
+
 def test_an_encoder_decoder_is_refused(export, network):
     with pytest.raises(UserInputError, match="not a causal language model"):
         TrieLM(network, tokenizer=load_tokenizer(export), backend="seq2seq")

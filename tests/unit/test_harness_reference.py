@@ -6,8 +6,7 @@ import json
 import pytest
 import support_harness
 from skald_cli.main import main
-from skald_corpus.decontaminate.sources import listed_items, pair_files, skald_items
-from skald_harness.adapter import tasks as adapter
+from skald_corpus.decontaminate.sources import listed_items, skald_items, user_items
 from skald_harness.adapter.tasks import item_texts, load_tasks
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.reference import reference_items, task_language, write_reference_items
@@ -24,8 +23,8 @@ def items(tmp_path):
 
 @pytest.fixture
 def pairs(tmp_path):
-    folder = tmp_path / "pairs"
-    folder.mkdir()
+    folder = tmp_path / "users" / "pairs"
+    folder.mkdir(parents=True)
     rows = [
         {
             "good": f"Hunden ser {x} her.",
@@ -38,7 +37,11 @@ def pairs(tmp_path):
     ]
     with gzip.open(folder / "da.jsonl.gz", "wt", encoding="utf-8") as out:
         out.writelines(json.dumps(row) + "\n" for row in rows)
-    return folder
+    for place, row in (("ntrex/da", {"id": "n-1"}), ("ud/da/test", {})):
+        path = folder.parent / f"{place}.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(row | {"text": "Katten ser fisken."}) + "\n")
+    return folder.parent
 
 
 def named(items):
@@ -66,13 +69,13 @@ def test_the_corpus_station_reads_the_same_strings_by_itself(items, pairs):
     keyed = ("transfer", "skill", "canary", "number", "calendar", "copy")
     core = [i for i in reference_items(["core"], items) if i.task.split("_")[2] not in keyed]
     assert core and whole(core) == whole(skald_items(items))
-    assert whole(reference_items(["ud"], pairs)) == whole(pair_files(pairs))
+    assert whole(reference_items(["ud"], pairs)) == whole(user_items(pairs))
 
 
 @pytest.mark.skipif(not REAL_TEXT.is_dir(), reason="no real text beside the checkout")
-def test_real_pairs_are_the_same_strings():
-    found = list(reference_items(["ud"], REAL_TEXT / "pairs"))
-    assert whole(found) == whole(pair_files(REAL_TEXT / "pairs")) and len(found) > 1000
+def test_real_items_are_the_same_strings():
+    found = list(reference_items(["ud"], REAL_TEXT))
+    assert whole(found) == whole(user_items(REAL_TEXT)) and len(found) > 20_000
 
 
 def test_every_choice_has_its_context(items):
@@ -98,7 +101,7 @@ def test_the_file_has_the_same_bytes_each_time(items, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["ud"], "no items for ud (such as"),
+        (["ud"], "an item of Skald's own, none of yours. Name your folder with --items"),
         (["core", "--language", "xx"], "--language: unknown language 'xx'"),
         (["core", "--items", "nowhere"], "nowhere: no such items folder"),
         (["core", "--out", "x.jsonl"], "x.jsonl: not a .jsonl.gz file"),
@@ -112,31 +115,16 @@ def test_wrong_input_is_one_line(words, problem, items, tmp_path, capsys, monkey
     assert not list(tmp_path.glob("*.gz"))
 
 
-class Hub:
-    """Stands for lm-eval's index of its own tasks; loading fails as without a network."""
-
-    all_tasks = ("belebele_dan_Latn",)
-
-    def load(self, names):
-        raise ConnectionError("Couldn't reach 'facebook/belebele' on the Hub.\nmore")
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    ours = adapter.TaskManager
-    monkeypatch.setattr(
-        adapter, "TaskManager", lambda **settings: ours(**settings) if settings else Hub()
-    )
-
-
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("belebele_dan_Latn", "cannot be loaded (ConnectionError: Couldn't reach"),
+        (
+            "belebele_dan_Latn",
+            "cannot be loaded (ConnectionError: Couldn't reach 'facebook/belebele'",
+        ),
         ("belebele_dan", "no suite and no task of lm-eval. Suites: `skald evals list`"),
     ],
 )
-@pytest.mark.usefixtures("no_network")
 def test_a_task_out_of_reach_is_named(name, problem, items, tmp_path, capsys):
     out = str(tmp_path / "o.jsonl.gz")
     assert main(["evals", "items", "core", name, "--items", str(items), "--out", out]) == 2
@@ -221,7 +209,6 @@ def test_a_name_that_does_not_tell_its_language_is_refused():
         task_language("hellaswag")
 
 
-@pytest.mark.usefixtures("no_network")
 def test_an_earlier_file_stays_when_a_later_task_fails(items, tmp_path):
     out = tmp_path / "o.jsonl.gz"
     write_reference_items(["core"], out, items)

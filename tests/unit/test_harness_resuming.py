@@ -5,14 +5,21 @@ import shutil
 
 import pytest
 import support_harness
-from skald_harness.adapter.answerers import LmAnswerer
+from skald_harness.adapter.network import TrieLM
+from skald_harness.scoring.byte_counts import BytesAnswerer
+from skald_harness.scoring.rules import RuleAnswerer
 from skald_specs.files import read_json, write_json
 from skald_specs.records import RequestRecord
 from support_harness import evaluate_core
 
-N_MODELS = 5
+ANSWERERS = (TrieLM, BytesAnswerer, RuleAnswerer)
+#: Networks and byte counts, and the rules, which take no documents.
+N_MODELS, N_RULES = 6, 3
 #: Answers of one model: 12 items of pairs, documents and four kinds of four choices, two languages.
 N_ANSWERS = 2 * 12 * (2 + 1 + 4 * 4)
+N_CHOICES = N_ANSWERS - 2 * 12
+#: Answers of all models.
+N_ALL = N_MODELS * N_ANSWERS + N_RULES * N_CHOICES
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +38,14 @@ def copy(made, tmp_path):
 @pytest.fixture
 def asked(monkeypatch):
     """The number of questions in each chunk that anybody is asked."""
-    sizes, real = [], LmAnswerer.answer
+    sizes = []
+    for kind in ANSWERERS:
 
-    def counting(self, questions):
-        sizes.append(len(questions))
-        return real(self, questions)
+        def counting(self, questions, real=kind.answer):
+            sizes.append(len(questions))
+            return real(self, questions)
 
-    monkeypatch.setattr(LmAnswerer, "answer", counting)
+        monkeypatch.setattr(kind, "answer", counting)
     return sizes
 
 
@@ -67,7 +75,7 @@ def results(root):
 
 def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd, asked):
     before = results(copy)
-    assert n_lines(copy) == N_MODELS * N_ANSWERS
+    assert n_lines(copy) == N_ALL
     # DVC deletes an output before it runs its command.
     shutil.rmtree(copy / "out")
     evaluate_core(copy)
@@ -80,30 +88,30 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd,
     shutil.rmtree(copy / "out-store")
     evaluate_core(copy)
     assert capfd.readouterr().err.count(f"{N_ANSWERS} answers, 0 of them") == N_MODELS
-    assert sum(asked) == N_MODELS * N_ANSWERS
+    assert sum(asked) == N_ALL
     assert results(copy) == before
 
 
-@pytest.mark.parametrize("stop", [1, 8, 23, 31])
+@pytest.mark.parametrize("stop", [1, 23, 70, 100])
 def test_an_interrupted_evaluation_loses_the_chunk_it_was_at(copy, monkeypatch, asked, stop):
     before = results(copy)
     shutil.rmtree(copy / "out")
     shutil.rmtree(copy / "out-store")
-    counted = LmAnswerer.answer
-
-    def interrupted(self, questions):
-        if len(asked) == stop:
-            raise KeyboardInterrupt
-        return counted(self, questions)
-
     with monkeypatch.context() as patch:
-        patch.setattr(LmAnswerer, "answer", interrupted)
+        for kind in ANSWERERS:
+
+            def interrupted(self, questions, counted=kind.answer):
+                if len(asked) == stop:
+                    raise KeyboardInterrupt
+                return counted(self, questions)
+
+            patch.setattr(kind, "answer", interrupted)
         with pytest.raises(KeyboardInterrupt):
             evaluate_core(copy)
     assert n_lines(copy) == sum(asked) > 0
     assert not (copy / "out").exists()
     evaluate_core(copy)
-    assert sum(asked) == N_MODELS * N_ANSWERS == n_lines(copy), "something was asked twice"
+    assert sum(asked) == N_ALL == n_lines(copy), "something was asked twice"
     assert results(copy) == before
 
 
@@ -119,7 +127,7 @@ def test_a_damaged_line_is_named_and_only_its_answer_added(copy, capfd):
     assert f"{path}:5: damaged; what it answered is asked again\n" in err
     assert f"base-a: 12 tasks, {N_ANSWERS} answers, {N_ANSWERS - 1} of them from the store" in err
     assert results(copy) == before
-    assert n_lines(copy) == N_MODELS * N_ANSWERS + 1
+    assert n_lines(copy) == N_ALL + 1
     evaluate_core(copy)
     assert ": damaged;" not in capfd.readouterr().err, "what was mended is said again"
     assert results(copy) == before
@@ -159,7 +167,7 @@ def test_changed_items_are_asked_again_and_only_they(copy, asked):
     changed[0]["bad"] += "!"
     path.write_text("".join(json.dumps(row) + "\n" for row in changed))
     evaluate_core(copy)
-    assert asked == [24] * N_MODELS
+    assert asked == [24] * (N_MODELS + N_RULES)
 
 
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
@@ -170,18 +178,8 @@ def test_a_change_beside_the_weights_is_asked_again(copy, capfd, file):
     assert f"\nbase-a: 12 tasks, {N_ANSWERS} answers, 0 of" in "\n" + capfd.readouterr().err
 
 
-def test_a_control_may_leave_kinds_out(copy, monkeypatch):
-    from skald_harness.running import evaluate as station
-
-    real = station.byte_ngram
-
-    def choosy(corpus, languages):
-        import dataclasses
-
-        return dataclasses.replace(real(corpus, languages), takes=lambda kind, _: kind != "text")
-
-    monkeypatch.setattr(station, "byte_ngram", choosy)
+def test_a_control_may_leave_kinds_out(copy):
     evaluate_core(copy)
-    kinds = {row["task"].split("_")[2] for row in rows(copy, "byte-ngram")}
+    kinds = {row["task"].split("_")[2] for row in rows(copy, "longest-answer")}
     assert kinds == {"pairs", "cloze", "transfer", "skill", "canary"}
     assert "text" in {row["task"].split("_")[2] for row in rows(copy, "base-a")}

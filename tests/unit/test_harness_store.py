@@ -33,7 +33,7 @@ RECORDS = [record(i) for i in range(5)]
 
 
 def write(store, records, key=KEY, rank=0):
-    with store.writing(key, rank) as part:
+    with store.writing(key, rank, "tree") as part:
         part.append(records)
     return store.root / key.digest / f"rank-{rank}.jsonl"
 
@@ -148,13 +148,14 @@ def test_a_folder_that_changed_its_name_is_refused(store):
 def test_the_key_can_be_read_by_a_person(store):
     write(store, RECORDS)
     value = json.loads((store.root / KEY.digest / "key.json").read_text())
-    assert value == {"run_key": KEY.digest, "facts": {"model": "one"}}
+    assert value == {"run_key": KEY.digest, "facts": {"model": "one"}, "scorer": "tree"}
+    assert AnswerStore(store.root).scorer(KEY) == "tree"
 
 
 def test_one_writes_at_a_time(store):
-    with store.writing(KEY, 0) as part:
+    with store.writing(KEY, 0, "tree") as part:
         part.append(RECORDS[:1])
-        with pytest.raises(LockedError) as caught, AnswerStore(store.root).writing(KEY, 0):
+        with pytest.raises(LockedError) as caught, AnswerStore(store.root).writing(KEY, 0, "tree"):
             pass
         # Another rank, another key and any reader are free.
         write(AnswerStore(store.root), RECORDS[1:2], rank=1)
@@ -169,7 +170,7 @@ def test_one_writes_at_a_time(store):
 def test_a_chunk_is_one_write(store, monkeypatch):
     real, calls = os.write, []
     monkeypatch.setattr(os, "write", lambda handle, data: calls.append(data) or real(handle, data))
-    with store.writing(KEY, 0) as part:
+    with store.writing(KEY, 0, "tree") as part:
         calls.clear()
         part.append(RECORDS)
         assert len(calls) == 1
@@ -183,7 +184,7 @@ def test_a_full_disk_is_one_line(store, monkeypatch):
     def full(handle, data):
         raise OSError(28, "No space left on device")
 
-    with store.writing(KEY, 0) as part, monkeypatch.context() as patch:
+    with store.writing(KEY, 0, "tree") as part, monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(UserInputError, match="the disk is full"):
             part.append(RECORDS)

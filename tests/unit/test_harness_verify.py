@@ -21,13 +21,13 @@ from skald_specs.records import RequestRecord
 def made(tmp_path_factory):
     """One evaluation and the report of it; tests that change something copy it."""
     root = tmp_path_factory.mktemp("made")
-    support_harness.write_items(root / "items", n=6)
+    support_harness.write_items(root / "items", n=16)
     support_harness.write_corpus(root / "corpus")
     exports = [
         support_harness.write_export(root / "exports" / name, seed=seed, d_model=16)
         for name, seed in (("b", 1), ("a", 2))
     ]
-    evaluate(exports, "core", root / "eval", root / "items", root / "corpus")
+    evaluate(exports, ["core"], root / "eval", root / "items", root / "corpus")
     build(ReportInputs(evaluations=(root / "eval" / "core",)), root / "report")
     return root
 
@@ -116,6 +116,69 @@ def test_a_changed_count_of_the_summary_is_found(copy, field, value, said):
     summary["tasks"][0][field] = value
     write_json(path, summary)
     assert any(said in line for line in found(copy))
+
+
+def _flagged(summary):
+    return summary | {"flags": [*summary["flags"], _flag(summary)]}
+
+
+def _flag(summary):
+    task = next(t for t in summary["tasks"] if "_pairs_" in t["name"])
+    return {"task": task["name"], "control": "byte-unigram", "score": 0.5, "chance": 0.5,
+            "p_value": 0.5}  # fmt: skip
+
+
+def _changed(name, **values):
+    def change(summary):
+        return summary | {name: [summary[name][0] | values, *summary[name][1:]]}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_flagged, "flag of byte-unigram on skald_core_pairs_dan_Latn: score is 0.5"),
+        (_changed("flags", p_value=0.9e-9), "p_value is 9e-10, recomputed"),
+        (_changed("flags", score=0.1), "score is 0.1, recomputed"),
+        (_changed("flags", chance=0.1), "chance is 0.1, recomputed"),
+        (lambda s: s | {"flags": s["flags"][1:]}, "p_value is None, recomputed"),
+        (_changed("rechecks", n_rechecked=0), "value is "),
+        (_changed("rechecks", largest_nats=0.5), "value is "),
+        (lambda s: s | {"rechecks": []}, "value is None, recomputed "),
+    ],
+)
+def test_changed_flags_and_rechecks_are_found(copy, change, said):
+    path = copy / "eval" / "core" / "summary.json"
+    before = read_json(path)
+    assert before["flags"], "the byte n-gram knows the items' language"
+    write_json(path, change(before))
+    assert any(said in line for line in found(copy)), found(copy)
+    write_json(path, before)
+    assert found(copy) == []
+
+
+def test_scores_without_overlapping_items_are_recomputed(copy):
+    folder = copy / "eval" / "core"
+    path = folder / "contamination.json"
+    told = read_json(path)
+    task = next(t for t in told["tasks"] if "_text_da" in t["task"])
+    rows = support_harness.read_rows(folder / "items.jsonl")
+    own = [row for row in rows if row["model"] == "a" and row["task"] == task["task"]]
+
+    def bits(items):
+        return sum(i["metrics"]["bits"] for i in items) / sum(i["n_bytes"] for i in items)
+
+    score = {"model": "a", "score": bits(own), "clean": bits(own[2:])}
+    task.update(
+        searched=True, why_not="", overlapping=[i["item_id"] for i in own[:2]], scores=[score]
+    )
+    write_json(path, told)
+    assert found(copy) == []
+    assert verify_evaluation(folder).checked["scores without overlap"] == 2
+    score["clean"] += 1e-6
+    write_json(path, told)
+    assert [": clean is " in line for line in found(copy)] == [True]
 
 
 def test_answers_of_another_model_are_found(copy):

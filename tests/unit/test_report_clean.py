@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import shutil
 
 import numpy as np
@@ -129,8 +130,9 @@ def test_without_a_search_nothing_is_called_clean(plain, tmp_path):
 def test_tasks_that_were_not_looked_for_are_named(plain, tmp_path):
     _, text = built(plain, tmp_path, report_of({}, tasks=["core_pairs_da", "other_task"]))
     assert "None of 12 evaluation items was found" in text
-    assert "Not looked for in the training text: 60 items of core_cloze_da" in text
-    assert "and 2 more tasks." in text
+    # Pairs were looked for in one of the two languages.
+    said = r"60 items of cloze of suite core, pairs of suite core in \w\w and text of suite core\. They may"
+    assert re.search(f"Not looked for in the training text: {said}", text)
 
 
 def test_a_search_for_other_tasks_alone_claims_nothing(plain, tmp_path):

@@ -59,6 +59,14 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="sources: leave out what cannot be read, and write it down, instead of stopping",
     )
+    parser = group.add(
+        "contamination", "look for more evaluation items in a built corpus", run_contamination
+    )
+    parser.add_argument(
+        "items", type=Path, nargs="+", metavar="PATH",
+        help="lists that `skald evals items` wrote, or folders of items",
+    )  # fmt: skip
+    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
     parser = group.add("why", "tell what happened to one document of a corpus", run_why)
     parser.add_argument("corpus", type=Path, metavar="DIR", help="what `build SOURCES` wrote")
     parser.add_argument("id", metavar="ID", help="<source>/<id>, or the file:line it stood at")
@@ -142,6 +150,17 @@ def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
     with recorded("corpus", name):
         corpora.build(args.file, out, stages, args.workers, args.keep_going, args.engine)
     print(f"{out}: written")
+    return EXIT_DONE
+
+
+def run_contamination(args: argparse.Namespace) -> int:
+    """Add to decontamination.json and clean-subset.json what the training shards have."""
+    from skald_corpus.contamination import search_built
+    from skald_corpus.decontaminate.report import finding, read_items
+
+    items = [item for path in args.items for item in read_items(path)]
+    report = search_built(args.corpus, items)
+    print(f"{args.corpus}: {finding(report)}")
     return EXIT_DONE
 
 

@@ -57,12 +57,20 @@ def register(verbs: Verbs) -> None:
         "--verify", type=Path, nargs="*", metavar="FOLDER",
         help="compute every number of evaluations and reports again from their records; none: all",
     )  # fmt: skip
+    parser.add_argument(
+        "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"
+    )
 
     group = verbs.group("evals", "look at the evaluation suites")
     parser = group.add("list", "list tasks", run_list)
     parser.add_argument("--suite", help="only this suite")
-    parser.add_argument("--language", help="only this language")
-    group.add("check", "check every task file", run_check)
+    parser.add_argument("--language", "--lang", metavar="TAG", help="only this language")
+    parser = group.add("check", "check every task file and what it asks", run_check)
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="keep the prompts of new tasks and new versions, and lm-eval's tasks as they are now",
+    )
     parser = group.add("items", "write items as strings to look for in training text", run_items)
     parser.add_argument(
         "names", nargs="+", metavar="SUITE", help="a suite, or a task of a suite or of lm-eval"
@@ -91,6 +99,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return verify(args.verify, args.out, args.corpus)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
+    suites = [suite for suite in args.suite.split(",") if suite]
+    items = items_by_suite(suites, args.items or [])
+    if args.watch is not None:
+        from skald_harness.running.watch import Watched, watch
+
+        watched = Watched(args.watch, suites, items, args.corpus, args.out, args.languages)
+        watch(watched)
+        print(watched.points)
+        return EXIT_DONE
 
     exports, languages = args.exports, args.languages
     models, problems = _others(args)
@@ -100,11 +117,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         params = Params.load(places.PARAMS)
         exports = [places.EXPORTS / name for name in params.baselines]
         languages = languages or params.languages
-    suites = [suite for suite in args.suite.split(",") if suite]
-    items = items_by_suite(suites, args.items or [])
     # Of several ranks one writes the manifest.
-    first = int(os.environ.get("RANK", "0")) == 0
-    with recorded("evaluate", "-".join(suites)) if first else nullcontext():
+    with recorded("evaluate", "-".join(suites)) if _first_rank() else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
         done = evaluate(exports, suites, args.out, items, args.corpus, languages, models=models)
@@ -114,6 +128,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
         folder = args.out / summary.suite
         print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
     return EXIT_USER_INPUT if problems else done.exit_code
+
+
+def _first_rank() -> bool:
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
@@ -144,9 +162,13 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
         return (), ()
     from skald_harness.models.download import resolve
 
-    found = resolve(args.models, args.trust_remote_code)
+    def say(line: str) -> None:
+        if _first_rank():
+            print(line, file=sys.stderr, flush=True)
+
+    found = resolve(args.models, args.trust_remote_code, progress=say)
     for problem in found.problems:
-        print(f"skald: {problem}", file=sys.stderr)
+        say(f"skald: {problem}")
     if not found.folders and not args.exports:
         raise UserInputError("--models", "none can be had", "Mend what the lines above say")
     return found.folders, found.problems
@@ -154,22 +176,30 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
 
 def run_list(args: argparse.Namespace) -> int:
     """Print one line for each task."""
-    from skald_harness.tasks.suites import list_tasks
+    from skald_harness.tasks.listing import listed, table
 
-    for task in list_tasks(args.suite, args.language):
-        print(f"{task.name:<32}{task.suite:<10}{task.language:<6}{task.kind}")
+    print(table(listed(args.suite, args.language, places.ITEMS)))
     return EXIT_DONE
 
 
 def run_check(args: argparse.Namespace) -> int:
-    """Report every problem in the task files; the first one decides the exit code."""
+    """Report every problem of the task files, then of what they ask."""
+    from skald_harness.adapter.golden import changed_upstream, check_hub
     from skald_harness.tasks.suites import check_suites
+    from skald_specs.errors import EXIT_CLAIM_FAILED
 
-    problems = check_suites()
-    for problem in problems:
-        print(problem)
-    print(f"{len(problems)} problems")
-    return EXIT_USER_INPUT if problems else EXIT_DONE
+    problems = check_suites() + check_hub()
+    if problems:
+        print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
+        return EXIT_USER_INPUT
+    from skald_harness.running.prompts import check_prompts
+
+    checked = check_prompts(places.ITEMS, accept=args.accept)
+    failed = (*checked.problems, *changed_upstream(accept=args.accept))
+    for line in (*checked.notes, *failed):
+        print(line)
+    print(f"{len(failed)} problems")
+    return EXIT_CLAIM_FAILED if failed else EXIT_DONE
 
 
 def run_items(args: argparse.Namespace) -> int:

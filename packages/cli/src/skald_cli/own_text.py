@@ -1,7 +1,8 @@
 """The whole way on a user's own text, as the commands one would type; see docs/data.md.
 
-`nox -s own_text -- DIR [PAIRS_DIR]`. DIR holds one folder for each language; PAIRS_DIR holds
-minimal pairs (`<language>.jsonl` or `.jsonl.gz`). Without pairs the page shows training alone.
+`nox -s own_text -- DIR [ITEMS_DIR]`. DIR holds one folder for each language; ITEMS_DIR holds what the
+suite `ud` asks (docs/evaluation.md): `pairs/<language>.jsonl`, `ntrex/<language>.jsonl`,
+`ud/<language>/test.jsonl`, each plain or `.gz`. Without it the page shows training alone.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ _OUT = ARTIFACTS / NAME
 _SUITE = "ud"
 
 
-def commands(source: Path, pairs: Path | None) -> list[list[str]]:
+def commands(source: Path, items: Path | None) -> list[list[str]]:
     """Return the commands, in order, from text to page.
 
     Args:
         source: Folder with one sub-folder of text for each language.
-        pairs: Folder of minimal pairs, or None.
+        items: Folder of evaluation items, or None.
     """
     corpus = ["--corpus", str(_OUT / "corpus")]
     plan, run, export = (_OUT / "plan" / f"{NAME}.yaml", _OUT / "runs" / NAME, _OUT / "exports")
-    evaluation = ["evaluate", str(export / NAME), "--suite", _SUITE, "--items", str(pairs)]
+    evaluation = ["evaluate", str(export / NAME), "--suite", _SUITE, "--items", str(items)]
     report = ["report", "build", NAME, "--artifacts", str(_OUT), "--suites", _SUITE]
     build = ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")]
     return [
-        [*build, *(["--items", str(pairs)] if pairs else [])],
+        [*build, *(["--items", str(items)] if items else [])],
         ["plan", "predict", str(RECIPE), *corpus, "--out", str(plan.parent)],
         ["train", str(plan), *corpus, "--out", str(run.parent)],
         ["export", str(run), *corpus, "--out", str(export)],
-        *([[*evaluation, *corpus, "--out", str(_OUT / "eval")]] if pairs else []),
+        *([[*evaluation, *corpus, "--out", str(_OUT / "eval")]] if items else []),
         [*report, "--out", str(REPORT)],
     ]
 
@@ -50,14 +51,14 @@ def commands(source: Path, pairs: Path | None) -> list[list[str]]:
 def main(words: list[str] | None = None) -> int:
     """Run the commands one after the other; stop at the first that fails."""
     parser = Parser(
-        prog="nox -s own_text --", description=__doc__, usage="%(prog)s DIR [PAIRS_DIR]"
+        prog="nox -s own_text --", description=__doc__, usage="%(prog)s DIR [ITEMS_DIR]"
     )
     parser.add_argument("source", type=Path, metavar="DIR")
-    parser.add_argument("pairs", type=Path, nargs="?", metavar="PAIRS_DIR")
+    parser.add_argument("items", type=Path, nargs="?", metavar="ITEMS_DIR")
     args: argparse.Namespace = parser.parse_args(words)
     # All stations run in this process, and tqdm reads this when the first of them imports it.
     os.environ.setdefault("TQDM_DISABLE", "1")
-    for command in commands(args.source, args.pairs):
+    for command in commands(args.source, args.items):
         print(f"+ skald {shlex.join(command)}", flush=True)
         code = skald(command)
         if code != EXIT_DONE:

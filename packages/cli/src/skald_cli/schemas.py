@@ -13,7 +13,9 @@ from typing import Any
 from skald_specs.ablation import Ablation, AblationItem, AblationRun
 from skald_specs.checkpoint import CheckpointManifest, CheckpointState
 from skald_specs.columns import ColumnMap
+from skald_specs.contamination import Contamination
 from skald_specs.corpus import CorpusManifest, Document
+from skald_specs.curves import ScorePoint, SignalReport
 from skald_specs.datacard import DataCard
 from skald_specs.decontamination import CleanSubset, DecontaminationReport, ReferenceItem
 from skald_specs.files import write_json
@@ -36,8 +38,8 @@ from skald_specs.timefit import TimeFit
 #: Every format that passes between stations or is written by a user.
 FORMATS: tuple[type[Spec], ...] = (
     Recipe, Params, Document, PairItem, ClozeItem, TextItem, CorpusManifest, RunRow, FinishedRun, CurvePoint, Plan,
-    CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary,
-    PublishedScore, RunManifest, ReferenceItem, DecontaminationReport, CleanSubset, Mixture,
+    CheckpointManifest, CheckpointState, RequestRecord, ItemRecord, EvaluationSummary, ScorePoint, SignalReport,
+    PublishedScore, RunManifest, ReferenceItem, DecontaminationReport, CleanSubset, Contamination, Mixture,
     SourcesFile, Funnel, DataCard,
     Ablation, AblationItem, AblationRun,
     SlurmSettings, Site, ColumnMap, TimeFit,

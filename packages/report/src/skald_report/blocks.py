@@ -22,11 +22,12 @@ class Claims(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A table's cell: the figure, a smaller second line, and a mark (better, worse, strong)."""
+    """A table's cell: the figure, a smaller second line, a mark (better, worse, strong), a third line."""
 
     text: str
     detail: str = ""
     mark: str = ""
+    note: str = ""
 
 
 class Grid(NamedTuple):

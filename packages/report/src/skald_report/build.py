@@ -21,9 +21,11 @@ from skald_report import html, markdown
 from skald_report.blocks import Gallery
 from skald_report.clean import clean_scores
 from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
-from skald_report.content import compose, provenance
+from skald_report.content import compose
+from skald_report.controls import control_table
 from skald_report.inputs import ReportInputs, load
 from skald_report.landscape import landscape
+from skald_report.provenance import provenance, tasks
 from skald_report.tables import Table, all_tables
 from skald_report.transfer_tables import transfer_tables
 from skald_report.untransferred import untransferred
@@ -55,6 +57,9 @@ def build(inputs: ReportInputs, out: Path) -> None:
     if "scores" in tables:
         cleaned = clean_scores(sources, tables["scores"])
         tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
+        checked = control_table(sources, tables["scores"])
+        tables |= {checked.name: checked} if len(checked.frame) else {}
+        tables["tasks"] = tasks(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
     page = compose(sources, tables, said, inputs)

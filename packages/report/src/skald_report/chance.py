@@ -1,4 +1,4 @@
-"""Facts and skills on the page: their scores against chance, and what a canary above it means.
+"""Controlled tasks (facts, skills, copying) on the page: their scores against chance, and what a canary above it means.
 
 Each language has few items, so the mean over languages is what is judged, once for each baseline.
 """
@@ -15,9 +15,14 @@ from skald_report.formatting import capital, interval, join, score_cells, span, 
 from skald_report.tables import MACRO, Table
 
 _MEANING = {
+    "number": "pairs of a number and a noun's form, balanced so that a model that always prefers one form "
+    "is at chance",
     "transfer": "the training text of other languages states the fact, with the name spelt otherwise, "
     "never that of the language asked in",
     "skill": "weekdays, dates and sums with operands that no language was trained on",
+    "calendar": "which day or month comes next or before, and how this language spells it",
+    "copy": "what the context says is repeated or looked up: above chance, a model copies from its "
+    "context, whatever the language",
     "canary": "stated nowhere, so the score must stay at chance: above it, items have leaked",
 }
 
@@ -63,17 +68,15 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
 
     Args:
         frame: The rows of the scores table.
-        roles: Each model's role.
+        roles: Each model's role; controls have a table of their own.
     """
-    rows = frame[frame["kind"].isin(AGAINST_CHANCE)]
+    trained = frame["model"].map(roles) != "control"
+    rows = frame[frame["kind"].isin(AGAINST_CHANCE) & trained]
     for suite, own in rows.groupby("suite", sort=False):
         tags = with_mean_last(own["language"])
         body = tuple(
             (
-                Cell(
-                    f"{model}{', control' if roles.get(str(model)) == 'control' else ''}",
-                    str(label),
-                ),
+                Cell(str(model), str(label)),
                 *score_cells(scored, tags),
             )
             for (_, label, model), scored in own.groupby(["task", "label", "model"], sort=False)
@@ -84,9 +87,9 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
         chance = join(f"{c:.2f}" for c in sorted(single["chance"].dropna().unique()))
         yield Grid(
             f"{suite}-chance",
-            "Facts and skills, against chance",
-            f"Accuracy: how often the right continuation is the likeliest; chance is {chance}. "
-            f"{meanings}. Score and 95 % interval; suite {suite}, {span(single['n_items'])} items a "
+            f"Controlled tasks of suite {suite}, against chance",
+            f"How often the right choice is the likeliest; chance is {chance}. "
+            f"{meanings}. Score and 95 % interval, {span(single['n_items'])} items a "
             "language, so the mean is what is judged. These tasks enter none of the differences "
             "below.",
             ("model", *tags),

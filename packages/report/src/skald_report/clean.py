@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 
 from skald_report.blocks import Block, Cell, Grid, Paragraph
-from skald_report.cells import CELL, gather, short_name
+from skald_report.cells import CELL, gather, page_names
 from skald_report.formatting import join
 from skald_report.inputs import Sources
 from skald_report.tables import MACRO, Table, scores
@@ -37,9 +37,14 @@ def clean_scores(sources: Sources, measured: Table) -> Table:
         of them has such an item. `clean` is missing where no item is left, and for the mean where a
         language has none left: a mean over fewer languages would be another measure.
     """
-    here = contaminated(sources)
-    items = sources.items
-    named = items["suite"] + "/" + _short(items)
+    items, short = sources.items, _short(sources)
+    # An item that was found in one wording of it is left out in all.
+    here = (
+        contaminated(sources)
+        .groupby([items["suite"], short, items["language"], items["item_id"]])
+        .transform("any")
+    )
+    named = items["suite"] + "/" + short
     affected = named.isin(set(named[here]))
     kept = replace(sources, items=items[affected & ~here])
     names = [*CELL, "model"]
@@ -57,16 +62,14 @@ def clean_scores(sources: Sources, measured: Table) -> Table:
     frame = whole.drop(columns=["low", "high"]).merge(
         rest[[*shared, "clean", "low", "high"]], on=shared, how="left"
     )
-    frame["n_contaminated"] = _left_out(items[here], frame)
+    frame["n_contaminated"] = _left_out(items.assign(task=short)[here], frame)
     frame = frame[frame["n_contaminated"] > 0].reset_index(drop=True)
     return Table("clean", tuple(names), units, frame[columns])
 
 
 def _left_out(items: pd.DataFrame, frame: pd.DataFrame) -> list[int]:
     """Count the contaminated items of each row; a mean has those of its languages."""
-    counted = (
-        items.assign(task=_short(items)).groupby(["suite", "task", "language", "model"]).size()
-    )
+    counted = items.groupby(["suite", "task", "language", "model"])["item_id"].nunique()
     return [
         sum(
             int(counted.get((row["suite"], row["task"], tag, row["model"]), 0))
@@ -101,7 +104,10 @@ def clean_subset(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Bloc
         return
     yield from _told(sources)
     if "clean" in tables:
-        yield _grid(tables["clean"].frame)
+        frame = tables["clean"].frame
+        controls = {m.name for s in sources.summaries for m in s.models if m.role == "control"}
+        trained = frame[~frame["model"].isin(controls)]
+        yield _grid(trained if len(trained) else frame)
 
 
 def _told(sources: Sources) -> Iterator[Block]:
@@ -132,12 +138,23 @@ def _told(sources: Sources) -> Iterator[Block]:
             said = f"None of {n_items:,} evaluation items was found {searched_for}."
         yield Paragraph(said + _apart(sources, set(items["task"])))
     if not known.all():
-        names = sorted(set(items.loc[~known, "task"]))
+        names = _missed(items.assign(page=_short(sources), missed=~known))
         yield Paragraph(
             f"Not looked for in the training text: {len(items) - int(known.sum()):,} items of "
-            f"{join(names[:3])}{f' and {len(names) - 3} more tasks' if len(names) > 3 else ''}.",
+            f"{join(names[:6])}{f' and {len(names) - 6} more tasks' if len(names) > 6 else ''}. "
+            "They may be in it or not.",
             "gap",
         )
+
+
+def _missed(items: pd.DataFrame) -> list[str]:
+    """Name the tasks that were not looked for, with the languages where others of them were."""
+    names = []
+    for (suite, page), rows in items.groupby(["suite", "page"], sort=True):
+        missed = sorted(set(rows.loc[rows["missed"], "language"]))
+        where = f" in {join(missed)}" if len(missed) < rows["language"].nunique() else ""
+        names += [f"{page} of suite {suite}{where}"] if missed else []
+    return names
 
 
 def _apart(sources: Sources, tasks: set[str]) -> str:
@@ -190,11 +207,7 @@ def _score(value: float) -> str:
     return "no score" if pd.isna(value) else f"{value:.3f}"
 
 
-def _short(items: pd.DataFrame) -> pd.Series[str]:
-    names = items[["task", "suite", "language"]].drop_duplicates()
-    short = {
-        (task, suite, language): short_name(task, suite, language)
-        for task, suite, language in names.itertuples(index=False, name=None)
-    }
-    keys = zip(items["task"], items["suite"], items["language"], strict=True)
-    return pd.Series([short[key] for key in keys], index=items.index, dtype=str)
+def _short(sources: Sources) -> pd.Series[str]:
+    named, items = page_names(sources), sources.items
+    keys = zip(items["suite"], items["task"], strict=True)
+    return pd.Series([named[key] for key in keys], index=items.index, dtype=str)

@@ -62,8 +62,7 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
 #: A table that a report has only where training text has items: absent from one, it is not compared.
 _MAY_BE_ABSENT = "clean"
 _BY_KIND = {
-    "pairs": "accuracy",
-    "cloze": "accuracy",
+    **dict.fromkeys(("pairs", "cloze", "choice", "generate"), "accuracy"),
     "text": "bits/byte",
     **dict.fromkeys(AGAINST_CHANCE, "accuracy, few items"),
 }

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
-from skald_specs import __version__
 from skald_specs.plan import COVERED
 
 from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
 from skald_report.chance import chance_grids
 from skald_report.clean import clean_subset
+from skald_report.controls import control_blocks
 from skald_report.evidence import mup_evidence, transfer_evidence
 from skald_report.figures import cycle as figures
 from skald_report.figures.style import Look, looks
@@ -29,8 +29,9 @@ from skald_report.formatting import (
     with_mean_last,
 )
 from skald_report.inputs import ReportInputs, Sources
+from skald_report.provenance import provenance_blocks
 from skald_report.published import published
-from skald_report.tables import LEVEL, MACRO, Table
+from skald_report.tables import LEVEL, MACRO, Table, task_checks
 from skald_report.transfer import time_transfer
 from skald_report.wording import language_name
 
@@ -38,10 +39,14 @@ from skald_report.wording import language_name
 #: other, also of a folder beside it, the page does not presume to know what the text is.
 GENERATED_SOURCE = "data/text"
 _MEASURES = {
-    "pairs": "accuracy: how often the grammatical sentence is the likelier one",
-    "cloze": "accuracy: how often the right continuation is the likeliest",
+    "pairs": "how often the grammatical sentence is the likelier one",
+    "cloze": "how often the right continuation is the likeliest",
+    "choice": "how often the right choice is the likeliest, by the task's own rule",
+    "generate": "the task's own measure of the text that a model writes",
     "text": "lower is better",
 }
+#: Tasks of a suite that get a figure each; where there are more, the table alone is readable.
+_PANELS = 6
 _SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
 
 
@@ -61,10 +66,14 @@ def compose(
     ]
     # Planned baselines come first, so that a run keeps its colour when it was not evaluated.
     roles = dict.fromkeys(named, "baseline") | dict(_roles(tables))
-    look = looks(pd.DataFrame({"model": list(roles), "role": list(roles.values())}))
+    everyone = pd.DataFrame({"model": list(roles), "role": list(roles.values())})
+    # Rules about answers would only clutter the figures of models.
+    look = looks(everyone[~task_checks(everyone)])
     sections = (
         Section("about", "What this is", tuple(_about(sources, named, said))),
         Section("scores", "Scores measured here", tuple(_scores(sources, tables, look))),
+        Section("controls", "What the controls say of the tasks",
+                tuple(control_blocks(sources, tables.get("controls")))),
         Section("differences", "Which differences are beyond noise", tuple(_differences(tables))),
         Section("learning-rate", "How learning rate and batch were transferred",
                 tuple(time_transfer(sources, tables, look))),
@@ -75,7 +84,7 @@ def compose(
         Section("training", "Training", tuple(_training(tables, look))),
         Section("published", "Published scores of European models",
                 tuple(published(tables.get("published"))), foreign=True),
-        Section("provenance", "Provenance", tuple(_provenance(sources, tables, inputs))),
+        Section("provenance", "Provenance", tuple(provenance_blocks(sources, tables, inputs))),
     )  # fmt: skip
     subtitle = join(named) if named else "no baseline"
     return Page("Skald report", f"Germanic-language baselines: {subtitle}", sections)
@@ -122,15 +131,32 @@ def _scores(
         return
     frame = tables["scores"].frame
     roles = dict(_roles(tables))
-    drawings = []
+    shown = {model for model, role in roles.items() if role != "control"}
     contest = frame[~frame["kind"].isin(AGAINST_CHANCE)]
-    for (suite, task), rows in contest.groupby(["suite", "task"], sort=False):
-        yield _score_grid(str(suite), str(task), rows, roles)
-        drawings.append(figures.score_panel(tables["scores"], str(suite), str(task), look))
+    for suite, rows in contest[contest["model"].isin(shown)].groupby("suite", sort=False):
+        yield from _score_grids(str(suite), rows)
     yield from chance_grids(frame, roles)
     if contest.empty:
         return
-    counts = contest[contest["language"] != MACRO]
+    yield from _panels(tables["scores"], contest, look)
+    yield from clean_subset(sources, tables)
+
+
+def _panels(scores: Table, contest: pd.DataFrame, look: Mapping[str, Look]) -> Iterator[Gallery]:
+    suites = [
+        (str(suite), list(dict.fromkeys(rows["task"])), rows)
+        for suite, rows in contest.groupby("suite", sort=False)
+    ]
+    drawn = [(suite, tasks, rows) for suite, tasks, rows in suites if len(tasks) <= _PANELS]
+    if not drawn:
+        return
+    drawings = [
+        figures.score_panel(scores, suite, task, look)
+        for suite, tasks, _ in drawn
+        for task in tasks
+    ]
+    counts = pd.concat([rows for _, _, rows in drawn])
+    counts = counts[counts["language"] != MACRO]
     methods = join(dict.fromkeys(counts["method"]))
     yield Gallery(
         tuple(drawings),
@@ -140,7 +166,6 @@ def _scores(
         "(cluster bootstrap over keys, stratified by language; the languages are fixed). Grey marks "
         "are controls.",
     )
-    yield from clean_subset(sources, tables)
 
 
 def _roles(tables: Mapping[str, Table]) -> Iterator[tuple[str, str]]:
@@ -149,23 +174,44 @@ def _roles(tables: Mapping[str, Table]) -> Iterator[tuple[str, str]]:
         yield from zip(frame["model"], frame["role"], strict=True)
 
 
-def _score_grid(suite: str, task: str, rows: pd.DataFrame, roles: Mapping[str, str]) -> Grid:
-    kind, label = rows["kind"].iloc[0], rows["label"].iloc[0]
+def _score_grids(suite: str, rows: pd.DataFrame) -> Iterator[Grid]:
+    """Yield one table of shares and one of bits per byte: one row a task and model."""
+    for name, title, lower in (("scores", "Scores", False), ("bits", "Bits per byte", True)):
+        own = rows[rows["kind"].isin(LOWER_IS_BETTER) == lower]
+        if not own.empty:
+            yield _score_grid(f"{suite}-{name}", f"{title}, suite {suite}", own)
+
+
+def _score_grid(name: str, title: str, rows: pd.DataFrame) -> Grid:
     tags = with_mean_last(rows["language"])
-    body = []
-    for model, own in rows.groupby("model", sort=False):
-        control = roles.get(str(model)) == "control"
-        body.append((Cell(str(model), "control" if control else ""), *score_cells(own, tags)))
-    per_language = rows[rows["language"] != MACRO]
-    chance = sorted(per_language["chance"].dropna().unique())
-    against = f" Chance is {join(f'{c:.2f}' for c in chance)}." if chance else ""
-    caption = (
-        f"{capital(_MEASURES[kind])}. Score and 95 % interval; suite {suite}, "
-        f"{span(per_language['n_items'])} items a language.{against}"
+    body = tuple(
+        (Cell(str(model), str(label)), *score_cells(own, tags))
+        for (_, label, model), own in rows.groupby(["task", "label", "model"], sort=False)
     )
-    header = ("model", *tags)
-    return Grid(
-        f"{suite}-{task}", capital(label), caption, header, tuple(body), "tables/scores.csv"
+    single = rows[rows["language"] != MACRO]
+    kinds = [kind for kind in KIND_NAMES if kind in set(rows["kind"])]
+    meant = "; ".join(
+        f"{KIND_NAMES[kind]}: {_MEASURES[kind]}{_chance(single[single['kind'] == kind])}"
+        for kind in kinds
+    )
+    worded = (
+        " A task asked in several wordings has the mean over them, and under it their range."
+        if (rows["n_wordings"] > 1).any()
+        else ""
+    )
+    caption = (
+        f"{capital(meant)}. Score and 95 % interval; {span(single['n_items'])} items a task and "
+        f"language.{worded}"
+    )
+    return Grid(name, title, caption, ("model", *tags), body, "tables/scores.csv")
+
+
+def _chance(rows: pd.DataFrame) -> str:
+    levels = sorted({f"{chance:.2f}" for chance in rows["chance"].dropna()})
+    if not levels:
+        return ""
+    return (
+        f" (chance {levels[0]})" if len(levels) == 1 else f" (chance {levels[0]} to {levels[-1]})"
     )
 
 
@@ -240,66 +286,6 @@ def _training(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator
         "Training loss of every logged step (one run a model, no smoothing), and bits per byte on "
         "the validation split of each language.",
     )
-
-
-def _provenance(
-    sources: Sources, tables: Mapping[str, Table], inputs: ReportInputs
-) -> Iterator[Block]:
-    yield Paragraph(f"To make this page again, run `{inputs.command}` in the same checkout. Hardware and "
-                    "wall times are not results and are kept in the run manifests.")  # fmt: skip
-    facts = provenance(sources)
-    rows = tuple((Cell(name), Cell(value)) for name, value in facts.items())
-    yield Grid(
-        "provenance",
-        "What these results belong to",
-        "Fingerprints are SHA-256.",
-        ("fact", "value"),
-        rows,
-    )
-    if "corpus" in tables:
-        columns = ("n_documents", "n_tokens", "n_bytes")
-        body = tuple(
-            (Cell(f"{r['language']} {r['split']}"), *(Cell(f"{r[c]:,}") for c in columns))
-            for r in tables["corpus"].frame.to_dict("records")
-        )
-        yield Grid(
-            "corpus",
-            "The corpus",
-            "Tokens and UTF-8 bytes.",
-            ("split", *columns),
-            body,
-            "tables/corpus.csv",
-            True,
-        )
-    if "models" in tables:
-        body = tuple(
-            (
-                Cell(str(r["model"]), str(r["role"])),
-                Cell("–" if pd.isna(r["n_params_total"]) else f"{r['n_params_total']:,}"),
-                Cell(str(r["about"])),
-            )
-            for r in tables["models"].frame.to_dict("records")
-        )
-        yield Grid("models", "The evaluated models", "Baselines and controls.", ("model", "parameters", "about"), body,
-                   "tables/models.csv", True)  # fmt: skip
-
-
-def provenance(sources: Sources) -> dict[str, str]:
-    """Return the fingerprints and versions that the results belong to."""
-    facts = {"Skald": __version__}
-    if sources.summaries:
-        facts["lm-eval"] = join(dict.fromkeys(s.lm_eval_version for s in sources.summaries))
-        facts["suites"] = join(s.suite for s in sources.summaries)
-    if sources.corpus:
-        facts["corpus source"] = sources.corpus.recipe.source
-        facts["corpus fingerprint"] = sources.corpus.fingerprint
-    for name, plan in sources.plans.items():
-        facts[f"plan of {name}"] = plan.fingerprint
-        if sources.corpus and plan.identity.data.corpus_fingerprint != sources.corpus.fingerprint:
-            facts[f"corpus of {name}"] = f"another: {plan.identity.data.corpus_fingerprint}"
-    for model in (m for s in sources.summaries[:1] for m in s.models if m.role != "control"):
-        facts[f"weights of {model.name}"] = model.weights_sha256
-    return facts
 
 
 def _languages(sources: Sources) -> list[str]:

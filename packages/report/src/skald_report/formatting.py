@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -49,11 +49,22 @@ def with_mean_last(tags: pd.Series[Any]) -> list[str]:
 
 
 def score_cells(own: pd.DataFrame, tags: Sequence[str]) -> list[Cell]:
-    """Return one model's scores in a row of languages."""
-    at = own.set_index("language")
+    """Return one model's scores in a row of languages; wordings of a task as the range over them."""
+    at = {str(row["language"]): row for row in own.to_dict("records")}
     return [
-        Cell(f"{at['score'][tag]:.3f}", interval(at["low"][tag], at["high"][tag]))
-        if tag in at.index
+        Cell(
+            f"{at[tag]['score']:.3f}",
+            interval(at[tag]["low"], at[tag]["high"]),
+            note=_wordings(at[tag]),
+        )
+        if tag in at
         else Cell("–", "no score")
         for tag in tags
     ]
+
+
+def _wordings(row: Mapping[Any, Any]) -> str:
+    if row["n_wordings"] < 2:
+        return ""
+    low, high = row["lowest_wording"], row["highest_wording"]
+    return f"{row['n_wordings']} wordings: {low:.2f}–{high:.2f}"

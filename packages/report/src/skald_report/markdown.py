@@ -50,8 +50,8 @@ def _grid(grid: Grid) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    detail = f" ({escape(cell.detail)})" if cell.detail else ""
-    return escape(cell.text) + detail
+    more = "; ".join(escape(line) for line in (cell.detail, cell.note) if line)
+    return escape(cell.text) + (f" ({more})" if more else "")
 
 
 def _code(text: str) -> str:

@@ -134,8 +134,9 @@ def cluster_bootstrap(cells: Clusters, seed: int = SEED) -> Interval:
 def proportion(right: ArrayLike, keys: ArrayLike, seed: int = SEED) -> Interval:
     """Return an accuracy with the interval that fits its clusters.
 
-    Wilson when every item has a key of its own; else the cluster bootstrap over keys. When all
-    answers are equal, resampling shows no spread, and Wilson over the keys takes its place.
+    Wilson when every item has a key of its own; else the cluster bootstrap over keys. When all keys
+    have the same share of right answers (all items right, or one of each two), resampling shows no
+    spread, and Wilson over the keys takes its place.
 
     Args:
         right: 1 or 0 for each item.
@@ -147,8 +148,9 @@ def proportion(right: ArrayLike, keys: ArrayLike, seed: int = SEED) -> Interval:
     count = len(cells.top)
     if count == len(scores):
         return wilson(float(scores.sum()), count)
-    if scores.min() == scores.max():
-        return wilson(float(scores[0]) * count, count)._replace(method="Wilson over keys")
+    shares = cells.top / cells.bottom
+    if shares.min() == shares.max():
+        return wilson(float(shares[0]) * count, count)._replace(method="Wilson over keys")
     return cluster_bootstrap(cells, seed)
 
 

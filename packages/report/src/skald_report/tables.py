@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
+from skald_specs.controls import TASK_CHECKS
 from skald_specs.plan import Plan
 
 from skald_report.cells import (
@@ -20,10 +21,11 @@ from skald_report.cells import (
     LOWER_IS_BETTER,
     Cells,
     Task,
+    binary,
     gather,
     interval,
     on_same_items,
-    short_name,
+    page_names,
     summed,
 )
 from skald_report.inputs import Sources
@@ -94,13 +96,14 @@ def models(sources: Sources) -> Table:
 def scores(sources: Sources, cells: Cells) -> Table:
     """Return every model's score with its interval, per language and as the mean over languages.
 
-    The mean is taken over the languages that all models have, never over missing cells.
+    The mean is taken over the languages that all models have, never over missing cells. A control that
+    lacks one of them has no mean and takes none from the models.
     """
+    roles = dict(models(sources).frame[["model", "role"]].itertuples(index=False, name=None))
     order = list(models(sources).frame["model"])
+    named = page_names(sources)
     chances: dict[tuple[str, str, str], float | None] = {
-        (summary.suite, short_name(task.name, summary.suite, task.language), task.language): (
-            task.chance
-        )
+        (summary.suite, named[summary.suite, task.name], task.language): task.chance
         for summary in sources.summaries
         for task in summary.tasks
     }
@@ -113,16 +116,26 @@ def scores(sources: Sources, cells: Cells) -> Table:
                     found = interval(task.kind, here[model])
                     chance = chances.get((task.suite, task.name, language))
                     rows.append(_score(task, language, model, found, len(here[model].ids), chance))
-        common = [tag for tag, here in languages.items() if set(here) >= set(order)]
+                    rows[-1] |= _range(cells.wordings.get((task, language, model), ()))
+        taking = [model for model in order if any(model in here for here in languages.values())]
+        decisive = {model for model in taking if roles[model] != "control"} or set(taking)
+        common = [tag for tag, here in languages.items() if set(here) >= decisive]
         if len(common) < 2:
             continue
-        for model in order:
-            own = [languages[tag][model] for tag in common]
+        for model in taking:
+            own = [languages[tag][model] for tag in common if model in languages[tag]]
+            if len(own) < len(common):
+                continue
             found = macro_mean([summed(cell) for cell in own])
             rows.append(_score(task, MACRO, model, found, sum(len(c.ids) for c in own)))
             rows[-1]["languages"] = " ".join(common)
+            asked = [cells.wordings.get((task, tag, model), ()) for tag in common]
+            if len(set(map(len, asked))) == 1:
+                # The mean over languages of each wording in turn.
+                rows[-1] |= _range([sum(each) / len(each) for each in zip(*asked, strict=True)])
     columns = [*CELL, "model", "kind", "label", "score", "low", "high", "n_items", "n_keys",
-               "chance", "method", "languages"]  # fmt: skip
+               "chance", "method", "languages", "n_wordings", "lowest_wording",
+               "highest_wording"]  # fmt: skip
     units = {"score": "by kind", "low": "by kind", "high": "by kind", "n_items": "count",
              "n_keys": "count", "chance": "by kind"}  # fmt: skip
     return Table("scores", (*CELL, "model"), units, pd.DataFrame(rows, columns=columns))
@@ -151,6 +164,20 @@ def _score(
         "chance": math.nan if chance is None else chance,
         "method": found.method,
         "languages": language,
+        "n_wordings": 1,
+        "lowest_wording": math.nan,
+        "highest_wording": math.nan,
+    }
+
+
+def _range(by_wording: Sequence[float]) -> dict[str, Any]:
+    """Return the columns of a task that was asked in several wordings; none for one."""
+    if len(by_wording) < 2:
+        return {}
+    return {
+        "n_wordings": len(by_wording),
+        "lowest_wording": min(by_wording),
+        "highest_wording": max(by_wording),
     }
 
 
@@ -158,11 +185,11 @@ def differences(sources: Sources, cells: Cells) -> Table:
     """Compare each baseline with every other baseline and control, on the items both answered.
 
     A pair of models is one family: Holm's correction runs over its languages and tasks. Kinds that
-    are set against chance are left out.
+    are set against chance are left out, and so are controls that check tasks, not models.
     """
     frame = models(sources).frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
-    others = list(frame.loc[frame["role"] != "baseline", "model"])
+    others = list(frame.loc[(frame["role"] != "baseline") & ~task_checks(frame), "model"])
     pairs = list(itertools.combinations(reversed(baselines), 2))
     pairs += list(itertools.product(baselines, others))
     rows: list[dict[str, Any]] = []
@@ -190,7 +217,8 @@ def _compared(cells: Cells, model: str, reference: str) -> Iterator[dict[str, An
                 continue
             found = paired_difference(summed(first), summed(second))
             p, test = found.p, found.method
-            if task.kind != "text" and found.n_clusters == len(first.ids):
+            choice = task.kind != "text" and binary(first) and binary(second)
+            if choice and found.n_clusters == len(first.ids):
                 wins = int((first.scores > second.scores).sum())
                 losses = int((first.scores < second.scores).sum())
                 p, test = mcnemar_exact(wins, losses), "exact McNemar"
@@ -210,6 +238,11 @@ def _compared(cells: Cells, model: str, reference: str) -> Iterator[dict[str, An
                 "n_items": len(first.ids),
                 "n_keys": found.n_clusters,
             }
+
+
+def task_checks(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Return for each row of a table with `model` and `role` whether it is a control of tasks alone."""
+    return (frame["role"] == "control") & frame["model"].isin(TASK_CHECKS)
 
 
 def plans(sources: Sources) -> Table:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
+from skald_specs.controls import RANDOM_INIT
 from skald_specs.languages import BY_TAG
 
 from skald_report.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
 from skald_report.chance import chance_claims
 from skald_report.formatting import join
-from skald_report.tables import LEVEL, MACRO, Table
-
-#: What the name of a model that was never trained begins with, as the evaluation names it.
-RANDOM_INIT = "random-init-"
+from skald_report.tables import LEVEL, MACRO, Table, task_checks
 
 
 def language_name(tag: str) -> str:
@@ -39,7 +37,7 @@ def claims(models: Table, scores: Table, differences: Table | None) -> list[str]
     """
     frame = models.frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
-    controls = list(frame.loc[frame["role"] == "control", "model"])
+    controls = list(frame.loc[(frame["role"] == "control") & ~task_checks(frame), "model"])
     contest = ~scores.frame["kind"].isin(AGAINST_CHANCE)
     said = clearances(scores._replace(frame=scores.frame[contest]), baselines, controls)
     if not controls:
@@ -51,7 +49,7 @@ def claims(models: Table, scores: Table, differences: Table | None) -> list[str]
         among = frame[frame["model"].isin(baselines) & frame["reference"].isin(baselines)]
         for pair, rows in among.groupby(["model", "reference"], sort=False):
             said.append(comparison(str(pair[0]), str(pair[1]), rows))
-    return [*said, *chance_claims(scores, baselines), *gaps(scores)]
+    return [*said, *chance_claims(scores, baselines), *gaps(models, scores)]
 
 
 def clearances(scores: Table, baselines: Sequence[str], controls: Sequence[str]) -> list[str]:
@@ -144,15 +142,18 @@ def comparison(model: str, reference: str, rows: pd.DataFrame) -> str:
     )
 
 
-def gaps(scores: Table) -> list[str]:
+def gaps(models: Table, scores: Table) -> list[str]:
     """Name the models that lack a language others have, and the means that leave languages out."""
     found = []
+    roles = dict(models.frame[["model", "role"]].itertuples(index=False, name=None))
     table = scores.frame[scores.frame["language"] != MACRO]
     for (_, _, label), rows in table.groupby(["suite", "task", "label"], sort=False):
         tags = list(dict.fromkeys(rows["language"]))
         for model, own in rows.groupby("model", sort=False):
             lacking = [tag for tag in tags if tag not in set(own["language"])]
-            if lacking:
+            if lacking and roles[model] == "control":
+                found.append(f"{model} has no score on {label} for {join(lacking)} and no mean.")
+            elif lacking:
                 found.append(
                     f"{model} has no score on {label} for {join(lacking)}; means "
                     f"over languages leave {'it' if len(lacking) == 1 else 'them'} out for all."

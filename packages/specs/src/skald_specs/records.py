@@ -114,7 +114,8 @@ class TaskInfo(Spec):
 class ControlFlag(Spec):
     """A control that does better on a task than it may: the task gives its answers away.
 
-    `p_value` is that of the score under `chance` (one-sided, items as independent).
+    `p_value` is that of the score under `chance` (one-sided, items as independent). Of the oracle it
+    is 0: a score below 1 means that the right answer does not always win.
     """
 
     task: str
@@ -122,6 +123,18 @@ class ControlFlag(Spec):
     score: float
     chance: float
     p_value: float
+
+
+class Recheck(Spec):
+    """How many of a model's requests were scored again by the plain path, and how far off the most was.
+
+    `largest_nats` is the largest absolute difference of log-probability.
+    """
+
+    model: str
+    n_requests: int
+    n_rechecked: int
+    largest_nats: float
 
 
 class EvaluationSummary(Spec):
@@ -137,3 +150,4 @@ class EvaluationSummary(Spec):
     lm_eval_version: str
     fewshot_seed: int
     flags: tuple[ControlFlag, ...]
+    rechecks: tuple[Recheck, ...] = ()

@@ -23,11 +23,10 @@ from skald_specs.files import write_json
 
 from skald_corpus.decontaminate.index import ItemIndex
 from skald_corpus.decontaminate.scan import Decontaminator, Tally, count
-from skald_corpus.decontaminate.sources import listed_items, pair_files, skald_items
+from skald_corpus.decontaminate.sources import is_users, listed_items, skald_items, user_items
 
 #: Looks and removes nothing, so that a corpus has the same tokens with and without the search.
 REPORT_ONLY = Decontamination(policy="report")
-_KINDS = ("pairs", "cloze", "text")
 
 
 def read_items(path: Path) -> list[ReferenceItem]:
@@ -35,7 +34,7 @@ def read_items(path: Path) -> list[ReferenceItem]:
 
     Args:
         path: A list of `ReferenceItem` rows (`skald evals items` writes one), a folder in the
-            layout of `data/items`, or a folder of minimal pairs as the suite `ud` takes it.
+            layout of `data/items`, or a user's folder as the suite `ud` takes it.
 
     Raises:
         UserInputError: There is nothing, or a line is malformed.
@@ -46,7 +45,7 @@ def read_items(path: Path) -> list[ReferenceItem]:
         raise UserInputError(
             str(path), "no such items", "Name a folder of items, or a list of them"
         )
-    return (skald_items if any((path / kind).is_dir() for kind in _KINDS) else pair_files)(path)
+    return (user_items if is_users(path) else skald_items)(path)
 
 
 def search(

@@ -58,6 +58,35 @@ def pair_files(folder: Path) -> list[ReferenceItem]:
     )
 
 
+def user_items(folder: Path) -> list[ReferenceItem]:
+    """Read a user's folder in the layout of the suite `ud`: `pairs`, `ntrex`, `ud/<language>/test`.
+
+    Raises:
+        UserInputError: The folder has none of them, or a line is malformed.
+    """
+    found: list[ReferenceItem] = []
+    if (folder / "pairs").is_dir():
+        found += pair_files(folder / "pairs")
+    if (folder / "ntrex").is_dir():
+        found += sentence_files(folder / "ntrex", "skald_ud_ntrex", row_id)
+    for path in sorted((folder / "ud").glob("*/test.jsonl*")):
+        tag = path.parent.name
+        for number, (where, row) in enumerate(_rows(path), start=1):
+            name = str(row.get("id") or f"line {number}")
+            strings = [_text(row, "text", where)]
+            found.append(_item(f"skald_ud_text_{_code(tag, path)}", name, tag, strings))
+    return _some(found, folder)
+
+
+def is_users(folder: Path) -> bool:
+    """Return whether a folder is a user's, in the layout of the suite `ud`, and not `data/items`."""
+    if (folder / "ntrex").is_dir() or (folder / "ud").is_dir():
+        return True
+    # Both layouts have a folder of pairs; those of a user name their source.
+    first = next((row for path, _ in _files(folder / "pairs") for _, row in _rows(path)), {})
+    return "source_id" in first
+
+
 def sentence_files(
     folder: Path, task: str, name: Callable[[dict[str, Any]], str]
 ) -> list[ReferenceItem]:

@@ -7,15 +7,12 @@ log-probabilities are ours. Refuses to know tasks, records and how tokens are sc
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.api.registry import register_model
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import has_bos_prefix, normalize_gen_kwargs
@@ -23,6 +20,7 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_specs.errors import ClaimError, UserInputError
 from tqdm import tqdm
 
+from skald_harness.adapter.generation import generated
 from skald_harness.scoring.questions import Answer, Question
 from skald_harness.scoring.recheck import RecheckError, check, drawn
 from skald_harness.scoring.requests import Request, Score
@@ -76,14 +74,13 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
             raise UserInputError(
                 self._called, "not a causal language model", "Use lm-eval's own `--model hf`"
             )
-        if self.tokenizer.pad_token_id >= self.model.get_input_embeddings().num_embeddings:
-            # lm-eval invented a token that has no weights: texts that need no padding need none.
+        if self.tokenizer.pad_token_id >= self.config.get_text_config().vocab_size:
+            # lm-eval has added one that has no weights; a text alone needs no padding.
             self.batch_size_per_gpu = 1
         # The tokenizer would warn of texts that are scored in windows.
-        self.tokenizer.deprecation_warnings |= {
-            "sequence-length-is-longer-than-the-specified-maximum": True
-        }
-        self._remembered = lru_cache(REMEMBERED_TEXTS)(self._tokens)
+        said = getattr(self.tokenizer, "deprecation_warnings", {})
+        said["sequence-length-is-longer-than-the-specified-maximum"] = True
+        self._remembered: dict[tuple[str, bool | None], list[int]] = {}
         bound = {} if kv_bytes is None else {"kv_bytes": int(kv_bytes)}
         self._scorer = Scorer(self.model, self.max_length, **bound)
 
@@ -131,9 +128,6 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         usual: int = super().max_gen_toks
         return usual if usual < self.max_length else self.max_length // 2
 
-    def _tokens(self, text: str, add_special_tokens: bool | None) -> tuple[int, ...]:
-        return tuple(super().tok_encode(text, add_special_tokens))
-
     def tok_encode(
         self,
         string: str,
@@ -142,8 +136,12 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         **_: Any,
     ) -> list[int]:
         """Encode a text as `hf` does, remembering it."""
-        tokens = list(self._remembered(string, add_special_tokens))
-        return tokens[-left_truncate_len:] if left_truncate_len else tokens
+        key = (string, add_special_tokens)
+        if key not in self._remembered:
+            if len(self._remembered) >= REMEMBERED_TEXTS:
+                self._remembered.clear()
+            self._remembered[key] = super().tok_encode(*key)
+        return self._remembered[key][-left_truncate_len if left_truncate_len else 0 :]
 
     def _encode(self, question: Question) -> Parts:
         if question.kind == "rolling":
@@ -328,14 +326,29 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         """
         if not chat_template:
             return None
-        found: str | None = super().chat_template(chat_template)
-        if not found:
+        self._need_template()
+        found: str = super().chat_template(chat_template)
+        return found
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """Render a conversation as `hf` does.
+
+        Raises:
+            UserInputError: The model has no template.
+        """
+        self._need_template()
+        text: str = super().apply_chat_template(chat_history, add_generation_prompt)
+        return text
+
+    def _need_template(self) -> None:
+        if not self.tokenizer.chat_template:
             raise UserInputError(
                 self._called,
                 "its tokenizer has no chat template",
                 "Ask it without one, or name an instruction-tuned model",
             )
-        return found
 
     def chat_template_sha256(self, chat_template: bool | str = False) -> str | None:
         """Return the hash of the template that is asked for, None where none is.
@@ -345,28 +358,6 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         """
         found = self.chat_template(chat_template)
         return None if found is None else hashlib.sha256(found.encode("utf-8")).hexdigest()
-
-
-def generated(model: Any, questions: Sequence[Question]) -> list[Answer]:
-    """Let a model of lm-eval's interface continue texts.
-
-    What is sampled depends on the questions alone: the same ones together get the same answers.
-
-    Args:
-        model: An object with lm-eval's `generate_until`.
-        questions: Of the kind `generate`.
-    """
-    if not questions:
-        return []
-    requests = [
-        Instance("generate_until", {}, (question.context, json.loads(question.options)), i)
-        for i, question in enumerate(questions)
-    ]
-    digest = hashlib.sha256(repr([(q.context, q.options) for q in questions]).encode()).digest()
-    with torch.random.fork_rng():
-        torch.manual_seed(int.from_bytes(digest[:8], "big", signed=True))
-        texts = model.generate_until(requests, disable_tqdm=True)
-    return [Answer(logprob_nats=None, text=text) for text in texts]
 
 
 def _by_part(parts: Sequence[Parts], scores: Sequence[Score]) -> list[list[Score]]:

@@ -7,14 +7,10 @@ own code. Refuses to know files of records, exports and reports.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-# One progress bar per task and step would bury ours; tqdm reads this when it is first imported.
-os.environ.setdefault("TQDM_DISABLE", "1")
 
 from lm_eval.tasks import TaskManager
 from skald_specs.errors import UserInputError
@@ -46,34 +42,6 @@ def load_tasks(folder: Path, names: Sequence[str], items: Path) -> dict[str, Any
     return tasks
 
 
-def load_public(name: str) -> dict[str, Any]:
-    """Load a task, group or tag of lm-eval's own; its data come from where the task says.
-
-    Args:
-        name: Such as `belebele_dan_Latn`.
-
-    Returns:
-        lm-eval's task objects by name.
-
-    Raises:
-        UserInputError: lm-eval has no such task, or it or its data cannot be loaded.
-    """
-    for noisy in ("lm_eval", "huggingface_hub"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
-    manager = TaskManager()
-    if name not in manager.all_tasks:
-        raise UserInputError(
-            name,
-            "no suite and no task of lm-eval",
-            "Suites: `skald evals list`; tasks: `lm_eval ls tasks`",
-        )
-    try:
-        tasks: dict[str, Any] = manager.load([name])["tasks"]
-    except Exception as error:  # Tasks run code of their own, and hubs fail in many ways.
-        raise _unloadable(name, error) from None
-    return tasks
-
-
 def item_texts(name: str, task: Any) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:
     """Yield the documents that a task evaluates, in lm-eval's order, each with its texts.
 
@@ -82,7 +50,7 @@ def item_texts(name: str, task: Any) -> Iterator[tuple[dict[str, Any], tuple[str
 
     Args:
         name: For an error.
-        task: A task of `load_tasks` or `load_public`.
+        task: A task of `load_tasks` or of `adapter.public`.
 
     Raises:
         UserInputError: The task's code fails on a document.
@@ -95,7 +63,7 @@ def item_texts(name: str, task: Any) -> Iterator[tuple[dict[str, Any], tuple[str
         except StopIteration:
             return
         except Exception as error:  # A task's templates and functions may raise anything.
-            raise _unloadable(name, error) from None
+            raise unloadable(name, error) from None
         yield document, tuple(dict.fromkeys(text for text in texts if text.strip()))
 
 
@@ -114,7 +82,8 @@ def _texts(task: Any, document: dict[str, Any]) -> list[str]:
     return [f"{context}{between}{answer}" for answer in answers]
 
 
-def _unloadable(name: str, error: Exception) -> UserInputError:
+def unloadable(name: str, error: Exception) -> UserInputError:
+    """Say in one line that a task of lm-eval fails, with the first line of its error."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     return UserInputError(
         name,

@@ -12,7 +12,7 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 
-from skald_harness.adapter.network import generated
+from skald_harness.adapter.generation import generated
 from skald_harness.scoring.questions import Answer, Question
 
 
@@ -20,7 +20,7 @@ class GenerationBackend:
     """Generates with a model of lm-eval's; an `Answerer` of `generate` questions alone.
 
     Args:
-        model: An object with lm-eval's `generate_until`.
+        model: An object with lm-eval's `generate_until` and `tok_encode`.
     """
 
     how = "generation by lm-eval's vllm"
@@ -61,7 +61,7 @@ def load_vllm(pretrained: str, **arguments: Any) -> GenerationBackend:
     if find_spec("vllm") is None:
         raise UserInputError(
             "backend",
-            "vllm is not installed, and this environment's torch is not the one that it pins",
+            "vllm is not installed: it pins a torch of its own, so Skald's environment leaves it out",
             'Install "lm-eval[vllm]==0.4.13" and skald-harness in an environment of their own, or '
             "leave the backend out",
         )

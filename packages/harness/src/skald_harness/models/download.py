@@ -19,17 +19,17 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 
-from skald_harness.models.folder import (
+from skald_harness.models.folder import Folder, architecture_of, read_folder
+from skald_harness.models.groups import Choice, choose, split_names
+from skald_harness.models.parts import (
     INDEX_FILE,
     PICKLES,
     TEXT_FILES,
     WEIGHTS_FILE,
-    Folder,
     check_code,
+    check_tokenizer_files,
     read_config,
-    read_folder,
 )
-from skald_harness.models.groups import Choice, choose, split_names
 from skald_harness.models.register import ModelRegister, load_register
 
 _WEIGHTS = (WEIGHTS_FILE, "model-*-of-*.safetensors")
@@ -73,10 +73,14 @@ def resolve(
         except UserInputError as error:
             problems.append(error)
     problems += _check_trust(trust_remote_code, choices)
+    shorts = [short for short, _ in {(c.short_name, c.folder or c.hub_id) for c in choices}]
     folders = []
     for choice in choices:
+        name = choice.short_name
+        if choice.hub_id and shorts.count(name) > 1:
+            name = choice.hub_id.replace("/", "--")
         try:
-            folders.append(_get(choice, trust_remote_code, progress))
+            folders.append(_get(choice, name, trust_remote_code, progress))
         except UserInputError as error:
             problems.append(error)
     return Resolution(tuple(folders), tuple(problems))
@@ -103,7 +107,9 @@ def _check_trust(confirmed: Sequence[str], choices: Sequence[Choice]) -> list[Us
     return problems
 
 
-def _get(choice: Choice, confirmed: Sequence[str], progress: Callable[[str], None]) -> Folder:
+def _get(
+    choice: Choice, name: str, confirmed: Sequence[str], progress: Callable[[str], None]
+) -> Folder:
     if choice.folder is not None:
         return read_folder(choice.folder)
     known = choice.known
@@ -114,12 +120,12 @@ def _get(choice: Choice, confirmed: Sequence[str], progress: Callable[[str], Non
     commit = path.name
     if pinned is None:
         progress(f"{choice.hub_id}: unpinned: measured at {commit}, pin it in evals/models.yaml")
-    short = choice.hub_id.split("/")[1]
-    named = f"{short}@{choice.revision.replace('/', '-')[:12]}" if choice.revision else short
+    if choice.revision:
+        name = f"{name}@{choice.revision.replace('/', '-')[:12]}"
     try:
         return read_folder(
             path,
-            name=named,
+            name=name,
             role="external",
             revision=commit,
             tuning=known.tuning if known else None,
@@ -175,8 +181,11 @@ def _fetch(hub_id: str, commit: str, trusted: str | None) -> Path:
     texts = [name for name in ("config.json", "tokenizer_config.json") if name in sizes]
     # What can be refused is refused before the weights, which may take hours.
     snapshot = {Path(hf_hub_download(hub_id, name, revision=commit)).parent for name in texts}.pop()
-    read_config(snapshot)
+    config = read_config(snapshot)
     check_code(snapshot, trusted)
+    if trusted is None:
+        architecture_of(snapshot, config, None)
+        check_tokenizer_files(hub_id, sizes)
     wanted = [name for name in sizes if any(fnmatch.fnmatchcase(name, p) for p in allowed)]
     missing = sum(sizes[name] for name in wanted if not (snapshot / name).exists())
     _check_space(Path(constants.HF_HUB_CACHE), missing)
@@ -295,5 +304,9 @@ def _explain(hub_id: str, revision: str | None, error: Exception) -> UserInputEr
                 hub_id,
                 f"cannot be stored in {constants.HF_HUB_CACHE} ({error.strerror or error})",
                 "Run it again, or point HF_HOME elsewhere",
+            )
+        case ValueError() | KeyError():
+            return UserInputError(
+                hub_id, f"{endpoint} does not answer as a hub does ({error})", "Check HF_ENDPOINT"
             )
     return None

@@ -7,7 +7,6 @@ Refuses to know hubs, tasks and scores.
 
 from __future__ import annotations
 
-import collections
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,30 +14,32 @@ from typing import TYPE_CHECKING, Any
 
 from skald_mup.huggingface import ARCHITECTURES
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json, sha256_file
+from skald_specs.files import sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import ModelRole, Tuning
+
+from skald_harness.models.parts import (
+    AGAIN,
+    TEXT_FILES,
+    TOKENIZER_FILES,
+    check_code,
+    check_tokenizer_files,
+    code_of,
+    read_config,
+    tensors,
+    weight_files,
+)
 
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
-#: Every file beside the weights that can change an answer.
-TEXT_FILES = (
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "tokenizer.model", "vocab.json", "merges.txt",
-    "chat_template.jinja", "chat_template.json",
-)  # fmt: skip
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 #: Names of the input embedding in the architectures of transformers, by their ends.
 _EMBEDDINGS = (
     "embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight",
 )  # fmt: skip
 #: How transformers calls classes that give the probability of the next token.
 _GENERATIVE = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _REMEDY = "Run `skald export` for it first"
-_AGAIN = "Download or export it again"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def read_folder(
     config = read_config(path)
     check_code(path, trusted)
     weights = weight_files(path)
-    shapes, stored = _tensors(weights)
+    shapes, stored = tensors(weights)
     facts = _facts(path, config, trusted)
     tokenizer_sha256 = _check_vocabulary(path, config, shapes, trusted)
     hashes = {file.name: sha256_file(file) for file in weights}
@@ -142,135 +143,17 @@ def read_folder(
     )
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a folder's config.json.
+def architecture_of(path: Path, config: dict[str, Any], trusted: str | None) -> str:
+    """Return the class that computes a model.
 
     Raises:
-        UserInputError: It is missing, damaged, or of quantised weights.
+        UserInputError: It is no causal language model that transformers, or trusted code, knows.
     """
-    file = path / "config.json"
-    if not file.is_file():
-        raise UserInputError(
-            str(path), "no model (config.json is missing)", "Name a Hugging Face folder"
-        )
-    config = read_json(file)
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise UserInputError(str(file), "damaged: not an object with a `model_type`", _AGAIN)
-    if "quantization_config" in config:
-        method = dict(config["quantization_config"] or {}).get("quant_method")
-        raise UserInputError(
-            str(file),
-            f"quantised weights (`quantization_config`: {method}), which are not scored",
-            "Name the model that it was made from",
-        )
-    return config
-
-
-def code_of(path: Path) -> list[str]:
-    """Return which code of its own a folder asks for, by configuration and tokenizer."""
-    named: list[str] = []
-    for name in ("config.json", "tokenizer_config.json"):
-        if (path / name).is_file():
-            value = read_json(path / name)
-            wanted = value.get("auto_map") if isinstance(value, dict) else None
-            for entry in (wanted or {}).values() if isinstance(wanted, dict) else [wanted]:
-                parts = entry if isinstance(entry, list) else [entry]
-                named += [str(part).rpartition(".")[0] + ".py" for part in parts if part]
-    return sorted(set(named))
-
-
-def check_code(path: Path, trusted: str | None) -> None:
-    """Refuse a folder that needs code of its own, unless it is trusted; never that of others.
-
-    Raises:
-        UserInputError: It needs code.
-    """
-    code = code_of(path)
-    foreign = [file for file in code if "--" in file and file.split("--")[0] != trusted]
-    if foreign and trusted:
-        raise UserInputError(
-            str(path), f"needs code of another repository ({foreign[0]})", "Name another model"
-        )
-    if code and not trusted:
-        raise UserInputError(
-            str(path),
-            f"needs code of its own (`auto_map`: {', '.join(code)}), which is not run",
-            "Name the model by an id that evals/models.yaml allows that, and confirm it with "
-            "--trust-remote-code ID",
-        )
-
-
-def weight_files(path: Path) -> list[Path]:
-    """Return the files of the weights, as transformers would choose them.
-
-    Raises:
-        UserInputError: There are none, or some of a set are missing.
-    """
-    if (path / WEIGHTS_FILE).is_file():
-        return [path / WEIGHTS_FILE]
-    index = path / INDEX_FILE
-    if not index.is_file():
-        pickles = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
-        if pickles:
-            raise UserInputError(
-                str(path),
-                f"only pickled weights ({pickles[0]}), which are never read",
-                "Convert them to safetensors",
-            )
-        raise UserInputError(
-            str(path),
-            f"no *.safetensors weights ({WEIGHTS_FILE} or {INDEX_FILE})",
-            _AGAIN,
-        )
-    value = read_json(index)
-    names = value.get("weight_map") if isinstance(value, dict) else None
-    if not isinstance(names, dict) or not names:
-        raise UserInputError(str(index), "damaged: no `weight_map`", _AGAIN)
-    files = sorted({str(file) for file in names.values()})
-    for file in files:
-        # An index that names a file elsewhere must not make us read it.
-        if Path(file).name != file or not (path / file).is_file():
-            raise UserInputError(
-                str(path), f"{file} is missing, which {INDEX_FILE} names", "Download it again"
-            )
-    held = _tensors([path / file for file in files])[0]
-    lost = sorted(set(names) - set(held))
-    if lost:
-        raise UserInputError(
-            str(path),
-            f"{len(lost)} tensors are missing, which {INDEX_FILE} names, such as {lost[0]}",
-            _AGAIN,
-        )
-    return [path / file for file in files]
-
-
-def _tensors(weights: list[Path]) -> tuple[dict[str, tuple[int, ...]], str]:
-    """Return the shape of every tensor, and the type that most values are stored in."""
-    from safetensors import SafetensorError, safe_open
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    sizes: collections.Counter[str] = collections.Counter()
-    for path in weights:
-        try:
-            with safe_open(path, framework="numpy") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 - not a dict
-                    part = tensors.get_slice(name)
-                    shapes[name] = tuple(part.get_shape())
-                    sizes[part.get_dtype()] += math.prod(shapes[name])
-        except SafetensorError as error:
-            raise UserInputError(str(path), f"damaged weights ({error})", _AGAIN) from None
-    kinds = [kind for kind, _ in sizes.most_common() if kind in _DTYPES]
-    return shapes, _DTYPES[kinds[0]] if kinds else "float32"
-
-
-def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str, Any]:
-    """Read architecture and shape through transformers, which knows every field's other names."""
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
 
     kind = config["model_type"]
-    architecture = KNOWN.get(kind)
-    if architecture is None and not (trusted and code_of(path)):
+    if kind not in KNOWN and not (trusted and code_of(path)):
         raise UserInputError(
             str(path / "config.json"),
             f"`model_type` = {kind!r} is no causal language model of transformers "
@@ -278,14 +161,21 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
             "Name another model",
         )
     named = config.get("architectures")
-    if isinstance(named, list) and len(named) == 1:
-        architecture = str(named[0])
-        if not architecture.endswith(_GENERATIVE):
-            raise UserInputError(
-                str(path / "config.json"),
-                f"`architectures` = {architecture}: no causal language model",
-                "Name another model",
-            )
+    architecture = str(named[0] if isinstance(named, list) and named else KNOWN.get(kind))
+    if not architecture.endswith(_GENERATIVE):
+        raise UserInputError(
+            str(path / "config.json"),
+            f"`architectures` = {architecture}: no causal language model",
+            "Name another model",
+        )
+    return architecture
+
+
+def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str, Any]:
+    """Read architecture and shape through transformers, which knows every field's other names."""
+    import transformers
+
+    architecture = architecture_of(path, config, trusted)
     try:
         found = transformers.AutoConfig.from_pretrained(
             path, local_files_only=True, trust_remote_code=trusted is not None
@@ -293,15 +183,15 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
         text = found.get_text_config()
         context = int(getattr(text, "max_position_embeddings", 0) or 2048)
         words = (
-            f"{str(architecture).removesuffix('ForCausalLM').removesuffix('LMHeadModel')} decoder, "
+            f"{architecture.removesuffix('ForCausalLM').removesuffix('LMHeadModel')} decoder, "
             f"{text.num_hidden_layers} layers, d_model {text.hidden_size}, "
             f"vocabulary {text.vocab_size}, context {context} tokens"
         )
     except Exception as error:  # the library raises nothing narrower
         raise UserInputError(
-            str(path / "config.json"), f"damaged ({_first(error)})", _AGAIN
+            str(path / "config.json"), f"damaged ({_first(error)})", AGAIN
         ) from None
-    return {"architecture": str(architecture), "about": words, "context": context}
+    return {"architecture": architecture, "about": words, "context": context}
 
 
 def _check_vocabulary(
@@ -315,9 +205,11 @@ def _check_vocabulary(
         raise UserInputError(
             str(path / "config.json"),
             f"`vocab_size` = {vocabulary} but the weights have {rows} embedding rows",
-            _AGAIN,
+            AGAIN,
         )
     file = path / "tokenizer.json"
+    source = str(file if file.is_file() else path)
+    check_tokenizer_files(str(path), [file.name for file in path.iterdir()])
     try:
         if file.is_file():
             from tokenizers import Tokenizer
@@ -327,18 +219,18 @@ def _check_vocabulary(
             ids = _load_tokenizer(path, trusted).get_vocab().values()
     except Exception as error:  # the libraries raise nothing narrower
         raise UserInputError(
-            str(file if file.is_file() else path),
+            source,
             f"no tokenizer that can be read ({_first(error)})",
             "Put the tokenizer.json that the model was trained with beside the weights",
         ) from None
     n_ids = max(ids, default=-1) + 1
     if rows is not None and n_ids > rows:
         raise UserInputError(
-            str(file if file.is_file() else path),
+            source,
             f"{n_ids} tokens but the weights have {rows} embedding rows",
             "Put the tokenizer that the model was trained with beside the weights",
         )
-    parts = {n: sha256_file(path / n) for n in TEXT_FILES[2:9] if (path / n).is_file()}
+    parts = {n: sha256_file(path / n) for n in TOKENIZER_FILES if (path / n).is_file()}
     return parts.get("tokenizer.json") or fingerprint(parts)
 
 
@@ -383,7 +275,7 @@ def load_model(folder: Folder) -> torch.nn.Module:
         )
     except (RuntimeError, ValueError, ImportError) as error:
         raise UserInputError(
-            str(folder.path), f"the weights do not fit config.json ({_first(error)})", _AGAIN
+            str(folder.path), f"the weights do not fit config.json ({_first(error)})", AGAIN
         ) from None
     wrong = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
     if folder.role == "baseline":
@@ -391,7 +283,7 @@ def load_model(folder: Folder) -> torch.nn.Module:
         wrong += sorted(info["unexpected_keys"])
     if wrong:
         raise UserInputError(
-            str(folder.path), f"the weights do not fit the model ({wrong[0]})", _AGAIN
+            str(folder.path), f"the weights do not fit the model ({wrong[0]})", AGAIN
         )
     return _ready(model)
 

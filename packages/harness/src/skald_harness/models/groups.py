@@ -44,6 +44,11 @@ class Choice:
     revision: str | None = None
     known: RegisteredModel | None = None
 
+    @property
+    def short_name(self) -> str:
+        """The folder's name, or the id without its owner."""
+        return self.folder.resolve().name if self.folder else self.hub_id.split("/")[1]
+
 
 def split_names(words: Iterable[str]) -> list[str]:
     """Part words at commas and spaces; each name once, in order."""

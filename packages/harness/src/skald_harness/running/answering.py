@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from skald_specs.errors import UserInputError
 
@@ -57,7 +58,7 @@ def answer(
     chunks = answerer.chunks(asked.questions)
     if sorted(i for chunk in chunks for i in chunk) != list(range(len(asked.questions))):
         raise AssertionError(f"{subject.model.name}: chunks lack a question or have one twice")
-    with store.writing(key, me.rank) as part:
+    with store.writing(key, me.rank, getattr(answerer, "how", subject.model.scorer)) as part:
         # Read again: another evaluation may have come to its end before this one got the lock.
         stored = store.read(key)
         missing = _missing(asked, stored)
@@ -75,19 +76,25 @@ def answer(
             progress.answered(len(new))
 
 
-def recall(
-    subject: Subject, task: AskedTask, store: AnswerStore
-) -> tuple[Asked, list[Kept], list[list[Answer]]]:
-    """Read a model's answers to a task, all of which are there.
+@dataclass(frozen=True)
+class Recalled:
+    """All answers of a model to a task: records in the order of the questions, answers by item."""
 
-    Returns:
-        What was asked, the records in the order of the questions, and the answers item by item.
+    asked: Asked
+    records: list[Kept]
+    answers: list[list[Answer]]
+    scorer: str
+
+
+def recall(subject: Subject, task: AskedTask, store: AnswerStore) -> Recalled:
+    """Read a model's answers to a task, all of which are there.
 
     Raises:
         UserInputError: Some are not.
     """
     asked = task.by(subject.chat)
-    stored = store.read(key_of(subject, task, asked))
+    key = key_of(subject, task, asked)
+    stored = store.read(key)
     if missing := _missing(asked, stored):
         raise UserInputError(
             str(store.root),
@@ -99,7 +106,7 @@ def recall(
     answers = [
         [recorded_answer(next(given).fields) for _ in item.questions] for item in asked.items
     ]
-    return asked, kept, answers
+    return Recalled(asked, kept, answers, store.scorer(key))
 
 
 def _missing(asked: Asked, stored: Stored) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import SkaldError, UserInputError
 
 from skald_harness.adapter.asking import AskedItem, Chat, ask, questions_sha256
+from skald_harness.adapter.index import PublicTask, define_all
+from skald_harness.adapter.public import cluster_of, load_hub
 from skald_harness.adapter.tasks import load_tasks
 from skald_harness.scoring.questions import Question
-from skald_harness.tasks.items import TaskItems, check_items, languages_with_items
-from skald_harness.tasks.suites import TaskDefinition, list_tasks, select
+from skald_harness.tasks.hub import hub_tasks
+from skald_harness.tasks.items import TaskItems, check_items, languages_with_items, nothing_for
+from skald_harness.tasks.suites import HUB, TaskDefinition, list_tasks, select
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class AskedTask:
         return self.plainly if chat is None else self._ask(chat)
 
     def _ask(self, chat: Chat | None) -> Asked:
-        items = tuple(ask(self.loaded, chat))
+        items = tuple(_clustered(self.definition, item) for item in ask(self.loaded, chat))
         places = [(i, j) for i, item in enumerate(items) for j in range(len(item.questions))]
         questions = tuple(items[i].questions[j] for i, j in places)
         return Asked(items, tuple(places), questions, questions_sha256(items))
@@ -82,6 +86,8 @@ def asked_tasks(
     Raises:
         UserInputError: No task can be asked.
     """
+    if suite == HUB:
+        return _hub_tasks(corpus, languages, evals, problems, say)
     found: list[tuple[TaskDefinition, TaskItems]] = []
     errors: list[SkaldError] = []
     for task in _choose(list_tasks(suite, evals=evals), items, corpus, languages, say):
@@ -91,8 +97,7 @@ def asked_tasks(
             errors.append(error)
             continue
         if data is None:
-            kind = task.config["metadata"]["select"]
-            say(f"{task.name}: left out, no pairs of type {kind}")
+            say(f"{task.name}: left out, {nothing_for(task)}")
         else:
             found.append((task, data))
     if not found:
@@ -101,13 +106,49 @@ def asked_tasks(
             if errors
             else UserInputError(
                 str(items),
-                f"no pairs for any task of suite {suite}",
-                "Add pairs to the files, or name another folder",
+                f"no items for any task of suite {suite}",
+                "Add some to the files, or name another folder",
             )
         )
     problems += errors
     loaded = load_tasks(evals / suite, [task.name for task, _ in found], items)
     return [AskedTask(task, data, loaded[task.name]) for task, data in found]
+
+
+def _hub_tasks(
+    corpus: Path,
+    languages: Sequence[str] | None,
+    evals: Path,
+    problems: list[SkaldError],
+    say: Callable[[str], None],
+) -> list[AskedTask]:
+    named = hub_tasks(evals)
+    if languages is None:
+        trained = CorpusManifest.load(corpus / "corpus.json").recipe.languages
+        known = sorted({task.language for task in named})
+        languages = [tag for tag in known if tag in trained]
+        if rest := [tag for tag in known if tag not in trained]:
+            say(f"{', '.join(rest)}: left out of suite {HUB}, no training text in the corpus")
+    tasks, errors = define_all(select(named, languages))
+    loaded = load_hub(tasks)
+    errors += loaded.problems
+    if not loaded.tasks:
+        problems += errors[1:]
+        raise errors[0]
+    problems += errors
+    there = [task for task in tasks if task.name in loaded.tasks]
+    return [
+        AskedTask(task, loaded.data[task.name], loaded.tasks[task.name])
+        for task in sorted(there, key=lambda task: task.name)
+    ]
+
+
+def _clustered(task: TaskDefinition, item: AskedItem) -> AskedItem:
+    """Name what an item of others hangs together with; they have no columns for that in common."""
+    if not isinstance(task, PublicTask):
+        return item
+    key = cluster_of(task, item.document, item.item_id)
+    return dataclasses.replace(item, key=key, group="")
 
 
 def _choose(

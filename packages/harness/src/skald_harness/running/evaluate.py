@@ -1,17 +1,19 @@
 """The station: exports and controls in, records out.
 
 First every answer that is missing goes to `<out>-store`, on as many ranks as there are. Then
-`<out>/<suite>/{summary.json, items.jsonl, requests/<model>.jsonl}` is made from the store alone and
-written in one step, so its bytes tell nothing of interruptions and ranks, and an earlier evaluation
-stays whole until then.
+`<out>/<suite>/{summary.json, contamination.json, items.jsonl, requests/<model>.jsonl}` is made from
+the store alone and written in one step, so its bytes tell nothing of interruptions and ranks, and an
+earlier evaluation stays whole until then.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skald_specs.contamination import CONTAMINATION_FILE
 from skald_specs.errors import (
     EXIT_CLAIM_FAILED,
     EXIT_DONE,
@@ -20,25 +22,24 @@ from skald_specs.errors import (
     UserInputError,
 )
 from skald_specs.files import atomic_folder, atomic_path, write_json, write_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
+from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, Recheck, TaskInfo
 
 from skald_harness.adapter.asking import measure
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
-from skald_harness.models.controls import (
-    RANDOM_MAX_PARAMS,
-    Subject,
-    baseline,
-    byte_ngram,
-    untrained,
-)
+from skald_harness.models.controls import RANDOM_MAX_PARAMS, Subject, baseline, untrained
+from skald_harness.models.counting import byte_counts
 from skald_harness.models.folder import Folder, read_export
+from skald_harness.models.rules import rules
 from skald_harness.running.answering import answer, recall
 from skald_harness.running.asked import AskedTask, asked_tasks
+from skald_harness.running.contamination import contamination, contamination_line, read_search
+from skald_harness.running.flags import control_flags
 from skald_harness.running.progress import Progress
 from skald_harness.running.ranks import World, together, world
 from skald_harness.running.table import score_table
+from skald_harness.scoring.questions import Answer
 from skald_harness.store.answers import AnswerStore, LockedError, store_folder
-from skald_harness.store.records import item_records
+from skald_harness.store.records import item_records, recheck
 from skald_harness.tasks.items import TaskItems
 from skald_harness.tasks.suites import EVALS, TaskDefinition
 
@@ -67,6 +68,8 @@ def evaluate(
     languages: Sequence[str] | None = None,
     evals: Path = EVALS,
     models: Sequence[Folder] = (),
+    controls: bool = True,
+    store_root: Path | None = None,
 ) -> Evaluation | None:
     """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
@@ -77,10 +80,12 @@ def evaluate(
         suites: Folders of `evals/`.
         out: Where `<suite>/` is written; answers in the store beside it are reused.
         items: The folder of evaluation items, of all suites or by suite.
-        corpus: A built corpus; its training text trains the byte n-gram control.
+        corpus: A built corpus; its training text is what byte counts count.
         languages: BCP-47 tags; by default those that suite, items and corpus have in common.
         evals: The folder of suites.
         models: Other models, as `models.download.resolve` returns them.
+        controls: Evaluate controls, too.
+        store_root: The store of answers; None: the one beside `out`.
 
     Returns:
         What was written and what could not be used; None on every rank but the first.
@@ -88,11 +93,11 @@ def evaluate(
     Raises:
         UserInputError: No suite or no model is left; earlier results stay as they were.
     """
-    me, store = world(), AnswerStore(store_folder(out))
+    me, store = world(), AnswerStore(store_root or store_folder(out))
     plan: list[_Plan] = []
 
     def work() -> dict[str, SkaldError]:
-        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me))
+        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
         return _answer(plan[0], store, me)
 
     def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
@@ -105,7 +110,8 @@ def evaluate(
         if not subjects:
             raise next(iter(failed.values()))
         summaries = tuple(
-            _write(suite, tasks, subjects, store, out) for suite, tasks in plan[0].tasks.items()
+            _write(suite, tasks, subjects, store, out, corpus)
+            for suite, tasks in plan[0].tasks.items()
         )
         return Evaluation(summaries, (*plan[0].problems, *failed.values()))
 
@@ -128,6 +134,7 @@ def _plan(
     languages: Sequence[str] | None,
     evals: Path,
     me: World,
+    controls: bool,
 ) -> _Plan:
     tasks: dict[str, list[AskedTask]] = {}
     problems: list[SkaldError] = []
@@ -144,7 +151,7 @@ def _plan(
     for problem in problems:
         _tell(me, "", problem)
     spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
-    subjects, failed = _subjects(exports, others, corpus, spoken, me)
+    subjects, failed = _subjects(exports, others, corpus, spoken, me, controls)
     return _Plan(subjects, tasks, problems + failed)
 
 
@@ -154,6 +161,7 @@ def _subjects(
     corpus: Path,
     languages: Sequence[str],
     me: World,
+    controls: bool,
 ) -> tuple[list[Subject], list[SkaldError]]:
     models: list[Folder] = []
     problems: list[SkaldError] = []
@@ -168,12 +176,22 @@ def _subjects(
             "exports", "none named", "Name at least one export folder, or --models"
         )
         raise _first(problems, me, nothing)
-    twins = [m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS]
-    subjects = [*map(baseline, models), *map(untrained, twins)]
-    try:
-        subjects.append(byte_ngram(corpus, languages))
-    except UserInputError as error:
-        problems.append(error)
+    subjects = []
+    for model in models:
+        try:
+            subjects.append(baseline(model))
+        except UserInputError as error:
+            problems.append(error)
+    if controls:
+        twins = [
+            m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
+        ]
+        subjects += map(untrained, twins)
+        try:
+            subjects += byte_counts(corpus, languages, me.say)
+        except UserInputError as error:
+            problems.append(error)
+        subjects += rules()
     for problem in problems:
         _tell(me, "", problem)
     names = [subject.model.name for subject in subjects]
@@ -213,6 +231,8 @@ def _answer(plan: _Plan, store: AnswerStore, me: World) -> dict[str, SkaldError]
             failed[subject.model.name] = error
         else:
             progress.finished()
+        finally:
+            subject.release()
     store.sync()
     return failed
 
@@ -227,33 +247,47 @@ def _write(
     subjects: Sequence[Subject],
     store: AnswerStore,
     out: Path,
+    corpus: Path,
 ) -> EvaluationSummary:
     scored: list[ItemRecord] = []
+    models: list[EvaluatedModel] = []
+    checked: list[Recheck] = []
     with atomic_folder(out / suite, marker="summary.json") as fresh:
         for subject in subjects:
-            name = subject.model.name
+            name, scorers = subject.model.name, dict[str, None]()
             with (
                 atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
                 path.open("wb") as lines,
             ):
+                given: list[Answer] = []
                 for task in _taken(subject, tasks):
-                    asked, kept, answers = recall(subject, task, store)
-                    lines.writelines(record.line + b"\n" for record in kept)
-                    samples = measure(task.loaded, asked.items, answers)
-                    scored += item_records(name, task.definition, asked.items, samples)
+                    found = recall(subject, task, store)
+                    given += itertools.chain.from_iterable(found.answers)
+                    lines.writelines(record.line + b"\n" for record in found.records)
+                    samples = measure(task.loaded, found.asked.items, found.answers)
+                    scored += item_records(name, task.definition, found.asked.items, samples)
+                    scorers[found.scorer] = None
+            how = {"scorer": "; ".join(scorers)} if scorers else {}
+            models.append(subject.model.model_copy(update=how))
+            checked += recheck(name, given)
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
+        infos = tuple(_info(task.definition, task.items) for task in tasks)
         summary = EvaluationSummary(
             schema_version=1,
             suite=suite,
-            models=tuple(subject.model for subject in subjects),
-            tasks=tuple(_info(task.definition, task.items) for task in tasks),
+            models=tuple(models),
+            tasks=infos,
             lm_eval_version=LM_EVAL_VERSION,
             fewshot_seed=FEWSHOT_SEED,
-            flags=(),
+            flags=control_flags(models, infos, scored),
+            rechecks=tuple(checked),
         )
+        overlap = contamination(summary, scored, read_search(corpus))
         write_json(fresh / "summary.json", summary.model_dump(mode="json"))
+        write_json(fresh / CONTAMINATION_FILE, overlap.model_dump(mode="json"))
         write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
     print(score_table(summary, scored))
+    print(contamination_line(overlap))
     return summary
 
 
@@ -268,9 +302,12 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         n_items=items.n_items,
         data_sha256=items.sha256,
         metric=task.metrics[0],
-        family=task.name.rsplit("_", 2)[0],
+        family=task.family,
+        variant=task.variant,
         num_fewshot=int(task.config.get("num_fewshot") or 0),
-        source="generated" if task.suite == "core" else "user",
+        translated=task.translated,
+        license=task.license,
+        source=task.source,
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
     )

@@ -18,9 +18,12 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path
 from skald_specs.languages import BY_TAG, REGISTER, language
 
-from skald_harness.adapter.tasks import item_texts, load_public, load_tasks
+from skald_harness.adapter.index import define_all
+from skald_harness.adapter.public import load_hub, load_public
+from skald_harness.adapter.tasks import item_texts, load_tasks
+from skald_harness.tasks.hub import hub_tasks
 from skald_harness.tasks.items import check_items, find_items
-from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, suite_names
+from skald_harness.tasks.suites import EVALS, HUB, TaskDefinition, list_tasks, suite_names
 
 
 def write_reference_items(
@@ -72,15 +75,16 @@ def reference_items(
     """
     ours = {task.name: task for task in list_tasks(evals=evals)}
     suites = suite_names(evals)
+    spoken = {task.name: task.language for task in hub_tasks(evals)} if HUB in suites else {}
     done: set[str] = set()
     for name in names:
-        if name in suites or name in ours:
+        if name != HUB and (name in suites or name in ours):
             chosen = [task for task in ours.values() if name in (task.suite, task.name)]
             yield from _suite([t for t in chosen if t.name not in done], name, items, evals)
             done |= {task.name for task in chosen}
         else:
-            public = load_public(name)
-            yield from _public({k: v for k, v in public.items() if k not in done}, tag)
+            public = _load_hub(evals) if name == HUB else load_public(name)
+            yield from _public({k: v for k, v in public.items() if k not in done}, spoken, tag)
             done |= public.keys()
 
 
@@ -137,9 +141,23 @@ def _suite(
                 yield _item(task.name, str(document["id"]), task.language, texts)
 
 
-def _public(tasks: Mapping[str, Any], tag: str | None) -> Iterator[ReferenceItem]:
+def _load_hub(evals: Path) -> dict[str, Any]:
+    """Load all tasks of the suite `hub`; a list that lacks some would look like one that is whole."""
+    tasks, problems = define_all(hub_tasks(evals))
+    loaded = load_hub(tasks)
+    problems += loaded.problems
+    for problem in problems[1:]:
+        print(f"skald: {problem}", file=sys.stderr)
+    if problems:
+        raise problems[0]
+    return loaded.tasks
+
+
+def _public(
+    tasks: Mapping[str, Any], spoken: Mapping[str, str], tag: str | None
+) -> Iterator[ReferenceItem]:
     for name in sorted(tasks):
-        tongue = task_language(name, tag)
+        tongue = spoken.get(name) or task_language(name, tag)
         for number, (_, texts) in enumerate(item_texts(name, tasks[name])):
             # lm-eval's own `doc_id`: documents of others have no common name for an id.
             yield _item(name, str(number), tongue, texts)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from skald_specs.records import EvaluationSummary, ItemRecord
+from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
+
+from skald_harness.running.flags import flag_lines
+
+Cells = Mapping[tuple[str, str], Sequence[ItemRecord]]
 
 
 def mean_score(items: Sequence[ItemRecord]) -> float:
@@ -15,25 +19,61 @@ def mean_score(items: Sequence[ItemRecord]) -> float:
 
 
 def score_table(summary: EvaluationSummary, items: Sequence[ItemRecord]) -> str:
-    """Lay out models by languages, one block per kind of task."""
+    """Lay out models by languages, one block per family of tasks, controls below a rule.
+
+    A family asked in several wordings is shown as the mean over them with the smallest and the
+    largest. The summary's flags stand below.
+    """
     cells: dict[tuple[str, str], list[ItemRecord]] = {}
     for item in items:
         cells.setdefault((item.model, item.task), []).append(item)
-    width = max(len(model.name) for model in summary.models)
-    lines: list[str] = []
-    families: dict[str, dict[str, str]] = {}
+    families: dict[str, list[TaskInfo]] = {}
     for task in summary.tasks:
-        # A task's name ends in its FLORES code: dan_Latn.
-        families.setdefault(task.name.rsplit("_", 2)[0], {})[task.language] = task.name
-    for family, names in families.items():
-        info = next(task for task in summary.tasks if task.name in names.values())
-        unit = "bits per byte" if info.chance is None else f"score, chance {info.chance:.2f}"
-        lines += ["", f"{family} ({unit})", " " * width + "".join(f"{tag:>8}" for tag in names)]
-        lines += [
-            f"{model.name:<{width}}"
-            + "".join(f"{mean_score(cells[model.name, name]):>8.3f}" for name in names.values())
-            for model in summary.models
-            # A rule that looks at choices has no answer to a document.
-            if all((model.name, name) in cells for name in names.values())
-        ]
-    return "\n".join(lines[1:])
+        families.setdefault(task.family, []).append(task)
+    lines: list[str] = []
+    for family, tasks in families.items():
+        lines += ["", *_block(family, tasks, summary, cells)]
+    flagged = flag_lines(summary.flags, summary.tasks)
+    return "\n".join([*lines[1:], *(["", *flagged] if flagged else [])])
+
+
+def _block(
+    family: str, tasks: Sequence[TaskInfo], summary: EvaluationSummary, cells: Cells
+) -> list[str]:
+    columns: dict[str, list[TaskInfo]] = {}
+    for task in tasks:
+        columns.setdefault(task.language, []).append(task)
+    chances = sorted({task.chance for task in tasks if task.chance is not None})
+    unit = tasks[0].metric
+    if tasks[0].kind == "text":
+        unit = "bits per byte"
+    elif chances:
+        unit = f"score, chance {' to '.join(f'{c:.2f}' for c in dict.fromkeys((chances[0], chances[-1])))}"
+    if (n := max(map(len, columns.values()))) > 1:
+        unit += f", mean [smallest, largest] of {n} wordings"
+    rows: list[tuple[str, str, list[str]]] = []
+    for model in summary.models:
+        shown = [_cell(model.name, asked, cells) for asked in columns.values()]
+        if any(shown):
+            rows.append((model.role, model.name, [text or "-" for text in shown]))
+    name_width = max((len(name) for _, name, _ in rows), default=0)
+    width = 2 + max((len(text) for _, _, texts in rows for text in [*texts, *columns]), default=6)
+    lines = [f"{family} ({unit})", " " * name_width + "".join(f"{tag:>{width}}" for tag in columns)]
+    ruled = False
+    for role, name, texts in sorted(rows, key=lambda row: row[0] == "control"):
+        if role == "control" and not ruled and rows[0][0] != "control":
+            lines.append("-" * (name_width + width * len(columns)))
+            ruled = True
+        lines.append(f"{name:<{name_width}}" + "".join(f"{text:>{width}}" for text in texts))
+    return lines
+
+
+def _cell(model: str, asked: Sequence[TaskInfo], cells: Cells) -> str:
+    """Return a model's score, over the wordings of one language; empty where it was not asked."""
+    scores = [mean_score(cells[model, t.name]) for t in asked if (model, t.name) in cells]
+    if not scores:
+        return ""
+    mean = f"{sum(scores) / len(scores):.3f}"
+    if len(asked) == 1:
+        return mean
+    return f"{mean} [{min(scores):.3f}, {max(scores):.3f}]"

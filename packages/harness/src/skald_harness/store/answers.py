@@ -98,9 +98,18 @@ class AnswerStore:
                     records.setdefault((kept.fields["item_id"], kept.fields["index"]), kept)
         return Stored(records, tuple(damaged))
 
+    def scorer(self, key: RunKey) -> str:
+        """Return how the answers of a key that has some came about."""
+        return str(_check_key(self.root / key.digest, key).get("scorer"))
+
     @contextmanager
-    def writing(self, key: RunKey, rank: int) -> Iterator[Part]:
+    def writing(self, key: RunKey, rank: int, scorer: str) -> Iterator[Part]:
         """Open a rank's part to add answers; nobody else can meanwhile.
+
+        Args:
+            key: Whose answers to what.
+            rank: This process.
+            scorer: How the answers come about, which the key fixes; kept for `scorer`.
 
         Raises:
             LockedError: Another evaluation has it open.
@@ -112,7 +121,10 @@ class AnswerStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / "key.json").exists() and not any(folder.glob("rank-*.jsonl")):
-                write_json(folder / "key.json", {"run_key": key.digest, "facts": key.facts})
+                write_json(
+                    folder / "key.json",
+                    {"run_key": key.digest, "facts": key.facts, "scorer": scorer},
+                )
             _check_key(folder, key)
             handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
@@ -187,20 +199,21 @@ def _kept(line: bytes, key: RunKey) -> Kept | None:
     return Kept(body, fields) if fields["run_key"] == key.digest else None
 
 
-def _check_key(folder: Path, key: RunKey) -> None:
+def _check_key(folder: Path, key: RunKey) -> dict[str, Any]:
     path = folder / "key.json"
     if not path.is_file():
         raise UserInputError(
             str(folder), "has answers but no key.json", "Put it back, or delete the folder"
         )
     value = read_json(path)
-    facts = value.get("facts") if isinstance(value, dict) else None
-    if not isinstance(facts, dict) or fingerprint(facts) != key.digest:
+    value = value if isinstance(value, dict) else {}
+    if fingerprint(value.get("facts")) != key.digest:
         raise UserInputError(
             str(path),
             "names other facts than the folder's name hashes, so whose answers these are is unknown",
             "Put the right key.json back, or delete the folder",
         )
+    return value
 
 
 def _lock(handle: int, path: Path) -> None:

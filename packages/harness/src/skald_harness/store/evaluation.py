@@ -9,7 +9,9 @@ from pathlib import Path
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord
+from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
+
+from skald_harness.store.recompute import as_asked
 
 #: How `standard_error` is computed, in words that an export can carry.
 STANDARD_ERROR = (
@@ -26,11 +28,17 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluated:
     """`asked` holds the items by model and task, in the order in which they were asked."""
 
     summary: EvaluationSummary
     asked: Mapping[tuple[str, str], tuple[Asked, ...]]
+
+    def taken(self, model: str) -> list[TaskInfo]:
+        """Return the tasks as a model was asked them; a rule has no answer to a document."""
+        [asked] = [known for known in self.summary.models if known.name == model]
+        tasks = [task for task in self.summary.tasks if (model, task.name) in self.asked]
+        return [as_asked(task, asked) for task in tasks]
 
 
 def requests_path(folder: Path, model: str) -> Path:
@@ -38,7 +46,7 @@ def requests_path(folder: Path, model: str) -> Path:
     return folder / "requests" / f"{model}.jsonl"
 
 
-def read_evaluation(folder: Path) -> Evaluation:
+def read_evaluation(folder: Path) -> Evaluated:
     """Read an evaluation's summary, items and requests.
 
     Raises:
@@ -65,7 +73,7 @@ def read_evaluation(folder: Path) -> Evaluation:
             asked.setdefault((model.name, task), []).append(Asked(found, ordered))
     for model_name, task, item_id in items:
         raise _lacking(folder / "items.jsonl", f"{model_name} was not asked {task}/{item_id}")
-    return Evaluation(summary, {key: tuple(rows) for key, rows in asked.items()})
+    return Evaluated(summary, {key: tuple(rows) for key, rows in asked.items()})
 
 
 def values_of(item: ItemRecord, headline: str) -> dict[str, float]:

@@ -26,7 +26,7 @@ from skald_specs.records import CHOICE_KINDS, EvaluatedModel, ItemRecord, TaskIn
 from skald_harness.store.evaluation import (
     STANDARD_ERROR,
     Asked,
-    Evaluation,
+    Evaluated,
     mean_of,
     read_evaluation,
     standard_error,
@@ -55,7 +55,7 @@ from skald_harness.store.every_eval_schema import (
     Uncertainty,
 )
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
-from skald_harness.store.recompute import choices_made, texts_of
+from skald_harness.store.recompute import choices_made, choices_of, texts_of
 
 #: Whose evaluation it is, and the developer of models that are a folder here.
 _OURSELVES = "skald"
@@ -180,11 +180,11 @@ def _plain(log: Spec) -> object:
     return log.model_dump(mode="json", exclude_none=True)
 
 
-def _uuid(found: Evaluation, model: EvaluatedModel) -> str:
+def _uuid(found: Evaluated, model: EvaluatedModel) -> str:
     keys = sorted(
         {
             row.requests[0].run_key
-            for task in found.summary.tasks
+            for task in found.taken(model.name)
             for row in found.asked[model.name, task.name]
         }
     )
@@ -218,8 +218,8 @@ def _model(model: EvaluatedModel) -> ModelInfo:
     )
 
 
-def _results(found: Evaluation, model: EvaluatedModel) -> Iterator[EvaluationResult]:
-    for task in found.summary.tasks:
+def _results(found: Evaluated, model: EvaluatedModel) -> Iterator[EvaluationResult]:
+    for task in found.taken(model.name):
         items = [row.item for row in found.asked[model.name, task.name]]
         for metric in values_of(items[0], task.metric):
             error = standard_error(items, metric, task.metric)
@@ -290,9 +290,9 @@ def _details(task: TaskInfo, items: Sequence[ItemRecord]) -> dict[str, str]:
 
 
 def _samples(
-    found: Evaluation, model: EvaluatedModel, evaluation_id: str, model_id: str
+    found: Evaluated, model: EvaluatedModel, evaluation_id: str, model_id: str
 ) -> Iterator[SampleLog]:
-    for task in found.summary.tasks:
+    for task in found.taken(model.name):
         for asked in found.asked[model.name, task.name]:
             for metric, value in values_of(asked.item, task.metric).items():
                 yield _sample(asked, task, metric, value, evaluation_id, model_id)
@@ -341,6 +341,7 @@ def _input(asked: Asked, task: TaskInfo, metric: str) -> tuple[SampleInput, str 
         return SampleInput(raw=requests[0].continuation, reference=[]), None
     if requests[0].logprob_nats is None:
         return SampleInput(raw=requests[0].context, reference=[]), requests[0].response or ""
+    requests = tuple(choices_of(requests)) or requests
     if len({request.context for request in requests}) > 1:
         choices = [request.context + request.continuation for request in requests]
         context = ""

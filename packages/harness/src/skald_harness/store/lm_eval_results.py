@@ -23,12 +23,12 @@ from skald_specs.records import EvaluatedModel, ItemRecord, TaskInfo
 
 from skald_harness.store.evaluation import (
     Asked,
-    Evaluation,
+    Evaluated,
     mean_of,
     read_evaluation,
     values_of,
 )
-from skald_harness.store.recompute import texts_of
+from skald_harness.store.recompute import choices_of, texts_of
 from skald_harness.tasks.suites import EVALS, list_tasks, suite_names
 
 #: lm-eval's name of what is done to an answer before it is judged: nothing.
@@ -63,7 +63,7 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
                 sample(number, asked, task)
                 for number, asked in enumerate(found.asked[model.name, task.name])
             ]
-            for task in found.summary.tasks
+            for task in found.taken(model.name)
         }
         for name, rows in samples.items():
             write_jsonl(place / f"samples_{name}_{stamp}.jsonl", rows)
@@ -123,6 +123,7 @@ def _document(asked: Asked, task: TaskInfo) -> tuple[dict[str, Any], str]:
         return document | {"context": "", "text": text}, text
     if requests[0].logprob_nats is None:
         return document | {"context": requests[0].context}, ""
+    requests = tuple(choices_of(requests)) or requests
     contexts = {request.context for request in requests}
     if len(contexts) == 1:
         shown = {"context": contexts.pop(), "choices": texts_of(requests, task.target_delimiter)}
@@ -135,13 +136,13 @@ def _document(asked: Asked, task: TaskInfo) -> tuple[dict[str, Any], str]:
 
 
 def _results(
-    found: Evaluation,
+    found: Evaluated,
     model: EvaluatedModel,
     samples: Mapping[str, Sequence[Mapping[str, Any]]],
     configs: Mapping[str, Any],
     seconds: float,
 ) -> dict[str, Any]:
-    tasks, n_items = found.summary.tasks, {name: len(rows) for name, rows in samples.items()}
+    tasks, n_items = found.taken(model.name), {name: len(rows) for name, rows in samples.items()}
     names = {
         task.name: list(values_of(found.asked[model.name, task.name][0].item, task.metric))
         for task in tasks
@@ -154,7 +155,7 @@ def _results(
             for task in tasks
         },
         "group_subtasks": {},
-        "configs": configs,
+        "configs": {task.name: configs[task.name] for task in tasks},
         "versions": {task.name: task.version for task in tasks},
         "n-shot": {task.name: task.num_fewshot for task in tasks},
         "higher_is_better": {
@@ -230,7 +231,7 @@ def _stderr(values: Sequence[float]) -> float:
     return math.sqrt(spread) / math.sqrt(len(values))
 
 
-def _configs(found: Evaluation) -> dict[str, Any]:
+def _configs(found: Evaluated) -> dict[str, Any]:
     """Return the tasks' resolved YAML where the suite is one of this checkout."""
     suite = found.summary.suite
     ours = {}

@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from skald_specs.records import RequestRecord
+from skald_specs.records import EvaluatedModel, RequestRecord, TaskInfo
+
+
+def as_asked(task: TaskInfo, model: EvaluatedModel) -> TaskInfo:
+    """Return a task as a model was asked it: after a chat template nothing stands before a choice."""
+    chat = model.chat_template_sha256 is not None
+    return task.model_copy(update={"target_delimiter": ""}) if chat else task
 
 
 def text_metrics(requests: Sequence[RequestRecord]) -> dict[str, float]:
@@ -44,7 +50,8 @@ def choice_metrics(requests: Sequence[RequestRecord], delimiter: str) -> dict[st
         ValueError: No choice is the right one, a log-probability is missing, or a continuation
             lacks the delimiter.
     """
-    if all(request.is_right is None for request in requests):
+    requests = choices_of(requests)
+    if not requests:
         return None
     right = [i for i, request in enumerate(requests) if request.is_right]
     if not right:
@@ -55,6 +62,11 @@ def choice_metrics(requests: Sequence[RequestRecord], delimiter: str) -> dict[st
     found = {metric: float(choice in right) for metric, choice in chosen.items()}
     found["logprob_gold"] = max(sums[i] for i in right)
     return found | ({"logprob_best_wrong": max(wrong)} if wrong else {})
+
+
+def choices_of(requests: Sequence[RequestRecord]) -> list[RequestRecord]:
+    """Return the requests that are choices; lm-eval may ask for their texts without context, too."""
+    return [request for request in requests if request.is_right is not None]
 
 
 def choices_made(requests: Sequence[RequestRecord], delimiter: str) -> dict[str, int]:

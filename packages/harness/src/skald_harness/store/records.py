@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skald_specs.errors import ClaimError
-from skald_specs.records import ItemRecord, RequestRecord
+from skald_specs.records import ItemRecord, Recheck, RequestRecord
 
 from skald_harness.adapter.asking import AskedItem, Sample
 from skald_harness.scoring.questions import Answer
@@ -56,6 +57,25 @@ def recorded_answer(fields: Mapping[str, Any]) -> Answer:
     )
 
 
+def recheck(model: str, answers: Sequence[Answer]) -> list[Recheck]:
+    """Return how far the plain path was off for a model; nothing where no answer was drawn for it.
+
+    Args:
+        model: Who answered.
+        answers: All its answers of one suite.
+    """
+    off = [
+        abs(answer.logprob_nats - answer.recheck_nats)
+        for answer in answers
+        if answer.logprob_nats is not None and answer.recheck_nats is not None
+    ]
+    if not off:
+        return []
+    return [
+        Recheck(model=model, n_requests=len(answers), n_rechecked=len(off), largest_nats=max(off))
+    ]
+
+
 def item_records(
     model: str, task: TaskDefinition, asked: Sequence[AskedItem], samples: Sequence[Sample]
 ) -> list[ItemRecord]:
@@ -83,7 +103,7 @@ def _item_record(
         suffix = "" if sample is first else f",{sample['filter']}"
         for name in sample["metrics"]:
             # What lm-eval only puts together over items (F1, perplexity) has no value of its own.
-            if isinstance(sample[name], int | float):
+            if isinstance(sample[name], numbers.Real):
                 metrics[f"{name}{suffix}"] = float(sample[name])
     headline = task.metrics[0]
     n_bytes = sum(len(question.continuation.encode("utf-8")) for question in item.questions)
@@ -102,7 +122,8 @@ def _item_record(
     elif headline in metrics:
         score = metrics.pop(headline)
     else:
-        score = _agreement(first[headline])
+        # A task may have nothing but a correlation: whether the two agree is then its accuracy.
+        score = _agreement(first[headline] if headline in first else first["mcc"])
     return ItemRecord(
         model=model,
         task=task.name,

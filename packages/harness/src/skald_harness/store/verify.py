@@ -6,17 +6,14 @@ Knows what follows from what; refuses to know models, tasks' code and how the re
 from __future__ import annotations
 
 import collections
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
 from skald_specs.models import Spec
 from skald_specs.records import (
-    CHOICE_KINDS,
     EvaluatedModel,
     EvaluationSummary,
     ItemRecord,
@@ -24,52 +21,15 @@ from skald_specs.records import (
     TaskInfo,
 )
 
+from skald_harness.scoring.recheck import TOLERANCE_NATS, tolerance_nats
 from skald_harness.store.evaluation import requests_path
-from skald_harness.store.recompute import choice_metrics, text_metrics
-
-#: How far a log-probability may lie from the plain path's, in nats. Standing: measured sums of tree
-#: and plain path differ by 1.5e-5 in fp32; a type of 8 bits of mantissa by hundreds of times that.
-RECHECK_NATS: Mapping[str, float] = {"float32": 1e-3, "float64": 1e-3}
-RECHECK_NATS_OTHERWISE = 2e-2
-#: Two ways to one number may differ in its last bits, relative to its size.
-ROUNDING = 1e-12
+from skald_harness.store.mismatches import Mismatch, Verification
+from skald_harness.store.recompute import as_asked, choice_metrics, text_metrics
+from skald_harness.store.verify_summary import check_contamination, check_summary
 
 S = TypeVar("S", bound=Spec)
 #: The answers to one item, by model, task and item.
 Asked = dict[tuple[str, str, str], list[RequestRecord]]
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """A number that does not follow from the records: where, what, as recorded and as computed."""
-
-    file: Path
-    item: str
-    what: str
-    recorded: Any
-    recomputed: Any
-
-    def __str__(self) -> str:
-        return (
-            f"{self.file}: {self.item}: {self.what} is {_shown(self.recorded)}, "
-            f"recomputed {_shown(self.recomputed)}"
-        )
-
-
-@dataclass
-class Verification:
-    """What was checked, by name with its count, and what did not agree."""
-
-    checked: collections.Counter[str] = field(default_factory=collections.Counter)
-    mismatches: list[Mismatch] = field(default_factory=list)
-
-    def check(
-        self, name: str, file: Path, item: str, what: str, recorded: Any, recomputed: Any
-    ) -> None:
-        """Count one comparison, and keep it where the two are not the same."""
-        self.checked[name] += 1
-        if not _same(recorded, recomputed):
-            self.mismatches.append(Mismatch(file, item, what, recorded, recomputed))
 
 
 def verify_evaluation(folder: Path) -> Verification:
@@ -88,7 +48,11 @@ def verify_evaluation(folder: Path) -> Verification:
     summary = EvaluationSummary.load(folder / "summary.json")
     asked = _requests(folder, summary, found)
     items = _items(folder / "items.jsonl", summary, asked, found)
-    _check_summary(folder / "summary.json", summary, items, asked, found)
+    rows: dict[tuple[str, str], list[list[RequestRecord]]] = {}
+    for (model, task, _), requests in asked.items():
+        rows.setdefault((model, task), []).append(requests)
+    check_summary(folder / "summary.json", summary, items, rows, found)
+    check_contamination(folder, summary, items, found)
     return found
 
 
@@ -129,7 +93,9 @@ def _check_again(
 ) -> None:
     if record.recheck_nats is None or record.logprob_nats is None:
         return
-    bound = RECHECK_NATS.get(model.dtype, RECHECK_NATS_OTHERWISE)
+    # A type that has no tolerance of its own is none of a network's.
+    dtype = model.dtype if model.dtype in TOLERANCE_NATS else "float32"
+    bound = tolerance_nats(dtype, max(1, record.n_tokens))
     found.checked["answers beside the plain path"] += 1
     if abs(record.recheck_nats - record.logprob_nats) > bound:
         found.mismatches.append(
@@ -141,14 +107,15 @@ def _items(
     path: Path, summary: EvaluationSummary, asked: Asked, found: Verification
 ) -> dict[tuple[str, str], list[ItemRecord]]:
     tasks = {task.name: task for task in summary.tasks}
-    models = {model.name for model in summary.models}
+    models = {model.name: model for model in summary.models}
     seen: set[tuple[str, str, str]] = set()
     groups: dict[tuple[str, str], list[ItemRecord]] = {}
     for where, item in _read(path, ItemRecord):
         name = f"{item.model}/{item.task}/{item.item_id}"
         if item.task not in tasks or item.model not in models:
             raise UserInputError(where, f"{name} is of no model and task of summary.json", _AGAIN)
-        task, key = tasks[item.task], (item.model, item.task, item.item_id)
+        task = as_asked(tasks[item.task], models[item.model])
+        key = (item.model, item.task, item.item_id)
         found.check("items", path, name, "times recorded", 1 + (key in seen), 1)
         seen.add(key)
         groups.setdefault((item.model, item.task), []).append(item)
@@ -179,8 +146,7 @@ def _check_item(
             n_bytes = requests[0].n_bytes
         else:
             metrics = choice_metrics(requests, task.target_delimiter)
-            right = next((r for r in requests if r.is_right), requests[0])
-            n_bytes = right.n_bytes - len(task.target_delimiter.encode("utf-8"))
+            n_bytes = next((r for r in requests if r.is_right), requests[0]).n_bytes
     except ValueError as error:
         found.mismatches.append(Mismatch(path, name, "score", item.score, f"nothing: {error}"))
         return
@@ -195,33 +161,6 @@ def _check_item(
             found.checked[f"values of {metric} (not recomputed)"] += 1
 
 
-def _check_summary(
-    path: Path,
-    summary: EvaluationSummary,
-    items: Mapping[tuple[str, str], Sequence[ItemRecord]],
-    asked: Asked,
-    found: Verification,
-) -> None:
-    counts: dict[tuple[str, str], list[int]] = {}
-    for (name, task_name, _), requests in asked.items():
-        counts.setdefault((name, task_name), []).append(len(requests))
-    for task in summary.tasks:
-        for model in summary.models:
-            where, key = f"{task.name} of {model.name}", (model.name, task.name)
-            found.check("summary", path, where, "n_items", task.n_items, len(items.get(key, ())))
-            if task.kind in CHOICE_KINDS and task.chance is not None and key in counts:
-                chance = sum(1 / count for count in counts[key]) / len(counts[key])
-                found.check("summary", path, where, "chance", task.chance, round(chance, 12))
-    known = {task.name: task.chance for task in summary.tasks}
-    for flag in summary.flags:
-        where, mine = f"flag of {flag.control}", items.get((flag.control, flag.task), ())
-        score = sum(item.score for item in mine) / len(mine) if mine else None
-        found.check("flags", path, where, f"score on {flag.task}", flag.score, score)
-        found.check(
-            "flags", path, where, f"chance of {flag.task}", flag.chance, known.get(flag.task)
-        )
-
-
 def _read(path: Path, spec: type[S]) -> Iterator[tuple[str, S]]:
     for number, row in enumerate(read_jsonl(path), start=1):
         where = f"{path}:{number}"
@@ -229,23 +168,3 @@ def _read(path: Path, spec: type[S]) -> Iterator[tuple[str, S]]:
 
 
 _AGAIN = "Evaluate again into an empty folder"
-
-
-def _same(recorded: Any, recomputed: Any) -> bool:
-    if isinstance(recorded, float | int) and isinstance(recomputed, float | int):
-        return math.isclose(recorded, recomputed, rel_tol=ROUNDING, abs_tol=ROUNDING)
-    return bool(recorded == recomputed)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return " ".join(_shown(part) for part in _flat(value))
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _flat(values: Iterable[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, tuple):
-            yield from _flat(value)
-        else:
-            yield value[:12] if isinstance(value, str) and len(value) == 64 else value

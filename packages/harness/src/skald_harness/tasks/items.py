@@ -8,10 +8,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from skald_specs.errors import UserInputError
@@ -33,6 +33,22 @@ class UserPair(Spec):
     bad: Text
     type: Literal["swap", "delete"]
     source_id: Text
+
+
+class UserText(Spec):
+    """A line of a user's own text (suite `ud`); fields beyond these are allowed and ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    text: Text
+    id: Text | None = None
+    doc: Text | None = None
+
+
+class UserSentence(UserText):
+    """A sentence whose `id` its translations share."""
+
+    id: Text
 
 
 class _Pair(PairItem):
@@ -82,9 +98,13 @@ class TaskItems:
 
 def find_items(task: TaskDefinition, folder: Path) -> Path | None:
     """Return the file with a task's items, plain or gzipped, or None."""
-    plain = folder / task.items_path
-    packed = plain.with_name(plain.name + ".gz")
-    return next((path for path in (plain, packed) if path.is_file()), None)
+    return _either(folder / task.items_path)
+
+
+def nothing_for(task: TaskDefinition) -> str:
+    """Return why `check_items` found nothing for a task of a user's folder."""
+    chosen = task.config["metadata"].get("select")
+    return f"no pairs of type {chosen}" if chosen else f"nothing in {task.items_path}"
 
 
 def languages_with_items(tasks: Sequence[TaskDefinition], folder: Path) -> list[str]:
@@ -104,51 +124,111 @@ def check_items(task: TaskDefinition, folder: Path) -> TaskItems | None:
     """Read and check the items of a task.
 
     Returns:
-        What the task reads; None when a user's file has no pairs of the task's type.
+        What the task reads; None when a user's folder has nothing for it (`nothing_for`).
 
     Raises:
-        UserInputError: The file is missing, a line is malformed (it is named), or a file of which
-            a task reads every line has none.
+        UserInputError: A line is malformed (it is named), sentences share no id, or Skald's own items
+            are missing.
     """
+    settings = task.config["metadata"]
+    is_users = settings.get("layout") == "user"
     path = find_items(task, folder)
     if path is None:
+        if is_users:
+            return None
         raise UserInputError(
             str(folder / task.items_path),
             f"no items for {task.name}",
             "Run `skald corpus generate`, or leave the language out",
         )
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = data.decode("utf-8")
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise UserInputError(str(path), f"cannot be read ({error})", "Rebuild the file") from None
-    chosen = task.config["metadata"].get("select")
-    seen: set[str] = set()
-    chances: list[float] = []
-    # Only newlines end a line: str.splitlines would also split at U+2028 inside a string.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
+    text = _read(path)
+    names: dict[str, float] = {}
+    for where, number, value in _rows(path, text):
+        name, n_choices = _check(task, value, where, number)
+        if name is None:
             continue
-        where = f"{path}:{number}"
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserInputError(where, f"not JSON ({error.msg})", "Mend or remove it") from None
-        if chosen is None:
-            item = _SPECS[task.kind].check(value, where)
-            name = str(getattr(item, "id"))  # noqa: B009 - every item format has an id
-        else:
-            pair = UserPair.check(value, where)
-            if pair.type != chosen:
-                continue
-            item, name = pair, pair.source_id
-        if name in seen:
+        if name in names:
             raise UserInputError(where, f"a second item named {name!r}", "Make the names unique")
-        seen.add(name)
-        chances.append(1 / len(item.choices) if isinstance(item, ClozeItem) else 0.5)
-    if not seen:
-        if chosen is not None:
+        names[name] = 1 / n_choices
+    digest = hashlib.sha256(text.encode("utf-8"))
+    if settings.get("parallel"):
+        shared = _shared_ids(task, folder)
+        names = {name: chance for name, chance in names.items() if name in shared}
+        # Which sentences are asked depends on the files of the other languages.
+        digest.update("\n".join(sorted(shared)).encode("utf-8"))
+    if not names:
+        if is_users:
             return None
         raise UserInputError(str(path), f"no items for {task.name}", "Add some, or remove the file")
-    chance = None if task.kind == "text" else round(sum(chances) / len(chances), 12)
-    return TaskItems(len(seen), hashlib.sha256(data).hexdigest(), chance)
+    chance = None if task.kind == "text" else round(sum(names.values()) / len(names), 12)
+    return TaskItems(len(names), digest.hexdigest(), chance)
+
+
+def _check(task: TaskDefinition, value: Any, where: str, number: int) -> tuple[str | None, int]:
+    """Check one line; return the item's name, None for one of another task, and its choices."""
+    settings = task.config["metadata"]
+    if settings.get("layout") != "user":
+        item = _SPECS[task.kind].check(value, where)
+        n_choices = len(item.choices) if isinstance(item, ClozeItem) else 2
+        return str(getattr(item, "id")), n_choices  # noqa: B009 - every item format has an id
+    if task.kind == "pairs":
+        if isinstance(value, dict) and "phenomenon" in value:
+            raise UserInputError(
+                where, "an item of Skald's own, none of yours", "Name your folder with --items"
+            )
+        pair = UserPair.check(value, where)
+        return (pair.source_id if pair.type == settings["select"] else None), 2
+    line = (UserSentence if settings.get("parallel") else UserText).check(value, where)
+    return line.id or f"line {number}", 1
+
+
+def _shared_ids(task: TaskDefinition, folder: Path) -> set[str]:
+    """Return the ids that the files of all languages have.
+
+    Raises:
+        UserInputError: A line of a language is malformed, or no id is in all of them.
+    """
+    pattern = str(task.config["metadata"]["items"]).format(language="*")
+    found = sorted({*folder.glob(pattern), *folder.glob(f"{pattern}.gz")})
+    # A plain file stands before a packed one of the same name.
+    paths = [
+        path for path in found if path == _either(path.with_name(path.name.removesuffix(".gz")))
+    ]
+    ids = [
+        {UserSentence.check(value, where).id for where, _, value in _rows(path, _read(path))}
+        for path in paths
+    ]
+    shared = set.intersection(*ids)
+    if not shared:
+        names = ", ".join(path.name for path in paths)
+        raise UserInputError(
+            str(folder / pattern), f"no `id` that all of {names} have", "Give translations one id"
+        )
+    return shared
+
+
+def _either(plain: Path) -> Path | None:
+    packed = plain.with_name(plain.name + ".gz")
+    return next((path for path in (plain, packed) if path.is_file()), None)
+
+
+def _read(path: Path) -> str:
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return data.decode("utf-8")
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise UserInputError(str(path), f"cannot be read ({error})", "Rebuild the file") from None
+
+
+def _rows(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
+    """Yield each line's place, its number and its value."""
+    # Only newlines end a line: str.splitlines would also split at U+2028 inside a string.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            where = f"{path}:{number}"
+            try:
+                yield where, number, json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserInputError(
+                    where, f"not JSON ({error.msg})", "Mend or remove it"
+                ) from None

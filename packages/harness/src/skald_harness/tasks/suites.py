@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import yaml
 from skald_specs.errors import UserInputError
@@ -38,6 +38,8 @@ _REQUIRED = (
 _FUNCTION = "!function "
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
+#: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
+HUB = "hub"
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,46 @@ class TaskDefinition:
         return str(self.config["metadata"]["items"]).format(language=self.language)
 
     @property
+    def family(self) -> str:
+        """What is asked, whatever the language and the wording."""
+        return self.name.rsplit("_", 2)[0]
+
+    @property
+    def variant(self) -> str:
+        """The wording, where the same items are asked in several."""
+        return ""
+
+    @property
+    def translated(self) -> bool | None:
+        """Whether the items were translated into the language; None where it is not known."""
+        return None
+
+    @property
+    def license(self) -> str | None:
+        """Under what the items are published; None where it is not known."""
+        return None
+
+    @property
+    def source(self) -> str:
+        """Where the items come from."""
+        return "generated" if self.suite == "core" else "user"
+
+    @property
     def fingerprint(self) -> str:
         """Hash of everything in the definition that can change an answer."""
         return fingerprint([self.config, self.code_sha256])
+
+
+class InLanguage(Protocol):
+    """A task in one language."""
+
+    @property
+    def language(self) -> str:
+        """BCP-47 tag."""
+        ...
+
+
+T = TypeVar("T", bound=InLanguage)
 
 
 class _TaskLoader(yaml.SafeLoader):
@@ -117,6 +156,7 @@ def list_tasks(
     tasks = [
         read_task(path)
         for name in ([suite] if suite else suites)
+        if name != HUB
         for path in sorted((evals / name).glob("*.yaml"))
     ]
     _refuse_duplicates(tasks)
@@ -125,7 +165,7 @@ def list_tasks(
     return sorted(tasks, key=lambda task: task.name)
 
 
-def select(tasks: Sequence[TaskDefinition], languages: Sequence[str]) -> list[TaskDefinition]:
+def select(tasks: Sequence[T], languages: Sequence[str]) -> list[T]:
     """Keep the tasks of some languages.
 
     Raises:
@@ -142,6 +182,8 @@ def check_suites(evals: Path = EVALS) -> list[str]:
     """Return every problem of the task files, one line each; none means all is well."""
     problems, tasks = [], []
     for suite in suite_names(evals):
+        if suite == HUB:
+            continue
         for path in sorted((evals / suite).glob("*.yaml")):
             try:
                 tasks.append(read_task(path))

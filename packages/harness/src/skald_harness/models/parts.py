@@ -1,0 +1,174 @@
+"""The files of a model folder, as far as they can be judged without reading a tensor's values.
+
+Pickled weights are never opened, and code is told by name only.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+from collections.abc import Collection
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from skald_specs.errors import UserInputError
+from skald_specs.files import read_json
+
+WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "tokenizer.model", "vocab.json", "merges.txt",
+)  # fmt: skip
+#: Every file beside the weights that can change an answer.
+TEXT_FILES = (
+    "config.json", "generation_config.json", *TOKENIZER_FILES,
+    "chat_template.jinja", "chat_template.json",
+)  # fmt: skip
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+AGAIN = "Download or export it again"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a folder's config.json.
+
+    Raises:
+        UserInputError: It is missing, damaged, or of quantised weights.
+    """
+    file = path / "config.json"
+    if not file.is_file():
+        raise UserInputError(
+            str(path), "no model (config.json is missing)", "Name a Hugging Face folder"
+        )
+    config = read_json(file)
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise UserInputError(str(file), "damaged: not an object with a `model_type`", AGAIN)
+    if "quantization_config" in config:
+        method = dict(config["quantization_config"] or {}).get("quant_method")
+        raise UserInputError(
+            str(file),
+            f"quantised weights (`quantization_config`: {method}), which are not scored",
+            "Name the model that it was made from",
+        )
+    return config
+
+
+def code_of(path: Path) -> list[str]:
+    """Return which code of its own a folder asks for, by configuration and tokenizer."""
+    named: list[str] = []
+    for name in ("config.json", "tokenizer_config.json"):
+        if (path / name).is_file():
+            value = read_json(path / name)
+            wanted = value.get("auto_map") if isinstance(value, dict) else None
+            for entry in (wanted or {}).values() if isinstance(wanted, dict) else [wanted]:
+                parts = entry if isinstance(entry, list) else [entry]
+                named += [str(part).rpartition(".")[0] + ".py" for part in parts if part]
+    return sorted(set(named))
+
+
+def check_code(path: Path, trusted: str | None) -> None:
+    """Refuse a folder that needs code of its own, unless it is trusted; never that of others.
+
+    Raises:
+        UserInputError: It needs code.
+    """
+    code = code_of(path)
+    foreign = [file for file in code if "--" in file and file.split("--")[0] != trusted]
+    if foreign and trusted:
+        raise UserInputError(
+            str(path), f"needs code of another repository ({foreign[0]})", "Name another model"
+        )
+    if code and not trusted:
+        raise UserInputError(
+            str(path),
+            f"needs code of its own (`auto_map`: {', '.join(code)}), which is not run",
+            "Name the model by an id that evals/models.yaml allows that, and confirm it with "
+            "--trust-remote-code ID",
+        )
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the files of the weights, as transformers would choose them.
+
+    Raises:
+        UserInputError: There are none, or some of a set are missing.
+    """
+    if (path / WEIGHTS_FILE).is_file():
+        return [path / WEIGHTS_FILE]
+    index = path / INDEX_FILE
+    if not index.is_file():
+        pickles = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
+        if pickles:
+            raise UserInputError(
+                str(path),
+                f"only pickled weights ({pickles[0]}), which are never read",
+                "Convert them to safetensors",
+            )
+        raise UserInputError(
+            str(path),
+            f"no *.safetensors weights ({WEIGHTS_FILE} or {INDEX_FILE})",
+            AGAIN,
+        )
+    value = read_json(index)
+    names = value.get("weight_map") if isinstance(value, dict) else None
+    if not isinstance(names, dict) or not names:
+        raise UserInputError(str(index), "damaged: no `weight_map`", AGAIN)
+    files = sorted({str(file) for file in names.values()})
+    for file in files:
+        # An index that names a file elsewhere must not make us read it.
+        if Path(file).name != file or not (path / file).is_file():
+            raise UserInputError(
+                str(path), f"{file} is missing, which {INDEX_FILE} names", "Download it again"
+            )
+    held = tensors([path / file for file in files])[0]
+    lost = sorted(set(names) - set(held))
+    if lost:
+        raise UserInputError(
+            str(path),
+            f"{len(lost)} tensors are missing, which {INDEX_FILE} names, such as {lost[0]}",
+            AGAIN,
+        )
+    return [path / file for file in files]
+
+
+def tensors(weights: list[Path]) -> tuple[dict[str, tuple[int, ...]], str]:
+    """Return the shape of every tensor, and the type that most values are stored in.
+
+    Raises:
+        UserInputError: A file is damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    shapes: dict[str, tuple[int, ...]] = {}
+    sizes: collections.Counter[str] = collections.Counter()
+    for path in weights:
+        try:
+            with safe_open(path, framework="numpy") as held:
+                for name in held.keys():  # noqa: SIM118 - not a dict
+                    part = held.get_slice(name)
+                    shapes[name] = tuple(part.get_shape())
+                    sizes[part.get_dtype()] += math.prod(shapes[name])
+        except SafetensorError as error:
+            raise UserInputError(str(path), f"damaged weights ({error})", AGAIN) from None
+    kinds = [kind for kind, _ in sizes.most_common() if kind in _DTYPES]
+    return shapes, _DTYPES[kinds[0]] if kinds else "float32"
+
+
+def check_tokenizer_files(where: str, names: Collection[str]) -> None:
+    """Refuse a tokenizer of sentencepiece alone where that library is not there to read it.
+
+    Args:
+        where: The model, for the error.
+        names: Its files.
+
+    Raises:
+        UserInputError: It is one.
+    """
+    alone = "tokenizer.model" in names and "tokenizer.json" not in names
+    if alone and not find_spec("sentencepiece"):
+        raise UserInputError(
+            where,
+            "no tokenizer.json but tokenizer.model, and sentencepiece is not installed",
+            "Install sentencepiece, or put the tokenizer.json beside it",
+        )

@@ -1,0 +1,330 @@
+"""Score the checkpoints of a training run as they appear.
+
+<out>/curves/<run>.jsonl          one `ScorePoint` a line, by suite, step and task
+<out>/curves/<run>-signal.json    what the curves say of the tasks
+
+Reads the run's folder and writes nothing there: the trainer does not notice. Answers go to the store
+of `out`, so what was scored once is not asked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skald_specs.checkpoint import (
+    MANIFEST_FILE,
+    OPTIMIZER_FILE,
+    PLAN_FILE,
+    CheckpointManifest,
+    checkpoint_name,
+    checkpoints_in,
+)
+from skald_specs.corpus import load_corpus
+from skald_specs.curves import ScorePoint, SignalReport
+from skald_specs.errors import ClaimError, UserInputError
+from skald_specs.files import disk_error, read_jsonl, write_json, write_jsonl
+from skald_specs.fingerprint import fingerprint
+from skald_specs.plan import Plan
+from skald_specs.records import ItemRecord, TaskInfo
+
+from skald_harness.running.evaluate import evaluate
+from skald_harness.running.signal import signal_report, signal_table
+from skald_harness.store.answers import store_folder
+from skald_harness.store.evaluation import Evaluated, mean_of, read_evaluation, standard_error
+from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
+
+#: Between two looks at a run's folder; a checkpoint takes longer than that to train.
+SECONDS_BETWEEN_LOOKS = 5.0
+_FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is watched, with what, and where the curves go; see `evaluate`."""
+
+    run: Path
+    suites: Sequence[str]
+    items: Path | Mapping[str, Path]
+    corpus: Path
+    out: Path
+    languages: Sequence[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.run.resolve().name
+
+    @property
+    def curves(self) -> Path:
+        """The folder of all curves."""
+        return self.out / "curves"
+
+    @property
+    def points(self) -> Path:
+        """The run's points."""
+        return self.curves / f"{self.name}.jsonl"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A whole checkpoint: `weights_sha256` hashes the checksums of its files of weights."""
+
+    folder: Path
+    step: int
+    tokens: int
+    n_steps: int
+    plan_fingerprint: str
+    weights_sha256: str
+
+
+def watch(
+    watched: Watched,
+    seconds: float = SECONDS_BETWEEN_LOOKS,
+    sleep: Callable[[float], None] = time.sleep,
+) -> SignalReport:
+    """Score every checkpoint until the run's last one is.
+
+    Args:
+        watched: The run and how to score it.
+        seconds: Between two looks.
+        sleep: Waits.
+
+    Returns:
+        What the curves say.
+
+    Raises:
+        UserInputError: There is no such run, its corpus is another one, or an input of the
+            evaluation is wrong.
+    """
+    if not watched.run.is_dir():
+        raise UserInputError(
+            str(watched.run), "no such run", "Name a folder under artifacts/runs, once it trains"
+        )
+    with _alone(watched):
+        for leftover in watched.curves.glob(f".{watched.name}.*.export"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        return _follow(watched, seconds, sleep)
+
+
+def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) -> SignalReport:
+    unusable: set[Checkpoint] = set()
+    waiting = False
+    while True:
+        whole = whole_checkpoints(watched.run)
+        known = _scored(watched)
+        todo = [c for c in whole if (c.step, c.weights_sha256) not in known and c not in unusable]
+        for checkpoint in todo:
+            if not _score(watched, checkpoint):
+                unusable.add(checkpoint)
+        if todo:
+            waiting = False
+            continue
+        if any(checkpoint.step >= checkpoint.n_steps for checkpoint in whole):
+            break
+        if not waiting:
+            print(
+                f"{watched.name}: {_reached(whole)}; waiting for the next checkpoint (Ctrl-C ends; "
+                "the same command goes on)",
+                file=sys.stderr,
+            )
+            waiting = True
+        sleep(seconds)
+    report = signal_report(watched.name, read_points(watched.points))
+    print(signal_table(report))
+    return report
+
+
+def _reached(whole: Sequence[Checkpoint]) -> str:
+    if not whole:
+        return "no checkpoint yet"
+    return f"scored up to step {whole[-1].step:,} of {whole[-1].n_steps:,}"
+
+
+def whole_checkpoints(run: Path) -> list[Checkpoint]:
+    """Return the complete checkpoints of a run, oldest first, each step once.
+
+    A checkpoint is written under another name and its manifest last, so what is half-written is not
+    seen; one that is removed during the look is passed over.
+    """
+    found: dict[int, Checkpoint] = {}
+    for folder in (*checkpoints_in(run / "checkpoints"), run / _FINAL):
+        try:
+            manifest = CheckpointManifest.load(folder / MANIFEST_FILE)
+            plan = Plan.load(folder / PLAN_FILE)
+        except UserInputError:
+            continue
+        weights = {
+            name: digest
+            for name, digest in manifest.sha256.items()
+            if name.endswith(".safetensors") and not name.startswith(OPTIMIZER_FILE.split(".")[0])
+        }
+        checkpoint = Checkpoint(
+            folder=folder,
+            step=manifest.step,
+            tokens=manifest.step * plan.identity.global_batch_tokens.value,
+            n_steps=plan.identity.schedule.n_steps.value,
+            plan_fingerprint=manifest.plan_fingerprint,
+            weights_sha256=fingerprint(weights),
+        )
+        # `final` holds the last checkpoint's weights once more.
+        found.setdefault(checkpoint.step, checkpoint)
+    return [found[step] for step in sorted(found)]
+
+
+def read_points(path: Path) -> list[ScorePoint]:
+    """Read a run's points; none where nothing was scored yet."""
+    if not path.is_file():
+        return []
+    return [
+        ScorePoint.check(row, f"{path}:{number}")
+        for number, row in enumerate(read_jsonl(path), start=1)
+    ]
+
+
+def _scored(watched: Watched) -> set[tuple[int, str]]:
+    """Return the steps, with their weights, that have points of every suite and language asked for."""
+    found: dict[tuple[int, str], set[str]] = {}
+    for point in read_points(watched.points):
+        key = (point.step, point.weights_sha256)
+        found.setdefault(key, set()).update((f"suite {point.suite}", point.language))
+    wanted = {f"suite {suite}" for suite in watched.suites} | set(watched.languages or ())
+    return {key for key, names in found.items() if wanted <= names}
+
+
+def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
+    """Score one checkpoint and add its points; say why where it cannot be."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(
+        dir=watched.curves, prefix=f".{watched.name}.", suffix=".export"
+    ) as temporary:
+        exported = Path(temporary) / f"{watched.name}-{checkpoint_name(checkpoint.step)}"
+        why_not = _export(watched, checkpoint, exported)
+        try:
+            found = [] if why_not else _evaluate(watched, exported, Path(temporary) / "eval")
+        except ClaimError as error:
+            why_not = str(error)
+        if why_not:
+            print(f"{watched.name}: step {checkpoint.step:,} left out: {why_not}", file=sys.stderr)
+            return False
+    new = points_of(watched.name, checkpoint, found)
+    names = {(point.suite, point.step, point.task) for point in new}
+    kept = [
+        point
+        for point in read_points(watched.points)
+        # A run of another plan in the same folder has a curve of its own.
+        if point.plan_fingerprint == checkpoint.plan_fingerprint
+        and (point.suite, point.step, point.task) not in names
+    ]
+    rows = sorted([*kept, *new], key=lambda point: (point.suite, point.step, point.task))
+    write_jsonl(watched.points, (point.model_dump(mode="json") for point in rows))
+    report = signal_report(watched.name, rows)
+    write_json(watched.curves / f"{watched.name}-signal.json", report.model_dump(mode="json"))
+    print(
+        f"{watched.name}: step {checkpoint.step:,} of {checkpoint.n_steps:,}, {len(new)} tasks, "
+        f"{time.monotonic() - began:.0f} s",
+        file=sys.stderr,
+    )
+    return True
+
+
+def _export(watched: Watched, checkpoint: Checkpoint, out: Path) -> str:
+    """Export a checkpoint; return why it cannot be, or nothing."""
+    # Here: it brings torch and with it tqdm, which lm-eval's door must silence first.
+    from safetensors import SafetensorError
+    from skald_mup.export import export
+
+    fingerprint_here = load_corpus(watched.corpus).fingerprint
+    try:
+        trained_on = CheckpointManifest.load(checkpoint.folder / MANIFEST_FILE).corpus_fingerprint
+        if trained_on == fingerprint_here:
+            export(checkpoint.folder, watched.corpus, out)
+    except (OSError, SafetensorError, UserInputError) as error:
+        if not (checkpoint.folder / MANIFEST_FILE).is_file():
+            return "the trainer removed it meanwhile"
+        return str(error)
+    if trained_on != fingerprint_here:
+        raise UserInputError(
+            str(watched.corpus), f"not the corpus {watched.name} trains on", "Name that one"
+        )
+    return ""
+
+
+def _evaluate(watched: Watched, exported: Path, out: Path) -> list[Evaluated]:
+    # The table of every checkpoint would bury the curve.
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        done = evaluate(
+            [exported], watched.suites, out, watched.items, watched.corpus, watched.languages,
+            controls=False, store_root=store_folder(watched.out),
+        )  # fmt: skip
+    if done is None:
+        raise UserInputError("--watch", "started on several ranks", "Start it without torchrun")
+    if done.problems:
+        raise done.problems[0]
+    return [read_evaluation(out / summary.suite) for summary in done.summaries]
+
+
+def points_of(run: str, checkpoint: Checkpoint, evaluated: Sequence[Evaluated]) -> list[ScorePoint]:
+    """Return one point a task.
+
+    Args:
+        run: The run's name.
+        checkpoint: What was scored.
+        evaluated: One evaluation a suite, of that one model.
+    """
+    return [
+        _point(run, checkpoint, task, [row.item for row in found.asked[model.name, task.name]])
+        for found in evaluated
+        for model in found.summary.models
+        for task in found.taken(model.name)
+    ]
+
+
+def _point(
+    run: str, checkpoint: Checkpoint, task: TaskInfo, items: Sequence[ItemRecord]
+) -> ScorePoint:
+    return ScorePoint(
+        run=run,
+        step=checkpoint.step,
+        tokens=checkpoint.tokens,
+        plan_fingerprint=checkpoint.plan_fingerprint,
+        weights_sha256=checkpoint.weights_sha256,
+        suite=task.suite,
+        task=task.name,
+        kind=task.kind,
+        language=task.language,
+        metric=task.metric,
+        score=mean_of(items, task.metric, task.metric),
+        standard_error=standard_error(items, task.metric, task.metric),
+        n_items=len(items),
+        higher_is_better=task.metric not in LOWER_IS_BETTER,
+    )
+
+
+@contextlib.contextmanager
+def _alone(watched: Watched) -> Iterator[None]:
+    """Keep a second watch of the same run out."""
+    path = watched.curves / f".{watched.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserInputError(
+                str(watched.run), "is being watched already", "Wait for the other, or end it"
+            ) from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,174 @@
+"""What the controls say of the tasks: one compact table, and each flag in words.
+
+Knows scores and the flags that the evaluation wrote; what a control is there to show is
+`skald_specs.controls`, what counts as a flag is the harness'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from skald_specs.controls import (
+    BYTE_NGRAM,
+    BYTE_UNIGRAM,
+    LONGEST,
+    ORACLE,
+    RANDOM_INIT,
+    SHORTEST,
+    what_it_shows,
+)
+from skald_specs.records import ControlFlag
+
+from skald_report.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.cells import page_names
+from skald_report.formatting import join
+from skald_report.inputs import Sources
+from skald_report.tables import MACRO, Table
+
+#: The untrained networks share a column: they are one kind of control.
+UNTRAINED = "untrained"
+_ORDER = (UNTRAINED, BYTE_NGRAM, BYTE_UNIGRAM, LONGEST, SHORTEST, ORACLE)
+_COLUMNS = ["suite", "task", "control", "kind", "label", "chance", "score", "low", "high",
+            "n_languages", "flagged"]  # fmt: skip
+
+
+def control_table(sources: Sources, measured: Table) -> Table:
+    """Return what each kind of control scores on each task, over its languages.
+
+    Args:
+        sources: The flags, and which models are controls.
+        measured: The table of all scores.
+
+    Returns:
+        `score` is the unweighted mean over languages (and over untrained networks), `low` and `high`
+        the smallest and largest of what it is the mean of; `flagged` names the flagged languages.
+        The numbers are those of the table of scores, so that no comparison reads them again.
+    """
+    roles = {model.name: model.role for s in sources.summaries for model in s.models}
+    frame = measured.frame
+    frame = frame[(frame["language"] != MACRO) & (frame["model"].map(roles) == "control")]
+    frame = frame.assign(control=frame["model"].map(_column))
+    flagged = _flagged(sources)
+    rows = []
+    for names, own in frame.groupby(["suite", "task", "control"], sort=False):
+        suite, task, control = map(str, names)
+        tags = list(dict.fromkeys(own["language"]))
+        rows.append(
+            {
+                "suite": suite,
+                "task": task,
+                "control": control,
+                "kind": own["kind"].iloc[0],
+                "label": own["label"].iloc[0],
+                "chance": own["chance"].mean(),
+                "score": own.groupby("language")["score"].mean().mean(),
+                "low": own["score"].min(),
+                "high": own["score"].max(),
+                "n_languages": len(tags),
+                "flagged": " ".join(t for t in tags if (suite, task, control, t) in flagged),
+            }
+        )
+    return Table("controls", ("suite", "task", "control"), {}, pd.DataFrame(rows, columns=_COLUMNS))
+
+
+def _column(model: str) -> str:
+    return UNTRAINED if model.startswith(RANDOM_INIT) else model
+
+
+def _flagged(sources: Sources) -> dict[tuple[str, str, str, str], list[ControlFlag]]:
+    """Return the flags by suite, task on the page, kind of control and language."""
+    named = page_names(sources)
+    found: dict[tuple[str, str, str, str], list[ControlFlag]] = {}
+    for summary in sources.summaries:
+        languages = {task.name: task.language for task in summary.tasks}
+        for flag in summary.flags:
+            page = named.get((summary.suite, flag.task), flag.task)
+            key = (summary.suite, page, _column(flag.control), languages.get(flag.task, ""))
+            found.setdefault(key, []).append(flag)
+    return found
+
+
+def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
+    """Say what was flagged, and show every control on every task."""
+    if table is None:
+        yield Paragraph(
+            "No control was evaluated, so no score can be set against chance, counting or a rule.",
+            "gap",
+        )
+        return
+    frame = table.frame
+    yield Paragraph(
+        "Negative controls know nothing that a task asks for: a network before training, byte counts "
+        "of the training text, and rules that look at the length of the answers alone. A task on which "
+        "one of them is above chance (exact binomial test of single items, Holm-corrected below .01 "
+        "within a suite) can be passed that far without what it is named for. The oracle knows every "
+        "answer: below 1, a task cannot be passed."
+    )
+    sentences = tuple(_sentences(frame, _flagged(sources)))
+    judged = len(frame.loc[frame["chance"].notna(), ["suite", "task"]].drop_duplicates())
+    yield Claims(
+        sentences
+        or (
+            f"No control is above chance on any of {judged} kinds of task, and the oracle is always right.",
+        )
+    )
+    for suite, rows in frame.groupby("suite", sort=False):
+        yield _grid(str(suite), rows)
+
+
+def _sentences(
+    frame: pd.DataFrame, flagged: dict[tuple[str, str, str, str], list[ControlFlag]]
+) -> Iterator[str]:
+    for row in frame[frame["flagged"] != ""].to_dict("records"):
+        tags = row["flagged"].split()
+        flags = [
+            flag for tag in tags for flag in flagged[row["suite"], row["task"], row["control"], tag]
+        ]
+        where = f"all {len(tags)} languages" if len(tags) == row["n_languages"] > 1 else join(tags)
+        scored = _span([flag.score for flag in flags])
+        who = "an untrained network" if row["control"] == UNTRAINED else row["control"]
+        against = "where 1 is due" if row["control"] == ORACLE else (
+            f"where chance is {_span([flag.chance for flag in flags])}"
+        )  # fmt: skip
+        shown = what_it_shows(flags[0].control)
+        yield f"On {row['label']} in {where} {who} has {scored} {against}: {shown}."
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _grid(suite: str, rows: pd.DataFrame) -> Grid:
+    columns = [name for name in _ORDER if name in set(rows["control"])]
+    columns += sorted(set(rows["control"]) - set(_ORDER))
+    body = []
+    for (_, label), own in rows.groupby(["task", "label"], sort=False):
+        at = {str(row["control"]): row for row in own.to_dict("records")}
+        chance = float(own["chance"].mean())
+        known = "no chance level" if math.isnan(chance) else f"chance {chance:.2f}"
+        head = Cell(str(label), known if own["kind"].iloc[0] != "text" else "")
+        body.append((head, *(_cell(at.get(name)) for name in columns)))
+    return Grid(
+        f"{suite}-controls",
+        f"Controls on suite {suite}",
+        "Mean score over languages, and under it the smallest and the largest of the languages (and of "
+        "the untrained networks). ⚑ flagged, with the number of languages in which; a dash: the control "
+        "cannot be asked.",
+        ("task", *columns),
+        tuple(body),
+        "tables/controls.csv",
+    )
+
+
+def _cell(row: Mapping[Any, Any] | None) -> Cell:
+    if row is None:
+        return Cell("–")
+    spread = "" if row["low"] == row["high"] else f"{row['low']:.2f}–{row['high']:.2f}"
+    if not row["flagged"]:
+        return Cell(f"{row['score']:.2f}", spread)
+    said = f"flagged in {len(row['flagged'].split())} of {row['n_languages']}"
+    return Cell(f"⚑ {row['score']:.2f}", spread, "worse", said)
