@@ -19,12 +19,12 @@ from skald_harness.scoring.head import Answers, answers_at
 from skald_harness.scoring.network import Network, Trunk, TrunkCache
 from skald_harness.scoring.trie import Ints, Trie
 
-#: Padded tokens of a batch. Standing: measured on a CPU (width 192, one core: 256 to 2,048 within
-#: 10 %, 8,192 a third slower), assumed elsewhere.
-BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
+#: Padded tokens of a batch. Standing: measured on a CPU (width 192 to 256, one core: 256 to 2,048
+#: within 10 %; 512 pads and holds less than 1,024), assumed elsewhere.
+BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 
 #: A batch that is this full ends where a row would be this much shorter than the longest.
-#: Standing: measured (as above: padding of 300 minimal pairs from 12 % to 4 %).
+#: Standing: measured (as above: padding of 300 minimal pairs from 12 % to 6 %).
 ENOUGH, TIGHT = 0.25, 0.9
 
 
