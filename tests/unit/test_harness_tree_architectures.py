@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import support_networks
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
 from lm_eval.models.huggingface import HFLM
 from skald_harness.scoring import recheck, scorer
 from skald_harness.scoring.reach import reach_of
@@ -107,6 +108,16 @@ def test_a_head_that_depends_on_more_than_its_hidden_state_is_not_used_alone():
     assert odd.how == "plain: its logits are not its head's"
     expected = lm_eval_scores(network, asked)
     assert worst(odd.score(asked), expected) < 1e-4
+
+
+def test_a_network_spread_by_accelerate_is_scored_in_a_tree():
+    network, asked = support_networks.network("llama"), support_networks.requests()
+    expected = Scorer(network, LENGTH).score(asked)
+    add_hook_to_module(network, ModelHook())
+    hooked = Scorer(network, LENGTH)
+    assert "forward" in vars(network)
+    assert hooked.how == "tree"
+    assert hooked.score(asked) == expected
 
 
 def test_ties_are_decided_as_argmax_decides_them():

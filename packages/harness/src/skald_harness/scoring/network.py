@@ -103,6 +103,9 @@ class Network:
         # The model's own forward around a body that does nothing: whatever it does to logits
         # (soft caps, scales) is done here too, at chosen positions only.
         self._headed = copy.copy(model)
+        # accelerate, which spreads a model over devices, hangs a forward on the object that would run
+        # the whole model; its hooks on the parts stay.
+        self._headed.__dict__.pop("forward", None)
         self._headed._modules = {**model._modules, model.base_model_prefix: _Handed()}
 
     def tensor(self, values: Any) -> torch.Tensor:
