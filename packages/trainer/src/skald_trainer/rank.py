@@ -175,7 +175,8 @@ class _RankRun:
 
             measured = trainer.validate([held_out], chunk_done)
             bits |= {tag: value for tag, (value, _) in measured.items()}
-        if self._log is not None:
+        # A corpus may have no validation text at all.
+        if self._log is not None and bits:
             self._log.validation(step, bits)
 
     def _save(self, trainer: SkaldTrainer, step: int) -> None:
