@@ -189,7 +189,7 @@ def test_every_choice_is_decided_alike_and_every_score_agrees(made, plain):
         (task, sample["doc"]["id"]): sample[HEADLINES[task]]
         for task, samples in plain["samples"].items()
         for sample in samples
-        if "_text_" not in task
+        if HEADLINES[task] != "bits_per_byte"
     }
     rows = read_suites(made, "items.jsonl")
     ours = {
