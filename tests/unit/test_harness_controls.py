@@ -84,6 +84,8 @@ def test_a_language_without_text_is_said_and_left_out(tmp_path):
         assert not subject.takes("pairs", "fo") and not subject.takes("generate", "de")
     assert ngram.identity("de") != unigram.identity("de")
     assert byte_counts(corpus, ["fo"], said.append) == []
+    assert byte_counts(tmp_path / "none", ["de"], said.append) == []
+    assert said[-1] == f"{tmp_path / 'none'}: no corpus there: byte counts left out"
 
 
 def test_answers_do_not_depend_on_what_is_asked_with_them(monkeypatch):

@@ -31,7 +31,8 @@ def byte_counts(
 ) -> list[Subject]:
     """Count the corpus' training text: a byte n-gram model and a byte unigram for each language.
 
-    A language without training text is said and left out: they take no task in it.
+    A language without training text is said and left out: they take no task in it. Who evaluates the
+    models of others need have no corpus; that is said, too.
 
     Args:
         corpus: A built corpus.
@@ -42,8 +43,11 @@ def byte_counts(
         Both controls, or none where the corpus has no text in any of the languages.
 
     Raises:
-        UserInputError: The corpus or a file of it is missing or damaged.
+        UserInputError: The corpus is damaged, or a file of it is missing.
     """
+    if not (corpus / "corpus.json").is_file():
+        say(f"{corpus}: no corpus there: byte counts left out")
+        return []
     manifest = CorpusManifest.load(corpus / "corpus.json")
     texts: dict[str, list[str]] = {}
     for tag in languages:
