@@ -17,6 +17,12 @@ CORE_KINDS = (
 )  # fmt: skip
 #: Those whose items are pairs.
 PAIR_KINDS = ("pairs", "number")
+#: Questions to one item of each kind that `write_items` writes.
+N_QUESTIONS = {kind: 2 if kind in PAIR_KINDS else 1 if kind == "text" else 4 for kind in CORE_KINDS}
+#: Tasks and answers of one model over `write_inputs`, and answers of a rule, which takes no documents.
+N_TASKS = 2 * len(CORE_KINDS)
+N_ANSWERS = 2 * 12 * sum(N_QUESTIONS.values())
+N_CHOICES = N_ANSWERS - 2 * 12
 NOUNS = {
     "da": ("katten", "hunden", "fisken", "fuglen", "pigen", "drengen"),
     "de": ("die Katze", "der Hund", "der Fisch", "der Vogel", "die Frau", "der Mann"),

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from skald_harness.adapter import answerers
 from skald_harness.running.evaluate import evaluate
 from skald_harness.scoring import chunks
 from skald_specs.claims import Measure
@@ -31,14 +30,14 @@ support_harness: Any = importlib.import_module("support_harness")
 
 KILLS, WRITE_KILLS = 30, 5
 EXPORTS = ("base-a", "base-b")
-#: Small units, so that a task has several and a kill may come between them.
+#: Requests of a network's unit: few, so that a task has several and a kill may come between them.
 _UNIT = 8
 _PATIENCE_SECONDS = 120.0
 
 
 def measures(folder: Path) -> list[Measure]:
     """Kill, resume and compare; then share the work out over two ranks."""
-    chunks.UNIT_REQUESTS = answerers.CHUNK_QUESTIONS = _UNIT
+    chunks.UNIT_REQUESTS = _UNIT
     support_harness.write_inputs(folder)
     began = time.perf_counter()
     lived(folder, folder / "whole")

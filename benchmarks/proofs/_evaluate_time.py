@@ -33,10 +33,14 @@ def measures(folder: Path) -> list[Measure]:
     words = ["evaluate", *map(str, exports), "--suite", "core", "--out", str(out)]
     before, began = _cpu_seconds(), time.perf_counter()
     with (folder / "timed.log").open("w") as log:
-        subprocess.run(
-            [sys.executable, "-m", "skald_cli.main", *words], stdout=log, stderr=log, check=True
+        done = subprocess.run(
+            [sys.executable, "-m", "skald_cli.main", *words], stdout=log, stderr=log, check=False
         )
     wall, cpu = time.perf_counter() - began, _cpu_seconds() - before
+    if done.returncode:
+        said = (folder / "timed.log").read_text().splitlines()
+        why = next((line for line in said if line.startswith("skald: ")), "".join(said[-1:]))
+        return [Measure(measure=name, value=None, unit="s", bound=bound, holds=False, detail=why)]
     seconds = cpu / CORES if is_busy else wall
     summary = EvaluationSummary.load(out / "core" / "summary.json")
     return [

@@ -8,12 +8,12 @@ import sys
 import pytest
 import support_harness
 from skald_harness.running.ranks import World, world
-from support_harness import evaluate_core
+from support_harness import N_ANSWERS, N_CHOICES, N_TASKS, evaluate_core
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
 #: Six models that answer all, and three rules that take no documents.
-N_ANSWERS = 6 * 2 * 12 * (2 + 1 + 4 * 4) + 3 * 2 * 12 * (2 + 4 * 4)
+N_ALL = 6 * N_ANSWERS + 3 * N_CHOICES
 
 
 def lines_by_rank(root):
@@ -56,10 +56,10 @@ def test_two_ranks_write_the_bytes_of_one(made):
 
 def test_each_rank_asks_its_own_and_nothing_is_asked_twice(made):
     root, two, _ = made
-    assert lines_by_rank(root) == {"rank-0": N_ANSWERS}
+    assert lines_by_rank(root) == {"rank-0": N_ALL}
     counts = lines_by_rank(two)
-    assert sum(counts.values()) == N_ANSWERS
-    assert set(counts) == {"rank-0", "rank-1"} and min(counts.values()) > 0.3 * N_ANSWERS
+    assert sum(counts.values()) == N_ALL
+    assert set(counts) == {"rank-0", "rank-1"} and min(counts.values()) > 0.3 * N_ALL
 
 
 def test_one_rank_speaks_and_its_exit_code_counts(made):
@@ -67,7 +67,9 @@ def test_one_rank_speaks_and_its_exit_code_counts(made):
     # A missing model is exit code 2 of rank 0, which torchrun turns into its own 1.
     assert done.returncode == 1 and "exitcode  : 2" in done.stderr
     assert done.stderr.count("skald: exports/none: no such export") == 1
-    assert done.stderr.count("base-b: 12 tasks, 456 answers") == 2, "the untrained one and its own"
+    assert done.stderr.count(f"base-b: {N_TASKS} tasks, {N_ANSWERS} answers") == 2, (
+        "the untrained one and its own"
+    )
     assert done.stdout.count("skald_core_text (bits per byte)") == 1
 
 

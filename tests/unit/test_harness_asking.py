@@ -8,12 +8,12 @@ import lm_eval
 import numpy as np
 import pytest
 import support_harness
+from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.api.task import ConfigurableTask
-from skald_harness.adapter.answerers import CHUNK_QUESTIONS, LmAnswerer
 from skald_harness.adapter.asking import ask, measure, questions_sha256
 from skald_harness.adapter.tasks import FEWSHOT_SEED, load_tasks
-from skald_harness.scoring.questions import Question
+from skald_harness.scoring.questions import Answer
 from skald_harness.tasks.suites import EVALS
 from support_harness import CORE_KINDS
 
@@ -107,8 +107,18 @@ def theirs(task, chat=False):
 def ours(task, chat=False):
     model = HashLM()
     asked = ask(task, model.apply_chat_template if chat else None)
-    answerer = LmAnswerer(model)
-    return measure(task, asked, [answerer.answer(item.questions) for item in asked])
+    return measure(task, asked, [[answered(model, q) for q in item.questions] for item in asked])
+
+
+def answered(model, question):
+    if question.kind == "generate":
+        args = (question.context, json.loads(question.options))
+        return Answer(None, text=model.generate_until([Instance("generate_until", {}, args, 0)])[0])
+    if question.kind == "rolling":
+        request = Instance("loglikelihood_rolling", {}, (question.continuation,), 0)
+        return Answer(model.loglikelihood_rolling([request])[0])
+    args = (question.context, question.continuation)
+    return Answer(*model.loglikelihood([Instance("loglikelihood", {}, args, 0)])[0])
 
 
 def plain(samples):
@@ -180,14 +190,3 @@ def test_questions_know_which_choice_is_right(core):
         assert question.is_right is None
     (text,) = ask(core["skald_core_text_dan_Latn"])[0].questions
     assert (text.kind, text.context, text.is_right) == ("rolling", "", None)
-
-
-def test_chunks_part_all_questions_by_kind():
-    questions = [Question("loglikelihood", "x" * (i % 7), "y") for i in range(CHUNK_QUESTIONS + 3)]
-    questions += [Question("rolling", "", "text")] * 2
-    answerer = LmAnswerer(HashLM())
-    chunks = answerer.chunks(questions)
-    assert sorted(i for chunk in chunks for i in chunk) == list(range(len(questions)))
-    assert [len(chunk) for chunk in chunks] == [CHUNK_QUESTIONS, 3, 2]
-    assert all(len({questions[i].kind for i in chunk}) == 1 for chunk in chunks)
-    assert answerer.chunks(questions) == chunks and answerer.chunks([]) == []

@@ -7,7 +7,7 @@ import support_harness
 from skald_harness.running.evaluate import evaluate
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
-from support_harness import CORE_KINDS, evaluate_core
+from support_harness import CORE_KINDS, N_TASKS, evaluate_core
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,7 @@ def test_weights_that_are_no_numbers_fail_a_check(copy, capfd):
     _spoil_weights(copy)
     done = evaluate_core(copy)
     assert done.exit_code == 1
-    assert (
-        "skald: base-a is left out: skald_core_canary_dan_Latn: item da-" in capfd.readouterr().err
-    )
+    assert "skald: base-a is left out: skald_core_" in capfd.readouterr().err
     assert "base-a" not in {model.name for model in done.summaries[0].models}
 
 
@@ -154,16 +152,18 @@ def test_a_bad_task_is_one_line_and_the_others_go_on(copy, capfd):
     assert len(lines) == 2
     assert "de.jsonl: no items for skald_core_cloze_deu_Latn" in lines[0]
     assert f"{path}:13: not JSON" in lines[1]
-    assert len(done.summaries[0].tasks) == 10
+    assert len(done.summaries[0].tasks) == N_TASKS - 2
 
 
 def test_a_bad_suite_is_one_line_and_the_others_go_on(copy, capfd):
-    exports = [copy / "exports" / "base-b"]
-    done = evaluate(exports, ["cores", "ud", "core"], copy / "out", copy / "items", copy / "corpus")
+    exports, empty = [copy / "exports" / "base-b"], copy / "empty"
+    empty.mkdir()
+    items = dict.fromkeys(("cores", "core"), copy / "items") | {"ud": empty}
+    done = evaluate(exports, ["cores", "ud", "core"], copy / "out", items, copy / "corpus")
     assert done.exit_code == 2 and [summary.suite for summary in done.summaries] == ["core"]
     err = capfd.readouterr().err
     assert "skald: suite: unknown suite 'cores'. Did you mean 'core'" in err
-    assert "no items for suite ud (such as da.jsonl)" in err
+    assert "no items for suite ud (such as " in err
 
 
 def test_odd_requests_are_refused(copy):
@@ -175,7 +175,7 @@ def test_odd_requests_are_refused(copy):
         evaluate_core(copy, ())
     with pytest.raises(UserInputError, match=r"no task in language 'dk'\. Did you mean 'd"):
         evaluate_core(copy, languages=["dk"])
-    with pytest.raises(UserInputError, match="no items for skald_core_canary_swe_Latn"):
+    with pytest.raises(UserInputError, match="no items for skald_core_calendar_swe_Latn"):
         evaluate_core(copy, languages=["sv"])
     with pytest.raises(UserInputError, match="suites: none named"):
         evaluate([copy / "exports" / "base-a"], [], copy / "out", copy / "items", copy / "corpus")

@@ -10,14 +10,11 @@ from skald_harness.scoring.byte_counts import BytesAnswerer
 from skald_harness.scoring.rules import RuleAnswerer
 from skald_specs.files import read_json, write_json
 from skald_specs.records import RequestRecord
-from support_harness import evaluate_core
+from support_harness import CORE_KINDS, N_ANSWERS, N_CHOICES, N_TASKS, evaluate_core
 
 ANSWERERS = (TrieLM, BytesAnswerer, RuleAnswerer)
 #: Networks and byte counts, and the rules, which take no documents.
 N_MODELS, N_RULES = 6, 3
-#: Answers of one model: 12 items of pairs, documents and four kinds of four choices, two languages.
-N_ANSWERS = 2 * 12 * (2 + 1 + 4 * 4)
-N_CHOICES = N_ANSWERS - 2 * 12
 #: Answers of all models.
 N_ALL = N_MODELS * N_ANSWERS + N_RULES * N_CHOICES
 
@@ -80,7 +77,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd,
     shutil.rmtree(copy / "out")
     evaluate_core(copy)
     captured = capfd.readouterr()
-    line = f": 12 tasks, {N_ANSWERS} answers, {N_ANSWERS} of them from the store\n"
+    line = f": {N_TASKS} tasks, {N_ANSWERS} answers, {N_ANSWERS} of them from the store\n"
     assert captured.err.count(line) == N_MODELS and not asked
     assert "skald_core_text (bits per byte)" in captured.out
     assert results(copy) == before
@@ -125,7 +122,10 @@ def test_a_damaged_line_is_named_and_only_its_answer_added(copy, capfd):
     err = capfd.readouterr().err
     assert err.count(": damaged;") == 1
     assert f"{path}:5: damaged; what it answered is asked again\n" in err
-    assert f"base-a: 12 tasks, {N_ANSWERS} answers, {N_ANSWERS - 1} of them from the store" in err
+    assert (
+        f"base-a: {N_TASKS} tasks, {N_ANSWERS} answers, {N_ANSWERS - 1} of them from the store"
+        in err
+    )
     assert results(copy) == before
     assert n_lines(copy) == N_ALL + 1
     evaluate_core(copy)
@@ -175,11 +175,11 @@ def test_a_change_beside_the_weights_is_asked_again(copy, capfd, file):
     path = copy / "exports" / "base-a" / file
     write_json(path, read_json(path) | {"any_other_setting": 1})
     evaluate_core(copy)
-    assert f"\nbase-a: 12 tasks, {N_ANSWERS} answers, 0 of" in "\n" + capfd.readouterr().err
+    assert f"\nbase-a: {N_TASKS} tasks, {N_ANSWERS} answers, 0 of" in "\n" + capfd.readouterr().err
 
 
 def test_a_control_may_leave_kinds_out(copy):
     evaluate_core(copy)
     kinds = {row["task"].split("_")[2] for row in rows(copy, "longest-answer")}
-    assert kinds == {"pairs", "cloze", "transfer", "skill", "canary"}
+    assert kinds == set(CORE_KINDS) - {"text"}
     assert "text" in {row["task"].split("_")[2] for row in rows(copy, "base-a")}
