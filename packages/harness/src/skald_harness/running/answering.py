@@ -109,6 +109,11 @@ def recall(subject: Subject, task: AskedTask, store: AnswerStore) -> Recalled:
     return Recalled(asked, kept, answers, store.scorer(key))
 
 
+def taken(subject: Subject, tasks: Sequence[AskedTask]) -> list[AskedTask]:
+    """Return the tasks that a model can be asked."""
+    return [t for t in tasks if subject.takes(t.definition.kind, t.definition.language)]
+
+
 def _missing(asked: Asked, stored: Stored) -> set[int]:
     return {n for n, (i, j) in enumerate(asked.places) if _place(asked, i, j) not in stored.records}
 

@@ -1,0 +1,110 @@
+"""What a suite came to: the files of `<out>/<suite>`, made from the store alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from skald_specs.contamination import CONTAMINATION_FILE
+from skald_specs.files import atomic_folder, atomic_path, write_json, write_jsonl
+from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, Recheck, TaskInfo
+
+from skald_harness.adapter.asking import measure
+from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
+from skald_harness.models.controls import Subject
+from skald_harness.running.answering import recall, taken
+from skald_harness.running.asked import AskedTask
+from skald_harness.running.contamination import contamination, contamination_line, read_search
+from skald_harness.running.flags import control_flags
+from skald_harness.running.table import score_table
+from skald_harness.scoring.questions import Answer
+from skald_harness.store.answers import AnswerStore
+from skald_harness.store.records import item_records, recheck
+from skald_harness.tasks.items import TaskItems
+from skald_harness.tasks.suites import TaskDefinition
+
+
+def write_results(
+    suite: str,
+    tasks: Sequence[AskedTask],
+    subjects: Sequence[Subject],
+    store: AnswerStore,
+    out: Path,
+    corpus: Path,
+) -> EvaluationSummary:
+    """Write a suite's results in one step, and print its table.
+
+    Args:
+        suite: Its name.
+        tasks: What was asked.
+        subjects: Who has answered all of it.
+        store: The answers.
+        out: The folder of all suites.
+        corpus: A built corpus, whose search for items tells what is contaminated.
+
+    Returns:
+        The summary that was written.
+    """
+    scored: list[ItemRecord] = []
+    models: list[EvaluatedModel] = []
+    checked: list[Recheck] = []
+    with atomic_folder(out / suite, marker="summary.json") as fresh:
+        for subject in subjects:
+            name, scorers = subject.model.name, dict[str, None]()
+            with (
+                atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
+                path.open("wb") as lines,
+            ):
+                given: list[Answer] = []
+                for task in taken(subject, tasks):
+                    found = recall(subject, task, store)
+                    given += itertools.chain.from_iterable(found.answers)
+                    lines.writelines(record.line + b"\n" for record in found.records)
+                    samples = measure(task.loaded, found.asked.items, found.answers)
+                    scored += item_records(name, task.definition, found.asked.items, samples)
+                    scorers[found.scorer] = None
+            how = {"scorer": "; ".join(scorers)} if scorers else {}
+            models.append(subject.model.model_copy(update=how))
+            checked += recheck(name, given)
+        scored.sort(key=lambda item: (item.model, item.task, item.item_id))
+        infos = tuple(_info(task.definition, task.items) for task in tasks)
+        summary = EvaluationSummary(
+            schema_version=1,
+            suite=suite,
+            models=tuple(models),
+            tasks=infos,
+            lm_eval_version=LM_EVAL_VERSION,
+            fewshot_seed=FEWSHOT_SEED,
+            flags=control_flags(models, infos, scored),
+            rechecks=tuple(checked),
+        )
+        overlap = contamination(summary, scored, read_search(corpus))
+        write_json(fresh / "summary.json", summary.model_dump(mode="json"))
+        write_json(fresh / CONTAMINATION_FILE, overlap.model_dump(mode="json"))
+        write_jsonl(fresh / "items.jsonl", (item.model_dump(mode="json") for item in scored))
+    print(score_table(summary, scored))
+    print(contamination_line(overlap))
+    return summary
+
+
+def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
+    return TaskInfo(
+        name=task.name,
+        kind=task.kind,
+        suite=task.suite,
+        language=task.language,
+        version=task.version,
+        chance=items.chance,
+        n_items=items.n_items,
+        data_sha256=items.sha256,
+        metric=task.metrics[0],
+        family=task.family,
+        variant=task.variant,
+        num_fewshot=int(task.config.get("num_fewshot") or 0),
+        translated=task.translated,
+        license=task.license,
+        source=task.source,
+        # lm-eval's own default is a space.
+        target_delimiter=str(task.config.get("target_delimiter", " ")),
+    )
