@@ -254,5 +254,5 @@ def test_a_corpus_without_validation_text_trains(tmp_path: Path) -> None:
     bare = manifest.model_copy(update={"shards": kept})
     write_json(corpus / "corpus.json", bare.model_dump(mode="json"))
     train(tiny_plan(bare, n_steps=4, validate_every_steps=2), corpus, tmp_path / "run")
-    rows = read_jsonl(tmp_path / "run" / "metrics.jsonl")
+    rows = list(read_jsonl(tmp_path / "run" / "metrics.jsonl"))
     assert len(rows) == 4 and not any("bits_per_byte" in row for row in rows)
