@@ -144,7 +144,7 @@ def _bits_per_byte(model: Any) -> Measure:
         Request(*make_disjoint_window(window))
         for text in texts
         for window in get_rolling_token_windows(
-            [int(word) for word in text.split()], BEGIN, CONTEXT, 1
+            [int(word[1:]) for word in text.split()], BEGIN, CONTEXT, 1
         )
     ]
     mine = sum(score.logprob_nats for score in ours(model).score(windows))
