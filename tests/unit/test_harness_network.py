@@ -156,6 +156,24 @@ def test_a_continuation_longer_than_the_context_is_scored_in_windows(export, net
     assert logprob == pytest.approx(expected, abs=1e-3)
 
 
+def test_models_share_what_a_tokenizer_made_of_texts_and_never_another_tokenizers(
+    export, network, tmp_path
+):
+    one = TrieLM(network, tokenizer=load_tokenizer(export))
+    asked = questions()
+    one.chunks(asked)
+    twin = TrieLM(network, tokenizer=load_tokenizer(export))
+    assert twin._remembered is one._remembered and one._remembered
+    other = read_export(support_harness.write_export(tmp_path / "other", languages=("de",)))
+    stranger = TrieLM(load_model(other), tokenizer=load_tokenizer(other))
+    assert not stranger._remembered
+    plain = HFLM(load_model(other), tokenizer=load_tokenizer(other))
+    for question in asked:
+        text = question.continuation
+        assert stranger.tok_encode(text, False) == plain.tok_encode(text, False)
+    assert any(one.tok_encode(q.continuation) != stranger.tok_encode(q.continuation) for q in asked)
+
+
 def test_tokens_are_counted_and_an_empty_document_costs_nothing(ours, export):
     tokenizer = load_tokenizer(export)
     document = text(random.Random(2), 9)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_corpus.build import build
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_jsonl, write_json
 from skald_specs.order import Indices, MixtureOrder
 from skald_specs.plan import Plan
 from skald_specs.recipe import TokenizerRecipe
@@ -243,3 +244,15 @@ def test_a_bad_index_is_one_line(tmp_path: Path, spoil: Callable[[Path], None]) 
     spoil(tmp_path / "da.train.ds.index")
     with pytest.raises(UserInputError, match=r"da\.train\.ds\.index: missing or torn"):
         read_document_ends(tmp_path / "da.train.ds")
+
+
+def test_a_corpus_without_validation_text_trains(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    manifest = tiny_corpus(corpus)
+    kept = tuple(shard for shard in manifest.shards if shard.split == "train")
+    bare = manifest.model_copy(update={"shards": kept})
+    write_json(corpus / "corpus.json", bare.model_dump(mode="json"))
+    train(tiny_plan(bare, n_steps=4, validate_every_steps=2), corpus, tmp_path / "run")
+    rows = read_jsonl(tmp_path / "run" / "metrics.jsonl")
+    assert len(rows) == 4 and not any("bits_per_byte" in row for row in rows)

@@ -33,6 +33,10 @@ DOCUMENT_TOKENS = 1 << 14
 #: Encoded texts kept: a task's questions are encoded to part them and again to answer them.
 REMEMBERED_TEXTS = 1 << 15
 
+Remembered = dict[tuple[str, bool | None], list[int]]
+#: Of one tokenizer: models evaluated together often share theirs.
+_REMEMBERED: dict[str, Remembered] = {}
+
 #: What answers one question: one request, or the windows of a text longer than the context.
 Parts = tuple[Request, ...]
 
@@ -80,7 +84,7 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         # The tokenizer would warn of texts that are scored in windows.
         said = getattr(self.tokenizer, "deprecation_warnings", {})
         said["sequence-length-is-longer-than-the-specified-maximum"] = True
-        self._remembered: dict[tuple[str, bool | None], list[int]] = {}
+        self._remembered = _remembered_by(self)
         bound = {} if kv_bytes is None else {"kv_bytes": int(kv_bytes)}
         self._scorer = Scorer(self.model, self.max_length, **bound)
 
@@ -358,6 +362,17 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         """
         found = self.chat_template(chat_template)
         return None if found is None else hashlib.sha256(found.encode("utf-8")).hexdigest()
+
+
+def _remembered_by(model: TrieLM) -> Remembered:
+    """Return the encoded texts of the tokenizer last used, if this model's encodes alike."""
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return {}
+    key = repr((model.add_bos_token, model.prefix_token_id, backend.to_str()))
+    if key not in _REMEMBERED:
+        _REMEMBERED.clear()
+    return _REMEMBERED.setdefault(key, {})
 
 
 def _by_part(parts: Sequence[Parts], scores: Sequence[Score]) -> list[list[Score]]:
