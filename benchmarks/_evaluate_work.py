@@ -122,18 +122,19 @@ WORKS: dict[str, Callable[[], Work]] = {
 
 
 def documents() -> list[str]:
-    """Return texts of 200 to 2,500 tokens, written as numbers; some need several windows."""
+    """Return texts of 200 to 2,500 tokens, written as `t17 t4`; some need several windows."""
     words = _Words(4)
-    return [" ".join(str(token) for token in words.draw(200, 2500)) for _ in range(6)]
+    return [" ".join(f"t{token}" for token in words.draw(200, 2500)) for _ in range(6)]
 
 
 def peer(model: Any, batch_size: int) -> HFLM:
     """Return lm-eval's own backend; its cache of one-token choices is on, as by default."""
     logging.getLogger(HFLM.__module__).setLevel(logging.ERROR)
-    words = {str(i): i for i in range(VOCABULARY)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token=str(BEGIN)))
+    # `t0`, the begin of a text, is cut out wherever it stands: no other name holds it.
+    words = {f"t{i}": i for i in range(VOCABULARY)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token=f"t{BEGIN}"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=str(BEGIN))
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=f"t{BEGIN}")
     return HFLM(pretrained=model, tokenizer=fast, batch_size=batch_size, max_length=CONTEXT)
 
 

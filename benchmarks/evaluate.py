@@ -7,6 +7,8 @@ through body and head explain each ratio: beyond them lie only padding, attentio
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import statistics
 import subprocess
@@ -139,12 +141,14 @@ def _bits_per_byte(model: Any) -> Measure:
     texts = documents()
     n_bytes = sum(len(text.encode("utf-8")) for text in texts)
     asked = [Instance("loglikelihood_rolling", {}, (text,), i) for i, text in enumerate(texts)]
-    theirs = sum(peer(model, 1).loglikelihood_rolling(asked, disable_tqdm=True))
+    # lm-eval draws a progress bar for each batch of windows, whatever it is told.
+    with contextlib.redirect_stderr(io.StringIO()):
+        theirs = sum(peer(model, 1).loglikelihood_rolling(asked, disable_tqdm=True))
     windows = [
         Request(*make_disjoint_window(window))
         for text in texts
         for window in get_rolling_token_windows(
-            [int(word) for word in text.split()], BEGIN, CONTEXT, 1
+            [int(word[1:]) for word in text.split()], BEGIN, CONTEXT, 1
         )
     ]
     mine = sum(score.logprob_nats for score in ours(model).score(windows))

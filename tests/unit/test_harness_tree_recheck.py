@@ -35,10 +35,10 @@ def positions_in_the_row(rows, n_targets):
     return replace(trie, depths=np.arange(len(trie.depths)))
 
 
-def one_further_below_a_trunk(self, tokens, positions=None, mask=None, cache=None):
+def one_further_below_a_trunk(self, tokens, positions=None, mask=None, cache=None, read_N=None):
     if cache is not None and cache.get_seq_length():
         positions = positions + 1
-    return HIDDEN(self, tokens, positions, mask, cache)
+    return HIDDEN(self, tokens, positions, mask, cache, read_N)
 
 
 PLANTS = {

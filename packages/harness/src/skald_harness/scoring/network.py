@@ -18,6 +18,8 @@ import torch
 from transformers import DynamicCache
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from skald_harness.scoring.thrift import ThriftyBody
+
 #: Keys and values of one layer, (1, heads, tokens, d_head) each.
 Layer = tuple[torch.Tensor, torch.Tensor]
 
@@ -107,6 +109,12 @@ class Network:
         # the whole model; its hooks on the parts stay.
         self._headed.__dict__.pop("forward", None)
         self._headed._modules = {**model._modules, model.base_model_prefix: _Handed()}
+        #: Whether the last layer may leave out what is not read; the probe decides.
+        self.is_thrifty = False
+        try:
+            self._thrifty: ThriftyBody | None = ThriftyBody(model.base_model)
+        except ValueError:
+            self._thrifty = None
 
     def tensor(self, values: Any) -> torch.Tensor:
         """Return integers (an array or nested lists) as a tensor on the model's device."""
@@ -124,15 +132,31 @@ class Network:
         position_BT: torch.Tensor | None = None,
         mask_B1TS: torch.Tensor | None = None,
         cache: TrunkCache | None = None,
+        read_N: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return the last hidden states, (B, T, D); with neither mask nor positions, causally."""
+        """Return the last hidden states; with neither mask nor positions, causally.
+
+        Args:
+            tokens_BT: The tokens.
+            position_BT: Their positions.
+            mask_B1TS: Which keys each may see.
+            cache: A trunk.
+            read_N: The positions of the flattened rows that will be read; None for all.
+
+        Returns:
+            (B, T, D), right where it will be read.
+        """
         chosen = {
             "position_ids": position_BT,
             "attention_mask": mask_B1TS,
             "past_key_values": cache,
         }
-        given = {name: value for name, value in chosen.items() if value is not None}
-        output = self.model.base_model(input_ids=tokens_BT, use_cache=cache is not None, **given)
+        given: dict[str, Any] = {k: value for k, value in chosen.items() if value is not None}
+        given |= {"input_ids": tokens_BT, "use_cache": cache is not None}
+        if read_N is not None and self.is_thrifty and self._thrifty is not None:
+            output = self._thrifty(read_N, **given)
+        else:
+            output = self.model.base_model(**given)
         hidden_BTD: torch.Tensor = output[0]
         return hidden_BTD
 

@@ -20,8 +20,8 @@ from skald_harness.scoring.network import Network, Trunk, TrunkCache
 from skald_harness.scoring.trie import Ints, Trie
 
 #: Padded tokens of a batch. Standing: measured on a CPU (width 192 to 256, one core: 256 to 2,048
-#: within 10 %; 512 pads and holds less than 1,024), assumed elsewhere.
-BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
+#: within 10 %), assumed elsewhere.
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
 
 #: A batch that is this full ends where a row would be this much shorter than the longest.
 #: Standing: measured (as above: padding of 300 minimal pairs from 12 % to 6 %).
@@ -135,38 +135,34 @@ class TreeScorer:
             end_BT[b, :n] = row.ends
             nodes.append(row.nodes[row.n_seen :])
             flat.append(np.arange(b * width + row.n_seen, b * width + n))
+        node_N, flat_N = np.concatenate(nodes), np.concatenate(flat)
+        n_asked = trie.asked_from[node_N + 1] - trie.asked_from[node_N]
+        is_asked = n_asked > 0
+        node_N, n_asked = node_N[is_asked], n_asked[is_asked]
+        network = self._network
+        read_N = network.tensor(flat_N[is_asked])
         if cache is None and trunk is not None:
             cache = TrunkCache(trunk, keep=False)
-        network = self._network
         if cache is None and all((row.ends == len(row.nodes)).all() for row in rows):
             # Rows without branches are plain causal: no mask, and kernels that skip half the work.
-            hidden_BTD = network.hidden(network.tensor(tokens_BT))
+            hidden_BTD = network.hidden(network.tensor(tokens_BT), read_N=read_N)
         else:
-            n_above = trunk.length if trunk else 0
-            allowed_BTS = seen_by(network.tensor(end_BT), n_above)
+            allowed_BTS = seen_by(network.tensor(end_BT), trunk.length if trunk else 0)
             hidden_BTD = network.hidden(
                 network.tensor(tokens_BT),
                 network.tensor(position_BT),
                 network.mask(allowed_BTS),
                 cache,
+                read_N,
             )
-        return self._read(trie, np.concatenate(nodes), np.concatenate(flat), hidden_BTD)
-
-    def _read(
-        self, trie: Trie, node_N: Ints, flat_N: Ints, hidden_BTD: torch.Tensor
-    ) -> tuple[Ints, Answers]:
-        """Answer what is asked at some nodes, whose hidden states stand at `flat_N`."""
-        n_asked = trie.asked_from[node_N + 1] - trie.asked_from[node_N]
-        is_asked = n_asked > 0
-        node_N, flat_N, n_asked = node_N[is_asked], flat_N[is_asked], n_asked[is_asked]
+        hidden_ND = hidden_BTD.flatten(0, 1)[read_N]
         first_N1 = np.concatenate([[0], np.cumsum(n_asked)])
         asked = np.repeat(trie.asked_from[node_N] - first_N1[:-1], n_asked) + np.arange(
             first_N1[-1]
         )
-        hidden_ND = hidden_BTD.flatten(0, 1)[self._network.tensor(flat_N)]
         answers = answers_at(
-            lambda start, stop: self._network.logits(hidden_ND[start:stop]),
-            self._network.n_vocabulary,
+            lambda start, stop: network.logits(hidden_ND[start:stop]),
+            network.n_vocabulary,
             first_N1,
             trie.asked_tokens[asked],
         )
