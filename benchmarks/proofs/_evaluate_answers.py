@@ -70,6 +70,14 @@ def _dtype(folder: Path) -> None:
     write_json(export / "config.json", config | {"dtype": "bfloat16"})
 
 
+def _named_weights(folder: Path) -> None:
+    support_architectures.name_other_weights(folder / "exports" / "base-a")
+
+
+def _adapter(folder: Path) -> None:
+    support_architectures.add_adapter(folder / "exports" / "base-a")
+
+
 def _data(folder: Path) -> None:
     path = folder / "items" / "pairs" / "da.jsonl"
     rows = support_harness.read_rows(path)
@@ -87,6 +95,8 @@ STRANGERS: dict[str, Callable[[Path], None]] = {
     "other weights": _weights,
     "another tokenizer": _tokenizer,
     "another type": _dtype,
+    "weights of another name": _named_weights,
+    "an adapter beside the weights": _adapter,
     "other data": _data,
     "other few-shot examples": _examples,
 }
