@@ -66,7 +66,7 @@ def pickle_only(folder: Path) -> None:
 
 
 def name_other_weights(folder: Path, factor: float = 2.0) -> None:
-    """Name weights in config.json, as transformers takes them: those that are there, times `factor`."""
+    """Let config.json name a file of its own, with the weights that are there times `factor`."""
     from safetensors.torch import load_file, save_file
 
     tensors = {k: v * factor for k, v in load_file(folder / "model.safetensors").items()}

@@ -70,10 +70,6 @@ def _dtype(folder: Path) -> None:
     write_json(export / "config.json", config | {"dtype": "bfloat16"})
 
 
-def _named_weights(folder: Path) -> None:
-    support_architectures.name_other_weights(folder / "exports" / "base-a")
-
-
 def _adapter(folder: Path) -> None:
     support_architectures.add_adapter(folder / "exports" / "base-a")
 
@@ -95,7 +91,6 @@ STRANGERS: dict[str, Callable[[Path], None]] = {
     "other weights": _weights,
     "another tokenizer": _tokenizer,
     "another type": _dtype,
-    "weights of another name": _named_weights,
     "an adapter beside the weights": _adapter,
     "other data": _data,
     "other few-shot examples": _examples,

@@ -129,6 +129,7 @@ def read_folder(
     check_code(path, trusted)
     check_tokenizer_config(path)
     with _readable(path):
+        role = role or ("baseline" if _is_export(path) else "external")
         check_only_model(str(path), [file.name for file in path.iterdir()])
         weights = weight_files(path)
         shapes, stored = tensors(weights)
@@ -142,7 +143,7 @@ def read_folder(
     return Folder(
         path=path,
         name=name or path.resolve().name,
-        role=role or ("baseline" if _is_export(path) else "external"),
+        role=role,
         config=config,
         n_params_total=sum(math.prod(shape) for shape in shapes.values()),
         dtype=str(config.get("dtype") or config.get("torch_dtype") or stored),
