@@ -65,6 +65,31 @@ def pickle_only(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def name_other_weights(folder: Path, factor: float = 2.0) -> None:
+    """Let config.json name a file of its own, with the weights that are there times `factor`."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = {k: v * factor for k, v in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "step.safetensors", metadata={"format": "pt"})
+    change(folder / "config.json", transformers_weights="step.safetensors")
+
+
+def add_adapter(folder: Path, rank: int = 2) -> None:
+    """Put a LoRA of the first query matrix beside the weights, as peft writes it."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    name = "model.layers.0.self_attn.q_proj"
+    n_out, n_in = load_file(folder / "model.safetensors")[f"{name}.weight"].shape
+    parts = {"lora_A": torch.ones(rank, n_in), "lora_B": torch.ones(n_out, rank)}
+    tensors = {f"base_model.model.{name}.{part}.weight": value for part, value in parts.items()}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    facts = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": rank, "lora_alpha": rank}
+    write_json(
+        folder / "adapter_config.json", facts | {"target_modules": ["layers.0.self_attn.q_proj"]}
+    )
+
+
 def lose_tensor(folder: Path, name: str) -> None:
     """Drop a tensor of a single file of weights."""
     from safetensors.torch import load_file, save_file

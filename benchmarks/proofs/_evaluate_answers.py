@@ -70,6 +70,10 @@ def _dtype(folder: Path) -> None:
     write_json(export / "config.json", config | {"dtype": "bfloat16"})
 
 
+def _adapter(folder: Path) -> None:
+    support_architectures.add_adapter(folder / "exports" / "base-a")
+
+
 def _data(folder: Path) -> None:
     path = folder / "items" / "pairs" / "da.jsonl"
     rows = support_harness.read_rows(path)
@@ -87,6 +91,7 @@ STRANGERS: dict[str, Callable[[Path], None]] = {
     "other weights": _weights,
     "another tokenizer": _tokenizer,
     "another type": _dtype,
+    "an adapter beside the weights": _adapter,
     "other data": _data,
     "other few-shot examples": _examples,
 }

@@ -218,6 +218,9 @@ def test_pickles_are_refused_before_they_are_fetched(hub, checkpoints, tmp_path)
     support_architectures.pickle_only(folder)
     hub.publish("org/pickled", folder)
     assert "org/pickled: only pickled weights (pytorch_model.bin), which" in refused("org/pickled")
+    (folder / "adapter_config.json").write_text("{}")
+    hub.publish("org/pickled", folder)
+    assert "org/pickled: an adapter (adapter_config.json)" in refused("org/pickled")
     assert fetched(hub) == []
 
 
@@ -257,6 +260,8 @@ def test_code_runs_only_if_the_register_allows_it_and_the_user_confirms(
     folder = shutil.copytree(checkpoints / "mistral", tmp_path / "coded")
     support_architectures.write_checkpoint(folder, "llama")
     support_architectures.need_code(folder, ran)
+    (folder / "deep").mkdir()
+    (folder / "deep" / "own.py").write_text("")
     hub.publish("org/coded", folder)
     allowed = [{"hub_id": "org/coded", "trust_remote_code": True}]
     for models in ([], [{"hub_id": "org/coded"}], allowed):
@@ -270,13 +275,14 @@ def test_code_runs_only_if_the_register_allows_it_and_the_user_confirms(
     assert fetched(hub, (".py", ".safetensors")) == [] and not ran.exists()
     (found,), problems, _ = get("coded", trust=["org/coded"], models=allowed)
     assert not problems and ran.exists()
-    assert {"configuration_own.py", "modeling_own.py"} <= set(found.identity)
+    assert {"configuration_own.py", "modeling_own.py", "deep/own.py"} <= set(found.identity)
     assert type(load_model(found)).__name__ == "OwnForCausalLM"
 
 
 def test_a_folder_works_in_place_of_an_id(hub, checkpoints):
     (folder,), problems, told = get(str(checkpoints / "gemma"))
     assert (folder.name, folder.role, folder.revision) == ("gemma", "external", None)
+    assert folder.hub_id is None
     assert (problems, told, hub.requests) == ([], [], [])
 
 
@@ -316,6 +322,7 @@ def test_evaluate_measures_what_can_be_had_and_says_what_cannot(hub, checkpoints
     assert sorted(measured) == sorted([*ARCHITECTURES, "newer"])
     assert {m.role for m in measured.values()} == {"external"}
     for name in ARCHITECTURES:
+        assert measured[name].hub_id == f"org/{name}"
         assert measured[name].revision == hub.repos["model", f"org/{name}"].branches["main"]
     assert measured["newer"].revision is None
     # Twins with random weights are controls of what was trained here, not of others' models.

@@ -130,6 +130,12 @@ def logs(made):
     return export_every_eval_ever(made / "eval" / "core", made / "eee")
 
 
+def test_what_lies_here_is_local_and_only_controls_are_our_own(made, logs):
+    found = {read_json(path)["model_info"]["id"] for path in logs}
+    controls = {m.name for m in read_evaluation(made / "eval" / "core").summary.models} - {"model"}
+    assert found == {"local/model"} | {f"skald/{name}" for name in controls}
+
+
 def test_logs_hold_every_score_with_its_uncertainty(made, logs):
     found = read_evaluation(made / "eval" / "core")
     assert len(logs) == len(found.summary.models)

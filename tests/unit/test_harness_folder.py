@@ -12,7 +12,7 @@ from skald_harness.models.controls import baseline
 from skald_harness.models.folder import load_model, load_tokenizer, read_export, read_folder
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
-from support_architectures import ARCHITECTURES, change
+from support_architectures import ARCHITECTURES, add_adapter, change, name_other_weights
 from tokenizers import Tokenizer
 
 
@@ -65,22 +65,77 @@ def test_shards_load_as_one_file_does(made, shards):
     assert all((value == state[name]).all() for name, value in whole.state_dict().items())
 
 
-def test_a_stray_file_of_weights_is_not_part_of_the_model(folder):
+def test_stray_weights_are_hashed_but_not_counted_and_pickles_and_prose_are_neither(folder):
     before = read_folder(folder)
-    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
     (folder / "pytorch_model.bin").write_bytes(b"never read")
+    (folder / "README.md").write_text("# A card")
+    (folder / "own.py").write_text("never run")
     assert read_folder(folder) == before
+    shutil.copy(folder / "model.safetensors", folder / "consolidated.safetensors")
+    after = read_folder(folder)
+    assert after.identity.keys() - before.identity.keys() == {"consolidated.safetensors"}
+    assert (after.weights_sha256, after.n_params_total) == (
+        before.weights_sha256, before.n_params_total,
+    )  # fmt: skip
 
 
 def test_every_file_that_can_change_an_answer_changes_the_identity(folder):
-    seen = [read_folder(folder).identity]
-    (folder / "chat_template.jinja").write_text("{{ messages }}")
-    seen.append(read_folder(folder).identity)
+    def identity(trusted=None):
+        return json.dumps(read_folder(folder, trusted=trusted).identity, sort_keys=True)
+
+    seen = [identity()]
+    (folder / "additional_chat_templates").mkdir()
+    for name in (
+        "chat_template.jinja", "additional_chat_templates/tools.jinja", "special_tokens_map.json",
+        "added_tokens.json", "vocab.txt", "spiece.model", "generation_config.json",
+    ):  # fmt: skip
+        (folder / name).write_text("{}")
+        seen.append(identity())
     change(folder / "tokenizer_config.json", add_bos_token=True)
-    seen.append(read_folder(folder).identity)
+    seen.append(identity())
     change(folder / "config.json", rms_norm_eps=1e-3)
-    seen.append(read_folder(folder).identity)
-    assert len({json.dumps(identity, sort_keys=True) for identity in seen}) == 4
+    seen.append(identity())
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    for text in ("x = 1", "x = 2"):
+        (folder / "deep" / "deeper" / "own.py").write_text(text)
+        assert identity() == seen[9]
+        seen.append(identity(trusted="org/name"))
+    assert len(set(seen)) == len(seen) == 12
+
+
+@pytest.mark.parametrize("put", [name_other_weights, add_adapter])
+def test_what_would_be_loaded_in_place_of_the_weights_or_on_top_is_refused(folder, put):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def query():
+        model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+        layer = model.model.layers[0].self_attn.q_proj
+        with torch.no_grad():
+            return layer(torch.ones(1, layer.in_features))
+
+    before, sha256 = query(), sha256_file(folder / "model.safetensors")
+    put(folder)
+    # Transformers takes it, though the file of the weights is what it was.
+    assert not torch.allclose(query(), before)
+    assert sha256_file(folder / "model.safetensors") == sha256
+    with pytest.raises(
+        UserInputError, match=r"adapter_config\.json|`transformers_weights` = 'step"
+    ):
+        read_folder(folder)
+
+
+def test_a_file_that_goes_away_or_cannot_be_read_costs_one_line(folder):
+    found = read_folder(folder)
+    (folder / "model.safetensors").rename(folder / "gone")
+    with pytest.raises(UserInputError, match=r"cannot be read \(.*no file named model") as caught:
+        load_model(found)
+    assert "\n" not in str(caught.value)
+    (folder / "gone").rename(folder / "model.safetensors")
+    assert load_model(found)
+    (folder / "tokenizer_config.json").write_text("[")
+    with pytest.raises(UserInputError, match=r"no tokenizer that can be read"):
+        load_tokenizer(found)
 
 
 def test_a_network_is_given_back_so_that_one_is_in_memory_at_a_time(made):
@@ -132,6 +187,12 @@ def _config(**fields):
         (_config(num_hidden_layers="two"), "config.json: damaged"),
         (_config(vocab_size=300), "`vocab_size` = 300 but the weights have 320 embedding rows"),
         (_config(quantization_config={"quant_method": "fp8"}), "quantised weights"),
+        (_config(configuration_files=["config.9.0.json"]), "only config.json is read"),
+        (_config(text_config={"transformers_weights": "a.safetensors"}), "`transformers_weights`"),
+        (
+            _write("tokenizer_config.json", '{"fast_tokenizer_files": ["tokenizer.4.0.json"]}'),
+            "only tokenizer.json is read",
+        ),
         (_drop("model.safetensors"), "no *.safetensors weights"),
         (support_architectures.pickle_only, "only pickled weights (pytorch_model.bin), which are"),
         (_write("model.safetensors", "text"), "model.safetensors: damaged weights"),

@@ -16,7 +16,7 @@ from skald_specs.records import (
     TaskInfo,
 )
 
-MODEL = "org/model"
+MODEL, HUB_ID = "model@abc", "org/model"
 
 
 def task(name, kind, metric, chance=None, **more):
@@ -74,7 +74,7 @@ def folder(tmp_path):
         flags=(), models=(
             EvaluatedModel(
                 name=MODEL, role="external", about="", n_params_total=1, weights_sha256="w",
-                tokenizer_sha256="t", dtype="bfloat16", scorer="tree", revision="r",
+                tokenizer_sha256="t", dtype="bfloat16", scorer="tree", hub_id=HUB_ID, revision="r",
             ),
         ),
     )  # fmt: skip
@@ -100,7 +100,8 @@ def test_what_follows_from_answers_is_recomputed_and_the_rest_is_counted(folder)
 
 def test_both_exports_take_them(folder, tmp_path):
     (path,) = export_lm_eval(folder, tmp_path / "lm-eval")
-    assert path.parent.name == "org__model"
+    assert path.parent.name == "org__model@abc"
+    assert read_json(path)["config"]["model_args"] == f"pretrained={HUB_ID},revision=r"
     scores = read_json(path)["results"]
     assert scores["spaced"]["acc_mutual_info,none"] == 1
     assert scores["written"]["exact_match,none"] == 0.5
@@ -111,7 +112,10 @@ def test_both_exports_take_them(folder, tmp_path):
     assert row["doc"]["choices"] == ["å", "nej"]
     assert row["arguments"]["gen_args_0"] == {"arg_0": "Hvad?", "arg_1": " å"}
     (log,) = export_every_eval_ever(folder, tmp_path / "eee")
-    assert log.parent.relative_to(tmp_path / "eee").as_posix() == "data/skald_hub/org/model"
+    assert log.parent.relative_to(tmp_path / "eee").as_posix() == "data/skald_hub/org/model@abc"
+    known = read_json(log)["model_info"]
+    assert (known["developer"], known["id"]) == ("org", "org/model@abc")
+    assert known["additional_details"]["hub_id"] == HUB_ID
     assert validate(log) == 7
     rows = support_harness.read_rows(log.with_name(f"{log.stem}_samples.jsonl"))
     by_result = {row["evaluation_result_id"]: row for row in rows}

@@ -68,8 +68,9 @@ class ItemRecord(Spec):
 class EvaluatedModel(Spec):
     """One model of an evaluation, with what a reader must know about it.
 
-    `revision` is the hub commit, None for a folder. `chat_template_sha256` is None where items were
-    asked without one. `scorer` says how it was scored: `tree`, `plain: <why>`, or a control's rule.
+    `hub_id` and `revision` are id and commit on the hub, None for a folder. `chat_template_sha256`
+    is None where items were asked without one. `scorer` says how it was scored: `tree`,
+    `plain: <why>`, or a control's rule.
     """
 
     name: str
@@ -80,6 +81,7 @@ class EvaluatedModel(Spec):
     tokenizer_sha256: str
     dtype: str
     scorer: str
+    hub_id: str | None = None
     revision: str | None = None
     tuning: Tuning | None = None
     chat_template_sha256: str | None = None

@@ -73,6 +73,7 @@ def baseline(export: Folder) -> Subject:
         tokenizer_sha256=export.tokenizer_sha256,
         dtype=export.dtype,
         scorer="plain",
+        hub_id=export.hub_id,
         revision=export.revision,
         tuning=export.tuning,
         chat_template_sha256=template.sha256 if template else None,

@@ -27,6 +27,8 @@ from skald_harness.models.parts import (
     TEXT_FILES,
     WEIGHTS_FILE,
     check_code,
+    check_only_model,
+    check_tokenizer_config,
     check_tokenizer_files,
     read_config,
 )
@@ -127,6 +129,7 @@ def _get(
             path,
             name=name,
             role="external",
+            hub_id=choice.hub_id,
             revision=commit,
             tuning=known.tuning if known else None,
             trusted=trusted,
@@ -183,6 +186,7 @@ def _fetch(hub_id: str, commit: str, trusted: str | None) -> Path:
     snapshot = {Path(hf_hub_download(hub_id, name, revision=commit)).parent for name in texts}.pop()
     config = read_config(snapshot)
     check_code(snapshot, trusted)
+    check_tokenizer_config(snapshot)
     if trusted is None:
         architecture_of(snapshot, config, None)
         check_tokenizer_files(hub_id, sizes)
@@ -211,6 +215,7 @@ def _listing(api: Any, hub_id: str, commit: str) -> dict[str, int] | None:
 
 
 def _check_files(hub_id: str, names: Sequence[str]) -> None:
+    check_only_model(hub_id, names)
     if "config.json" not in names:
         raise UserInputError(
             hub_id, "no config.json: not a model of transformers", "Name another model"

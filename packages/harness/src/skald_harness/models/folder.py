@@ -7,7 +7,9 @@ Refuses to know hubs, tasks and scores.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +22,13 @@ from skald_specs.records import ModelRole, Tuning
 
 from skald_harness.models.parts import (
     AGAIN,
-    TEXT_FILES,
     TOKENIZER_FILES,
     check_code,
+    check_only_model,
+    check_tokenizer_config,
     check_tokenizer_files,
     code_of,
+    identity_files,
     read_config,
     tensors,
     weight_files,
@@ -48,7 +52,8 @@ class Folder:
 
     `identity` holds the hashes of every file that can change an answer; `weights_sha256` and
     `tokenizer_sha256` are those of the weights and of the tokenizer. `context` is in tokens.
-    `revision` is the hub commit it was downloaded at; `trusted` is its id if its code may be run.
+    `hub_id` and `revision` are the id and the commit it was downloaded by; `trusted` is that id if
+    its code may be run.
     """
 
     path: Path
@@ -63,6 +68,7 @@ class Folder:
     weights_sha256: str
     tokenizer_sha256: str
     identity: dict[str, str]
+    hub_id: str | None = None
     revision: str | None = None
     tuning: Tuning | None = None
     trusted: str | None = None
@@ -98,6 +104,7 @@ def read_folder(
     path: Path,
     name: str | None = None,
     role: ModelRole | None = None,
+    hub_id: str | None = None,
     revision: str | None = None,
     tuning: Tuning | None = None,
     trusted: str | None = None,
@@ -108,34 +115,42 @@ def read_folder(
         path: The folder.
         name: What records call the model; by default the folder's name.
         role: By default `baseline` for what `skald export` wrote, `external` for the rest.
+        hub_id: The id it was downloaded by.
         revision: The hub commit it was downloaded at.
         tuning: Whether it was tuned to follow instructions, where that is known.
         trusted: Its id, to run the code of its own that its configuration names.
 
     Raises:
-        UserInputError: A part is missing, damaged, or does not fit another.
+        UserInputError: A part is missing, damaged, does not fit another, or cannot be read.
     """
     if not path.is_dir():
         raise UserInputError(str(path), "no such folder", "Name a folder with a model")
     config = read_config(path)
     check_code(path, trusted)
-    weights = weight_files(path)
-    shapes, stored = tensors(weights)
-    facts = _facts(path, config, trusted)
-    tokenizer_sha256 = _check_vocabulary(path, config, shapes, trusted)
-    hashes = {file.name: sha256_file(file) for file in weights}
-    code = sorted(file.name for file in path.glob("*.py")) if trusted else []
+    check_tokenizer_config(path)
+    with _readable(path):
+        role = role or ("baseline" if _is_export(path) else "external")
+        check_only_model(str(path), [file.name for file in path.iterdir()])
+        weights = weight_files(path)
+        shapes, stored = tensors(weights)
+        facts = _facts(path, config, trusted)
+        tokenizer_sha256 = _check_vocabulary(path, config, shapes, trusted)
+        identity = {
+            file.relative_to(path).as_posix(): sha256_file(file)
+            for file in identity_files(path, trusted is not None)
+        }
+    hashes = {file.name: identity[file.name] for file in weights}
     return Folder(
         path=path,
         name=name or path.resolve().name,
-        role=role or ("baseline" if _is_export(path) else "external"),
+        role=role,
         config=config,
         n_params_total=sum(math.prod(shape) for shape in shapes.values()),
         dtype=str(config.get("dtype") or config.get("torch_dtype") or stored),
         weights_sha256=next(iter(hashes.values())) if len(hashes) == 1 else fingerprint(hashes),
         tokenizer_sha256=tokenizer_sha256,
-        identity=hashes
-        | {f: sha256_file(path / f) for f in (*TEXT_FILES, *code) if (path / f).is_file()},
+        identity=identity,
+        hub_id=hub_id,
         revision=revision,
         tuning=tuning,
         trusted=trusted,
@@ -218,11 +233,7 @@ def _check_vocabulary(
         else:
             ids = _load_tokenizer(path, trusted).get_vocab().values()
     except Exception as error:  # the libraries raise nothing narrower
-        raise UserInputError(
-            source,
-            f"no tokenizer that can be read ({_first(error)})",
-            "Put the tokenizer.json that the model was trained with beside the weights",
-        ) from None
+        raise _no_tokenizer(source, error) from None
     n_ids = max(ids, default=-1) + 1
     if rows is not None and n_ids > rows:
         raise UserInputError(
@@ -244,8 +255,23 @@ def _is_export(path: Path) -> bool:
 
 
 def load_tokenizer(folder: Folder) -> Any:
-    """Load the tokenizer of a folder, offline."""
-    return _load_tokenizer(folder.path, folder.trusted)
+    """Load the tokenizer of a folder, offline.
+
+    Raises:
+        UserInputError: It cannot be.
+    """
+    try:
+        return _load_tokenizer(folder.path, folder.trusted)
+    except Exception as error:  # the libraries raise nothing narrower
+        raise _no_tokenizer(str(folder.path), error) from None
+
+
+def _no_tokenizer(where: str, error: Exception) -> UserInputError:
+    return UserInputError(
+        where,
+        f"no tokenizer that can be read ({_first(error)})",
+        "Put the tokenizer.json that the model was trained with beside the weights",
+    )
 
 
 def _load_tokenizer(path: Path, trusted: str | None) -> Any:
@@ -260,19 +286,21 @@ def load_model(folder: Folder) -> torch.nn.Module:
     """Load the weights of a folder in the type they are stored in, offline, for scoring.
 
     Raises:
-        UserInputError: The weights lack a tensor of the model, which would stay random.
+        UserInputError: The weights lack a tensor of the model, which would stay random, or a file
+            cannot be read.
     """
     from transformers import AutoModelForCausalLM
 
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            folder.path,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=folder.trusted is not None,
-            dtype="auto",
-            output_loading_info=True,
-        )
+        with _readable(folder.path):
+            model, info = AutoModelForCausalLM.from_pretrained(
+                folder.path,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=folder.trusted is not None,
+                dtype="auto",
+                output_loading_info=True,
+            )
     except (RuntimeError, ValueError, ImportError) as error:
         raise UserInputError(
             str(folder.path), f"the weights do not fit config.json ({_first(error)})", AGAIN
@@ -318,6 +346,15 @@ def device_type() -> str:
 def _ready(model: Any) -> torch.nn.Module:
     placed: torch.nn.Module = model.eval().to(device_type())
     return placed
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in one line that a file of a folder is gone or closed to us."""
+    try:
+        yield
+    except OSError as error:
+        raise UserInputError(str(path), f"cannot be read ({_first(error)})", AGAIN) from None
 
 
 def _first(error: Exception) -> str:

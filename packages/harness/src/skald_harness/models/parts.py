@@ -16,15 +16,20 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
+ADAPTER_FILE = "adapter_config.json"
 TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "tokenizer.model", "vocab.json", "merges.txt",
+    "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model",
+    "sentencepiece.bpe.model", "tekken.json", "tiktoken.model",
 )  # fmt: skip
-#: Every file beside the weights that can change an answer.
+_CHAT_TEMPLATES = "additional_chat_templates/*.jinja"
+#: Every file beside the weights that a model is made of, as patterns.
 TEXT_FILES = (
     "config.json", "generation_config.json", *TOKENIZER_FILES,
-    "chat_template.jinja", "chat_template.json",
+    "chat_template.jinja", "chat_template.json", _CHAT_TEMPLATES,
 )  # fmt: skip
+#: Ends of all that loaders of models and tokenizers open; pickled weights never are.
+_READ = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".codes", ".tokenizer")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 AGAIN = "Download or export it again"
@@ -34,7 +39,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read a folder's config.json.
 
     Raises:
-        UserInputError: It is missing, damaged, or of quantised weights.
+        UserInputError: It is missing, damaged, of quantised weights, or sends readers elsewhere.
     """
     file = path / "config.json"
     if not file.is_file():
@@ -51,7 +56,55 @@ def read_config(path: Path) -> dict[str, Any]:
             f"quantised weights (`quantization_config`: {method}), which are not scored",
             "Name the model that it was made from",
         )
+    for part in (config, *config.values()):
+        _check_sent_nowhere(file, part, "transformers_weights", f"{WEIGHTS_FILE} or {INDEX_FILE}")
+    _check_sent_nowhere(file, config, "configuration_files", "config.json")
     return config
+
+
+def _check_sent_nowhere(file: Path, value: Any, field: str, instead: str) -> None:
+    """Refuse a field by which transformers reads other files than those that are checked here."""
+    if isinstance(value, dict) and value.get(field) is not None:
+        raise UserInputError(
+            str(file),
+            f"`{field}` = {value[field]!r}: only {instead} is read",
+            f"Rename the file to {instead}, and remove the field",
+        )
+
+
+def check_only_model(where: str, names: Collection[str]) -> None:
+    """Refuse an adapter, which transformers puts on top of the weights beside it.
+
+    Args:
+        where: The model, for the error.
+        names: Its files.
+
+    Raises:
+        UserInputError: There is one.
+    """
+    if ADAPTER_FILE in names:
+        raise UserInputError(
+            where,
+            f"an adapter ({ADAPTER_FILE}), which is not scored",
+            "Merge it into its model, and name that folder",
+        )
+
+
+def identity_files(path: Path, trusted: bool) -> list[Path]:
+    """Return every file that can change an answer, among them some that do not.
+
+    Args:
+        path: The folder.
+        trusted: Whether its code may be run; that may import from folders below.
+
+    Returns:
+        The files, in the order of their names.
+    """
+    found = {file for file in path.iterdir() if file.suffix in _READ}
+    found |= set(path.glob(_CHAT_TEMPLATES))
+    if trusted:
+        found |= set(path.rglob("*.py"))
+    return sorted(file for file in found if file.is_file())
 
 
 def code_of(path: Path) -> list[str]:
@@ -153,6 +206,17 @@ def tensors(weights: list[Path]) -> tuple[dict[str, tuple[int, ...]], str]:
             raise UserInputError(str(path), f"damaged weights ({error})", AGAIN) from None
     kinds = [kind for kind, _ in sizes.most_common() if kind in _DTYPES]
     return shapes, _DTYPES[kinds[0]] if kinds else "float32"
+
+
+def check_tokenizer_config(path: Path) -> None:
+    """Refuse a tokenizer of several versions, of which transformers picks one.
+
+    Raises:
+        UserInputError: It is one, or its configuration is damaged.
+    """
+    file = path / "tokenizer_config.json"
+    if file.is_file():
+        _check_sent_nowhere(file, read_json(file), "fast_tokenizer_files", "tokenizer.json")
 
 
 def check_tokenizer_files(where: str, names: Collection[str]) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
-from skald_specs.records import EvaluationSummary, ItemRecord, RequestRecord, TaskInfo
+from skald_specs.records import (
+    EvaluatedModel,
+    EvaluationSummary,
+    ItemRecord,
+    RequestRecord,
+    TaskInfo,
+)
 
 from skald_harness.store.recompute import as_asked
 
@@ -39,6 +45,14 @@ class Evaluated:
         [asked] = [known for known in self.summary.models if known.name == model]
         tasks = [task for task in self.summary.tasks if (model, task.name) in self.asked]
         return [as_asked(task, asked) for task in tasks]
+
+
+def public_name(model: EvaluatedModel) -> str:
+    """Return what others know a model by: its hub id, and the revision where its name tells one."""
+    if model.hub_id is None:
+        return model.name
+    _, at, revision = model.name.partition("@")
+    return f"{model.hub_id}{at}{revision}"
 
 
 def requests_path(folder: Path, model: str) -> Path:

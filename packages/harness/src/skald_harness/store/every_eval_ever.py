@@ -28,6 +28,7 @@ from skald_harness.store.evaluation import (
     Asked,
     Evaluated,
     mean_of,
+    public_name,
     read_evaluation,
     standard_error,
     values_of,
@@ -57,8 +58,10 @@ from skald_harness.store.every_eval_schema import (
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
 from skald_harness.store.recompute import choices_made, choices_of, texts_of
 
-#: Whose evaluation it is, and the developer of models that are a folder here.
+#: Whose evaluation it is, and who made its controls.
 _OURSELVES = "skald"
+#: The developer of a folder, of which no more is known than that it lies here.
+_LOCAL = "local"
 _HOW = {
     "acc": "largest sum of log-probabilities",
     "acc_norm": "largest log-probability per character",
@@ -193,17 +196,18 @@ def _uuid(found: Evaluated, model: EvaluatedModel) -> str:
 
 
 def _model(model: EvaluatedModel) -> ModelInfo:
-    developer, slash, name = model.name.partition("/")
-    if not slash:
-        developer, name = _OURSELVES, model.name
-    developer, name = (re.sub(r"[^\w.+-]", "_", part) for part in (developer, name))
+    if model.hub_id is None:
+        developer, name = _OURSELVES if model.role == "control" else _LOCAL, model.name
+    else:
+        developer, _, name = public_name(model).partition("/")
+    developer, name = (re.sub(r"[^\w.+@-]", "_", part) for part in (developer, name))
     return ModelInfo(
         name=model.name,
         id=f"{developer}/{name}",
         developer=developer,
         additional_details=ModelDetails(
             deployment_type="self_deployed",
-            model_availability="open_weights" if model.role == "external" else "unknown",
+            model_availability="open_weights" if model.hub_id else "unknown",
             role=model.role,
             about=model.about,
             dtype=model.dtype,
@@ -211,6 +215,7 @@ def _model(model: EvaluatedModel) -> ModelInfo:
             weights_sha256=model.weights_sha256,
             tokenizer_sha256=model.tokenizer_sha256,
             n_params_total=str(model.n_params_total or ""),
+            hub_id=model.hub_id or "",
             revision=model.revision or "",
             tuning=model.tuning or "",
             chat_template_sha256=model.chat_template_sha256 or "",

@@ -59,6 +59,7 @@ class ModelDetails(_Strict):
     weights_sha256: str
     tokenizer_sha256: str
     n_params_total: str = ""
+    hub_id: str = ""
     revision: str = ""
     tuning: str = ""
     chat_template_sha256: str = ""

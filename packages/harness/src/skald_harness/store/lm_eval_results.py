@@ -25,6 +25,7 @@ from skald_harness.store.evaluation import (
     Asked,
     Evaluated,
     mean_of,
+    public_name,
     read_evaluation,
     values_of,
 )
@@ -57,7 +58,7 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
     configs = _configs(found)
     written = []
     for model in found.summary.models:
-        place = out / sanitized(model.name)
+        place = out / sanitized(public_name(model))
         samples = {
             task.name: [
                 sample(number, asked, task)
@@ -167,7 +168,7 @@ def _results(
         },
         "config": {
             "model": "skald",
-            "model_args": f"pretrained={model.name}",
+            "model_args": _arguments(model),
             "model_num_parameters": model.n_params_total,
             "model_dtype": f"torch.{model.dtype}",
             "model_revision": model.revision or "main",
@@ -202,8 +203,8 @@ def _results(
             for name, rows in samples.items()
         },
         "model_source": "skald",
-        "model_name": model.name,
-        "model_name_sanitized": sanitized(model.name),
+        "model_name": public_name(model),
+        "model_name_sanitized": sanitized(public_name(model)),
         "system_instruction": None,
         "system_instruction_sha": None,
         "fewshot_as_multiturn": model.chat_template_sha256 is not None,
@@ -211,6 +212,13 @@ def _results(
         "chat_template_sha": model.chat_template_sha256,
         "total_evaluation_time_seconds": None,
     }
+
+
+def _arguments(model: EvaluatedModel) -> str:
+    """Return what lm-eval would be told to load the same weights."""
+    if model.hub_id is None:
+        return f"pretrained={model.name}"
+    return f"pretrained={model.hub_id},revision={model.revision or 'main'}"
 
 
 def _scores(task: TaskInfo, items: Sequence[ItemRecord], metrics: Sequence[str]) -> dict[str, Any]:
