@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import support_harness
@@ -216,7 +217,24 @@ def test_what_is_known_of_a_task_stands_in_the_summary(made):
     pairs, judged, said = (tasks[n] for n in ("multiblimp_fao", "mela_is", "noridiom_nno_p0"))
     assert (pairs.translated, pairs.chance, pairs.n_items) == (False, 0.5, 6)
     assert (judged.metric, judged.license) == ("acc", None)
+    topic = tasks["sib_afr_prompt_1"]
+    assert (judged.fixed_labels, topic.fixed_labels, pairs.fixed_labels) == (True, True, False)
+    counts = Counter(row["category"] for row in support_public.sentences("test"))
+    assert topic.chance == round(max(counts.values()) / sum(counts.values()), 12) > 1 / 7
     assert (said.kind, said.metric, said.chance) == ("generate", "em", None)
+
+
+def test_whoever_says_one_label_has_the_chance_of_its_task_and_no_other_task(made):
+    root, _, _ = made
+    found = items(root, "majority-answer")
+    assert found.keys() < items(root, "oracle").keys()
+    scored = {}
+    for (task, _), item in found.items():
+        scored.setdefault(task, []).append(item.score)
+    tasks = {task.name: task for task in summary(root).tasks}
+    assert scored.keys() == {name for name, task in tasks.items() if task.fixed_labels}
+    for name, scores in scored.items():
+        assert sum(scores) / len(scores) == pytest.approx(tasks[name].chance, abs=1e-9)
 
 
 def test_questions_on_one_passage_hang_together_and_pairs_do_not(made):

@@ -64,7 +64,7 @@ def test_a_changed_prompt_needs_a_version_and_then_somebodys_yes(evals):
     assert check(root).problems == check(root).notes == ()
     edit(template, "doc_to_text: context", 'doc_to_text: "Q: {{context}}"')
     said = (
-        "skald_core_cloze_dan_Latn: prompts changed: raise metadata.version (1.0 -> 1.1), then "
+        "skald_core_cloze_dan_Latn: prompts or right answers changed: raise metadata.version (1.0 -> 1.1), then "
         "`skald evals check --accept`",
     )
     before = (evals / "core" / GOLDEN).read_bytes()
@@ -110,13 +110,40 @@ def test_other_items_under_the_same_version_are_told(evals):
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps(row | {"good": row["good"] + "!"}) + "\n" for row in rows))
     (problem,) = check(evals.parent).problems
-    assert "skald_core_pairs_dan_Latn: prompts of its items changed: raise" in problem
+    assert "skald_core_pairs_dan_Latn: its items changed: raise" in problem
     shutil.rmtree(evals.parent / "items")
     done = check(evals.parent)
     assert done.problems == () and "2 tasks of suite core were checked on toy" in done.notes[0]
     edit(evals / "core" / "_pairs_yaml", "version: 1.0", "version: 1.1")
     (problem,) = check(evals.parent, accept=True).problems
     assert "its items are not there to accept" in problem
+
+
+def test_one_flipped_right_answer_and_a_changed_last_item_are_told(evals):
+    root = evals.parent
+    path = root / "items" / "cloze" / "da.jsonl"
+    before = path.read_text()
+    rows = [json.loads(line) for line in before.splitlines()]
+    last = rows[-1]
+    for changed in (last | {"answer": 1}, last | {"context": last["context"] + " nu"}):
+        path.write_text("".join(json.dumps(row) + "\n" for row in [*rows[:-1], changed]))
+        (problem,) = check(root).problems
+        assert "skald_core_cloze_dan_Latn: its items changed: raise" in problem
+        assert check(root, accept=True).problems == (problem,)
+    # The file's spelling is not what is asked.
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert path.read_text() != before and check(root).problems == ()
+
+
+def test_other_right_answers_are_told_on_toy_items_too(evals):
+    shutil.rmtree(evals.parent / "items")
+    edit(evals / "core" / "utils.py", '"gold": second,', '"gold": 1 - second,')
+    edit(evals / "core" / "utils.py", '"gold": row["answer"],', '"gold": 0,')
+    told = check(evals.parent).problems
+    assert [line.split(":")[0] for line in told] == [
+        "skald_core_cloze_dan_Latn", "skald_core_pairs_dan_Latn",
+    ]  # fmt: skip
+    assert all("prompts or right answers changed" in line for line in told)
 
 
 def test_new_gone_and_broken_tasks_are_told_each_by_name(evals):
@@ -157,7 +184,7 @@ def test_the_commands_print_a_table_and_an_exit_code(evals, monkeypatch, capsys)
     monkeypatch.setattr(suites.check_suites, "__defaults__", (evals,))
     monkeypatch.setattr(prompts.check_prompts, "__defaults__", (evals, False))
     assert main(["evals", "check"]) == 1
-    assert "prompts changed: raise metadata.version" in capsys.readouterr().out
+    assert "prompts or right answers changed: raise metadata.version" in capsys.readouterr().out
     edit(evals / "ud" / "_swap_yaml", "kind: pairs", "kind: essay")
     assert main(["evals", "check"]) == 2
     assert "prompts were not looked at" in capsys.readouterr().out

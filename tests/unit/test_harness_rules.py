@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skald_harness.models.rules import rules
 from skald_harness.scoring.questions import Question
 from skald_harness.scoring.rules import RuleAnswerer
-from skald_specs.controls import LONGEST, ORACLE, SHORTEST
+from skald_specs.controls import LONGEST, MAJORITY, ORACLE, SHORTEST
 from skald_specs.errors import UserInputError
 
 RULES = {subject.model.name: subject for subject in rules()}
@@ -70,6 +70,43 @@ def test_a_question_beside_the_choices_does_not_matter_to_the_oracle():
     assert answer.logprob_nats == 0
 
 
+def labelled(golds, labels):
+    """Return the questions of a task whose items offer the same labels; `golds` are their right ones."""
+    return [
+        Question("loglikelihood", f"item {i}", label, is_right=place == gold, place=place)
+        for i, gold in enumerate(golds)
+        for place, label in enumerate(labels)
+    ]
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=30))
+def test_the_majority_says_one_label_and_is_right_as_often_as_that_is(golds):
+    labels = ("nej", "måske ikke", "ja")
+    values = [
+        a.logprob_nats for a in RULES[MAJORITY].answerer("da").answer(labelled(golds, labels))
+    ]
+    for divide in METRICS.values():
+        chosen = {
+            int(np.argmax([v / divide(c) for v, c in zip(values[i : i + 3], labels, strict=True)]))
+            for i in range(0, len(values), 3)
+        }
+        (label,) = chosen
+        assert golds.count(label) == max(golds.count(place) for place in range(3))
+        assert not any(golds.count(place) == golds.count(label) for place in range(label))
+
+
+def test_the_majority_looks_at_places_not_at_texts():
+    """Labels may be woven into each item's own sentence."""
+    golds = [1, 1, 0, 1]
+    questions = [
+        Question("loglikelihood", "", f"{i}, {word} {i}", is_right=place == gold, place=place)
+        for i, gold in enumerate(golds)
+        for place, word in enumerate(("nej", "ja"))
+    ]
+    values = [a.logprob_nats for a in RULES[MAJORITY].answerer("da").answer(questions)]
+    assert values[1::2] == [0.0] * 4 and max(values[::2]) < 0
+
+
 def test_rules_take_choices_only():
     for subject in RULES.values():
         assert subject.takes("pairs", "xx") and subject.takes("choice", "da")
@@ -77,5 +114,5 @@ def test_rules_take_choices_only():
     for kind in ("rolling", "generate"):
         with pytest.raises(UserInputError, match=f"a rule cannot answer a {kind} question"):
             RULES[LONGEST].answerer("da").answer([Question(kind, "", "text")])
-    assert RuleAnswerer(len).chunks([]) == []
-    assert len({str(subject.identity("da")) for subject in RULES.values()}) == 3
+    assert RuleAnswerer(lambda _: len).chunks([]) == []
+    assert len({str(subject.identity("da")) for subject in RULES.values()}) == 4

@@ -15,6 +15,7 @@ from skald_specs.controls import (
     BYTE_NGRAM,
     BYTE_UNIGRAM,
     LONGEST,
+    MAJORITY,
     ORACLE,
     RANDOM_INIT,
     SHORTEST,
@@ -30,7 +31,7 @@ from skald_report.tables import MACRO, Table
 
 #: The untrained networks share a column: they are one kind of control.
 UNTRAINED = "untrained"
-_ORDER = (UNTRAINED, BYTE_NGRAM, BYTE_UNIGRAM, LONGEST, SHORTEST, ORACLE)
+_ORDER = (UNTRAINED, BYTE_NGRAM, BYTE_UNIGRAM, LONGEST, SHORTEST, MAJORITY, ORACLE)
 _COLUMNS = ["suite", "task", "control", "kind", "label", "chance", "score", "low", "high",
             "n_languages", "flagged"]  # fmt: skip
 
@@ -102,7 +103,9 @@ def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
     frame = table.frame
     yield Paragraph(
         "Negative controls know nothing that a task asks for: a network before training, byte counts "
-        "of the training text, and rules that look at the length of the answers alone. A task on which "
+        "of the training text, and rules that look at the length of the answers alone or, where every item "
+        "offers the same labels, always say the one that is right most often (its share is chance there). "
+        "A task on which "
         "one of them is above chance (exact binomial test of single items, Holm-corrected below .01 "
         "within a suite) can be passed that far without what it is named for. The oracle knows every "
         "answer: below 1, a task cannot be passed."

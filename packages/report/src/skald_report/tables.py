@@ -102,11 +102,13 @@ def scores(sources: Sources, cells: Cells) -> Table:
     roles = dict(models(sources).frame[["model", "role"]].itertuples(index=False, name=None))
     order = list(models(sources).frame["model"])
     named = page_names(sources)
-    chances: dict[tuple[str, str, str], float | None] = {
-        (summary.suite, named[summary.suite, task.name], task.language): task.chance
-        for summary in sources.summaries
-        for task in summary.tasks
-    }
+    # As the score is, the mean over wordings: those that offer letters may have another chance.
+    chances: dict[tuple[str, str, str], list[float]] = {}
+    for summary in sources.summaries:
+        for info in summary.tasks:
+            if info.chance is not None:
+                at = (summary.suite, named[summary.suite, info.name], info.language)
+                chances.setdefault(at, []).append(info.chance)
     rows: list[dict[str, Any]] = []
     for task in cells.tasks:
         languages = cells.by_task[task]
@@ -114,7 +116,8 @@ def scores(sources: Sources, cells: Cells) -> Table:
             for language, here in languages.items():
                 if model in here:
                     found = interval(task.kind, here[model])
-                    chance = chances.get((task.suite, task.name, language))
+                    levels = chances.get((task.suite, task.name, language))
+                    chance = math.fsum(levels) / len(levels) if levels else None
                     rows.append(_score(task, language, model, found, len(here[model].ids), chance))
                     rows[-1] |= _range(cells.wordings.get((task, language, model), ()))
         taking = [model for model in order if any(model in here for here in languages.values())]

@@ -12,9 +12,11 @@ BYTE_NGRAM = "byte-ngram"
 BYTE_UNIGRAM = "byte-unigram"
 LONGEST = "longest-answer"
 SHORTEST = "shortest-answer"
+#: Asked only where every item offers the same labels.
+MAJORITY = "majority-answer"
 ORACLE = "oracle"
 #: Those that look at nothing but the answers offered; they give no probabilities of text.
-RULES = (LONGEST, SHORTEST, ORACLE)
+RULES = (LONGEST, SHORTEST, MAJORITY, ORACLE)
 #: Those that count the training text's bytes; better than chance means that counting is enough.
 COUNTING = (BYTE_NGRAM, BYTE_UNIGRAM)
 #: Those that a table of their own shows in full; the other ones stand beside the models, too.
@@ -31,6 +33,8 @@ def what_it_shows(control: str) -> str:
         return "the right answer does not always win"
     if control in COUNTING:
         return "counting bytes is enough"
+    if control == MAJORITY:
+        return "naming one label is enough"
     if control in RULES:
         return "its answers give themselves away by their length"
     return "a network that learnt nothing beats chance"

@@ -88,7 +88,12 @@ class EvaluatedModel(Spec):
 
 
 class TaskInfo(Spec):
-    """One task of an evaluation; `chance` is None where there is none.
+    """One task of an evaluation.
+
+    `chance` is the score of whoever does not read the items, None where there is none. Where the choices
+    differ from item to item it is that of drawing one, the mean of 1 / choices. Where every item offers
+    the same labels (`fixed_labels`), such as yes and no, it is the share of the label that is right most
+    often in the items asked: a model that always says it has learnt nothing of them.
 
     Tasks of one `family` and language that differ in `variant` ask the same items in other words;
     `metric` is the headline's name. `translated` is None where it is not known. `target_delimiter`
@@ -111,6 +116,7 @@ class TaskInfo(Spec):
     license: str | None = None
     source: str = ""
     target_delimiter: str = ""
+    fixed_labels: bool = False
 
 
 class ControlFlag(Spec):

@@ -144,7 +144,7 @@ def _are_named(documents: Sequence[Mapping[str, Any]]) -> bool:
 def _asked(task: Any, doc_id: int, instances: list[Any], named: bool) -> AskedItem:
     document = instances[0].doc
     target = task.doc_to_target(document)
-    gold = _gold(task, document, target)
+    gold = right_choices(task, document, target)
     names = [str(document[name]) if named else str(doc_id) for name in NAMES]
     serialised = json.dumps(document, indent=2, default=handle_non_serializable, ensure_ascii=False)
     return AskedItem(
@@ -165,8 +165,14 @@ def _asked(task: Any, doc_id: int, instances: list[Any], named: bool) -> AskedIt
     )
 
 
-def _gold(task: Any, document: Mapping[str, Any], target: Any) -> tuple[int, ...]:
-    """Return the numbers of the right choices by lm-eval's own reading of a target."""
+def right_choices(task: Any, document: Mapping[str, Any], target: Any) -> tuple[int, ...]:
+    """Return the numbers of the right choices by lm-eval's own reading of a target.
+
+    Args:
+        task: lm-eval's task object.
+        document: The item.
+        target: What the task's `doc_to_target` makes of it.
+    """
     if task.OUTPUT_TYPE != "multiple_choice":
         return ()
     choices = task.doc_to_choice(document)
@@ -191,7 +197,9 @@ def _question(instance: Any, gold: tuple[int, ...], task: Any) -> Question:
     # Behind the choices may stand their continuations without a context (`acc_mutual_info`).
     if gold and instance.idx < len(task.doc_to_choice(instance.doc)):
         is_right = instance.idx in gold
-    return Question("loglikelihood", context, continuation, is_right=is_right)
+    return Question(
+        "loglikelihood", context, continuation, is_right=is_right, place=int(instance.idx)
+    )
 
 
 def _response(request_type: str, answer: Answer) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
+from skald_specs.fingerprint import fingerprint
 
 from skald_harness.adapter.index import PublicTask, define_all
 from skald_harness.tasks.hub import hub_tasks, read_table
@@ -26,18 +27,33 @@ _N_DIGITS = 12
 def check_hub(evals: Path = EVALS) -> list[str]:
     """Return every fault of the suite `hub`, one line each; none means all is well.
 
-    Every task must be in the installed lm-eval as its family says, and every family must have one.
+    Every task must be in the installed lm-eval as its family says, every family must have one, and no
+    two wordings may ask the same: their mean would count it twice.
     """
     try:
         table = read_table(evals)
         named = hub_tasks(evals, table=table)
     except UserInputError as error:
         return [str(error)]
-    _, problems = define_all(named)
+    defined, problems = define_all(named)
     unused = sorted(set(table.families) - {task.family for task in named})
-    return [str(problem) for problem in problems] + [
-        f"{evals / HUB}: no task of family {family}. Remove the family" for family in unused
-    ]
+    return (
+        [str(problem) for problem in problems]
+        + [f"{evals / HUB}: no task of family {family}. Remove the family" for family in unused]
+        + _asked_twice(defined)
+    )
+
+
+def _asked_twice(tasks: Sequence[PublicTask]) -> list[str]:
+    first: dict[tuple[str, str, str], str] = {}
+    lines = []
+    for task in tasks:
+        # A name and a version ask nothing.
+        config = {k: v for k, v in task.config.items() if k not in ("task", "metadata")}
+        key = (task.language, task.family, fingerprint([config, task.code_sha256]))
+        if (same := first.setdefault(key, task.name)) != task.name:
+            lines.append(f"{task.name}: asks the same as {same} in the same words. Leave one out")
+    return lines
 
 
 def changed_upstream(evals: Path = EVALS, accept: bool = False) -> list[str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from huggingface_hub import constants, get_session
 from lm_eval.tasks import TaskManager
 from skald_specs.errors import UserInputError
 
+from skald_harness.adapter.asking import right_choices
 from skald_harness.adapter.index import PublicTask, tasks_folder
 from skald_harness.adapter.tasks import FEWSHOT_SEED, unloadable
 from skald_harness.tasks.items import TaskItems
@@ -77,17 +79,27 @@ def describe(task: PublicTask, loaded: Any) -> TaskItems:
 
     The documents are hashed as the task evaluates them, after its own filters and changes.
     """
-    digest, n_items, chances = hashlib.sha256(), 0, 0.0
+    digest, n_items = hashlib.sha256(), 0
+    offered: list[list[str]] = []
+    right: Counter[int] = Counter()
     for document in loaded.eval_docs:
         row = json.dumps(document, ensure_ascii=False, sort_keys=True, default=str)
         digest.update(f"{row}\n".encode())
         n_items += 1
         if task.kind == "choice":
-            chances += 1 / len(_choices(loaded, document))
+            offered.append(_choices(loaded, document))
+            right.update(right_choices(loaded, document, loaded.doc_to_target(document)))
     if not n_items:
         raise UserInputError(task.name, "its data set has no items", "Leave it out")
-    chance = round(chances / n_items, 12) if task.kind == "choice" else None
-    return TaskItems(n_items, digest.hexdigest(), chance)
+    if task.kind != "choice":
+        return TaskItems(n_items, digest.hexdigest(), None)
+    # One item alone does not show that its choices are those of all.
+    fixed = task.hub.facts.labels or (n_items > 1 and all(own == offered[0] for own in offered))
+    if fixed and right:
+        chance = max(right.values()) / n_items
+    else:
+        chance = sum(1 / len(choices) for choices in offered) / n_items
+    return TaskItems(n_items, digest.hexdigest(), round(chance, 12), fixed)
 
 
 def cluster_of(task: PublicTask, document: Mapping[str, Any], item_id: str) -> str:

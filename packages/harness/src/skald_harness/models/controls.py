@@ -37,7 +37,8 @@ class Subject:
 
     `identity` returns, for a language, plain data that changes whenever an answer could;
     `answerer` returns who answers in a language; `takes` says whether the model can be asked the
-    tasks of a kind in a language. `chat` puts messages into the form that the model is asked in.
+    tasks of a kind in a language, and `labels_only` that it has an answer only where every item offers
+    the same labels. `chat` puts messages into the form that the model is asked in.
     `release` gives back what answering took, so that one large model is in memory at a time.
     """
 
@@ -45,6 +46,7 @@ class Subject:
     identity: Callable[[str], Any]
     answerer: Callable[[str], Answerer]
     takes: Callable[[TaskKind, str], bool] = lambda _kind, _language: True
+    labels_only: bool = False
     chat: Callable[..., str] | None = None
     release: Callable[[], None] = lambda: None
 

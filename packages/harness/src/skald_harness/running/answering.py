@@ -111,7 +111,11 @@ def recall(subject: Subject, task: AskedTask, store: AnswerStore) -> Recalled:
 
 def taken(subject: Subject, tasks: Sequence[AskedTask]) -> list[AskedTask]:
     """Return the tasks that a model can be asked."""
-    return [t for t in tasks if subject.takes(t.definition.kind, t.definition.language)]
+    return [
+        t for t in tasks
+        if subject.takes(t.definition.kind, t.definition.language)
+        and (t.items.fixed_labels or not subject.labels_only)
+    ]  # fmt: skip
 
 
 def _missing(asked: Asked, stored: Stored) -> set[int]:

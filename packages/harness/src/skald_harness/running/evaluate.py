@@ -153,6 +153,8 @@ def _answer(plan: _Plan, store: AnswerStore, me: World) -> dict[str, SkaldError]
         tasks = [task for chosen in plan.tasks.values() for task in taken(subject, chosen)]
         # Counted over all tasks, also those a failing model leaves: ranks must agree on numbers.
         first, begin = begin, begin + len(tasks)
+        if not tasks:
+            continue
         n_questions = sum(len(task.by(subject.chat).questions) for task in tasks)
         progress = Progress(me, subject.model.name, len(tasks), n_questions)
         try:

@@ -1,8 +1,8 @@
-"""Golden prompts: what our tasks ask first, by version; a change needs a new version.
+"""Golden prompts: what our tasks ask, by version; a change needs a new version.
 
-`evals/<suite>/golden.json` holds for each task its version and two hashes of rendered prompts: `toy` of
-fixed toy items, which shows a changed template or code anywhere, and `items` of the repository's own
-items, where the task has such. Of a user's text there is nothing.
+`evals/<suite>/golden.json` holds for each task its version and two hashes of all that it asks and
+takes for right: `toy` of fixed toy items, which shows a changed template or code anywhere, and `items`
+of all of the repository's own items, where the task has such. Of a user's text there is nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 
-from skald_harness.adapter.prompts import prompts_hash
+from skald_harness.adapter.asking import ask, questions_sha256
 from skald_harness.adapter.tasks import load_tasks
 from skald_harness.tasks.items import check_items, find_items
 from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks
@@ -25,6 +25,8 @@ from skald_harness.tasks.toy import write_toy_items
 
 GOLDEN = "golden.json"
 _ACCEPT = "`skald evals check --accept`"
+#: How much of a hash is kept: people read the file.
+_N_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Checked:
 
 
 def check_prompts(items: Path, evals: Path = EVALS, accept: bool = False) -> Checked:
-    """Render the first prompts of every task and compare them with the golden ones.
+    """Render what every task asks and compare it with what was accepted.
 
     Args:
         items: The repository's items; tasks whose items are not there are checked on toy items.
@@ -128,7 +130,7 @@ def _hashes(
     for task in tasks:
         try:
             ready = loaded.get(task.name) or load_tasks(folder, [task.name], items)[task.name]
-            hashed = prompts_hash(ready)
+            hashed = questions_sha256(ask(ready))[:_N_DIGITS]
         except Exception as error:  # Templates and functions of a task may raise anything.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
             problems.append(
@@ -162,7 +164,7 @@ def _compare(
     if not changed:
         return "", False
     # The items may change while the template stays: scores do not compare either way.
-    what = "prompts" if "toy" in changed else "prompts of its items"
+    what = "prompts or right answers" if "toy" in changed else "its items"
     raised = round(version + 0.1, 1)
     return (
         f"{what} changed: raise metadata.version ({version} -> {raised}), then {_ACCEPT}", False

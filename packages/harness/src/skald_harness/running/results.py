@@ -52,12 +52,15 @@ def write_results(
     with atomic_folder(out / suite, marker="summary.json") as fresh:
         for subject in subjects:
             name, scorers = subject.model.name, dict[str, None]()
+            own = taken(subject, tasks)
+            if not own and subject.model.role == "control":
+                continue
             with (
                 atomic_path(fresh / "requests" / f"{name}.jsonl") as path,
                 path.open("wb") as lines,
             ):
                 given: list[Answer] = []
-                for task in taken(subject, tasks):
+                for task in own:
                     found = recall(subject, task, store)
                     given += itertools.chain.from_iterable(found.answers)
                     lines.writelines(record.line + b"\n" for record in found.records)
@@ -107,4 +110,5 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         source=task.source,
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
+        fixed_labels=items.fixed_labels,
     )

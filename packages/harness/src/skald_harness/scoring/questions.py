@@ -19,7 +19,8 @@ class Question:
 
     `continuation` is the choice, or the whole document of a `rolling` question, and empty for
     `generate`, whose `options` are lm-eval's generation arguments as JSON. `is_right` says whether
-    it is the right choice; None where the task does not tell. Only controls look at it.
+    it is the right choice; None where the task does not tell. `place` is its number among the questions
+    of its item. Only controls look at these two.
     """
 
     kind: QuestionKind
@@ -27,6 +28,7 @@ class Question:
     continuation: str
     options: str = ""
     is_right: bool | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Rules that look at the answers offered and at nothing else: their length, or which is right.
+"""Rules that look at the answers offered and at nothing else: their length, or which are right.
 
 Knows questions; refuses to know networks, texts and files.
 """
@@ -6,6 +6,7 @@ Knows questions; refuses to know networks, texts and files.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,23 @@ def oracle(question: Question) -> float:
     return -_length(question) if question.is_right is False else 0.0
 
 
+def majority(questions: Sequence[Question]) -> Callable[[Question], float]:
+    """Return the rule that prefers the label that is right most often, the first of equal ones.
+
+    Args:
+        questions: All questions of a task whose items offer the same labels in the same order.
+    """
+    places = Counter(question.place for question in questions if question.is_right)
+    # Not `most_common`, which takes the first met of equal ones.
+    label = min(places, key=lambda place: (-places[place], place), default=0)
+
+    def rule(question: Question) -> float:
+        beside = question.is_right is None or question.place == label
+        return 0.0 if beside else -_length(question)
+
+    return rule
+
+
 def _length(question: Question) -> float:
     """Return the UTF-8 bytes of an answer, at least 1."""
     return float(max(1, len(question.continuation.encode("utf-8"))))
@@ -51,12 +69,15 @@ def _coin(question: Question) -> float:
 
 @dataclass(frozen=True)
 class RuleAnswerer:
-    """Answers a choice by a rule; its numbers are an order, no probabilities of text."""
+    """Answers a choice by a rule; its numbers are an order, no probabilities of text.
 
-    rule: Callable[[Question], float]
+    `rule_for` returns the rule for the questions of a task.
+    """
+
+    rule_for: Callable[[Sequence[Question]], Callable[[Question], float]]
 
     def chunks(self, questions: Sequence[Question]) -> list[list[int]]:
-        """Return one chunk: a rule costs nothing and looks at one question at a time."""
+        """Return one chunk: a rule costs nothing, and may have to see all questions of the task."""
         return [list(range(len(questions)))] if questions else []
 
     def answer(self, questions: Sequence[Question]) -> list[Answer]:
@@ -70,4 +91,5 @@ class RuleAnswerer:
                 raise UserInputError(
                     "controls", f"a rule cannot answer a {question.kind} question", "Leave it out"
                 )
-        return [Answer(self.rule(question)) for question in questions]
+        rule = self.rule_for(questions)
+        return [Answer(rule(question)) for question in questions]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from skald_specs.records import (
     EvaluationSummary,
     ItemRecord,
     RequestRecord,
+    TaskInfo,
 )
 
 from skald_harness.store.evaluation import mean_of
@@ -47,11 +49,19 @@ def check_summary(
                 continue
             found.check("summary", path, where, "n_items", task.n_items, len(items.get(key, ())))
             if task.kind in CHOICE_KINDS and task.chance is not None and key in asked:
-                counts = [len(choices_of(row)) or len(row) for row in asked[key]]
-                chance = sum(1 / count for count in counts) / len(counts)
+                chance = _chance(task, asked[key])
                 found.check("summary", path, where, "chance", task.chance, round(chance, 12))
     _check_rechecks(path, summary, asked, found)
     _check_flags(path, summary, items, found)
+
+
+def _chance(task: TaskInfo, asked: Sequence[Sequence[RequestRecord]]) -> float:
+    """Return what naming one label, or drawing a choice, is right in."""
+    if task.fixed_labels:
+        right = Counter(request.index for own in asked for request in own if request.is_right)
+        return max(right.values(), default=0) / len(asked)
+    counts = [len(choices_of(own)) or len(own) for own in asked]
+    return sum(1 / count for count in counts) / len(counts)
 
 
 def _check_rechecks(

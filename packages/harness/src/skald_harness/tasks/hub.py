@@ -49,6 +49,7 @@ class Family(Spec):
     metric: Literal["acc", "acc_norm", "acc_bytes", "exact_match", "em", "f1", "fscore"]
     filter: str | None = None
     chance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    labels: bool = False
     n_items: Count | dict[str, Count] | None = None
     cluster: str | None = None
 
@@ -68,6 +69,8 @@ class Family(Spec):
             raise ValueError("what was translated, and only that, has an `original_language`")
         if self.chance is not None and self.kind == "generate":
             raise ValueError("a generated answer has no `chance`")
+        if self.labels and (self.chance is not None or self.kind == "generate"):
+            raise ValueError("`labels` are of a choice, and their `chance` follows from the items")
         return self
 
     @property

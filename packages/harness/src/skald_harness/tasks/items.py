@@ -89,11 +89,15 @@ _SPECS: dict[str, type[Spec]] = {
 
 @dataclass(frozen=True)
 class TaskItems:
-    """What a task reads: `sha256` hashes the items as text, packed or not."""
+    """What a task reads: `sha256` hashes the items as text, packed or not.
+
+    `chance` and `fixed_labels` are those of `skald_specs.records.TaskInfo`.
+    """
 
     n_items: int
     sha256: str
     chance: float | None
+    fixed_labels: bool = False
 
 
 def find_items(task: TaskDefinition, folder: Path) -> Path | None:
