@@ -212,7 +212,9 @@ def test_what_is_known_of_a_task_stands_in_the_summary(made):
     wordings = [task for task in tasks.values() if task.family == "belebele"]
     assert sorted(task.name for task in wordings) == sorted(WORDINGS)
     assert sorted(task.variant for task in wordings) == ["", "p0", "p1", "p2", "p3", "p4"]
-    assert {(t.chance, t.translated, t.license) for t in wordings} == {(0.25, True, "CC-BY-SA-4.0")}
+    assert {(t.translated, t.license) for t in wordings} == {(True, "CC-BY-SA-4.0")}
+    # Letters are the same in every item, answers are not; two of six times the first letter is right.
+    assert {(t.fixed_labels, t.chance) for t in wordings} == {(True, 0.333333333333), (False, 0.25)}
     assert len({task.data_sha256 for task in wordings}) == 1
     pairs, judged, said = (tasks[n] for n in ("multiblimp_fao", "mela_is", "noridiom_nno_p0"))
     assert (pairs.translated, pairs.chance, pairs.n_items) == (False, 0.5, 6)
