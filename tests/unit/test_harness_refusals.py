@@ -194,8 +194,9 @@ def test_a_language_without_training_text_is_left_out_or_has_no_byte_counts(copy
 
 
 def test_a_store_that_is_in_use_stops_everything(copy):
-    from skald_harness.store.answers import AnswerStore, LockedError
+    from skald_harness.store.answers import AnswerStore
     from skald_harness.store.keys import RunKey
+    from skald_harness.store.locks import LockedError
 
     before = support_harness.folder_sha256(copy / "out")
     (key,) = {
@@ -207,7 +208,7 @@ def test_a_store_that_is_in_use_stops_everything(copy):
     (folder / "rank-0.jsonl").write_text("")
     facts = read_json(folder / "key.json")["facts"]
     with (
-        AnswerStore(copy / "out-store").writing(RunKey(facts, key), 0, ""),
+        AnswerStore(copy / "out-store").writing(RunKey(facts, key), 0, "", "another"),
         pytest.raises(LockedError, match="another evaluation is writing these answers"),
     ):
         evaluate_core(copy)

@@ -18,7 +18,8 @@ def curve(scores, higher_is_better=True, task="t"):
     return [
         ScorePoint(
             run="r", step=100 * (i + 1), tokens=1000 * (i + 1), plan_fingerprint="p",
-            weights_sha256=str(i), suite="s", task=task, kind="pairs", language="da", metric="acc",
+            weights_sha256=str(i), suite="s", task=task, version=1.0,
+            data_sha256="d", kind="pairs", language="da", metric="acc",
             score=score, standard_error=None, n_items=100, higher_is_better=higher_is_better,
         )
         for i, score in enumerate(scores)

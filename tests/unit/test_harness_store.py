@@ -3,11 +3,14 @@
 import json
 import os
 import random
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from skald_harness.store.answers import AnswerStore, LockedError, record_json, store_folder
+from skald_harness.store.answers import AnswerStore, record_json, store_folder
 from skald_harness.store.keys import RunKey
+from skald_harness.store.locks import LockedError
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
@@ -32,8 +35,8 @@ def record(i, key=KEY, **changes):
 RECORDS = [record(i) for i in range(5)]
 
 
-def write(store, records, key=KEY, rank=0):
-    with store.writing(key, rank, "tree") as part:
+def write(store, records, key=KEY, rank=0, run="run"):
+    with store.writing(key, rank, "tree", run) as part:
         part.append(records)
     return store.root / key.digest / f"rank-{rank}.jsonl"
 
@@ -153,24 +156,62 @@ def test_the_key_can_be_read_by_a_person(store):
 
 
 def test_one_writes_at_a_time(store):
-    with store.writing(KEY, 0, "tree") as part:
+    with store.writing(KEY, 0, "tree", "run") as part:
         part.append(RECORDS[:1])
-        with pytest.raises(LockedError) as caught, AnswerStore(store.root).writing(KEY, 0, "tree"):
-            pass
-        # Another rank, another key and any reader are free.
+        for rank in (0, 1):
+            with pytest.raises(LockedError) as caught:
+                write(AnswerStore(store.root), RECORDS[1:2], rank=rank, run="another")
+        # Another rank of this run, another key and any reader are free.
         write(AnswerStore(store.root), RECORDS[1:2], rank=1)
-        write(AnswerStore(store.root), [record(0, key_of(model="b"))], key_of(model="b"))
+        other = key_of(model="b")
+        write(AnswerStore(store.root), [record(0, other)], other, run="another")
         assert read(store.root) == (RECORDS[:2], ())
     assert "another evaluation is writing these answers" in str(caught.value)
     assert "\n" not in str(caught.value)
-    write(AnswerStore(store.root), RECORDS[2:])
+    write(AnswerStore(store.root), RECORDS[2:], run="another")
     assert read(store.root)[1] == ()
+
+
+def test_a_run_stays_in_until_its_last_rank_has_gone(store):
+    with store.writing(KEY, 1, "tree", "run"):
+        write(store, RECORDS[:1], rank=0)
+        with pytest.raises(LockedError):
+            write(store, RECORDS[1:], run="another")
+    write(store, RECORDS[1:], run="another")
+    with pytest.raises(LockedError), store.writing(KEY, 0, "tree", "another"):
+        write(store, RECORDS, rank=1)
+
+
+def _enter(root, run, inside, seen):
+    for _ in range(20):
+        try:
+            with AnswerStore(root).writing(KEY, int(run[-1]), "tree", run[:-1]):
+                inside.append(run)
+                time.sleep(0.001)
+                seen.append({one[:-1] for one in list(inside)})
+                inside.remove(run)
+        except LockedError:
+            continue
+
+
+def test_two_runs_are_never_in_at_once_however_their_ranks_come(store):
+    inside, seen = [], []
+    ranks = [
+        threading.Thread(target=_enter, args=(store.root, run, inside, seen))
+        for run in ("a0", "a1", "b0", "b1")
+    ]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
+    assert seen and all(len(runs) == 1 for runs in seen)
+    assert {run for runs in seen for run in runs} <= {"a", "b"}
 
 
 def test_a_chunk_is_one_write(store, monkeypatch):
     real, calls = os.write, []
     monkeypatch.setattr(os, "write", lambda handle, data: calls.append(data) or real(handle, data))
-    with store.writing(KEY, 0, "tree") as part:
+    with store.writing(KEY, 0, "tree", "run") as part:
         calls.clear()
         part.append(RECORDS)
         assert len(calls) == 1
@@ -184,7 +225,7 @@ def test_a_full_disk_is_one_line(store, monkeypatch):
     def full(handle, data):
         raise OSError(28, "No space left on device")
 
-    with store.writing(KEY, 0, "tree") as part, monkeypatch.context() as patch:
+    with store.writing(KEY, 0, "tree", "run") as part, monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         with pytest.raises(UserInputError, match="the disk is full"):
             part.append(RECORDS)

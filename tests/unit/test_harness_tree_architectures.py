@@ -66,9 +66,9 @@ def test_bfloat16_stays_within_the_tolerance_of_the_recheck(name):
     scorer = Scorer(network, LENGTH)
     assert scorer.how.startswith("tree")
     scores, plain = scorer.score(asked), scorer.score_plainly(asked)
-    recheck.check(asked, scores, plain, "bfloat16")
+    recheck.check(asked, scores, plain, scorer)
     expected = lm_eval_scores(network, asked)
-    recheck.check(asked, scores, [recheck.Score(*answer) for answer in expected], "bfloat16")
+    recheck.check(asked, scores, [recheck.Score(*answer) for answer in expected], scorer)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
@@ -81,7 +81,7 @@ def test_a_window_that_bites_would_be_seen(name, monkeypatch):
     scores, plain = wrong.score(asked), wrong.score_plainly(asked)
     assert worst(scores, plain) > 0.01
     with pytest.raises(recheck.RecheckError, match="apart, at most"):
-        recheck.check(asked, scores, plain, "float32")
+        recheck.check(asked, scores, plain, wrong)
 
 
 def test_a_network_that_does_more_after_its_head_is_scored_by_its_own_forward():

@@ -3,6 +3,7 @@
 import gc
 import weakref
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -68,14 +69,46 @@ def test_the_recheck_finds_a_bug_that_comes_after_the_probe(dtype, monkeypatch):
     monkeypatch.setattr(tree, "seen_by", siblings_see_each_other)
     scores = scorer.score(asked)
     with pytest.raises(recheck.RecheckError, match=f"by the plain path.*in {dtype}"):
-        recheck.check(asked, scores, scorer.score_plainly(asked), dtype)
-    recheck.check(asked, scorer.score_plainly(asked), scorer.score_plainly(asked), dtype)
+        recheck.check(asked, scores, scorer.score_plainly(asked), scorer)
+    recheck.check(asked, scorer.score_plainly(asked), scorer.score_plainly(asked), scorer)
 
 
 def test_no_number_is_not_within_a_tolerance():
     request, good = Request([1], [2]), recheck.Score(-1.0, True)
     with pytest.raises(recheck.RecheckError):
-        recheck.check([request], [recheck.Score(float("nan"), True)], [good], "float32")
+        recheck.check([request], [recheck.Score(float("nan"), True)], [good], Judge(0.0))
+
+
+class Judge(NamedTuple):
+    """Says of every request how clearly it is decided."""
+
+    margin: float
+    dtype: str = "float32"
+
+    def margin_nats(self, request):
+        return self.margin
+
+
+def test_another_most_probable_token_is_found_unless_it_is_a_near_tie():
+    network, asked = support_networks.network("llama"), support_networks.requests()
+    scorer = Scorer(network, LENGTH)
+    right = scorer.score_plainly(asked)
+    flipped = [score._replace(is_greedy=not score.is_greedy) for score in right]
+    with pytest.raises(recheck.RecheckError, match="by one path and not by the other"):
+        recheck.check(asked, flipped, right, scorer)
+    recheck.check(asked, flipped, right, Judge(0.0))
+    # By hand, over all of a row's logits: what decides is the token that lacks the most.
+    for request, score in zip(asked[:20], right, strict=False):
+        row = torch.tensor([[*request.condition, *request.target]])
+        with torch.inference_mode():
+            logits = network(row).logits[0, -1 - len(request.target) : -1].double()
+        leads = []
+        for token, at in zip(request.target, logits, strict=True):
+            others = at.clone()
+            others[token] = -torch.inf
+            leads.append(float(at[token] - others.max()))
+        assert (min(leads) > 0) is score.is_greedy
+        assert scorer.margin_nats(request) == pytest.approx(abs(min(leads)), abs=1e-4)
 
 
 def test_a_hundredth_is_drawn_by_tokens_alone():

@@ -13,8 +13,9 @@ Verdict = Literal["carries signal", "does not", "too few points"]
 class ScorePoint(Spec):
     """One task's score of one checkpoint: a line of `curves/<run>.jsonl`.
 
-    `plan_fingerprint` and `weights_sha256` tell what was scored, so that a run which began anew is
-    scored anew.
+    `plan_fingerprint` and `weights_sha256` tell what was scored, `version` and `data_sha256` by which
+    task and items, so that a run which began anew is scored anew, and all of a run whose task or
+    items changed.
     `standard_error` is that of the sample of items, which all points share: it says how far the
     score may lie from that of all such items, not how far two points differ by chance.
     """
@@ -26,6 +27,8 @@ class ScorePoint(Spec):
     weights_sha256: str
     suite: str
     task: str
+    version: float
+    data_sha256: str
     kind: TaskKind
     language: str
     metric: str

@@ -69,8 +69,8 @@ class EvaluatedModel(Spec):
     """One model of an evaluation, with what a reader must know about it.
 
     `hub_id` and `revision` are id and commit on the hub, None for a folder. `chat_template_sha256`
-    is None where items were asked without one. `scorer` says how it was scored: `tree`,
-    `plain: <why>`, or a control's rule.
+    is None where items were asked without one, as those of suites that are likelihoods of text
+    always are. `scorer` says how it was scored: `tree`, `plain: <why>`, or a control's rule.
     """
 
     name: str
@@ -145,6 +145,13 @@ class Recheck(Spec):
     largest_nats: float
 
 
+class LeftOut(Spec):
+    """A task that one model has no records of: it could not be asked or its answers not be measured."""
+
+    model: str
+    task: str
+
+
 class EvaluationSummary(Spec):
     """`summary.json` beside the records: the models, tasks and versions they belong to.
 
@@ -159,3 +166,4 @@ class EvaluationSummary(Spec):
     fewshot_seed: int
     flags: tuple[ControlFlag, ...]
     rechecks: tuple[Recheck, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()

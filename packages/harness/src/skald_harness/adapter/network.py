@@ -232,8 +232,9 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         scores = self._score(requests)
         again: dict[int, list[Score]] = {}
         if self.how.startswith("tree"):
-            filled = [i for i, mine in enumerate(parts) if mine]
-            chosen = [filled[i] for i in drawn([parts[i][0] for i in filled])]
+            # What is beyond a tree's reach was scored plainly already.
+            in_tree = [i for i, mine in enumerate(parts) if any(map(self._scorer.takes_tree, mine))]
+            chosen = [in_tree[i] for i in drawn([parts[i][0] for i in in_tree])]
             plain = self._scorer.score_plainly([request for i in chosen for request in parts[i]])
             again = dict(zip(chosen, _by_part([parts[i] for i in chosen], plain), strict=True))
         answers = []
@@ -260,7 +261,7 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         self, requests: Sequence[Request], scores: Sequence[Score], plain: Sequence[Score]
     ) -> None:
         try:
-            check(requests, scores, plain, str(self.model.dtype).removeprefix("torch."))
+            check(requests, scores, plain, self._scorer)
         except RecheckError as error:
             raise ClaimError(f"{self._called}: {error}; these answers are not kept") from None
 
@@ -331,8 +332,7 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
         if not chat_template:
             return None
         self._need_template()
-        found: str = super().chat_template(chat_template)
-        return found
+        return str(super().chat_template(chat_template))
 
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skald_specs.errors import UserInputError
+from skald_specs.records import EvaluatedModel
 
 from skald_harness.models.controls import Subject
 from skald_harness.running.asked import Asked, AskedTask
+from skald_harness.running.problems import failures_named
 from skald_harness.running.progress import Progress
 from skald_harness.running.ranks import World
 from skald_harness.scoring.questions import Answer
@@ -16,11 +18,21 @@ from skald_harness.store.answers import AnswerStore, Kept, Place, Stored
 from skald_harness.store.keys import RunKey, run_key
 from skald_harness.store.records import recorded_answer, request_record
 
+_UNASKED = "cannot be asked"
+
 
 def key_of(subject: Subject, task: AskedTask, asked: Asked) -> RunKey:
     """Return the key of a model's answers to what a task asks it."""
     identity = subject.identity(task.definition.language)
-    return run_key(subject.model, identity, task.definition, task.items, asked.sha256)
+    model = asked_model(subject.model, [task])
+    return run_key(model, identity, task.definition, task.items, asked.sha256)
+
+
+def asked_model(model: EvaluatedModel, tasks: Sequence[AskedTask]) -> EvaluatedModel:
+    """Return a model's facts as far as tasks concern them: without a template that none takes."""
+    if any(task.definition.takes_chat for task in tasks):
+        return model
+    return model.model_copy(update={"chat_template_sha256": None})
 
 
 def answer(
@@ -45,7 +57,8 @@ def answer(
         progress: Told of every answer.
 
     Raises:
-        UserInputError: The model cannot be loaded or asked.
+        TaskError: The model cannot be asked this task.
+        UserInputError: The model cannot be loaded, or the store not be written.
         ClaimError: An answer cannot be right.
     """
     asked = task.by(subject.chat)
@@ -55,10 +68,12 @@ def answer(
     if not missing:
         return
     answerer = subject.answerer(task.definition.language)
-    chunks = answerer.chunks(asked.questions)
+    with failures_named(task.definition.name, _UNASKED):
+        chunks = answerer.chunks(asked.questions)
     if sorted(i for chunk in chunks for i in chunk) != list(range(len(asked.questions))):
         raise AssertionError(f"{subject.model.name}: chunks lack a question or have one twice")
-    with store.writing(key, me.rank, getattr(answerer, "how", subject.model.scorer)) as part:
+    how = getattr(answerer, "how", subject.model.scorer)
+    with store.writing(key, me.rank, how, me.run) as part:
         # Read again: another evaluation may have come to its end before this one got the lock.
         stored = store.read(key)
         missing = _missing(asked, stored)
@@ -67,7 +82,8 @@ def answer(
         for offset, chunk in enumerate(chunks):
             if not me.has(number + offset) or missing.isdisjoint(chunk):
                 continue
-            answers = answerer.answer([asked.questions[i] for i in chunk])
+            with failures_named(task.definition.name, _UNASKED):
+                answers = answerer.answer([asked.questions[i] for i in chunk])
             new = [
                 request_record(task.definition.name, key.digest, asked.items[i], j, given)
                 for (i, j), given in _wanted(asked, chunk, answers, missing)

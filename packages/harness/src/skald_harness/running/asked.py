@@ -16,6 +16,7 @@ from skald_harness.adapter.asking import AskedItem, Chat, ask, questions_sha256
 from skald_harness.adapter.index import PublicTask, define_all
 from skald_harness.adapter.public import cluster_of, load_hub
 from skald_harness.adapter.tasks import load_tasks
+from skald_harness.running.problems import TaskError, failures_named
 from skald_harness.scoring.questions import Question
 from skald_harness.tasks.hub import hub_tasks
 from skald_harness.tasks.items import TaskItems, check_items, languages_with_items, nothing_for
@@ -50,11 +51,16 @@ class AskedTask:
         return self._ask(None)
 
     def by(self, chat: Chat | None) -> Asked:
-        """Return what a model is asked, in the form of its chat template if it has one."""
-        return self.plainly if chat is None else self._ask(chat)
+        """Return what a model is asked, in the form of its chat template if the task takes one.
+
+        Raises:
+            TaskError: The task cannot be rendered.
+        """
+        return self._ask(chat) if chat and self.definition.takes_chat else self.plainly
 
     def _ask(self, chat: Chat | None) -> Asked:
-        items = tuple(_clustered(self.definition, item) for item in ask(self.loaded, chat))
+        with failures_named(self.definition.name, "cannot be rendered"):
+            items = tuple(_clustered(self.definition, item) for item in ask(self.loaded, chat))
         places = [(i, j) for i, item in enumerate(items) for j in range(len(item.questions))]
         questions = tuple(items[i].questions[j] for i, j in places)
         return Asked(items, tuple(places), questions, questions_sha256(items))
@@ -112,7 +118,7 @@ def asked_tasks(
         )
     problems += errors
     loaded = load_tasks(evals / suite, [task.name for task, _ in found], items)
-    return [AskedTask(task, data, loaded[task.name]) for task, data in found]
+    return _rendered([AskedTask(task, data, loaded[task.name]) for task, data in found], problems)
 
 
 def _hub_tasks(
@@ -137,10 +143,36 @@ def _hub_tasks(
         raise errors[0]
     problems += errors
     there = [task for task in tasks if task.name in loaded.tasks]
-    return [
-        AskedTask(task, loaded.data[task.name], loaded.tasks[task.name])
-        for task in sorted(there, key=lambda task: task.name)
-    ]
+    return _rendered(
+        [
+            AskedTask(task, loaded.data[task.name], loaded.tasks[task.name])
+            for task in sorted(there, key=lambda task: task.name)
+        ],
+        problems,
+    )
+
+
+def _rendered(tasks: Sequence[AskedTask], problems: list[SkaldError]) -> list[AskedTask]:
+    """Return the tasks whose questions can be rendered, before any model is asked one.
+
+    Raises:
+        TaskError: None can.
+    """
+    kept, errors = [], list[SkaldError]()
+    for task in tasks:
+        try:
+            kept.append(task if task.plainly.questions else _no_questions(task))
+        except TaskError as error:
+            errors.append(error)
+    if not kept:
+        problems += errors[1:]
+        raise errors[0]
+    problems += errors
+    return kept
+
+
+def _no_questions(task: AskedTask) -> AskedTask:
+    raise TaskError(task.definition.name, "asks no question", "Mend its items or its template")
 
 
 def _clustered(task: TaskDefinition, item: AskedItem) -> AskedItem:

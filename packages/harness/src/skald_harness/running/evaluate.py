@@ -8,6 +8,7 @@ earlier evaluation stays whole until then.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,14 @@ from skald_harness.models.controls import Subject
 from skald_harness.models.folder import Folder
 from skald_harness.running.answering import answer, taken
 from skald_harness.running.asked import AskedTask, asked_tasks
-from skald_harness.running.problems import first_of, tell
+from skald_harness.running.problems import EVERYTHING, Failures, TaskError, first_of, tell
 from skald_harness.running.progress import Progress
 from skald_harness.running.ranks import World, together, world
 from skald_harness.running.results import write_results
 from skald_harness.running.subjects import choose_subjects
-from skald_harness.store.answers import AnswerStore, LockedError, store_folder
+from skald_harness.scoring.threads import fixed_threads
+from skald_harness.store.answers import AnswerStore, store_folder
+from skald_harness.store.locks import LockedError
 from skald_harness.tasks.suites import EVALS
 
 
@@ -63,7 +66,8 @@ def evaluate(
 ) -> Evaluation | None:
     """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
-    A model, task or suite that cannot be used is named in one line, and the others go on.
+    A model, task or suite that cannot be used is named in one line, and the others go on; so is a
+    task that one model cannot be asked.
 
     Args:
         exports: Folders written by `skald export`.
@@ -86,26 +90,33 @@ def evaluate(
     me, store = world(), AnswerStore(store_root or store_folder(out))
     plan: list[_Plan] = []
 
-    def work() -> dict[str, SkaldError]:
+    def work(me: World) -> Failures:
         plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
         return _answer(plan[0], store, me)
 
-    def finish(failures: Sequence[dict[str, SkaldError]]) -> Evaluation:
-        failed = failures[0]
-        for name, error in (pair for others in failures[1:] for pair in others.items()):
-            if name not in failed:
-                tell(me, name, error)
-                failed[name] = error
-        subjects = [s for s in plan[0].subjects if s.model.name not in failed]
+    def finish(found: Sequence[Failures]) -> Evaluation:
+        failures = dict(found[0])
+        for (name, task), error in (pair for others in found[1:] for pair in others.items()):
+            if (name, task) not in failures:
+                tell(me, name, error, task)
+                failures[name, task] = error
+        subjects = [s for s in plan[0].subjects if (s.model.name, EVERYTHING) not in failures]
         if not subjects:
-            raise next(iter(failed.values()))
-        summaries = tuple(
-            write_results(suite, tasks, subjects, store, out, corpus)
-            for suite, tasks in plan[0].tasks.items()
-        )
-        return Evaluation(summaries, (*plan[0].problems, *failed.values()))
+            raise next(iter(failures.values()))
+        summaries = []
+        for suite, tasks in plan[0].tasks.items():
+            # What no task of it could be done for is among the failures already.
+            with contextlib.suppress(TaskError):
+                summaries.append(
+                    write_results(suite, tasks, subjects, store, out, corpus, failures, me)
+                )
+        if not summaries:
+            raise next(iter(failures.values()))
+        return Evaluation(tuple(summaries), (*plan[0].problems, *failures.values()))
 
-    return together(me, work, finish)
+    # Bytes must not hang on how many threads whoever started this process left to it.
+    with fixed_threads():
+        return together(me, work, finish)
 
 
 @dataclass(frozen=True)
@@ -145,29 +156,43 @@ def _plan(
     return _Plan(subjects, tasks, problems + failed)
 
 
-def _answer(plan: _Plan, store: AnswerStore, me: World) -> dict[str, SkaldError]:
-    """Ask every model what is this rank's to ask; return the models that fail, with why."""
-    failed: dict[str, SkaldError] = {}
+def _answer(plan: _Plan, store: AnswerStore, me: World) -> Failures:
+    """Ask every model what is this rank's to ask; return what fails, with why."""
+    failures: dict[tuple[str, str], SkaldError] = {}
+
+    def failed(name: str, task: str, error: SkaldError) -> None:
+        tell(me, name, error, task)
+        failures[name, task] = error
+
     begin = 0
     for subject in plan.subjects:
+        name = subject.model.name
         tasks = [task for chosen in plan.tasks.values() for task in taken(subject, chosen)]
         # Counted over all tasks, also those a failing model leaves: ranks must agree on numbers.
         first, begin = begin, begin + len(tasks)
         if not tasks:
             continue
-        n_questions = sum(len(task.by(subject.chat).questions) for task in tasks)
-        progress = Progress(me, subject.model.name, len(tasks), n_questions)
+        sound, n_questions = [], 0
+        for number, task in enumerate(tasks, start=first):
+            try:
+                n_questions += len(task.by(subject.chat).questions)
+                sound.append((number, task))
+            except TaskError as error:
+                failed(name, task.definition.name, error)
+        progress = Progress(me, name, len(sound), n_questions)
         try:
-            for number, task in enumerate(tasks, start=first):
-                answer(subject, task, number, store, me, progress)
+            for number, task in sound:
+                try:
+                    answer(subject, task, number, store, me, progress)
+                except TaskError as error:
+                    failed(name, task.definition.name, error)
         except LockedError:
             raise
         except SkaldError as error:
-            tell(me, subject.model.name, error)
-            failed[subject.model.name] = error
+            failed(name, EVERYTHING, error)
         else:
             progress.finished()
         finally:
             subject.release()
     store.sync()
-    return failed
+    return failures

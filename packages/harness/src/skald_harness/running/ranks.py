@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,10 +25,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """One of `size` processes."""
+    """One of `size` processes; `run` is a name that they share with nobody else."""
 
     rank: int
     size: int
+    run: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
 
     @property
     def speaks(self) -> bool:
@@ -50,12 +52,12 @@ def world() -> World:
     return World(int(os.environ["RANK"]), size) if size > 1 else World(0, 1)
 
 
-def together(me: World, work: Callable[[], P], finish: Callable[[Sequence[P]], T]) -> T | None:
+def together(me: World, work: Callable[[World], P], finish: Callable[[Sequence[P]], T]) -> T | None:
     """Do a part of the work on every rank, then finish on one, which speaks for all.
 
     Args:
         me: This process.
-        work: Every rank's part.
+        work: Every rank's part; told who it is, with the run's name.
         finish: Told what came of all parts, in the order of ranks; runs on rank 0.
 
     Returns:
@@ -67,7 +69,7 @@ def together(me: World, work: Callable[[], P], finish: Callable[[Sequence[P]], T
     with _group(me):
         outcome: P | SkaldError
         try:
-            outcome = work()
+            outcome = work(replace(me, run=_gathered(me, me.run)[0]))
         except SkaldError as error:
             outcome = error
         except KeyboardInterrupt:

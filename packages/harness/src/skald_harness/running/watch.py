@@ -36,15 +36,19 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.plan import Plan
 from skald_specs.records import ItemRecord, TaskInfo
 
+from skald_harness.running.asked import asked_tasks
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
 from skald_harness.store.evaluation import Evaluated, mean_of, read_evaluation, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
+from skald_harness.tasks.suites import EVALS
 
 #: Between two looks at a run's folder; a checkpoint takes longer than that to train.
 SECONDS_BETWEEN_LOOKS = 5.0
 _FINAL = "final"
+#: Version and data of each task, by suite and name.
+Asked = dict[tuple[str, str], tuple[float, str]]
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,19 @@ def watch(
 def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) -> SignalReport:
     unusable: set[Checkpoint] = set()
     waiting = False
+    asked = _asked_now(watched)
     while True:
         whole = whole_checkpoints(watched.run)
-        known = _scored(watched)
+        known = _scored(watched, asked)
         todo = [c for c in whole if (c.step, c.weights_sha256) not in known and c not in unusable]
         for checkpoint in todo:
-            if not _score(watched, checkpoint):
+            found = _score(watched, checkpoint)
+            if found is None:
                 unusable.add(checkpoint)
+            elif found != asked:
+                # Items were rebuilt meanwhile: what was scored with the old ones is so no more.
+                asked = found
+                break
         if todo:
             waiting = False
             continue
@@ -138,7 +148,8 @@ def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) ->
             )
             waiting = True
         sleep(seconds)
-    report = signal_report(watched.name, read_points(watched.points))
+    rows = [point for point in read_points(watched.points) if _is_of(point, asked)]
+    report = signal_report(watched.name, rows)
     print(signal_table(report))
     return report
 
@@ -190,18 +201,41 @@ def read_points(path: Path) -> list[ScorePoint]:
     ]
 
 
-def _scored(watched: Watched) -> set[tuple[int, str]]:
-    """Return the steps, with their weights, that have points of every suite and language asked for."""
-    found: dict[tuple[int, str], set[str]] = {}
+def _asked_now(watched: Watched) -> Asked:
+    """Return the tasks that an evaluation would ask now; what is wrong with others it will say."""
+    found: dict[tuple[str, str], tuple[float, str]] = {}
+    for suite in dict.fromkeys(watched.suites):
+        items = watched.items if isinstance(watched.items, Path) else watched.items[suite]
+        tasks = asked_tasks(
+            suite, items, watched.corpus, watched.languages, EVALS, [], lambda _: None
+        )
+        for task in tasks:
+            found[suite, task.definition.name] = task.definition.version, task.items.sha256
+    return found
+
+
+def _scored(watched: Watched, asked: Asked) -> set[tuple[int, str]]:
+    """Return the steps, with their weights, that have a point of every task as it is now."""
+    found: dict[tuple[int, str], set[tuple[str, str]]] = {}
     for point in read_points(watched.points):
-        key = (point.step, point.weights_sha256)
-        found.setdefault(key, set()).update((f"suite {point.suite}", point.language))
-    wanted = {f"suite {suite}" for suite in watched.suites} | set(watched.languages or ())
-    return {key for key, names in found.items() if wanted <= names}
+        if (point.suite, point.task) in asked and _is_of(point, asked):
+            key = (point.step, point.weights_sha256)
+            found.setdefault(key, set()).add((point.suite, point.task))
+    return {key for key, names in found.items() if names == asked.keys()}
 
 
-def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
-    """Score one checkpoint and add its points; say why where it cannot be."""
+def _is_of(point: ScorePoint, asked: Asked) -> bool:
+    """Say whether a point is of a task as it is asked now, or of one that is not asked."""
+    facts = point.version, point.data_sha256
+    return asked.get((point.suite, point.task), facts) == facts
+
+
+def _score(watched: Watched, checkpoint: Checkpoint) -> Asked | None:
+    """Score one checkpoint and add its points.
+
+    Returns:
+        The tasks as they were asked; None, having said why, where the checkpoint cannot be scored.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(
         dir=watched.curves, prefix=f".{watched.name}.", suffix=".export"
@@ -214,15 +248,18 @@ def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
             why_not = str(error)
         if why_not:
             print(f"{watched.name}: step {checkpoint.step:,} left out: {why_not}", file=sys.stderr)
-            return False
+            return None
     new = points_of(watched.name, checkpoint, found)
     names = {(point.suite, point.step, point.task) for point in new}
+    now = {(point.suite, point.task): (point.version, point.data_sha256) for point in new}
     kept = [
         point
         for point in read_points(watched.points)
         # A run of another plan in the same folder has a curve of its own.
         if point.plan_fingerprint == checkpoint.plan_fingerprint
         and (point.suite, point.step, point.task) not in names
+        # Nor do other items of the same name belong to this curve.
+        and _is_of(point, now)
     ]
     rows = sorted([*kept, *new], key=lambda point: (point.suite, point.step, point.task))
     write_jsonl(watched.points, (point.model_dump(mode="json") for point in rows))
@@ -233,7 +270,7 @@ def _score(watched: Watched, checkpoint: Checkpoint) -> bool:
         f"{time.monotonic() - began:.0f} s",
         file=sys.stderr,
     )
-    return True
+    return now
 
 
 def _export(watched: Watched, checkpoint: Checkpoint, out: Path) -> str:
@@ -299,6 +336,8 @@ def _point(
         weights_sha256=checkpoint.weights_sha256,
         suite=task.suite,
         task=task.name,
+        version=task.version,
+        data_sha256=task.data_sha256,
         kind=task.kind,
         language=task.language,
         metric=task.metric,

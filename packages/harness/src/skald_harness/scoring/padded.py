@@ -51,6 +51,18 @@ class PlainScorer:
                     scores[r] = score
         return scores
 
+    @torch.inference_mode()
+    def margin_nats(self, row: list[int], n_target: int) -> float:
+        """Return by how much a row's greediness is decided; see `Scorer.margin_nats`."""
+        tokens_BT = self._network.tensor([row[:-1]])
+        logits_NV = self._network.full_logits(tokens_BT)[0, -n_target:].float()
+        target_N1 = self._network.tensor(row[-n_target:])[:, None]
+        own_N1 = logits_NV.gather(1, target_N1)
+        # Where the target leads, it leads by its distance from the second.
+        others_N1 = logits_NV.scatter(1, target_N1, -torch.inf).amax(-1, keepdim=True)
+        least = float((own_N1 - others_N1).min())
+        return abs(least)
+
     def _batches(self, order: Sequence[int], widths: Sequence[int]) -> Iterator[list[int]]:
         start = 0
         while start < len(order):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +24,19 @@ SHARE = 0.01
 TOLERANCE_NATS = {"float64": 1e-3, "float32": 1e-3, "float16": 2e-2, "bfloat16": 2e-1}
 
 
+class Judge(Protocol):
+    """What a network says of itself: `scoring.scorer.Scorer`."""
+
+    @property
+    def dtype(self) -> str:
+        """The network's precision, by torch's name."""
+        ...
+
+    def margin_nats(self, request: Request) -> float:
+        """Return by how much it is decided whether a target is the most probable throughout."""
+        ...
+
+
 class RecheckError(Exception):
     """A score differs from the plain path's by more than rounding: nothing of the run counts."""
 
@@ -31,7 +45,7 @@ def drawn(requests: Sequence[Request]) -> list[int]:
     """Return which requests of a unit are scored again: about 1 %, and at least one.
 
     Args:
-        requests: The requests of one unit of work.
+        requests: The requests of one unit of work that were not scored plainly before.
 
     Returns:
         Their indices, ascending; empty only where there are no requests.
@@ -49,7 +63,10 @@ def tolerance_nats(dtype: str, n_tokens: int) -> float:
 
 
 def check(
-    requests: Sequence[Request], scores: Sequence[Score], plain: Sequence[Score], dtype: str
+    requests: Sequence[Request],
+    scores: Sequence[Score],
+    plain: Sequence[Score],
+    judge: Judge,
 ) -> None:
     """Compare scores with those of the plain path.
 
@@ -57,11 +74,13 @@ def check(
         requests: The requests that were drawn.
         scores: Their scores in the run.
         plain: Their scores by the plain path.
-        dtype: The network's precision, by torch's name.
+        judge: Tells the precision, and where the two paths disagree whether it was a near tie.
 
     Raises:
-        RecheckError: One differs by more than the tolerance, or is no number.
+        RecheckError: One differs by more than the tolerance, or is no number; or a target is the
+            most probable by one path alone, and that by more than the tolerance of one token.
     """
+    dtype = judge.dtype
     for request, score, again in zip(requests, scores, plain, strict=True):
         difference = abs(score.logprob_nats - again.logprob_nats)
         most = tolerance_nats(dtype, len(request.target))
@@ -70,6 +89,14 @@ def check(
                 f"a target of {len(request.target)} tokens has {score.logprob_nats:.6g} nats, and "
                 f"{again.logprob_nats:.6g} by the plain path: {difference:.2g} apart, at most "
                 f"{most:.2g} in {dtype}"
+            )
+        if (
+            score.is_greedy != again.is_greedy
+            and judge.margin_nats(request) > TOLERANCE_NATS[dtype]
+        ):
+            raise RecheckError(
+                f"a target of {len(request.target)} tokens is the most probable by one path and not "
+                f"by the other, and no near tie in {dtype}"
             )
 
 

@@ -38,6 +38,7 @@ class Scorer:
         workers: Batches computed at the same time; None for one per free core on a CPU.
 
     Attributes:
+        dtype: The network's precision, by torch's name.
         how: "tree", "tree up to N tokens, ..." or "plain: " and why.
     """
 
@@ -50,6 +51,7 @@ class Scorer:
     ) -> None:
         self.max_length = max_length
         network = Network(model)
+        self.dtype = str(network.dtype).removeprefix("torch.")
         if workers is None:
             workers = _workers(network.device)
         verdict = probe(network)
@@ -99,8 +101,23 @@ class Scorer:
         rows = [row_of(request, self.max_length) for request in requests]
         return self._plain.scores(rows, [len(request.target) for request in requests])
 
+    def takes_tree(self, request: Request) -> bool:
+        """Return whether a request is scored in a tree; any other is scored plainly already."""
+        return self._within(row_of(request, self.max_length))
+
+    def margin_nats(self, request: Request) -> float:
+        """Return by how much it is decided whether a target is the most probable one throughout.
+
+        Plainly, that is for a target which is: the least lead that one of its tokens has over all
+        others; for one which is not: the most that one of its tokens lacks.
+        """
+        return self._plain.margin_nats(row_of(request, self.max_length), len(request.target))
+
+    def _within(self, row: list[int]) -> bool:
+        return self._tree is not None and len(row) - 1 <= self._reach
+
     def _score_unit(self, rows: list[list[int]], n_targets: list[int]) -> list[Score]:
-        within = [self._tree is not None and len(row) - 1 <= self._reach for row in rows]
+        within = [self._within(row) for row in rows]
         scores = [Score(0.0, True)] * len(rows)
         near = [r for r, is_within in enumerate(within) if is_within]
         far = [r for r, is_within in enumerate(within) if not is_within]

@@ -9,7 +9,6 @@ a model is asked.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -26,6 +25,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 
 from skald_harness.store.keys import RunKey
+from skald_harness.store.locks import held_by
 
 #: What a power cut may cost; a killed process loses nothing that was written.
 SYNC_SECONDS = 10.0
@@ -33,12 +33,11 @@ SYNC_SECONDS = 10.0
 HEAD, MIDDLE, TAIL = b'{"crc32": "', b'", "record": ', b"}"
 _START = len(HEAD) + 8 + len(MIDDLE)
 
+#: Held by all ranks of the run that adds answers.
+LOCK = "run.lock"
+
 #: An answer's place in its task: the item and the number of the question.
 Place = tuple[str, int]
-
-
-class LockedError(UserInputError):
-    """Another evaluation is at the same answers."""
 
 
 class Kept(NamedTuple):
@@ -103,23 +102,32 @@ class AnswerStore:
         return str(_check_key(self.root / key.digest, key).get("scorer"))
 
     @contextmanager
-    def writing(self, key: RunKey, rank: int, scorer: str) -> Iterator[Part]:
-        """Open a rank's part to add answers; nobody else can meanwhile.
+    def writing(self, key: RunKey, rank: int, scorer: str, run: str) -> Iterator[Part]:
+        """Open a rank's part to add answers; no other run can add any to the key meanwhile.
 
         Args:
             key: Whose answers to what.
             rank: This process.
             scorer: How the answers come about, which the key fixes; kept for `scorer`.
+            run: What all ranks of this evaluation, and no other, call it.
 
         Raises:
-            LockedError: Another evaluation has it open.
-        UserInputError: The folder holds another key's answers,
-                or the disk is full.
+            LockedError: Another evaluation is writing answers of this key.
+            UserInputError: The folder holds another key's answers, or the disk is full.
         """
         folder = self.root / key.digest
         path = folder / f"rank-{rank}.jsonl"
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(folder, error) from error
+        with held_by(folder / LOCK, run), self._part(key, path, scorer) as part:
+            yield part
+
+    @contextmanager
+    def _part(self, key: RunKey, path: Path, scorer: str) -> Iterator[Part]:
+        folder = path.parent
+        try:
             if not (folder / "key.json").exists() and not any(folder.glob("rank-*.jsonl")):
                 write_json(
                     folder / "key.json",
@@ -130,7 +138,6 @@ class AnswerStore:
         except OSError as error:
             raise disk_error(path, error) from error
         try:
-            _lock(handle, path)
             _cut_torn_end(handle, path)
             yield Part(handle, path)
         finally:
@@ -214,20 +221,6 @@ def _check_key(folder: Path, key: RunKey) -> dict[str, Any]:
             "Put the right key.json back, or delete the folder",
         )
     return value
-
-
-def _lock(handle: int, path: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise LockedError(
-            str(path),
-            "another evaluation is writing these answers",
-            "Run the same command again when it has ended",
-        ) from None
-    except OSError:
-        # Some file systems of clusters have no locks; then nothing guards against a second run.
-        return
 
 
 def _cut_torn_end(handle: int, path: Path) -> None:

@@ -15,6 +15,7 @@ from skald_specs.records import EvaluatedModel
 
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
 from skald_harness.models.folder import device_type
+from skald_harness.scoring.threads import CPU_THREADS
 from skald_harness.tasks.items import TaskItems
 from skald_harness.tasks.suites import TaskDefinition
 
@@ -34,8 +35,8 @@ class RunKey:
 
 @functools.cache
 def engine() -> dict[str, Any]:
-    """Return what answers, whatever the model: our code, the packages' versions, the device."""
-    package = Path(__file__).parents[1]
+    """Return what answers, whatever the model: code, versions, the device and its threads."""
+    package, device = Path(__file__).parents[1], device_type()
     return {
         "code": {
             path.relative_to(package).as_posix(): sha256_file(path)
@@ -43,7 +44,8 @@ def engine() -> dict[str, Any]:
             for path in sorted((package / room).rglob("*.py"))
         },
         "versions": {name: metadata.version(name) for name in ENGINES},
-        "device": device_type(),
+        "device": device,
+        "threads": CPU_THREADS if device == "cpu" else None,
     }
 
 
@@ -60,7 +62,7 @@ def run_key(
     several, such as before and after a comment was added to the code that scores.
 
     Args:
-        model: The model's facts; its type and chat template enter.
+        model: The facts of the model as it is asked; its type and chat template enter.
         identity: Hashes of its weights, configuration and tokenizer.
         task: The definition.
         items: The data.

@@ -41,11 +41,13 @@ def check_summary(
         asked: Requests of each item, by model and task.
         found: Takes the comparisons.
     """
+    left_out = {(row.model, row.task) for row in summary.left_out}
     for task in summary.tasks:
         for model in summary.models:
             where, key = f"{task.name} of {model.name}", (model.name, task.name)
             # A control takes the tasks that it has an answer to.
-            if model.role == "control" and key not in items and key not in asked:
+            may_lack = model.role == "control" or key in left_out
+            if may_lack and key not in items and key not in asked:
                 continue
             found.check("summary", path, where, "n_items", task.n_items, len(items.get(key, ())))
             if task.kind in CHOICE_KINDS and task.chance is not None and key in asked:

@@ -91,6 +91,11 @@ class TaskDefinition:
         return "generated" if self.suite == "core" else "user"
 
     @property
+    def takes_chat(self) -> bool:
+        """Whether a model that has a chat template is asked in it; ours are likelihoods of text."""
+        return self.suite == HUB
+
+    @property
     def fingerprint(self) -> str:
         """Hash of everything in the definition that can change an answer."""
         return fingerprint([self.config, self.code_sha256])

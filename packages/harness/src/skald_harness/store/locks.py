@@ -1,0 +1,79 @@
+"""A lock that all processes of one run hold together and nobody else meanwhile.
+
+Whoever finds a lock free writes the run's name into it; whoever finds it held may join a run of its
+own name. File systems without locks guard nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skald_specs.errors import UserInputError
+from skald_specs.files import disk_error
+
+#: Writing a name takes far less, on any disk.
+PATIENCE_SECONDS, _PAUSE_SECONDS = 5.0, 0.02
+_NAME_BYTES = 256
+
+
+class LockedError(UserInputError):
+    """Another evaluation is at the same answers."""
+
+
+@contextmanager
+def held_by(path: Path, run: str) -> Iterator[None]:
+    """Hold a lock with the other processes of a run.
+
+    Args:
+        path: The file of the lock; it stays.
+        run: A name that no other run has.
+
+    Raises:
+        LockedError: Another run holds it.
+        UserInputError: The file cannot be opened.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    try:
+        if not _joined(handle, run.encode()):
+            raise LockedError(
+                str(path.parent),
+                "another evaluation is writing these answers",
+                "Run the same command again when it has ended",
+            )
+        yield
+    finally:
+        os.close(handle)
+
+
+def _joined(handle: int, run: bytes) -> bool:
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            if _locks(handle, fcntl.LOCK_EX):
+                # Nobody holds it: all who join from now on read this name.
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, run, 0)
+            if _locks(handle, fcntl.LOCK_SH):
+                # Nobody can write a name while this is held, so what is read stays true.
+                return os.pread(handle, _NAME_BYTES, 0) == run
+        except OSError:
+            return True  # Some file systems of clusters have no locks.
+        if time.monotonic() > ends:
+            return False
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _locks(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
