@@ -96,7 +96,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.verify is not None:
         from skald_cli.verifying import verify
 
-        return verify(args.verify, args.out, args.corpus)
+        def items_of(names: Sequence[str]) -> dict[str, Path]:
+            return items_by_suite(names, args.items or [])
+
+        return verify(args.verify, args.out, args.corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]

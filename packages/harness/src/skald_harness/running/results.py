@@ -11,18 +11,18 @@ from skald_specs.files import atomic_folder, atomic_path, write_json, write_json
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, Recheck, TaskInfo
 
 from skald_harness.adapter.asking import measure
+from skald_harness.adapter.index import PublicTask
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
 from skald_harness.models.controls import Subject
 from skald_harness.running.answering import recall, taken
 from skald_harness.running.asked import AskedTask
 from skald_harness.running.contamination import contamination, contamination_line, read_search
-from skald_harness.running.flags import control_flags
+from skald_harness.running.reference import asked_sha256
 from skald_harness.running.table import score_table
 from skald_harness.scoring.questions import Answer
 from skald_harness.store.answers import AnswerStore
+from skald_harness.store.flags import control_flags
 from skald_harness.store.records import item_records, recheck
-from skald_harness.tasks.items import TaskItems
-from skald_harness.tasks.suites import TaskDefinition
 
 
 def write_results(
@@ -68,7 +68,7 @@ def write_results(
             models.append(subject.model.model_copy(update=how))
             checked += recheck(name, given)
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
-        infos = tuple(_info(task.definition, task.items) for task in tasks)
+        infos = tuple(_info(task) for task in tasks)
         summary = EvaluationSummary(
             schema_version=1,
             suite=suite,
@@ -88,7 +88,9 @@ def write_results(
     return summary
 
 
-def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
+def _info(asked: AskedTask) -> TaskInfo:
+    task, items = asked.definition, asked.items
+    filters = [str(row["name"]) for row in task.config.get("filter_list") or []]
     return TaskInfo(
         name=task.name,
         kind=task.kind,
@@ -107,4 +109,6 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         source=task.source,
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
+        items_sha256=asked_sha256(task.name, asked.loaded, isinstance(task, PublicTask)),
+        **({"first_filter": filters[0]} if filters else {}),
     )
