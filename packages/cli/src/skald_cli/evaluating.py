@@ -55,7 +55,7 @@ def register(verbs: Verbs) -> None:
     )
     parser.add_argument(
         "--verify", type=Path, nargs="*", metavar="FOLDER",
-        help="compute every number of evaluations and reports again from their records; none: all",
+        help="compute what follows from the records of evaluations and reports again; none: all",
     )  # fmt: skip
     parser.add_argument(
         "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"

@@ -328,7 +328,8 @@ def _sample(
         output=SampleOutput(raw=[] if answer is None else [answer]),
         answer_attribution=[] if answer is None else [_attribution(answer, metric)],
         evaluation=SampleScore(
-            score=value, is_correct=metric not in LOWER_IS_BETTER and math.isclose(value, 1.0)
+            score=value,
+            is_correct=metric.partition(",")[0] not in LOWER_IS_BETTER and math.isclose(value, 1.0),
         ),
         metadata={"key": item.key, "group": item.group, "logprobs_nats": json.dumps(nats)},
     )
