@@ -392,7 +392,7 @@ def write_evaluation(
             TaskInfo(
                 name=f"{folder.name}_{kind}_{tag}", kind=kind, suite=folder.name, language=tag,
                 version=1.0, chance={"pairs": 0.5, "number": 0.5, "text": None}.get(kind, 0.25),
-                n_items=n_items, data_sha256="0" * 64,
+                n_items=n_items, data_sha256="0" * 64, items_sha256="0" * 64,
                 metric="bits_per_byte" if kind == "text" else "acc",
                 family=f"{folder.name}_{kind}", source="generated",
             )

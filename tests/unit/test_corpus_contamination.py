@@ -11,6 +11,8 @@ from skald_specs.decontamination import (
     CleanSubset,
     DecontaminationReport,
     ReferenceItem,
+    item_sha256,
+    items_sha256,
 )
 from skald_specs.files import read_json, write_json
 
@@ -52,6 +54,9 @@ def test_items_are_found_in_the_shards_and_added_task_by_task(corpus, tmp_path, 
     assert clean.contaminated == {"one": ("1",), "two": ("0",)}
     report = DecontaminationReport.load(corpus / REPORT_FILE)
     assert [(task.task, task.n_items) for task in report.tasks] == [("one", 2), ("two", 1)]
+    hashes = [items_sha256({"0": item_sha256([ABSENT]), "1": item_sha256([PLANTED])})]
+    assert [report.tasks[0].items_sha256] == hashes
+    assert item_sha256(["a", "b"]) == item_sha256(["b", "a", "b"]) != item_sha256(["a b"])
     assert {name: (corpus / name).read_bytes() for name in before} == before
     # The same task again, mended: what was found of it before is gone.
     assert look(corpus, listed(tmp_path / "c.jsonl.gz", "one", ABSENT)) == 0

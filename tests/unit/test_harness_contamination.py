@@ -4,7 +4,7 @@ import pytest
 from skald_corpus.decontaminate.report import search, write_findings
 from skald_harness.running.contamination import contamination, contamination_line, read_search
 from skald_specs.corpus import Document
-from skald_specs.decontamination import ReferenceItem
+from skald_specs.decontamination import ReferenceItem, item_sha256, items_sha256
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, TaskInfo
 
 ITEMS = [
@@ -20,6 +20,7 @@ def info(name, kind, n_items=3):
         name=name, kind=kind, suite="made", language="da", version=1.0,
         chance=None if kind == "text" else 0.5, n_items=n_items, data_sha256="", metric="acc",
         family=name.removesuffix("_da"),
+        items_sha256=items_sha256({f"i{i}": item_sha256([text]) for i, text in enumerate(ITEMS)}),
     )  # fmt: skip
 
 
@@ -112,7 +113,9 @@ def test_what_was_not_searched_is_never_called_clean(tmp_path):
     assert not other.searched and "was not searched" in other.why_not
 
 
-@pytest.mark.parametrize("items", [ITEMS[:2], [*ITEMS, ITEMS[0] + " igen"]])
+@pytest.mark.parametrize(
+    "items", [ITEMS[:2], [*ITEMS, ITEMS[0] + " igen"], [*ITEMS[:2], ITEMS[2] + " igen"]]
+)
 def test_a_search_for_other_items_of_the_same_name_does_not_count(tmp_path, items):
     task = by_task(contamination(SUMMARY, RECORDS, searched(tmp_path, [ITEMS[0]], items)))[PAIRS]
     assert not task.searched and task.overlapping == () and task.scores == ()

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from skald_harness.running.flags import LEVEL, control_flags, flag_lines
+from skald_harness.running.flags import flag_lines
 from skald_harness.running.table import score_table
+from skald_harness.store.flags import LEVEL, control_flags
 from skald_specs.controls import BYTE_NGRAM, LONGEST, ORACLE
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, TaskInfo
 

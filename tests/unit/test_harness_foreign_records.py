@@ -1,9 +1,11 @@
 """Records of tasks of others: a delimiter, contexts as choices, requests beside them, generated text."""
 
 import json
+import os
 
 import pytest
 import support_harness
+from skald_harness.running.contamination import contamination
 from skald_harness.store.every_eval_ever import export_every_eval_ever, validate
 from skald_harness.store.lm_eval_results import export_lm_eval
 from skald_harness.store.verify import verify_evaluation
@@ -30,6 +32,7 @@ TASKS = (
     task("spaced", "choice", "acc", 0.5, target_delimiter=" "),
     task("contexts", "choice", "acc", 0.5, target_delimiter=" "),
     task("written", "generate", "exact_match"),
+    task("sums", "generate", "exact_match,flexible-extract", first_filter="strict-match"),
 )
 
 
@@ -61,6 +64,7 @@ def folder(tmp_path):
             request("contexts", i, 0, "Bogen", " faldt.", -2.0, False),
             request("contexts", i, 1, "Hylden", " faldt.", -1.0, True),
             request("written", i, 0, "2 + 2 =", "", response="4"),
+            request("sums", i, 0, "3 + 4 =", "", response="It is 7."),
         ]
         gold = {"logprob_gold": -3.0, "logprob_best_wrong": -4.0}
         # Per character: -3 / 1 against -4 / 3; per byte -3 / 2 against -4 / 3.
@@ -69,16 +73,20 @@ def folder(tmp_path):
         gold = {"logprob_gold": -1.0, "logprob_best_wrong": -2.0}
         items.append(item("contexts", "choice", i, 1.0, 7, gold | {"acc_norm": 1.0}))
         items.append(item("written", "generate", i, 0.5, 0, {}))
+        items.append(item("sums", "generate", i, 1.0, 0, {"exact_match": 0.0}))
     summary = EvaluationSummary(
         schema_version=1, suite="hub", tasks=TASKS, lm_eval_version="0.4.13", fewshot_seed=1234,
         flags=(), models=(
             EvaluatedModel(
                 name=MODEL, role="external", about="", n_params_total=1, weights_sha256="w",
-                tokenizer_sha256="t", dtype="bfloat16", scorer="tree", hub_id=HUB_ID, revision="r",
+                tokenizer_sha256="t", dtype="bfloat16", scorer="plain: made", hub_id=HUB_ID,
+                revision="r",
             ),
         ),
     )  # fmt: skip
     write_json(tmp_path / "summary.json", summary.model_dump(mode="json"))
+    overlap = contamination(summary, items, None)
+    write_json(tmp_path / "contamination.json", overlap.model_dump(mode="json"))
     write_jsonl(tmp_path / "items.jsonl", (row.model_dump(mode="json") for row in items))
     path = tmp_path / "requests" / f"{MODEL}.jsonl"
     write_jsonl(path, (row.model_dump(mode="json") for row in requests))
@@ -91,7 +99,7 @@ def test_what_follows_from_answers_is_recomputed_and_the_rest_is_counted(folder)
     assert found.checked["values of acc_mutual_info (not recomputed)"] == 2
     assert found.checked["values of acc_norm (not recomputed)"] == 2
     told = "items whose task does not tell the right answer (not recomputed)"
-    assert found.checked[told] == 2
+    assert found.checked[told] == 4
     rows = support_harness.read_rows(folder / "items.jsonl")
     rows[0]["metrics"]["acc_bytes"] = 1.0
     write_jsonl(folder / "items.jsonl", rows)
@@ -116,7 +124,7 @@ def test_both_exports_take_them(folder, tmp_path):
     known = read_json(log)["model_info"]
     assert (known["developer"], known["id"]) == ("org", "org/model@abc")
     assert known["additional_details"]["hub_id"] == HUB_ID
-    assert validate(log) == 7
+    assert validate(log) == 9
     rows = support_harness.read_rows(log.with_name(f"{log.stem}_samples.jsonl"))
     by_result = {row["evaluation_result_id"]: row for row in rows}
     assert by_result["contexts/acc"]["output"]["raw"] == ["Hylden faldt."]
@@ -126,3 +134,51 @@ def test_both_exports_take_them(folder, tmp_path):
     assert by_result["written/exact_match"]["evaluation"] == {"score": 0.5, "is_correct": False}
     source = json.loads(log.read_text())["evaluation_results"][0]["source_data"]
     assert (source["source_type"], source["hf_repo"]) == ("hf_dataset", "org/data")
+
+
+def test_a_headline_behind_another_filter_has_the_names_of_lm_eval(folder, tmp_path):
+    (path,) = export_lm_eval(folder, tmp_path / "lm-eval")
+    results = read_json(path)
+    scores = {k: v for k, v in results["results"]["sums"].items() if "," in k}
+    assert scores == {
+        "exact_match,flexible-extract": 1.0, "exact_match_stderr,flexible-extract": 0.0,
+        "exact_match,strict-match": 0.0, "exact_match_stderr,strict-match": 0.0,
+    }  # fmt: skip
+    assert results["higher_is_better"]["sums"] == {"exact_match": True}
+    assert results["n-samples"]["sums"]["original"] == 2
+    (written,) = path.parent.glob("samples_sums_*")
+    rows = support_harness.read_rows(written)
+    assert [(r["filter"], r["doc_id"], r["metrics"], r["exact_match"]) for r in rows] == [
+        ("strict-match", 0, ["exact_match"], 0.0), ("strict-match", 1, ["exact_match"], 0.0),
+        ("flexible-extract", 0, ["exact_match"], 1.0), ("flexible-extract", 1, ["exact_match"], 1.0),
+    ]  # fmt: skip
+    assert rows[0]["resps"] == [["It is 7."]] and rows[0]["filtered_resps"] == [None]
+    (log,) = export_every_eval_ever(folder, tmp_path / "eee")
+    found = {row["evaluation_result_id"]: row for row in read_json(log)["evaluation_results"]}
+    for done in ("strict-match", "flexible-extract"):
+        name = "sums/exact_match" + ("" if done == "strict-match" else f"/{done}")
+        metric = found[name]["metric_config"]
+        assert (metric["metric_id"], metric["metric_parameters"]) == (
+            "exact_match",
+            {"filter": done},
+        )
+        assert (metric["min_score"], metric["max_score"]) == (0.0, 1.0)
+    assert "metric_parameters" not in found["written/exact_match"]["metric_config"]
+
+
+def test_a_copy_has_the_same_exports_to_the_byte_and_other_scores_have_others(folder, tmp_path):
+    def exported(source, out):
+        export_lm_eval(source, out)
+        export_every_eval_ever(source, out)
+        return {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+    copy = tmp_path / "copy"
+    for name in ("summary.json", "items.jsonl", f"requests/{MODEL}.jsonl"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes((folder / name).read_bytes())
+        os.utime(copy / name, (1e9, 1e9))
+    first = exported(folder, tmp_path / "first")
+    assert exported(copy, tmp_path / "second") == first
+    rows = support_harness.read_rows(copy / "items.jsonl")
+    write_jsonl(copy / "items.jsonl", [rows[0] | {"score": 0.0}, *rows[1:]])
+    assert exported(copy, tmp_path / "third").keys() != first.keys()

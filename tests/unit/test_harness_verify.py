@@ -7,13 +7,16 @@ import pytest
 import support_harness
 from skald_cli.main import main
 from skald_cli.verifying import verify
+from skald_corpus.decontaminate.report import search, write_findings
+from skald_corpus.decontaminate.sources import skald_items
 from skald_harness.running.evaluate import evaluate
 from skald_harness.store.recompute import choice_metrics, text_metrics
 from skald_harness.store.verify import verify_evaluation
 from skald_report.build import build
 from skald_report.inputs import ReportInputs
+from skald_specs.corpus import Document
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json, write_json
+from skald_specs.files import read_json, write_json, write_jsonl
 from skald_specs.records import RequestRecord
 
 
@@ -37,8 +40,11 @@ def copy(made, tmp_path):
     return shutil.copytree(made, tmp_path / "copy")
 
 
-def run(root, *folders):
-    return verify([root / name for name in folders], root / "eval", root / "no corpus")
+def run(root, *folders, corpus="no corpus", items="no items"):
+    named = [root / name for name in folders]
+    return verify(
+        named, root / "eval", root / corpus, lambda names: dict.fromkeys(names, root / items)
+    )
 
 
 def rewrite(path, line, change):
@@ -52,11 +58,11 @@ def found(root):
 
 
 def test_what_was_not_touched_verifies(made, capsys):
-    assert run(made, "eval/core", "report") == 0
+    assert run(made, "eval/core", "report", corpus="corpus", items="items") == 0
     out = capsys.readouterr().out
-    assert "item scores" in out
+    assert "item scores" in out and "facts of run keys" in out and "keys and groups" in out
     assert "0 numbers do not follow from the records" in out
-    assert "not recomputed" not in out
+    assert "not recomputed" not in out and "not compared" not in out
     counts = verify_evaluation(made / "eval" / "core").checked
     lines = (made / "eval" / "core" / "items.jsonl").read_text().count("\n")
     assert counts["item scores"] >= 3 * lines
@@ -138,7 +144,11 @@ def _changed(name, **values):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_flagged, "flag of byte-unigram on skald_core_pairs_dan_Latn: score is 0.5"),
+        (
+            _flagged,
+            "flag of byte-unigram on skald_core_pairs_dan_Latn: p_value is 0.5, recomputed None",
+        ),
+        (lambda s: s | {"flags": []}, "all flags: number is 0, recomputed"),
         (_changed("flags", p_value=0.9e-9), "p_value is 9e-10, recomputed"),
         (_changed("flags", score=0.1), "score is 0.1, recomputed"),
         (_changed("flags", chance=0.1), "chance is 0.1, recomputed"),
@@ -158,27 +168,109 @@ def test_changed_flags_and_rechecks_are_found(copy, change, said):
     assert found(copy) == []
 
 
-def test_scores_without_overlapping_items_are_recomputed(copy):
-    folder = copy / "eval" / "core"
+@pytest.fixture
+def overlapped(made, tmp_path):
+    """An evaluation against a corpus that has the first two Danish texts."""
+    root = shutil.copytree(made, tmp_path / "overlapped")
+    rows = support_harness.read_rows(root / "items" / "text" / "da.jsonl")
+    planted = [Document(id=row["id"], text=row["text"]) for row in rows[:2]]
+    write_findings(root / "corpus", search({"da": planted}, skald_items(root / "items")))
+    exports = [root / "exports" / name for name in ("b", "a")]
+    evaluate(exports, ["core"], root / "eval", root / "items", root / "corpus")
+    return root
+
+
+def test_what_overlaps_is_recomputed_from_the_corpus_and_the_scores_without_it(overlapped):
+    folder, corpus = overlapped / "eval" / "core", overlapped / "corpus"
     path = folder / "contamination.json"
-    told = read_json(path)
-    task = next(t for t in told["tasks"] if "_text_da" in t["task"])
-    rows = support_harness.read_rows(folder / "items.jsonl")
-    own = [row for row in rows if row["model"] == "a" and row["task"] == task["task"]]
+    before = read_json(path)
+    at = next(i for i, t in enumerate(before["tasks"]) if "_text_da" in t["task"])
+    # What the corpus reads from files is, hash for hash, what lm-eval renders.
+    searched = {t["task"].split("_")[2] for t in before["tasks"] if t["searched"]}
+    assert searched == {"pairs", "cloze", "text"}
+    assert before["tasks"][at]["searched"] and len(before["tasks"][at]["overlapping"]) == 2
 
-    def bits(items):
-        return sum(i["metrics"]["bits"] for i in items) / sum(i["n_bytes"] for i in items)
+    def said(corpus, **values):
+        told = read_json(path)
+        told["tasks"][at] |= values
+        write_json(path, told)
+        lines = [str(mismatch) for mismatch in verify_evaluation(folder, corpus).mismatches]
+        write_json(path, before)
+        return lines
 
-    score = {"model": "a", "score": bits(own), "clean": bits(own[2:])}
-    task.update(
-        searched=True, why_not="", overlapping=[i["item_id"] for i in own[:2]], scores=[score]
+    assert said(corpus) == said(None) == []
+    absent = verify_evaluation(folder).checked
+    assert absent["tasks against the corpus' search (not recomputed: no corpus)"] == len(
+        before["tasks"]
     )
-    write_json(path, told)
-    assert found(copy) == []
-    assert verify_evaluation(folder).checked["scores without overlap"] == 2
-    score["clean"] += 1e-6
-    write_json(path, told)
-    assert [": clean is " in line for line in found(copy)] == [True]
+    scores = before["tasks"][at]["scores"]
+    clean = [row | {"clean": row["score"]} for row in scores]
+    whole = said(corpus, overlapping=[], scores=clean)
+    assert ["overlapping is []" in line or "overlapping is , rec" in line for line in whole] == [
+        True
+    ]
+    less = said(corpus, searched=False, overlapping=[], scores=[], why_not="not looked for")
+    assert any("searched is False, recomputed True" in line for line in less)
+    changed = [scores[0] | {"clean": scores[0]["clean"] + 1e-6}, *scores[1:]]
+    assert [": clean is " in line for line in said(None, scores=changed)] == [True]
+    assert any("models with scores" in line for line in said(None, scores=scores[1:]))
+    assert any("not asked" in line for line in said(None, overlapping=["stranger"]))
+    path.unlink()
+    assert any("contamination is missing" in str(m) for m in verify_evaluation(folder).mismatches)
+
+
+def test_other_items_of_the_same_names_were_not_searched(overlapped):
+    corpus, folder = overlapped / "corpus", overlapped / "eval" / "core"
+    rewrite(overlapped / "items" / "text" / "da.jsonl", 0, lambda row: row | {"text": "En anden."})
+    search_again = search({"da": []}, skald_items(overlapped / "items"))
+    write_findings(corpus, search_again)
+    (line, *rest) = [str(m) for m in verify_evaluation(folder, corpus).mismatches]
+    assert "_text_dan_Latn: searched is True, recomputed False" in line
+    assert all("_text_dan_Latn" in other for other in rest)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_changed("tasks", version=9.0), "version is 9.0, recomputed"),
+        (_changed("tasks", data_sha256="0" * 64), "data_sha256 is 0"),
+        (_changed("tasks", items_sha256="0" * 64), "items_sha256 is 0"),
+        (_changed("tasks", num_fewshot=5), "num_fewshot is 5, recomputed 0"),
+        (lambda s: s | {"lm_eval_version": "9"}, "lm_eval_version is 9, recomputed"),
+        (lambda s: s | {"fewshot_seed": 9}, "fewshot_seed is 9, recomputed"),
+    ],
+)
+def test_what_does_not_follow_from_records_is_compared_with_store_and_items(copy, change, said):
+    folder = copy / "eval" / "core"
+    path = folder / "summary.json"
+    before = read_json(path)
+    write_json(path, change(before))
+    found = verify_evaluation(folder, None, copy / "items")
+    assert any(said in str(mismatch) for mismatch in found.mismatches), found.mismatches
+    write_json(path, before)
+
+
+def test_changed_keys_of_items_are_found_and_without_their_data_said_not_to_be(copy):
+    folder = copy / "eval" / "core"
+    rewrite(folder / "items.jsonl", 0, lambda row: row | {"key": "another"})
+    (line,) = verify_evaluation(folder, None, copy / "items").mismatches
+    assert "key and group is another " in str(line)
+    shutil.rmtree(copy / "eval-store")
+    rewrite(copy / "items" / "text" / "da.jsonl", 0, lambda row: row | {"text": "En anden."})
+    counts = verify_evaluation(folder, None, copy / "items").checked
+    assert counts["keys and groups of items (not recomputed: no such data)"] > 0
+    assert counts["run keys (not compared: not in the store)"] > 0
+
+
+def test_a_tree_without_a_recheck_is_found(copy):
+    folder = copy / "eval" / "core"
+    path = folder / "summary.json"
+    assert read_json(path)["models"][0]["scorer"].startswith("tree")
+    write_json(path, read_json(path) | {"rechecks": []})
+    for file in (folder / "requests").iterdir():
+        rows = [row | {"recheck_nats": None} for row in support_harness.read_rows(file)]
+        write_jsonl(file, rows)
+    assert any("whether there is one is False" in line for line in found(copy))
 
 
 def test_answers_of_another_model_are_found(copy):

@@ -38,7 +38,7 @@ def plain(tmp_path_factory):
     return root
 
 
-def report_of(found=FOUND, tasks=None, policy="report", common=()):
+def report_of(found=FOUND, tasks=None, policy="report", common=(), others=()):
     names = tasks or [f"core_{kind}_{tag}" for kind in KINDS for tag in TAGS]
     standings = {(t, i): "contaminated" for t, ids in found.items() for i in ids}
     standings |= dict.fromkeys(common, "common")
@@ -54,6 +54,7 @@ def report_of(found=FOUND, tasks=None, policy="report", common=()):
         tasks=tuple(
             TaskHits(
                 task=name, language=name[-2:], n_items=N_ITEMS,
+                items_sha256=("1" if name in others else "0") * 64,
                 n_contaminated=len(found.get(name, ())), n_common=0, n_short=0, n_undecidable=0,
                 n_documents=len(found.get(name, ())),
             )
@@ -133,6 +134,13 @@ def test_tasks_that_were_not_looked_for_are_named(plain, tmp_path):
     # Pairs were looked for in one of the two languages.
     said = r"60 items of cloze of suite core, pairs of suite core in \w\w and text of suite core\. They may"
     assert re.search(f"Not looked for in the training text: {said}", text)
+
+
+def test_items_that_changed_since_the_search_were_not_looked_for(plain, tmp_path):
+    report, text = built(plain, tmp_path, report_of(others=("core_text_da",)))
+    assert {row["task"] for row in report["tables"]["clean"]["rows"]} == {"pairs"}
+    assert "2 of 60 evaluation items were found" in text
+    assert "Not looked for in the training text: 12 items of text of suite core in da." in text
 
 
 def test_a_search_for_other_tasks_alone_claims_nothing(plain, tmp_path):

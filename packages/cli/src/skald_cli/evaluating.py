@@ -55,7 +55,7 @@ def register(verbs: Verbs) -> None:
     )
     parser.add_argument(
         "--verify", type=Path, nargs="*", metavar="FOLDER",
-        help="compute every number of evaluations and reports again from their records; none: all",
+        help="compute what follows from the records of evaluations and reports again; none: all",
     )  # fmt: skip
     parser.add_argument(
         "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"
@@ -96,7 +96,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if args.verify is not None:
         from skald_cli.verifying import verify
 
-        return verify(args.verify, args.out, args.corpus)
+        def items_of(names: Sequence[str]) -> dict[str, Path]:
+            return items_by_suite(names, args.items or [])
+
+        return verify(args.verify, args.out, args.corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]

@@ -1,8 +1,8 @@
-"""`skald evaluate --verify`: every number of evaluations and reports, computed again from records."""
+"""`skald evaluate --verify`: numbers of evaluations and reports, computed again from their records."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,19 @@ _EVALUATION, _REPORT = "summary.json", "report.json"
 _SHOWN = 50
 
 
-def verify(folders: Sequence[Path], evaluations: Path, corpus: Path) -> int:
+def verify(
+    folders: Sequence[Path],
+    evaluations: Path,
+    corpus: Path,
+    items_of: Callable[[Sequence[str]], Mapping[str, Path]],
+) -> int:
     """Verify folders and print what was compared.
 
     Args:
         folders: Of evaluations and reports; none: every evaluation there is, and the last report.
         evaluations: The folder of all suites.
-        corpus: The corpus that a report speaks of.
+        corpus: The corpus that evaluations and a report speak of.
+        items_of: Returns the folder of items of each of some suites.
 
     Returns:
         The exit code: 1 where a number does not follow from its records.
@@ -32,12 +38,14 @@ def verify(folders: Sequence[Path], evaluations: Path, corpus: Path) -> int:
     """
     chosen = list(folders) or _standard(evaluations)
     by_suite = _by_suite([*sorted(evaluations.glob("*")), *chosen])
+    known = corpus if (corpus / places.CORPUS_FILE).is_file() else None
+    items = items_of(list(by_suite))
     n_wrong = 0
     for folder in chosen:
         if (folder / _EVALUATION).is_file():
-            counts, wrong = _evaluation(folder)
+            counts, wrong = _evaluation(folder, known, items)
         elif (folder / _REPORT).is_file():
-            counts, wrong = _report(folder, by_suite, corpus)
+            counts, wrong = _report(folder, by_suite, known)
         else:
             raise UserInputError(
                 str(folder),
@@ -72,18 +80,22 @@ def _by_suite(folders: Sequence[Path]) -> dict[str, Path]:
     return {EvaluationSummary.load(folder / _EVALUATION).suite: folder for folder in there}
 
 
-def _evaluation(folder: Path) -> tuple[Mapping[str, int], list[str]]:
+def _evaluation(
+    folder: Path, corpus: Path | None, items: Mapping[str, Path]
+) -> tuple[Mapping[str, int], list[str]]:
     from skald_harness.store.verify import verify_evaluation
+    from skald_specs.records import EvaluationSummary
 
-    found = verify_evaluation(folder)
+    data = items.get(EvaluationSummary.load(folder / _EVALUATION).suite)
+    there = data if data is not None and data.is_dir() else None
+    found = verify_evaluation(folder, corpus, there)
     return found.checked, [str(mismatch) for mismatch in found.mismatches]
 
 
 def _report(
-    folder: Path, evaluations: Mapping[str, Path], corpus: Path
+    folder: Path, evaluations: Mapping[str, Path], corpus: Path | None
 ) -> tuple[dict[str, int], list[Any]]:
     from skald_report.verify import verify_report
 
-    known = corpus if (corpus / places.CORPUS_FILE).is_file() else None
-    found = verify_report(folder, evaluations, known)
+    found = verify_report(folder, evaluations, corpus)
     return {"cells": found.n_cells}, [f"{folder / _REPORT}: {line}" for line in found.changed]

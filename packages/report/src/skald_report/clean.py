@@ -83,13 +83,30 @@ def contaminated(sources: Sources) -> pd.Series[bool]:
     """Return for every row of the items whether training text has its item."""
     items = sources.items
     listed = sources.clean.contaminated if sources.clean else {}
+    # Where only a list was given, nothing tells its items from others of the same names.
+    known = set(listed) if sources.searched is None else searched_tasks(sources)
     found = pd.MultiIndex.from_tuples(
-        [(task, name) for task, ids in listed.items() for name in ids], names=["task", "item_id"]
+        [(task, name) for task, ids in listed.items() if task in known for name in ids],
+        names=["task", "item_id"],
     )
     return pd.Series(
         pd.MultiIndex.from_frame(items[["task", "item_id"]]).isin(found) if len(found) else False,
         index=items.index,
         dtype=bool,
+    )
+
+
+def searched_tasks(sources: Sources) -> frozenset[str]:
+    """Return the tasks whose items, as they were asked, are those that the text was searched for."""
+    looked_for = {
+        (task.task, task.items_sha256)
+        for task in (sources.searched.tasks if sources.searched else ())
+    }
+    return frozenset(
+        task.name
+        for summary in sources.summaries
+        for task in summary.tasks
+        if (task.name, task.items_sha256) in looked_for
     )
 
 
@@ -119,7 +136,8 @@ def _told(sources: Sources) -> Iterator[Block]:
             "items as found in the training text. What was looked for, and how, it does not say."
         )
         return
-    known = items["task"].isin({task.task for task in searched.tasks})
+    tasks = searched_tasks(sources)
+    known = items["task"].isin(tasks)
     if known.any():
         n_items, n_found = int(known.sum()), int(items["found"].sum())
         rule = searched.rule
@@ -136,7 +154,7 @@ def _told(sources: Sources) -> Iterator[Block]:
             )
         else:
             said = f"None of {n_items:,} evaluation items was found {searched_for}."
-        yield Paragraph(said + _apart(sources, set(items["task"])))
+        yield Paragraph(said + _apart(sources, tasks))
     if not known.all():
         names = _missed(items.assign(page=_short(sources), missed=~known))
         yield Paragraph(
@@ -157,7 +175,7 @@ def _missed(items: pd.DataFrame) -> list[str]:
     return names
 
 
-def _apart(sources: Sources, tasks: set[str]) -> str:
+def _apart(sources: Sources, tasks: frozenset[str]) -> str:
     """Name what was found and does not count as found."""
     standings = [
         item.standing

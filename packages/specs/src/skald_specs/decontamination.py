@@ -8,6 +8,9 @@ ever removed for the last two.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -22,6 +25,20 @@ REPORT_FILE = "decontamination.json"
 CLEAN_FILE = "clean-subset.json"
 #: Longest n-gram that a rule may ask for.
 MAX_NGRAM_WORDS = 64
+
+
+def item_sha256(strings: Iterable[str]) -> str:
+    """Return a short hash (64 bits) of an item's strings, in whatever order and however often."""
+    return hashlib.sha256(json.dumps(sorted(set(strings))).encode("ascii")).hexdigest()[:16]
+
+
+def items_sha256(hashes: Mapping[str, str]) -> str:
+    """Return the hash of a task's items, as the search and an evaluation both have it.
+
+    Args:
+        hashes: `item_sha256` by item id.
+    """
+    return hashlib.sha256(json.dumps(sorted(hashes.items())).encode("ascii")).hexdigest()
 
 
 class ReferenceItem(Spec):
@@ -85,12 +102,14 @@ class FoundItem(Spec):
 class TaskHits(Spec):
     """One task's items by what came of them, and how many documents had (and lost) their text.
 
-    `n_undecidable` items are too short to be acted on, found or not.
+    `n_undecidable` items are too short to be acted on, found or not. `items_sha256` tells items from
+    others of the same names: an evaluation of those was not searched for.
     """
 
     task: str
     language: str
     n_items: Positive
+    items_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     n_contaminated: Count
     n_common: Count
     n_short: Count

@@ -97,7 +97,10 @@ class TaskInfo(Spec):
 
     Tasks of one `family` and language that differ in `variant` ask the same items in other words;
     `metric` is the headline's name. `translated` is None where it is not known. `target_delimiter`
-    stands in every continuation before the choice and counts for no length.
+    stands in every continuation before the choice and counts for no length. `items_sha256` is
+    `decontamination.items_sha256` of the items' texts; empty where they cannot be rendered.
+    `first_filter` is lm-eval's name of what is done to an answer before the metrics without a comma
+    judge it; the others name their filter behind one.
     """
 
     name: str
@@ -117,6 +120,8 @@ class TaskInfo(Spec):
     source: str = ""
     target_delimiter: str = ""
     fixed_labels: bool = False
+    items_sha256: str = ""
+    first_filter: str = "none"
 
 
 class ControlFlag(Spec):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skald_specs.decontamination import Decontamination, ReferenceItem
+from skald_specs.decontamination import Decontamination, ReferenceItem, item_sha256
 
 from skald_corpus.words import Hashes, WordBatch, constants, mixed, ngram_hashes, word_hashes
 
@@ -48,6 +48,7 @@ class ItemIndex:
     def __init__(self, items: Sequence[ReferenceItem], rule: Decontamination) -> None:
         self.rule = rule
         self.items, strings = _merged(items)
+        self.hashes = [item_sha256(texts) for texts in strings]
         wanted: dict[int, dict[int, set[int]]] = {}
         for number, texts in enumerate(strings):
             for text in texts:

@@ -19,6 +19,7 @@ from skald_specs.decontamination import (
     FoundItem,
     Standing,
     TaskHits,
+    items_sha256,
 )
 
 from skald_corpus.decontaminate.index import ItemIndex
@@ -240,6 +241,9 @@ class Decontaminator:
                 task=task,
                 language=tag,
                 n_items=len(numbers),
+                items_sha256=items_sha256(
+                    {self._index.items[n].item_id: self._index.hashes[n] for n in numbers}
+                ),
                 n_contaminated=here.count("contaminated"),
                 n_common=here.count("common"),
                 n_short=here.count("short"),

@@ -58,10 +58,9 @@ def _task(
     hits: TaskHits | None,
     overlapping: Sequence[str],
 ) -> TaskContamination:
-    asked = {item.item_id for items in models.values() for item in items}
-    why_not = _why_not(task, asked, hits, overlapping)
+    why_not = _why_not(task, hits)
     searched = hits is not None and not why_not
-    here = set(overlapping) & asked if searched else set()
+    here = set(overlapping) if searched else set()
     return TaskContamination(
         task=task.name,
         language=task.language,
@@ -74,15 +73,11 @@ def _task(
     )
 
 
-def _why_not(
-    task: TaskInfo, asked: set[str], hits: TaskHits | None, overlapping: Sequence[str]
-) -> str:
+def _why_not(task: TaskInfo, hits: TaskHits | None) -> str:
     """Say why a task does not count as searched; empty where it does."""
     if hits is None:
         return "the training text was not searched for its items"
-    # The search knows no hash of the items. Other items of the same names are told by their number
-    # and by ids that the evaluation does not have.
-    if hits.n_items != task.n_items or set(overlapping) - asked:
+    if hits.items_sha256 != task.items_sha256:
         return f"the training text was searched for other items of this name ({hits.n_items:,})"
     return ""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skald_specs.decontamination import ReferenceItem
+from skald_specs.decontamination import ReferenceItem, item_sha256, items_sha256
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path
 from skald_specs.languages import BY_TAG, REGISTER, language
@@ -88,6 +88,24 @@ def reference_items(
             done |= public.keys()
 
 
+def asked_sha256(name: str, task: Any, is_public: bool) -> str:
+    """Return the hash of a task's items by which a search for them knows them again.
+
+    Args:
+        name: The task's.
+        task: lm-eval's object.
+        is_public: Whether it is a task of others.
+
+    Returns:
+        `items_sha256`; empty where an item cannot be rendered, so that nobody looked for it.
+    """
+    try:
+        hashes = {item: item_sha256(texts) for item, texts in _named(name, task, is_public)}
+    except UserInputError:
+        return ""
+    return items_sha256(hashes)
+
+
 def task_language(name: str, tag: str | None = None) -> str:
     """Return the language that a task's name tells, by the register.
 
@@ -137,8 +155,8 @@ def _suite(
         here = [task for task in served if task.suite == suite]
         loaded = load_tasks(evals / suite, [task.name for task in here], items)
         for task in here:
-            for document, texts in item_texts(task.name, loaded[task.name]):
-                yield _item(task.name, str(document["id"]), task.language, texts)
+            for item_id, texts in _named(task.name, loaded[task.name], is_public=False):
+                yield _item(task.name, item_id, task.language, texts)
 
 
 def _load_hub(evals: Path) -> dict[str, Any]:
@@ -158,9 +176,14 @@ def _public(
 ) -> Iterator[ReferenceItem]:
     for name in sorted(tasks):
         tongue = spoken.get(name) or task_language(name, tag)
-        for number, (_, texts) in enumerate(item_texts(name, tasks[name])):
-            # lm-eval's own `doc_id`: documents of others have no common name for an id.
-            yield _item(name, str(number), tongue, texts)
+        for item_id, texts in _named(name, tasks[name], is_public=True):
+            yield _item(name, item_id, tongue, texts)
+
+
+def _named(name: str, task: Any, is_public: bool) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, (document, texts) in enumerate(item_texts(name, task)):
+        # lm-eval's own `doc_id`: documents of others have no common name for an id.
+        yield str(number) if is_public else str(document["id"]), texts
 
 
 def _item(task: str, item_id: str, tag: str, texts: tuple[str, ...]) -> ReferenceItem:

@@ -19,20 +19,20 @@ from skald_specs.records import (
 )
 
 from skald_harness.adapter.asking import measure
+from skald_harness.adapter.index import PublicTask
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
 from skald_harness.models.controls import Subject
 from skald_harness.running.answering import Recalled, asked_model, recall, taken
 from skald_harness.running.asked import AskedTask
 from skald_harness.running.contamination import contamination, contamination_line, read_search
-from skald_harness.running.flags import control_flags
 from skald_harness.running.problems import TaskError, failures_named, tell
 from skald_harness.running.ranks import World
+from skald_harness.running.reference import asked_sha256
 from skald_harness.running.table import score_table
 from skald_harness.scoring.questions import Answer
 from skald_harness.store.answers import AnswerStore
+from skald_harness.store.flags import control_flags
 from skald_harness.store.records import item_records, recheck
-from skald_harness.tasks.items import TaskItems
-from skald_harness.tasks.suites import TaskDefinition
 
 
 def write_results(
@@ -102,9 +102,7 @@ def write_results(
             checked += recheck(name, given)
         scored.sort(key=lambda item: (item.model, item.task, item.item_id))
         answered = {item.task for item in scored}
-        infos = tuple(
-            _info(task.definition, task.items) for task in tasks if task.definition.name in answered
-        )
+        infos = tuple(_info(task) for task in tasks if task.definition.name in answered)
         if not infos:
             names = {task.definition.name for task in tasks}
             raise next(error for (_, task), error in failures.items() if task in names)
@@ -138,7 +136,9 @@ def _measured(name: str, task: AskedTask, found: Recalled) -> list[ItemRecord]:
         return item_records(name, task.definition, found.asked.items, samples)
 
 
-def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
+def _info(asked: AskedTask) -> TaskInfo:
+    task, items = asked.definition, asked.items
+    filters = [str(row["name"]) for row in task.config.get("filter_list") or []]
     return TaskInfo(
         name=task.name,
         kind=task.kind,
@@ -158,4 +158,6 @@ def _info(task: TaskDefinition, items: TaskItems) -> TaskInfo:
         # lm-eval's own default is a space.
         target_delimiter=str(task.config.get("target_delimiter", " ")),
         fixed_labels=items.fixed_labels,
+        items_sha256=asked_sha256(task.name, asked.loaded, isinstance(task, PublicTask)),
+        **({"first_filter": filters[0]} if filters else {}),
     )

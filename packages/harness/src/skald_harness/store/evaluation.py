@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl
+from skald_specs.files import read_jsonl, sha256_file
+from skald_specs.fingerprint import fingerprint
 from skald_specs.records import (
     EvaluatedModel,
     EvaluationSummary,
@@ -94,6 +95,17 @@ def values_of(item: ItemRecord, headline: str) -> dict[str, float]:
     """Return an item's metrics by name, without what is no metric of a task's."""
     notes = ("bits", "logprob_gold", "logprob_best_wrong")
     return {headline: item.score} | {k: v for k, v in item.metrics.items() if k not in notes}
+
+
+def metric_and_filter(metric: str, task: TaskInfo) -> tuple[str, str]:
+    """Return a metric of the records by lm-eval's own names: the metric, and what its answers went through."""
+    name, _, done = metric.partition(",")
+    return name, done or task.first_filter
+
+
+def content_sha256(folder: Path) -> str:
+    """Return a hash of what an evaluation came to; a copy has the same."""
+    return fingerprint([sha256_file(folder / name) for name in ("summary.json", "items.jsonl")])
 
 
 def weight(item: ItemRecord) -> float:

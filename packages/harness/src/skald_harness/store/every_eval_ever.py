@@ -3,7 +3,8 @@
 <out>/data/skald_<suite>/<developer>/<model>/<uuid>.json
 <out>/data/skald_<suite>/<developer>/<model>/<uuid>_samples.jsonl
 
-The uuid and every byte follow from the evaluation, so that writing twice replaces.
+The uuid and every byte follow from the evaluation, so that writing twice replaces, from a copy too. The
+records hold no time: there is no `evaluation_timestamp`, and the one time that the format demands is 0.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from skald_harness.store.evaluation import (
     Asked,
     Evaluated,
     mean_of,
+    metric_and_filter,
     public_name,
     read_evaluation,
     standard_error,
@@ -68,6 +70,10 @@ _HOW = {
     "acc_bytes": "largest log-probability per UTF-8 byte",
 }
 _SAMPLES = "_samples.jsonl"
+#: In place of a time that nothing tells: a file's own is that of its last copy.
+_NO_TIME = "0"
+#: Metrics of generated answers that are shares, whatever their items are.
+_SHARES = ("acc", "em", "exact", "exact_match", "f1", "fscore")
 
 
 def export_every_eval_ever(folder: Path, out: Path) -> list[Path]:
@@ -84,21 +90,19 @@ def export_every_eval_ever(folder: Path, out: Path) -> list[Path]:
         UserInputError: The evaluation is missing or malformed.
     """
     found = read_evaluation(folder)
-    seconds = str(int((folder / "summary.json").stat().st_mtime))
     written = []
     for model in found.summary.models:
         identity = _model(model)
         number = _uuid(found, model)
         place = f"data/skald_{found.summary.suite}/{identity.id}"
-        evaluation_id = f"skald_{found.summary.suite}/{identity.id}/{seconds}"
+        evaluation_id = f"skald_{found.summary.suite}/{identity.id}/{number}"
         samples = out / place / f"{number}{_SAMPLES}"
         rows = list(_samples(found, model, evaluation_id, identity.id))
         write_jsonl(samples, (_plain(row) for row in rows))
         log = EvaluationLog(
             schema_version=SCHEMA_VERSION,
             evaluation_id=evaluation_id,
-            evaluation_timestamp=seconds,
-            retrieved_timestamp=seconds,
+            retrieved_timestamp=_NO_TIME,
             source_metadata=SourceMetadata(
                 source_name="skald evaluate",
                 source_type="evaluation_run",
@@ -229,7 +233,7 @@ def _results(found: Evaluated, model: EvaluatedModel) -> Iterator[EvaluationResu
         for metric in values_of(items[0], task.metric):
             error = standard_error(items, metric, task.metric)
             yield EvaluationResult(
-                evaluation_result_id=f"{task.name}/{metric}",
+                evaluation_result_id=_result_id(task, metric),
                 evaluation_name=task.name,
                 source_data=_source(task),
                 metric_config=_metric(task, metric),
@@ -275,17 +279,23 @@ def _source(task: TaskInfo) -> SourceData:
 
 
 def _metric(task: TaskInfo, metric: str) -> MetricConfig:
-    lower = metric in LOWER_IS_BETTER
-    top: Bound = "Infinity" if lower or task.kind not in CHOICE_KINDS else 1.0
+    name, filtered = metric_and_filter(metric, task)
+    lower, is_share = name in LOWER_IS_BETTER, task.kind in CHOICE_KINDS or name in _SHARES
+    top: Bound = 1.0 if is_share and not lower else "Infinity"
     return MetricConfig(
-        evaluation_description=f"{metric} on {task.name}, version {task.version:g}",
-        metric_id=metric,
-        metric_unit="bits per byte" if metric == "bits_per_byte" else "proportion",
+        evaluation_description=f"{name} on {task.name}, version {task.version:g}",
+        metric_id=name,
+        metric_unit="bits per byte" if name == "bits_per_byte" else "proportion",
+        metric_parameters=None if filtered == "none" else {"filter": filtered},
         lower_is_better=lower,
         score_type="continuous",
-        min_score=0.0 if task.kind in CHOICE_KINDS or lower else "-Infinity",
+        min_score=0.0 if is_share or lower else "-Infinity",
         max_score=top,
     )
+
+
+def _result_id(task: TaskInfo, metric: str) -> str:
+    return f"{task.name}/{metric.replace(',', '/')}"
 
 
 def _details(task: TaskInfo, items: Sequence[ItemRecord]) -> dict[str, str]:
@@ -315,7 +325,7 @@ def _sample(
         evaluation_id=evaluation_id,
         model_id=model_id,
         evaluation_name=task.name,
-        evaluation_result_id=f"{task.name}/{metric}",
+        evaluation_result_id=_result_id(task, metric),
         sample_id=item.item_id,
         sample_hash=hashlib.sha256(reference.encode("utf-8")).hexdigest(),
         interaction_type="single_turn",
@@ -323,7 +333,8 @@ def _sample(
         output=SampleOutput(raw=[] if answer is None else [answer]),
         answer_attribution=[] if answer is None else [_attribution(answer, metric)],
         evaluation=SampleScore(
-            score=value, is_correct=metric not in LOWER_IS_BETTER and math.isclose(value, 1.0)
+            score=value,
+            is_correct=metric.partition(",")[0] not in LOWER_IS_BETTER and math.isclose(value, 1.0),
         ),
         metadata={"key": item.key, "group": item.group, "logprobs_nats": json.dumps(nats)},
     )

@@ -90,11 +90,12 @@ class SourceData(_Strict):
 
 
 class MetricConfig(_Strict):
-    """The metric and its range."""
+    """The metric, which filter its answers went through where there is one, and its range."""
 
     evaluation_description: str
     metric_id: str
     metric_unit: str
+    metric_parameters: Details | None = None
     lower_is_better: bool
     score_type: Literal["continuous"]
     min_score: Bound
@@ -165,7 +166,6 @@ class EvaluationLog(_Strict):
 
     schema_version: Literal["0.3.0"]
     evaluation_id: str
-    evaluation_timestamp: Annotated[str, Field(pattern=r"^\d+$")]
     retrieved_timestamp: Annotated[str, Field(pattern=r"^\d+$")]
     source_metadata: SourceMetadata
     eval_library: Named

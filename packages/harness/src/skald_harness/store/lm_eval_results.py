@@ -1,9 +1,10 @@
 """An evaluation in lm-eval's own results format, for tools that read what `lm_eval` writes.
 
 <out>/<model>/results_<time>.json             scores, versions, configurations
-<out>/<model>/samples_<task>_<time>.jsonl     one line an item
+<out>/<model>/samples_<task>_<time>.jsonl     one line an item and filter
 
-What the records do not hold is null: batch size, seeds of nothing that was drawn, the environment.
+What the records do not hold is null: batch size, seeds of nothing that was drawn, the environment, the
+filtered answers. They hold no time either, and the format asks for one: see `_time`.
 `doc` is the item as the records know it, which for the suites of Skald is the document itself.
 """
 
@@ -14,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from skald_specs.records import EvaluatedModel, ItemRecord, TaskInfo
 from skald_harness.store.evaluation import (
     Asked,
     Evaluated,
+    content_sha256,
     mean_of,
+    metric_and_filter,
     public_name,
     read_evaluation,
     values_of,
@@ -32,8 +35,8 @@ from skald_harness.store.evaluation import (
 from skald_harness.store.recompute import choices_of, texts_of
 from skald_harness.tasks.suites import EVALS, list_tasks, suite_names
 
-#: lm-eval's name of what is done to an answer before it is judged: nothing.
-_FILTER = "none"
+#: lm-eval's name of the filter that does nothing to an answer.
+_NOTHING = "none"
 #: Metrics of which less is better.
 LOWER_IS_BETTER = ("bits_per_byte", "byte_perplexity", "word_perplexity", "perplexity", "ter")
 
@@ -43,8 +46,8 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
 
     Args:
         folder: Of the evaluation.
-        out: Where the models' folders are written. The time in the names is that of `folder`, so
-            that writing twice gives the same files.
+        out: Where the models' folders are written; the same evaluation gives the same files, a
+            copy of it too.
 
     Returns:
         The files of results, one a model.
@@ -53,15 +56,17 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
         UserInputError: The evaluation is missing or malformed.
     """
     found = read_evaluation(folder)
-    seconds = (folder / "summary.json").stat().st_mtime
-    stamp = datetime.fromtimestamp(seconds).isoformat(timespec="microseconds").replace(":", "-")
+    time = _time(content_sha256(folder))
+    stamp = time.isoformat(timespec="microseconds").replace(":", "-")
     configs = _configs(found)
     written = []
     for model in found.summary.models:
         place = out / sanitized(public_name(model))
         samples = {
             task.name: [
-                sample(number, asked, task)
+                sample(number, asked, task, filtered)
+                # As lm-eval does: filter by filter, item by item.
+                for filtered in _filters(found.asked[model.name, task.name], task)
                 for number, asked in enumerate(found.asked[model.name, task.name])
             ]
             for task in found.taken(model.name)
@@ -69,7 +74,9 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
         for name, rows in samples.items():
             write_jsonl(place / f"samples_{name}_{stamp}.jsonl", rows)
         path = place / f"results_{stamp}.json"
-        results = _results(found, model, samples, configs, seconds)
+        results = _results(
+            found, model, samples, configs, (time - datetime(1970, 1, 1)).total_seconds()
+        )
         write_text(path, json.dumps(results, indent=2, ensure_ascii=False))
         written.append(path)
     return written
@@ -80,8 +87,24 @@ def sanitized(model: str) -> str:
     return re.sub(r'["<>:/|\\?*\[\]]+', "__", model)
 
 
-def sample(number: int, asked: Asked, task: TaskInfo) -> dict[str, Any]:
-    """Return one line of lm-eval's samples."""
+def _time(content: str) -> datetime:
+    """Return a number of the content in place of a time, on the first day of 1970.
+
+    A file's own time is that of its last copy. Names must differ between evaluations, of which one folder
+    may take several.
+    """
+    microseconds = int(content[:16], 16) % (24 * 3600 * 10**6)
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).replace(tzinfo=None)
+
+
+def _filters(asked: Sequence[Asked], task: TaskInfo) -> list[str]:
+    """Return the filters that a task's answers went through, its first one first."""
+    names = [metric_and_filter(m, task)[1] for m in values_of(asked[0].item, task.metric)]
+    return list(dict.fromkeys([task.first_filter, *names]))
+
+
+def sample(number: int, asked: Asked, task: TaskInfo, filtered: str) -> dict[str, Any]:
+    """Return one line of lm-eval's samples: an item by the metrics of one filter."""
     item, requests = asked.item, asked.requests
     document, target = _document(asked, task)
     if item.kind == "text":
@@ -93,7 +116,11 @@ def sample(number: int, asked: Asked, task: TaskInfo) -> dict[str, Any]:
     else:
         arguments = [[request.context, request.continuation] for request in requests]
         answers = [[str(request.logprob_nats), str(request.is_greedy)] for request in requests]
-    values: dict[str, Any] = dict(values_of(item, task.metric))
+    values: dict[str, Any] = {}
+    for metric, value in values_of(item, task.metric).items():
+        name, done = metric_and_filter(metric, task)
+        if done == filtered:
+            values[name] = value
     if item.kind == "text":
         values = {task.metric: [requests[0].logprob_nats, item.n_bytes]}
     return {
@@ -105,8 +132,8 @@ def sample(number: int, asked: Asked, task: TaskInfo) -> dict[str, Any]:
             for i, texts in enumerate(arguments)
         },
         "resps": [[answer] for answer in answers],
-        "filtered_resps": answers,
-        "filter": _FILTER,
+        "filtered_resps": answers if filtered == _NOTHING else [None] * len(answers),
+        "filter": filtered,
         "metrics": list(values),
         "doc_hash": _hash(json.dumps(document, indent=2, ensure_ascii=False)),
         "prompt_hash": _hash(arguments[0][0]),
@@ -143,7 +170,8 @@ def _results(
     configs: Mapping[str, Any],
     seconds: float,
 ) -> dict[str, Any]:
-    tasks, n_items = found.taken(model.name), {name: len(rows) for name, rows in samples.items()}
+    tasks = found.taken(model.name)
+    n_items = {task.name: len(found.asked[model.name, task.name]) for task in tasks}
     names = {
         task.name: list(values_of(found.asked[model.name, task.name][0].item, task.metric))
         for task in tasks
@@ -160,8 +188,12 @@ def _results(
         "versions": {task.name: task.version for task in tasks},
         "n-shot": {task.name: task.num_fewshot for task in tasks},
         "higher_is_better": {
-            name: {metric: metric not in LOWER_IS_BETTER for metric in metrics}
-            for name, metrics in names.items()
+            task.name: {
+                name: name not in LOWER_IS_BETTER
+                for metric in names[task.name]
+                for name, _ in [metric_and_filter(metric, task)]
+            }
+            for task in tasks
         },
         "n-samples": {
             name: {"original": count, "effective": count} for name, count in n_items.items()
@@ -224,9 +256,10 @@ def _arguments(model: EvaluatedModel) -> str:
 def _scores(task: TaskInfo, items: Sequence[ItemRecord], metrics: Sequence[str]) -> dict[str, Any]:
     scores: dict[str, Any] = {"name": task.name, "alias": task.name, "sample_len": len(items)}
     for metric in metrics:
-        scores[f"{metric},{_FILTER}"] = mean_of(items, metric, task.metric)
+        name, filtered = metric_and_filter(metric, task)
+        scores[f"{name},{filtered}"] = mean_of(items, metric, task.metric)
         values = [values_of(item, task.metric)[metric] for item in items]
-        scores[f"{metric}_stderr,{_FILTER}"] = (
+        scores[f"{name}_stderr,{filtered}"] = (
             "N/A" if task.kind == "text" or len(values) < 2 else _stderr(values)
         )
     return scores

@@ -1,6 +1,7 @@
-"""Every number of an evaluation's folder, computed again from its request records alone.
+"""Every number of an evaluation's folder that follows from its request records, computed again.
 
-Knows what follows from what; refuses to know models, tasks' code and how the records came about.
+Knows what follows from what; refuses to know models and how the records came about. What follows from
+the corpus, the store and the items' data is compared where those are at hand.
 """
 
 from __future__ import annotations
@@ -22,21 +23,29 @@ from skald_specs.records import (
 )
 
 from skald_harness.scoring.recheck import TOLERANCE_NATS, tolerance_nats
+from skald_harness.store.answers import store_folder
 from skald_harness.store.evaluation import requests_path
 from skald_harness.store.mismatches import Mismatch, Verification
 from skald_harness.store.recompute import as_asked, choice_metrics, text_metrics
-from skald_harness.store.verify_summary import check_contamination, check_summary
+from skald_harness.store.verify_contamination import check_contamination
+from skald_harness.store.verify_sources import check_data, check_keys
+from skald_harness.store.verify_summary import check_summary
 
 S = TypeVar("S", bound=Spec)
 #: The answers to one item, by model, task and item.
 Asked = dict[tuple[str, str, str], list[RequestRecord]]
 
 
-def verify_evaluation(folder: Path) -> Verification:
+def verify_evaluation(
+    folder: Path, corpus: Path | None = None, data: Path | None = None
+) -> Verification:
     """Recompute an evaluation: requests -> items -> summary.
 
     Args:
-        folder: Holds `summary.json`, `items.jsonl` and `requests/`.
+        folder: Holds `summary.json`, `items.jsonl` and `requests/`. The store of its answers is looked
+            for beside the folder that it lies in.
+        corpus: The corpus that was searched for its items; None where there is none.
+        data: The folder of the suite's items; None where it is not known.
 
     Returns:
         What was compared, and the mismatches.
@@ -52,7 +61,10 @@ def verify_evaluation(folder: Path) -> Verification:
     for (model, task, _), requests in asked.items():
         rows.setdefault((model, task), []).append(requests)
     check_summary(folder / "summary.json", summary, items, rows, found)
-    check_contamination(folder, summary, items, found)
+    check_contamination(folder, summary, items, corpus, found)
+    keys = {(model, task): row[0][0].run_key for (model, task), row in rows.items()}
+    check_keys(folder / "summary.json", summary, keys, store_folder(folder.parent), found)
+    check_data(folder, summary, items, data, found)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What stands over the items of an evaluation, computed again: counts, flags, overlaps, rechecks."""
+"""What stands over the items of an evaluation, computed again: counts, flags, rechecks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from skald_specs.contamination import CONTAMINATION_FILE, Contamination
-from skald_specs.controls import ORACLE
 from skald_specs.records import (
     CHOICE_KINDS,
-    ControlFlag,
     EvaluationSummary,
     ItemRecord,
     RequestRecord,
     TaskInfo,
 )
 
-from skald_harness.store.evaluation import mean_of
+from skald_harness.store.flags import control_flags
 from skald_harness.store.mismatches import Verification
 from skald_harness.store.recompute import choices_of
 
@@ -80,56 +77,37 @@ def _check_rechecks(
         one = told.get(model.name)
         recorded = (one.n_requests, one.n_rechecked, one.largest_nats) if one else None
         computed = (len(rows), len(off), max(off)) if off else None
-        found.check("rechecks", path, f"rechecks of {model.name}", "value", recorded, computed)
+        where = f"rechecks of {model.name}"
+        found.check("rechecks", path, where, "value", recorded, computed)
+        scored = any(row.logprob_nats is not None for row in rows)
+        if scored and any(how.strip().startswith("tree") for how in model.scorer.split(";")):
+            # The tree's sums are right as far as the plain path was asked, too.
+            found.check("rechecks", path, where, "whether there is one", bool(off), True)
 
 
 def _check_flags(path: Path, summary: EvaluationSummary, items: Items, found: Verification) -> None:
-    """Check each flag's numbers, and that none is lacking before another.
-
-    Holm's procedure flags the smallest p values, so whoever has one as small as a flagged one is
-    flagged, too.
-    """
-    chances = {task.name: task.chance for task in summary.tasks}
-    flagged = {(flag.control, flag.task) for flag in summary.flags}
-    for flag in summary.flags:
-        own = items.get((flag.control, flag.task), ())
-        where = f"flag of {flag.control} on {flag.task}"
-        score = sum(item.score for item in own) / len(own) if own else None
-        found.check("flags", path, where, "score", flag.score, score)
-        found.check("flags", path, where, "chance", flag.chance, chances.get(flag.task))
-        if own:
-            p = 0.0 if flag.control == ORACLE else _tail(own, flag.chance)
-            close = math.isclose(flag.p_value, p, rel_tol=TAIL_ROUNDING, abs_tol=1e-300)
-            found.check("flags", path, where, "p_value", flag.p_value, flag.p_value if close else p)
-    largest = max((f.p_value for f in summary.flags if f.control != ORACLE), default=-1.0)
-    for model in summary.models:
-        for task, chance in chances.items():
-            own = items.get((model.name, task), ())
-            if model.role != "control" or chance is None or not own:
-                continue
-            if (model.name, task) not in flagged:
-                missing = _missing(model.name, task, own, chance, largest)
-                where = f"flag of {model.name} on {task}"
-                found.check("flags", path, where, "p_value", None, missing and missing.p_value)
+    """Judge all controls anew, with a tail of the binomial that is not scipy's."""
+    rows = [item for own in items.values() for item in own]
+    computed = {
+        (f.task, f.control): f for f in control_flags(summary.models, summary.tasks, rows, _tail)
+    }
+    told = {(f.task, f.control): f for f in summary.flags}
+    found.check("flags", path, "all flags", "number", len(summary.flags), len(computed))
+    for key in sorted(told.keys() | computed.keys()):
+        where, old, new = f"flag of {key[1]} on {key[0]}", told.get(key), computed.get(key)
+        if old is None or new is None:
+            found.check("flags", path, where, "p_value", old and old.p_value, new and new.p_value)
+            continue
+        found.check("flags", path, where, "score", old.score, new.score)
+        found.check("flags", path, where, "chance", old.chance, new.chance)
+        # A difference in the last digits is none.
+        close = math.isclose(old.p_value, new.p_value, rel_tol=TAIL_ROUNDING, abs_tol=1e-300)
+        p = old.p_value if close else new.p_value
+        found.check("flags", path, where, "p_value", old.p_value, p)
 
 
-def _missing(
-    control: str, task: str, own: Sequence[ItemRecord], chance: float, largest: float
-) -> ControlFlag | None:
-    score = sum(item.score for item in own) / len(own)
-    if control == ORACLE:
-        found, p = score < 1, 0.0
-    else:
-        p = _tail(own, chance)
-        found = p < largest * (1 - TAIL_ROUNDING)
-    if not found:
-        return None
-    return ControlFlag(task=task, control=control, score=score, chance=chance, p_value=p)
-
-
-def _tail(own: Sequence[ItemRecord], chance: float) -> float:
+def _tail(right: int, n: int, chance: float) -> float:
     """Return the probability of at least as many right answers by guessing."""
-    n, right = len(own), int(sum(item.score for item in own) + 1e-9)
     if right <= 0:
         return 1.0
     whole = math.lgamma(n + 1)
@@ -143,29 +121,3 @@ def _tail(own: Sequence[ItemRecord], chance: float) -> float:
             for k in range(right, n + 1)
         ),
     )  # fmt: skip
-
-
-def check_contamination(
-    folder: Path, summary: EvaluationSummary, items: Items, found: Verification
-) -> None:
-    """Check the scores with and without the items that training text has, where they were written.
-
-    Args:
-        folder: Of the evaluation.
-        summary: Its summary.
-        items: By model and task.
-        found: Takes the comparisons.
-    """
-    path = folder / CONTAMINATION_FILE
-    if not path.is_file():
-        return
-    told, metrics = Contamination.load(path), {task.name: task.metric for task in summary.tasks}
-    for task in told.tasks:
-        overlapping, metric = set(task.overlapping), metrics.get(task.task, "")
-        for row in task.scores:
-            own = items.get((row.model, task.task), ())
-            clean = [item for item in own if item.item_id not in overlapping]
-            where = f"{task.task} of {row.model}"
-            for name, value, kept in (("score", row.score, own), ("clean", row.clean, clean)):
-                computed = mean_of(kept, metric, metric) if kept else None
-                found.check("scores without overlap", path, where, name, value, computed)
