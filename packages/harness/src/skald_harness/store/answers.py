@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skald_specs.errors import UserInputError
+from skald_specs.errors import EXIT_RESUMABLE, UserInputError
 from skald_specs.files import disk_error, read_json, write_json
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
@@ -38,7 +38,9 @@ Place = tuple[str, int]
 
 
 class LockedError(UserInputError):
-    """Another evaluation is at the same answers."""
+    """Another evaluation is at the same answers: nothing is wrong, and the same command goes on."""
+
+    exit_code = EXIT_RESUMABLE
 
 
 class Kept(NamedTuple):
