@@ -19,12 +19,13 @@ from skald_cli.main import main
 from skald_harness.running import watch as watching
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.watch import Watched, read_points, watch, whole_checkpoints
+from skald_harness.store.answers import LockedError
 from skald_harness.store.evaluation import mean_of, read_evaluation
 from skald_mup.export import export
 from skald_specs.checkpoint import MANIFEST_FILE, MODEL_FILE, checkpoint_name, verify
 from skald_specs.corpus import CorpusManifest
 from skald_specs.curves import SignalReport
-from skald_specs.errors import UserInputError
+from skald_specs.errors import EXIT_RESUMABLE, UserInputError
 from skald_specs.files import sha256_file, write_json
 from support import ROOT
 from support_trainer import tiny_plan
@@ -111,6 +112,10 @@ def copy(made, tmp_path):
 
 def refuse(*args, **kwargs):
     raise AssertionError("nothing was to be scored")
+
+
+def interrupt(*args, **kwargs):
+    raise InterruptedError
 
 
 def test_every_checkpoint_is_scored_while_the_run_trains(made):
@@ -212,15 +217,24 @@ def test_a_run_that_began_anew_has_a_new_curve(copy):
 def test_bad_input_is_one_line(copy):
     with pytest.raises(UserInputError, match="no such run"):
         watch(watched(copy, run=copy / "runs" / "sene"))
+    (copy / "model").mkdir()
+    (copy / "model" / "config.json").touch()
+    for folder, said in ((copy / "model", "a model's folder, no run"), (copy, "neither a run nor")):
+        with pytest.raises(UserInputError, match=said):
+            watch(watched(copy, run=folder), sleep=refuse)
+    (copy / "runs" / "soon").mkdir()
+    with pytest.raises(InterruptedError):  # waited for
+        watch(watched(copy, run=copy / "runs" / "soon"), sleep=interrupt)
     other = support_harness.write_corpus(copy / "other")
     watched(copy).points.unlink()
     with pytest.raises(UserInputError, match="not the corpus seen trains on"):
         watch(watched(copy, corpus=other))
     with (
         watching._alone(watched(copy)),
-        pytest.raises(UserInputError, match="is being watched already"),
+        pytest.raises(LockedError, match="is being watched already") as caught,
     ):
         watch(watched(copy))
+    assert caught.value.exit_code == EXIT_RESUMABLE
     with pytest.raises(UserInputError, match="unknown suite 'cores'"):
         watch(watched(copy, suites=("cores",)))
 

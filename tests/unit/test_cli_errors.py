@@ -1,13 +1,18 @@
 """Errors become one line and an exit code; only a bug of ours shows a traceback."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from skald_cli import doctor
+from skald_cli.interrupts import INTERRUPTED
 from skald_cli.main import main
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
+from skald_specs.stopping import STOP_SIGNALS
 from support import ROOT
 
 RECIPE = ROOT / "recipes" / "mini-7.8b.yaml"
@@ -39,9 +44,54 @@ def test_errors_are_one_line_with_their_exit_code(
     raising: Any, error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raising(error)
-    assert main(["doctor"]) == code
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        assert main(["doctor"]) == code
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     shown = capsys.readouterr().err
     assert shown.startswith("skald: ") and shown.count("\n") == 1
+
+
+#: Interrupted in `skald doctor`; a signal arrives while it unwinds, or while Python ends.
+_INTERRUPTED = """
+import atexit, os, signal, sys, time
+from skald_cli import doctor
+from skald_cli.main import main
+
+def again():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
+
+class Late:
+    def __del__(self, kill=os.kill, me=os.getpid(), number=signal.SIGINT):
+        kill(me, number)
+
+def run(args):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    finally:
+        if sys.argv[1] == "unwinding":
+            again()
+
+doctor.run_doctor = run
+code = main(["doctor"])
+if sys.argv[1] == "ending":
+    atexit.register(again)
+    sys.late = Late()  # dies when Python has put the handlers of signals back already
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("when", ["unwinding", "ending", "once"])
+def test_a_second_interrupt_changes_nothing(when: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, when],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (75, f"{INTERRUPTED}\n")
 
 
 def test_a_bug_keeps_its_traceback(raising: Any) -> None:

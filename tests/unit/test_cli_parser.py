@@ -1,6 +1,7 @@
 """The command line itself: which words and flags there are, and what it costs to ask."""
 
 import argparse
+import re
 import subprocess
 import sys
 import time
@@ -152,6 +153,15 @@ def test_help_answers_at_once_and_imports_no_station() -> None:
             "no verb 'zzzz'; there are fit, predict, show, compare, memory. See `skald plan --help`",
         ),
         ([], "the following arguments are required: VERB. See `skald --help`"),
+        (
+            ["evaluate", "--suit", "core"],
+            "no option --suit; did you mean --suite? See `skald evaluate --help`",
+        ),
+        (
+            ["evaluate", "--item=x"],
+            "no option --item; did you mean --items? See `skald evaluate --help`",
+        ),
+        (["evals", "list", "--zzz"], "no option --zzz. See `skald evals list --help`"),
         (["train"], "the following arguments are required: PLAN. See `skald train --help`"),
     ],
 )
@@ -164,6 +174,13 @@ def test_a_mistyped_command_is_one_line(
     shown = capsys.readouterr()
     assert shown.err == f"skald: {expected}\n"
     assert shown.out == ""
+
+
+def test_help_pages_show_defaults_where_there_are_some() -> None:
+    pages = {name: parser.format_help() for name, parser in verbs(build_parser()).items()}
+    for name, page in pages.items():
+        assert not re.search(r"\(default:\s+(None|False|\[\])\)", page), name
+    assert "(default: artifacts/exports)" in " ".join(pages["export"].split())
 
 
 def test_both_spellings_of_argparse_are_understood() -> None:

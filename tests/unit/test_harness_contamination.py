@@ -84,7 +84,8 @@ def test_a_planted_item_is_listed_and_the_clean_score_leaves_it_out(tmp_path):
     assert (bits.score, bits.clean) == (pytest.approx(80 / 50), pytest.approx(50 / 20))
     assert contamination_line(found) == (
         "contamination: training text has 2 of 6 items (made_pairs_da, made_text_da); "
-        "not searched: 1 of 3 tasks"
+        "not searched: 1 of 3 tasks. To search, run `skald evals items made --out made.jsonl.gz`, then "
+        "`skald corpus contamination made.jsonl.gz --corpus DIR`, and evaluate again"
     )
 
 
@@ -108,7 +109,9 @@ def test_what_was_not_searched_is_never_called_clean(tmp_path):
     assert not any(task.searched or task.scores for task in found.tasks)
     assert found.rule is None
     line = contamination_line(found)
-    assert line == "contamination: not searched (3 tasks); no score is known to be clean"
+    assert line.startswith(
+        "contamination: not searched; no score is known to be clean. To search, run `skald evals items"
+    )
     other = by_task(contamination(SUMMARY, RECORDS, searched(tmp_path, [])))[OTHER]
     assert not other.searched and "was not searched" in other.why_not
 

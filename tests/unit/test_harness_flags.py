@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from skald_harness.running.flags import flag_lines
-from skald_harness.running.table import score_table
+from skald_harness.running.table import WIDTH, score_table
 from skald_harness.store.flags import LEVEL, control_flags
 from skald_specs.controls import BYTE_NGRAM, LONGEST, ORACLE
 from skald_specs.records import EvaluatedModel, EvaluationSummary, ItemRecord, TaskInfo
@@ -134,10 +134,39 @@ def test_the_table_rules_controls_off_and_shows_wordings_as_mean_and_range():
         schema_version=1, suite="core", models=tuple(models), tasks=tuple(infos),
         lm_eval_version="", fewshot_seed=0, flags=flags,
     )  # fmt: skip
-    choice, text, said = score_table(summary, items).split("\n\n")
-    head, _, mini, rule, oracle = choice.split("\n")
-    assert head == "made_choice (score, chance 0.25, mean [smallest, largest] of 2 wordings)"
-    assert mini.split(maxsplit=1) == ["mini", "0.500 [0.250, 0.750]"]
+    about, table, said = score_table(summary, items).split("\n\n")
+    assert about.split("\n") == [
+        "made_choice: acc, chance 0.25, da, 4 items, mean [smallest, largest] of 2 wordings",
+        "made_text: bits per byte (less is better), da, 2 items",
+    ]
+    head, mini, rule, ngram, oracle = table.split("\n")
+    assert head.split() == ["made_choice", "made_text"]
+    assert mini.split() == ["mini", "0.500", "[0.250,", "0.750]", "0.800"]
     assert set(rule) == {"-"}
-    assert oracle.split()[0] == ORACLE and "byte-ngram" not in choice and ORACLE not in text
+    assert ngram.split() == [BYTE_NGRAM, "-", "0.800"]
+    assert oracle.split() == [ORACLE, "0.750", "[0.750,", "0.750]", "-"]
     assert said.count("oracle 0.75 instead of 1") == 2
+
+
+def test_the_table_is_short_for_many_languages_and_says_what_a_mean_leaves_out():
+    tags = ("da", "de", "en", "fo", "is", "nb", "nl", "sv")
+    infos = [task(f"skald_core_family{i}_{tag}", 0.5, 4 + i) for i in range(9) for tag in tags]
+    names = ("mini", *CONTROLS)
+    right = {"da": [1, 1, 0, 0], "de": [1, 1, 1, 1]}
+    items = [r for n in names for i in infos for r in records(n, i, right.get(i.language, [0]))]
+    items = [r for r in items if r.model != BYTE_NGRAM or r.language != "sv"]
+    summary = EvaluationSummary(
+        schema_version=1, suite="core", models=tuple(map(model, names)), tasks=tuple(infos),
+        lm_eval_version="", fewshot_seed=0, flags=(),
+    )  # fmt: skip
+    lines = score_table(summary, items).split("\n")
+    assert len(lines) <= 60 and max(map(len, lines)) <= WIDTH
+    assert lines[1] == "family1: acc, chance 0.50, mean over 8 languages, 5 items each"
+    rows = [line.split() for line in lines]
+    found = {n: [cell for row in rows if row[:1] == [n] for cell in row[1:]] for n in names}
+    assert found["mini"] == ["0.188"] * 9
+    assert found[BYTE_NGRAM] == ["0.214*"] * 9
+    assert lines[-1] == "* not asked in every language"
+    items = [r for r in items if r.language != "sv"]
+    fewer = summary.model_copy(update={"tasks": tuple(i for i in infos if i.language != "sv")})
+    assert "*" not in score_table(fewer, items)

@@ -107,7 +107,7 @@ def test_files_that_cannot_be_read_are_named(items):
     with pytest.raises(UserInputError, match=r"da\.jsonl:7: not JSON"):
         check_items(PAIRS, items)
     path.write_bytes("{'é'}".encode("latin-1"))
-    with pytest.raises(UserInputError, match="cannot be read"):
+    with pytest.raises(UserInputError, match=r"da\.jsonl:1: byte 3 of the line \(0xe9\) is not"):
         check_items(PAIRS, items)
     path.write_bytes(b"\n")
     with pytest.raises(UserInputError, match="no items for skald_core_pairs_dan_Latn"):
@@ -117,6 +117,58 @@ def test_files_that_cannot_be_read_are_named(items):
         check_items(PAIRS, items)
     with pytest.raises(UserInputError, match="no such items folder"):
         languages_with_items([PAIRS], items / "nowhere")
+
+
+def test_a_stray_byte_is_named_with_its_line_and_a_byte_order_mark_with_its_remedy(items):
+    path = find_items(PAIRS, items)
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], lines[3][:5], b"\xff", lines[3][5:], *lines[4:]]))
+    with pytest.raises(UserInputError) as caught:
+        check_items(PAIRS, items)
+    assert str(caught.value) == (
+        f"{path}:4: byte 6 of the line (0xff) is not UTF-8. Save the file as UTF-8"
+    )
+    path.write_bytes(b"\xef\xbb\xbf" + whole)
+    with pytest.raises(UserInputError, match=r"1: begins with a byte order mark.*without BOM"):
+        check_items(PAIRS, items)
+    path.write_bytes(whole)
+    assert check_items(PAIRS, items).n_items == 6
+    path.unlink()
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(whole)[:-9])
+    with pytest.raises(UserInputError, match="cannot be unpacked"):
+        check_items(PAIRS, items)
+
+
+def test_half_a_character_is_named_and_a_whole_one_is_none(items):
+    path = find_items(TEXT, items)
+    rows = support_harness.read_rows(path)
+    rows[1]["text"] = "en \N{GRINNING FACE}"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert "\\ud83d\\ude00" in path.read_text("utf-8")
+    assert check_items(TEXT, items).n_items == 6
+    rows[1]["text"] = "en \ud83d"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with pytest.raises(UserInputError) as caught:
+        check_items(TEXT, items)
+    assert str(caught.value) == (f"{path}:2: holds half a character (\\ud83d). Mend the line")
+
+
+def test_a_folder_that_is_not_what_is_asked_for_has_a_remedy_that_helps(items):
+    ours, users = [PAIRS], [SWAP, DELETE]
+    with pytest.raises(UserInputError, match=r"no such items folder\. Run `skald corpus generate`"):
+        languages_with_items(ours, items / "nowhere")
+    with pytest.raises(
+        UserInputError, match=r"no such items folder\. Name your folder with --items"
+    ):
+        languages_with_items(users, items / "nowhere")
+    with pytest.raises(UserInputError, match="a file, no folder of items"):
+        languages_with_items(ours, find_items(PAIRS, items))
+    with pytest.raises(UserInputError, match="items of Skald's own, none of yours"):
+        languages_with_items(users, items)
+    row = {"good": "a b", "bad": "b a", "type": "swap", "source_id": "s1"}
+    find_items(PAIRS, items).write_text(json.dumps(row) + "\n", "utf-8")
+    assert languages_with_items(users, items) == ["da"]
 
 
 def test_a_users_pairs_are_split_by_type(tmp_path):

@@ -117,11 +117,25 @@ def test_ids_short_names_revisions_and_folders(tmp_path, monkeypatch):
     assert split_names(["eu-small,org/a", "b c", "b"]) == ["eu-small", "org/a", "b", "c"]
 
 
+def test_a_folder_is_taken_whole_whatever_its_name(tmp_path):
+    for name in ("my model", "one,two"):
+        folder = str(tmp_path / name)
+        assert len(split_names([folder])) == 2, "nothing there yet: two names"
+        (tmp_path / name).mkdir()
+        assert split_names([folder]) == [folder]
+    assert split_names([f"org/a,{tmp_path}/my model,b c"]) == [
+        "org/a", f"{tmp_path}/my model", "b", "c",
+    ]  # fmt: skip
+    long = [f"org/{'n' * 90}{i}" for i in range(5)]
+    assert split_names([",".join(long), ""]) == long
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("eu-smal", "Did you mean eu-small"),
         ("salamandra7b", "Did you mean salamandra-7b"),
+        ("mini-2.6b", "Use a group"),
         ("qqqq", "Use a group (all, eu, eu-small"),
         ("../x", "neither a folder nor a model id"),
         ("/etc/nothing", "neither a folder nor a model id"),

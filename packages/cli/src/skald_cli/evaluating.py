@@ -18,6 +18,12 @@ from skald_cli.parser import Verbs
 if TYPE_CHECKING:
     from skald_harness.models.folder import Folder
 
+#: What these options do not read, by the names of the parsed arguments.
+_IGNORED = {
+    "verify": ("exports", "suite", "items", "languages", "models", "trust_remote_code", "watch"),
+    "watch": ("exports", "models", "trust_remote_code"),
+}
+
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
@@ -36,9 +42,13 @@ def register(verbs: Verbs) -> None:
         metavar="[SUITE=]DIR",
         help=f"folder of the items, of one suite or of all others (default: {places.ITEMS})",
     )
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument(
+        "--corpus", type=Path, help=f"built corpus (default: {places.CORPUS}, if it is there)"
+    )
     parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
-    parser.add_argument("--languages", nargs="+", metavar="TAG", help="only these languages")
+    parser.add_argument(
+        "--languages", nargs="+", metavar="TAG[,TAG...]", help="only these languages"
+    )
     parser.add_argument(
         "--models",
         nargs="+",
@@ -90,47 +100,90 @@ def register(verbs: Verbs) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate into `<out>/<suite>/`, or verify what was."""
-    from skald_specs.errors import UserInputError
     from skald_specs.manifest import recorded
 
+    for option, ignored in _IGNORED.items():
+        if getattr(args, option) is not None:
+            _refuse(args, option, ignored)
+    corpus = _corpus(args.corpus)
     if args.verify is not None:
         from skald_cli.verifying import verify
 
         def items_of(names: Sequence[str]) -> dict[str, Path]:
             return items_by_suite(names, args.items or [])
 
-        return verify(args.verify, args.out, args.corpus, items_of)
+        return verify(args.verify, args.out, corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]
     items = items_by_suite(suites, args.items or [])
+    languages = _languages(args.languages)
     if args.watch is not None:
         from skald_harness.running.watch import Watched, watch
 
-        watched = Watched(args.watch, suites, items, args.corpus, args.out, args.languages)
+        watched = Watched(args.watch, suites, items, corpus, args.out, languages)
         watch(watched)
         print(watched.points)
         return EXIT_DONE
 
-    exports, languages = args.exports, args.languages
+    exports = list({path.resolve(): path for path in args.exports}.values())
     models, problems = _others(args)
     if not exports and not args.models:
         from skald_specs.params import Params
 
         params = Params.load(places.PARAMS)
         exports = [places.EXPORTS / name for name in params.baselines]
-        languages = languages or params.languages
+        languages = languages or list(params.languages)
     # Of several ranks one writes the manifest.
     with recorded("evaluate", "-".join(suites)) if _first_rank() else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
-        done = evaluate(exports, suites, args.out, items, args.corpus, languages, models=models)
+        done = evaluate(exports, suites, args.out, items, corpus, languages, models=models)
     if done is None:
         return EXIT_DONE
     for summary in done.summaries:
         folder = args.out / summary.suite
-        print(f"{folder}: {len(summary.models)} models on {len(summary.tasks)} tasks")
+        counts = (counted(len(summary.models), "model"), counted(len(summary.tasks), "task"))
+        print(f"{folder}: {' on '.join(counts)}")
     return EXIT_USER_INPUT if problems else done.exit_code
+
+
+def counted(n: int, name: str) -> str:
+    """Return a number with its noun: `1 task`, `2 tasks`."""
+    return f"{n:,} {name}{'' if n == 1 else 's'}"
+
+
+def _refuse(args: argparse.Namespace, option: str, ignored: Sequence[str]) -> None:
+    """Refuse what an option would pass over in silence."""
+    for name in ignored:
+        if getattr(args, name) not in (None, []):
+            shown = "EXPORT" if name == "exports" else f"--{name.replace('_', '-')}"
+            raise UserInputError(f"--{option}", f"does not take {shown}", "Leave one of them out")
+
+
+def _corpus(named: Path | None) -> Path:
+    if named is not None and not (named / places.CORPUS_FILE).is_file():
+        raise UserInputError(
+            "--corpus",
+            f"no corpus in {named} ({places.CORPUS_FILE} is missing)",
+            "Name the folder that `skald corpus build` wrote",
+        )
+    return places.CORPUS if named is None else named
+
+
+def _languages(words: Sequence[str] | None) -> list[str] | None:
+    """Part words at commas; a folder among them was meant as an export."""
+    if words is None:
+        return None
+    for word in words:
+        if os.sep in word or Path(word).is_dir():
+            raise UserInputError(
+                "--languages", f"{word!r} is no language tag", "Name exports before --languages"
+            )
+    tags = [tag for word in words for tag in word.split(",") if tag]
+    if not tags:
+        raise UserInputError("--languages", "no language named", "Name one, such as da")
+    return tags
 
 
 def _first_rank() -> bool:
@@ -169,11 +222,19 @@ def _others(args: argparse.Namespace) -> tuple[tuple[Folder, ...], tuple[UserInp
         if _first_rank():
             print(line, file=sys.stderr, flush=True)
 
+    for word in args.models:
+        if not Path(word).is_dir() and (places.EXPORTS / word).is_dir():
+            own = places.EXPORTS / word
+            raise UserInputError("--models", f"{word!r} is an export", f"Name it as {own}")
     found = resolve(args.models, args.trust_remote_code, progress=say)
+    if not found.folders and not found.problems:
+        raise UserInputError("--models", "no model named", "Name one, such as eu-small")
+    last = None if found.folders or args.exports else found.problems[-1]
     for problem in found.problems:
-        say(f"skald: {problem}")
-    if not found.folders and not args.exports:
-        raise UserInputError("--models", "none can be had", "Mend what the lines above say")
+        if problem is not last:
+            say(f"skald: {problem}")
+    if last is not None:
+        raise last
     return found.folders, found.problems
 
 

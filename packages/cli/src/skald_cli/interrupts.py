@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -18,9 +19,23 @@ INTERRUPTED = f"skald: interrupted; {CONTINUE}"
 
 
 def raise_on_signals() -> None:
-    """From now on a signal unwinds the program as Ctrl-C does, so that nothing stays half-written."""
+    """From now on a signal unwinds the program as Ctrl-C does, so that nothing stays half-written.
+
+    A second one ends it at once, as it stands.
+    """
     for number in STOP_SIGNALS:
         signal.signal(number, _raise)
+
+
+def report_interrupt() -> int:
+    """Say that the program was interrupted and return its exit code; further signals are nothing.
+
+    Only `SIG_IGN` outlives Python's own end, which takes seconds once torch is imported.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    print(INTERRUPTED, file=sys.stderr, flush=True)
+    return EXIT_RESUMABLE
 
 
 @contextmanager
@@ -38,6 +53,8 @@ def leaving_at_once() -> Iterator[None]:
 
 
 def _raise(number: int, frame: object) -> NoReturn:
+    for each in STOP_SIGNALS:
+        signal.signal(each, _leave)
     raise KeyboardInterrupt
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, SkaldError
+from skald_specs.errors import EXIT_CLAIM_FAILED, SkaldError
 
-from skald_cli.interrupts import INTERRUPTED, leaving_at_once, raise_on_signals
+from skald_cli.interrupts import leaving_at_once, raise_on_signals, report_interrupt
 
 if TYPE_CHECKING:
     from skald_cli.parser import Parser
@@ -71,8 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(error.details, file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)
-        return EXIT_RESUMABLE
+        return report_interrupt()
     except BrokenPipeError:
         # The reader of our output left (`skald evals list | head`); nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

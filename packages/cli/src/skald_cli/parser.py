@@ -6,8 +6,8 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
 from skald_specs.errors import EXIT_USER_INPUT
 
@@ -17,8 +17,34 @@ Run = Callable[[argparse.Namespace], int]
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*?)\)$")
 
 
+class HelpPage(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, []):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
-    """`argparse`'s parser with one-line errors and exit code 2."""
+    """`argparse`'s parser with one-line errors and exit code 2, and no shortened options.
+
+    A shortened option would be taken for the one that it begins like, and `--item` for `--items`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=HelpPage, allow_abbrev=False, **settings)
+
+    def parse_known_args(  # type: ignore[override]  # argparse's overloads only tell what is returned
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, and refuse an unknown option where it stands, with the options there are."""
+        found, rest = super().parse_known_args(args, namespace)
+        unknown = next((word for word in rest if word.startswith("-")), None)
+        if unknown is not None:
+            known = [word for action in self._actions for word in action.option_strings]
+            self.error(_no_option(unknown.partition("=")[0], known))
+        return found, rest
 
     def error(self, message: str) -> NoReturn:
         """Print one line with a remedy and exit."""
@@ -44,12 +70,7 @@ class Verbs:
         Returns:
             Its parser, to which the arguments are added.
         """
-        parser = self._choices.add_parser(
-            name,
-            help=about,
-            description=about,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
+        parser = self._choices.add_parser(name, help=about, description=about)
         parser.set_defaults(run=run)
         return parser
 
@@ -61,11 +82,16 @@ class Verbs:
         return self._groups[name]
 
 
+def _no_option(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
+    return f"no option {word}; did you mean {near[0]}?" if near else f"no option {word}."
+
+
 def explain(message: str) -> str:
     """Turn argparse's complaint into a sentence, with the nearest word where one was mistyped."""
     found = _INVALID_CHOICE.search(message)
     if not found:
-        return f"{message}."
+        return message if message.endswith((".", "?")) else f"{message}."
     word, choices = found[1], re.findall(r"[\w-]+", found[2])
     option = re.match(r"argument (--[\w-]+)", message)
     what = f"{option[1]}: no" if option else "no verb"

@@ -2,8 +2,3 @@
 
 Nothing outside this room imports lm_eval.
 """
-
-import os
-
-# One progress bar per task and step would bury ours; tqdm reads this when it is first imported.
-os.environ.setdefault("TQDM_DISABLE", "1")

@@ -38,6 +38,8 @@ _WEIGHTS = (WEIGHTS_FILE, "model-*-of-*.safetensors")
 _ALLOWED = (*TEXT_FILES, *_WEIGHTS, INDEX_FILE)
 #: Free space that a download must leave, in bytes.
 SPARE_BYTES = 1 << 30
+#: A download from so many bytes on is announced.
+TOLD_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def _get(
     allowed = known is not None and known.trust_remote_code
     trusted = choice.hub_id if allowed and choice.hub_id in confirmed else None
     pinned = choice.revision or (known.revision if known else None)
-    path = download(choice.hub_id, pinned, trusted)
+    path = download(choice.hub_id, pinned, trusted, progress)
     commit = path.name
     if pinned is None:
         progress(f"{choice.hub_id}: unpinned: measured at {commit}, pin it in evals/models.yaml")
@@ -138,13 +140,19 @@ def _get(
         raise _about(choice.hub_id, error) from None
 
 
-def download(hub_id: str, revision: str | None, trusted: str | None = None) -> Path:
+def download(
+    hub_id: str,
+    revision: str | None,
+    trusted: str | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Path:
     """Bring a model onto this machine, or find it in the cache.
 
     Args:
         hub_id: `owner/name`.
         revision: Branch, tag or commit; None for the newest of the main branch.
         trusted: The id again, to fetch its code too.
+        progress: Told what is downloaded, before it is.
 
     Returns:
         The snapshot's folder, whose name is the commit.
@@ -155,11 +163,10 @@ def download(hub_id: str, revision: str | None, trusted: str | None = None) -> P
     from huggingface_hub import HfApi
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    if not sys.stderr.isatty():
-        disable_progress_bars()
+    disable_progress_bars()
     try:
         commit = HfApi().resolve_revision(hub_id, revision=revision).resolved
-        return _fetch(hub_id, commit, trusted)
+        return _fetch(hub_id, commit, trusted, progress)
     except UserInputError as error:
         raise _about(hub_id, error) from None
     except Exception as error:
@@ -169,7 +176,7 @@ def download(hub_id: str, revision: str | None, trusted: str | None = None) -> P
         raise problem from None
 
 
-def _fetch(hub_id: str, commit: str, trusted: str | None) -> Path:
+def _fetch(hub_id: str, commit: str, trusted: str | None, progress: Callable[[str], None]) -> Path:
     from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download
 
     allowed = [*_ALLOWED, "*.py"] if trusted else list(_ALLOWED)
@@ -192,7 +199,10 @@ def _fetch(hub_id: str, commit: str, trusted: str | None) -> Path:
         check_tokenizer_files(hub_id, sizes)
     wanted = [name for name in sizes if any(fnmatch.fnmatchcase(name, p) for p in allowed)]
     missing = sum(sizes[name] for name in wanted if not (snapshot / name).exists())
-    _check_space(Path(constants.HF_HUB_CACHE), missing)
+    cache = Path(constants.HF_HUB_CACHE)
+    _check_space(cache, missing)
+    if missing >= TOLD_BYTES:
+        progress(f"{hub_id}: downloading {missing / 1e9:.1f} GB to {cache}")
     return Path(snapshot_download(hub_id, revision=commit, allow_patterns=allowed))
 
 

@@ -51,8 +51,19 @@ class Choice:
 
 
 def split_names(words: Iterable[str]) -> list[str]:
-    """Part words at commas and spaces; each name once, in order."""
-    return list(dict.fromkeys(name for word in words for name in re.split(r"[,\s]+", word) if name))
+    """Part words at commas and spaces, but no folder that exists; each name once, in order."""
+    names: list[str] = []
+    for word in words:
+        for part in [word] if _is_folder(word) else word.split(","):
+            names += [part] if _is_folder(part) else part.split()
+    return list(dict.fromkeys(names))
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name.strip()) and Path(name).is_dir()
+    except OSError:  # longer than a file's name may be
+        return False
 
 
 def choose(name: str, register: ModelRegister) -> list[Choice]:
@@ -73,7 +84,7 @@ def choose(name: str, register: ModelRegister) -> list[Choice]:
         if not members:
             raise UserInputError(_WHERE, f"group {name!r} is empty", "Add models to the register")
         return [Choice(hub_id=model.hub_id, known=model) for model in members]
-    if Path(name).is_dir():
+    if _is_folder(name):
         return [Choice(folder=Path(name))]
     bare, _, revision = name.partition("@")
     wanted = bare.lower()
@@ -99,7 +110,7 @@ def nearest(name: str, register: ModelRegister) -> str:
     """Say what a mistyped name may have meant."""
     words: Sequence[str] = [*GROUPS, *(m.short_name for m in register.models)]
     by_lower = {word.lower(): word for word in words}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
     if not close:
         return f"Use a group ({', '.join(GROUPS)}), an id as owner/name, or a folder"
     return f"Did you mean {', '.join(by_lower[word] for word in close)}?"

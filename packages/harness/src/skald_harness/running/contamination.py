@@ -94,19 +94,28 @@ def _scores(models: Mapping[str, Sequence[ItemRecord]], here: set[str]) -> list[
     ]
 
 
+def _how(suite: str) -> str:
+    file = f"{suite}.jsonl.gz"
+    return (
+        f"To search, run `skald evals items {suite} --out {file}`, then "
+        f"`skald corpus contamination {file} --corpus DIR`, and evaluate again"
+    )
+
+
 def contamination_line(found: Contamination) -> str:
     """Say in one line what the training text has of a suite's items."""
     searched = [task for task in found.tasks if task.searched]
     missed = [task for task in found.tasks if not task.searched]
     if not searched:
-        return f"contamination: not searched ({len(missed)} tasks); no score is known to be clean"
+        return f"contamination: not searched; no score is known to be clean. {_how(found.suite)}"
     n_items, n_found = (
         sum(task.n_items for task in searched),
         sum(len(task.overlapping) for task in searched),
     )
     where = [task.task for task in searched if task.overlapping]
     named = f" ({', '.join(where[:3])}{', ...' if len(where) > 3 else ''})" if where else ""
-    apart = f"; not searched: {len(missed)} of {len(found.tasks)} tasks" if missed else ""
+    apart = f"; not searched: {len(missed)} of {len(found.tasks)} tasks. " if missed else ""
+    apart += _how(found.suite) if missed else ""
     # What a search took out of the text before training is no longer in it.
     has = "has" if found.rule is None or found.rule.policy == "report" else "had, and lost,"
     return (

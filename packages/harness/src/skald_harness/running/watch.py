@@ -42,11 +42,14 @@ from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
 from skald_harness.store.evaluation import Evaluated, mean_of, read_evaluation, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
+from skald_harness.store.locks import LockedError
 from skald_harness.tasks.suites import EVALS
 
 #: Between two looks at a run's folder; a checkpoint takes longer than that to train.
 SECONDS_BETWEEN_LOOKS = 5.0
 _FINAL = "final"
+#: What the trainer puts into a run's folder.
+_OF_A_RUN = ("checkpoints", _FINAL, "metrics.jsonl", "origin.json")
 #: Version and data of each task, by suite and name.
 Asked = dict[tuple[str, str], tuple[float, str]]
 
@@ -113,10 +116,25 @@ def watch(
         raise UserInputError(
             str(watched.run), "no such run", "Name a folder under artifacts/runs, once it trains"
         )
+    _check_run(watched.run)
     with _alone(watched):
         for leftover in watched.curves.glob(f".{watched.name}.*.export"):
             shutil.rmtree(leftover, ignore_errors=True)
         return _follow(watched, seconds, sleep)
+
+
+def _check_run(run: Path) -> None:
+    """Refuse a folder that is no run; an empty one is a run that is about to start."""
+    names = {path.name for path in run.iterdir() if not path.name.startswith(".")}
+    if not names or names.intersection(_OF_A_RUN):
+        return
+    if "config.json" in names:
+        raise UserInputError(
+            str(run), "a model's folder, no run", "Evaluate it without --watch, or name its run"
+        )
+    raise UserInputError(
+        str(run), "neither a run nor empty for one to start", "Name a folder under artifacts/runs"
+    )
 
 
 def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) -> SignalReport:
@@ -275,7 +293,6 @@ def _score(watched: Watched, checkpoint: Checkpoint) -> Asked | None:
 
 def _export(watched: Watched, checkpoint: Checkpoint, out: Path) -> str:
     """Export a checkpoint; return why it cannot be, or nothing."""
-    # Here: it brings torch and with it tqdm, which lm-eval's door must silence first.
     from safetensors import SafetensorError
     from skald_mup.export import export
 
@@ -361,7 +378,7 @@ def _alone(watched: Watched) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserInputError(
+            raise LockedError(
                 str(watched.run), "is being watched already", "Wait for the other, or end it"
             ) from None
         yield

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skald_specs.errors import UserInputError
+from skald_specs.errors import EXIT_RESUMABLE, UserInputError
 from skald_specs.files import disk_error
 
 #: Writing a name takes far less, on any disk.
@@ -22,7 +22,9 @@ _NAME_BYTES = 256
 
 
 class LockedError(UserInputError):
-    """Another evaluation is at the same answers."""
+    """Another evaluation is at the same answers: nothing is wrong, and the same command goes on."""
+
+    exit_code = EXIT_RESUMABLE
 
 
 @contextmanager

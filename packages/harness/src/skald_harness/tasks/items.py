@@ -5,9 +5,12 @@ lm-eval reads the same files through the suites' `utils.py`; a fault met there w
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,8 @@ from skald_specs.records import CHOICE_KINDS
 from skald_harness.tasks.suites import TaskDefinition
 
 Text = Annotated[str, Field(min_length=1)]
+_NAME_YOURS = "Name your folder with --items"
+_REMEDY = "Run `skald corpus generate`, or name your own"
 
 
 class UserPair(Spec):
@@ -115,13 +120,17 @@ def languages_with_items(tasks: Sequence[TaskDefinition], folder: Path) -> list[
     """Return the languages for which a folder holds at least one task's items.
 
     Raises:
-        UserInputError: The folder is missing.
+        UserInputError: The folder is missing, or holds Skald's own items for tasks of a user's.
     """
+    is_users = all(task.config["metadata"].get("layout") == "user" for task in tasks)
     if not folder.is_dir():
-        raise UserInputError(
-            str(folder), "no such items folder", "Run `skald corpus generate`, or name your own"
-        )
-    return sorted({task.language for task in tasks if find_items(task, folder) is not None})
+        what = "a file, no folder of items" if folder.exists() else "no such items folder"
+        remedy = _NAME_YOURS if is_users else _REMEDY
+        raise UserInputError(str(folder), what, remedy)
+    found = [(task, path) for task in tasks if (path := find_items(task, folder)) is not None]
+    if is_users and found and all(_is_own(path) for path in {path for _, path in found}):
+        raise UserInputError(str(folder), "items of Skald's own, none of yours", _NAME_YOURS)
+    return sorted({task.language for task, _ in found})
 
 
 def check_items(task: TaskDefinition, folder: Path) -> TaskItems | None:
@@ -177,9 +186,7 @@ def _check(task: TaskDefinition, value: Any, where: str, number: int) -> tuple[s
         return str(getattr(item, "id")), n_choices  # noqa: B009 - every item format has an id
     if task.kind == "pairs":
         if isinstance(value, dict) and "phenomenon" in value:
-            raise UserInputError(
-                where, "an item of Skald's own, none of yours", "Name your folder with --items"
-            )
+            raise UserInputError(where, "an item of Skald's own, none of yours", _NAME_YOURS)
         pair = UserPair.check(value, where)
         return (pair.source_id if pair.type == settings["select"] else None), 2
     line = (UserSentence if settings.get("parallel") else UserText).check(value, where)
@@ -211,6 +218,15 @@ def _shared_ids(task: TaskDefinition, folder: Path) -> set[str]:
     return shared
 
 
+def _is_own(path: Path) -> bool:
+    """Tell whether a file begins with a pair that Skald made."""
+    try:
+        first = next((value for _, _, value in _rows(path, _read(path))), None)
+    except UserInputError:
+        return False
+    return isinstance(first, dict) and "phenomenon" in first
+
+
 def _either(plain: Path) -> Path | None:
     packed = plain.with_name(plain.name + ".gz")
     return next((path for path in (plain, packed) if path.is_file()), None)
@@ -219,9 +235,22 @@ def _either(plain: Path) -> Path | None:
 def _read(path: Path) -> str:
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserInputError(str(path), f"cannot be unpacked ({error})", "Pack it again") from None
+    if data.startswith(codecs.BOM_UTF8):
+        raise UserInputError(
+            f"{path}:1", "begins with a byte order mark", "Save the file as UTF-8 without BOM"
+        )
+    try:
         return data.decode("utf-8")
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise UserInputError(str(path), f"cannot be read ({error})", "Rebuild the file") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise UserInputError(
+            f"{path}:{line}",
+            f"byte {column} of the line (0x{data[error.start]:02x}) is not UTF-8",
+            "Save the file as UTF-8",
+        ) from None
 
 
 def _rows(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
@@ -231,8 +260,19 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
         if line.strip():
             where = f"{path}:{number}"
             try:
-                yield where, number, json.loads(line)
+                value = json.loads(line)
             except json.JSONDecodeError as error:
                 raise UserInputError(
                     where, f"not JSON ({error.msg})", "Mend or remove it"
                 ) from None
+            if half := _half_character(line, value):
+                raise UserInputError(where, f"holds half a character ({half})", "Mend the line")
+            yield where, number, value
+
+
+def _half_character(line: str, value: Any) -> str | None:
+    r"""Return a surrogate without its other half, which only `\u` can write and no UTF-8 holds."""
+    if "\\u" not in line:
+        return None
+    found = re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False))
+    return f"\\u{ord(found[0]):04x}" if found else None
