@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -117,8 +118,27 @@ def asked_tasks(
             )
         )
     problems += errors
-    loaded = load_tasks(evals / suite, [task.name for task, _ in found], items)
-    return _rendered([AskedTask(task, data, loaded[task.name]) for task, data in found], problems)
+    loaded = _load(evals / suite, [task.name for task, _ in found], items, problems)
+    return _rendered(
+        [AskedTask(task, data, loaded[task.name]) for task, data in found if task.name in loaded],
+        problems,
+    )
+
+
+def _load(
+    folder: Path, names: Sequence[str], items: Path, problems: list[SkaldError]
+) -> dict[str, Any]:
+    """Load tasks together; each by itself where one of them fails, which lm-eval does not name."""
+    with contextlib.suppress(Exception):
+        return load_tasks(folder, names, items)
+    loaded: dict[str, Any] = {}
+    for name in names:
+        try:
+            with failures_named(name, "cannot be rendered"):
+                loaded |= load_tasks(folder, [name], items)
+        except TaskError as error:
+            problems.append(error)
+    return loaded
 
 
 def _hub_tasks(
@@ -164,10 +184,10 @@ def _rendered(tasks: Sequence[AskedTask], problems: list[SkaldError]) -> list[As
             kept.append(task if task.plainly.questions else _no_questions(task))
         except TaskError as error:
             errors.append(error)
-    if not kept:
-        problems += errors[1:]
-        raise errors[0]
     problems += errors
+    if not kept:
+        # The caller keeps what is raised, too.
+        raise problems.pop()
     return kept
 
 
