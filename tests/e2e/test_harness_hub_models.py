@@ -12,7 +12,7 @@ import support_architectures
 import support_harness
 from skald_harness.models import download
 from skald_harness.models.download import resolve
-from skald_harness.models.folder import load_model
+from skald_harness.models.loading import load_model
 from skald_harness.models.register import ModelRegister
 from skald_specs.records import EvaluationSummary
 from support_architectures import ARCHITECTURES

@@ -9,7 +9,8 @@ import pytest
 import support_architectures
 import support_harness
 from skald_harness.models.controls import baseline
-from skald_harness.models.folder import load_model, load_tokenizer, read_export, read_folder
+from skald_harness.models.folder import read_export, read_folder
+from skald_harness.models.loading import load_model, load_tokenizer
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from support_architectures import ARCHITECTURES, add_adapter, change, name_other_weights

@@ -10,7 +10,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from skald_harness.adapter import vllm
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.folder import load_model, load_tokenizer, read_export
+from skald_harness.models.folder import read_export
+from skald_harness.models.loading import load_model, load_tokenizer
 from skald_harness.scoring.questions import Answer, Question
 from skald_specs.errors import ClaimError, UserInputError
 

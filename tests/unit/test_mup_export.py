@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from skald_harness.models.folder import load_model, random_model, read_export
+from skald_harness.models.folder import read_export
+from skald_harness.models.loading import load_model, random_model
 from skald_mup.export import export
 from skald_mup.fold import Folded, fold, plain_multipliers
 from skald_mup.huggingface import config_of, shape_of

@@ -18,7 +18,8 @@ from skald_specs.records import EvaluatedModel, TaskKind
 
 from skald_harness.adapter.chat import chat_template
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.folder import Folder, load_model, load_tokenizer, random_model
+from skald_harness.models.folder import Folder
+from skald_harness.models.loading import load_model, load_tokenizer, random_model
 from skald_harness.scoring.questions import Answerer
 
 if TYPE_CHECKING:

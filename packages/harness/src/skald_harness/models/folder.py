@@ -1,4 +1,4 @@
-"""Models on disk: any plain Hugging Face folder of a causal language model, checked and loaded.
+"""Models on disk: any plain Hugging Face folder of a causal language model, read and checked.
 
 Reads configuration, tokenizer and safetensors, offline. Pickled weights are never read, and code
 that lies in a folder is never run unless the caller was told to trust it.
@@ -7,9 +7,7 @@ Refuses to know hubs, tasks and scores.
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,14 +26,18 @@ from skald_harness.models.parts import (
     check_tokenizer_config,
     check_tokenizer_files,
     code_of,
+    first_words,
     identity_files,
+    no_tokenizer,
     read_config,
+    readable,
     tensors,
+    tokenizer_of,
     weight_files,
 )
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 #: Names of the input embedding in the architectures of transformers, by their ends.
 _EMBEDDINGS = (
@@ -128,7 +130,7 @@ def read_folder(
     config = read_config(path)
     check_code(path, trusted)
     check_tokenizer_config(path)
-    with _readable(path):
+    with readable(path):
         role = role or ("baseline" if _is_export(path) else "external")
         check_only_model(str(path), [file.name for file in path.iterdir()])
         weights = weight_files(path)
@@ -204,7 +206,7 @@ def _facts(path: Path, config: dict[str, Any], trusted: str | None) -> dict[str,
         )
     except Exception as error:  # the library raises nothing narrower
         raise UserInputError(
-            str(path / "config.json"), f"damaged ({_first(error)})", AGAIN
+            str(path / "config.json"), f"damaged ({first_words(error)})", AGAIN
         ) from None
     return {"architecture": architecture, "about": words, "context": context}
 
@@ -231,9 +233,9 @@ def _check_vocabulary(
 
             ids = Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True).values()
         else:
-            ids = _load_tokenizer(path, trusted).get_vocab().values()
+            ids = tokenizer_of(path, trusted).get_vocab().values()
     except Exception as error:  # the libraries raise nothing narrower
-        raise _no_tokenizer(source, error) from None
+        raise no_tokenizer(source, error) from None
     n_ids = max(ids, default=-1) + 1
     if rows is not None and n_ids > rows:
         raise UserInputError(
@@ -252,110 +254,3 @@ def _is_export(path: Path) -> bool:
         return False
     front = card.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0]
     return "\ntags: [skald, mup]" in front
-
-
-def load_tokenizer(folder: Folder) -> Any:
-    """Load the tokenizer of a folder, offline.
-
-    Raises:
-        UserInputError: It cannot be.
-    """
-    try:
-        return _load_tokenizer(folder.path, folder.trusted)
-    except Exception as error:  # the libraries raise nothing narrower
-        raise _no_tokenizer(str(folder.path), error) from None
-
-
-def _no_tokenizer(where: str, error: Exception) -> UserInputError:
-    return UserInputError(
-        where,
-        f"no tokenizer that can be read ({_first(error)})",
-        "Put the tokenizer.json that the model was trained with beside the weights",
-    )
-
-
-def _load_tokenizer(path: Path, trusted: str | None) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(
-        path, local_files_only=True, trust_remote_code=trusted is not None
-    )
-
-
-def load_model(folder: Folder) -> torch.nn.Module:
-    """Load the weights of a folder in the type they are stored in, offline, for scoring.
-
-    Raises:
-        UserInputError: The weights lack a tensor of the model, which would stay random, or a file
-            cannot be read.
-    """
-    from transformers import AutoModelForCausalLM
-
-    try:
-        with _readable(folder.path):
-            model, info = AutoModelForCausalLM.from_pretrained(
-                folder.path,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=folder.trusted is not None,
-                dtype="auto",
-                output_loading_info=True,
-            )
-    except (RuntimeError, ValueError, ImportError) as error:
-        raise UserInputError(
-            str(folder.path), f"the weights do not fit config.json ({_first(error)})", AGAIN
-        ) from None
-    wrong = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
-    if folder.role == "baseline":
-        # Others carry buffers of older versions of their code, which nothing needs.
-        wrong += sorted(info["unexpected_keys"])
-    if wrong:
-        raise UserInputError(
-            str(folder.path), f"the weights do not fit the model ({wrong[0]})", AGAIN
-        )
-    return _ready(model)
-
-
-def random_model(folder: Folder, seed: int) -> torch.nn.Module:
-    """Build an untrained model with the configuration of a folder.
-
-    Args:
-        folder: Whose configuration.
-        seed: Of the initial weights; the caller's random state is left as it was.
-
-    Returns:
-        The model, in the folder's type.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(folder.path, local_files_only=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return _ready(model.to(getattr(torch, folder.dtype)))
-
-
-def device_type() -> str:
-    """Return where models run: on the GPU, where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _ready(model: Any) -> torch.nn.Module:
-    placed: torch.nn.Module = model.eval().to(device_type())
-    return placed
-
-
-@contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Say in one line that a file of a folder is gone or closed to us."""
-    try:
-        yield
-    except OSError as error:
-        raise UserInputError(str(path), f"cannot be read ({_first(error)})", AGAIN) from None
-
-
-def _first(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -6,8 +6,9 @@ Pickled weights are never opened, and code is told by name only.
 from __future__ import annotations
 
 import collections
+import contextlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -236,3 +237,35 @@ def check_tokenizer_files(where: str, names: Collection[str]) -> None:
             "no tokenizer.json but tokenizer.model, and sentencepiece is not installed",
             "Install sentencepiece, or put the tokenizer.json beside it",
         )
+
+
+def tokenizer_of(path: Path, trusted: str | None) -> Any:
+    """Return the tokenizer of a folder, offline; raises what transformers raises."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(
+        path, local_files_only=True, trust_remote_code=trusted is not None
+    )
+
+
+def no_tokenizer(where: str, error: Exception) -> UserInputError:
+    """Return the complaint about a tokenizer that cannot be read."""
+    return UserInputError(
+        where,
+        f"no tokenizer that can be read ({first_words(error)})",
+        "Put the tokenizer.json that the model was trained with beside the weights",
+    )
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in one line that a file of a folder is gone or closed to us."""
+    try:
+        yield
+    except OSError as error:
+        raise UserInputError(str(path), f"cannot be read ({first_words(error)})", AGAIN) from None
+
+
+def first_words(error: Exception) -> str:
+    """Return what an error says, in one line of bounded length."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -14,15 +14,21 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluatedModel
 
 from skald_harness.adapter.tasks import FEWSHOT_SEED, LM_EVAL_VERSION
-from skald_harness.models.folder import device_type
+from skald_harness.models.loading import device_type
 from skald_harness.scoring.threads import CPU_THREADS
 from skald_harness.tasks.items import TaskItems
 from skald_harness.tasks.suites import TaskDefinition
 
 #: The packages whose code stands between a question and its answer, lm-eval apart.
 ENGINES = ("numpy", "tokenizers", "torch", "transformers")
-#: The rooms of this package whose code does; what only handles answers may change.
-ROOMS = ("adapter", "scoring")
+#: Our own code that does. What renders questions is not named: the questions themselves are hashed.
+ANSWERING = (
+    "adapter/generation.py",
+    "adapter/network.py",
+    "adapter/vllm.py",
+    "models/loading.py",
+    "scoring",
+)
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,10 @@ def engine() -> dict[str, Any]:
     return {
         "code": {
             path.relative_to(package).as_posix(): sha256_file(path)
-            for room in ROOMS
-            for path in sorted((package / room).rglob("*.py"))
+            for name in ANSWERING
+            for path in sorted(
+                (package / name).rglob("*.py") if "." not in name else [package / name]
+            )
         },
         "versions": {name: metadata.version(name) for name in ENGINES},
         "device": device,
