@@ -53,6 +53,7 @@ FLAGS = {
         "--out",
         "--languages",
         "--models",
+        "--backend",
         "--trust-remote-code",
         "--verify",
         "--watch",

@@ -8,7 +8,10 @@ import support_harness
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from skald_cli.main import main
 from skald_harness.adapter.network import TrieLM
+from skald_harness.adapter.vllm import GenerationBackend
+from skald_harness.models import controls
 from skald_harness.models.folder import read_export
 from skald_harness.models.loading import load_model, load_tokenizer
 from skald_harness.scoring.questions import Question
@@ -115,3 +118,27 @@ def test_a_model_that_names_no_end_is_refused_in_one_line(export, network, monke
     with pytest.raises(UserInputError, match="end-of-text token") as caught:
         model.answer([Question("loglikelihood", "", "katten")])
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_vllm_runs_is_asked_for_text_alone(export, network, monkeypatch):
+    with pytest.raises(UserInputError, match="vllm is not installed"):
+        controls.generating(export)
+    ours = TrieLM(network, tokenizer=load_tokenizer(export))
+    started = []
+    monkeypatch.setattr(controls, "require_vllm", lambda: "0.99")
+    monkeypatch.setattr(
+        controls, "load_vllm", lambda path: started.append(path) or GenerationBackend(ours)
+    )
+    subject, plain = controls.generating(export), controls.baseline(export)
+    assert started == [], "nothing is loaded before it is asked"
+    assert by_chunks(subject.answerer("da"), asked()) == by_chunks(ours, asked())
+    assert started == [str(export.path)]
+    assert subject.takes("generate", "da") and not subject.takes("choice", "da")
+    assert subject.identity("da") == plain.identity("da") | {"vllm": "0.99"}
+    assert subject.model.scorer != plain.model.scorer
+
+
+def test_the_command_says_in_one_line_that_vllm_is_missing(export, capsys):
+    command = ["evaluate", str(export.path), "--suite", "core", "--backend", "vllm"]
+    assert main(command) == 2
+    assert capsys.readouterr().err.count("vllm is not installed") == 1

@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 #: What these options do not read, by the names of the parsed arguments.
 _IGNORED = {
-    "verify": ("exports", "suite", "items", "languages", "models", "trust_remote_code", "watch"),
-    "watch": ("exports", "models", "trust_remote_code"),
+    "verify": (
+        "exports",
+        "suite",
+        "items",
+        "languages",
+        "models",
+        "trust_remote_code",
+        "watch",
+        "backend",
+    ),
+    "watch": ("exports", "models", "trust_remote_code", "backend"),
 }
 
 
@@ -62,6 +71,11 @@ def register(verbs: Verbs) -> None:
         default=[],
         metavar="ID",
         help="run the code that this model brings, if evals/models.yaml allows it",
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("vllm",),
+        help="let vLLM generate texts, where it is installed; tasks of likelihoods are left out",
     )
     parser.add_argument(
         "--verify", type=Path, nargs="*", metavar="FOLDER",
@@ -138,7 +152,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     with recorded("evaluate", "-".join(suites)) if _first_rank() else nullcontext():
         from skald_harness.running.evaluate import evaluate
 
-        done = evaluate(exports, suites, args.out, items, corpus, languages, models=models)
+        done = evaluate(
+            exports, suites, args.out, items, corpus, languages,
+            models=models, vllm=args.backend == "vllm",
+        )  # fmt: skip
     if done is None:
         return EXIT_DONE
     for summary in done.summaries:

@@ -7,7 +7,7 @@ without its prefix cache and thus slower than our own scorer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib import metadata
 from typing import Any
 
 from skald_specs.errors import UserInputError
@@ -58,13 +58,24 @@ def load_vllm(pretrained: str, **arguments: Any) -> GenerationBackend:
     Raises:
         UserInputError: vllm is not installed.
     """
-    if find_spec("vllm") is None:
+    require_vllm()
+    from lm_eval.models.vllm_causallms import VLLM
+
+    return GenerationBackend(VLLM(pretrained=pretrained, **arguments))
+
+
+def require_vllm() -> str:
+    """Return vLLM's version.
+
+    Raises:
+        UserInputError: vllm is not installed.
+    """
+    try:
+        return metadata.version("vllm")
+    except metadata.PackageNotFoundError:
         raise UserInputError(
             "backend",
             "vllm is not installed: it pins a torch of its own, so Skald's environment leaves it out",
             'Install "lm-eval[vllm]==0.4.13" and skald-harness in an environment of their own, or '
             "leave the backend out",
-        )
-    from lm_eval.models.vllm_causallms import VLLM
-
-    return GenerationBackend(VLLM(pretrained=pretrained, **arguments))
+        ) from None

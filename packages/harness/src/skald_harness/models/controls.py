@@ -10,7 +10,7 @@ import functools
 import gc
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from skald_specs.controls import RANDOM_INIT
@@ -18,6 +18,7 @@ from skald_specs.records import EvaluatedModel, TaskKind
 
 from skald_harness.adapter.chat import chat_template
 from skald_harness.adapter.network import TrieLM
+from skald_harness.adapter.vllm import GenerationBackend, load_vllm, require_vllm
 from skald_harness.models.folder import Folder
 from skald_harness.models.loading import load_model, load_tokenizer, random_model
 from skald_harness.scoring.questions import Answerer
@@ -90,6 +91,28 @@ def baseline(export: Folder) -> Subject:
             gc.collect()
 
     return Subject(model, lambda _: export.identity, lambda _: load(), chat=chat, release=release)
+
+
+def generating(export: Folder) -> Subject:
+    """Return a model whose texts vLLM generates; it is asked nothing else.
+
+    Raises:
+        UserInputError: vllm is not installed, or as for `baseline`.
+    """
+    version, asked = require_vllm(), baseline(export)
+
+    @functools.cache
+    def load() -> GenerationBackend:
+        return load_vllm(str(export.path))
+
+    return replace(
+        asked,
+        model=asked.model.model_copy(update={"scorer": GenerationBackend.how}),
+        identity=lambda _: {**export.identity, "vllm": version},
+        answerer=lambda _: load(),
+        takes=lambda kind, _language: kind == "generate",
+        release=load.cache_clear,
+    )
 
 
 def untrained(export: Folder) -> Subject:

@@ -63,6 +63,7 @@ def evaluate(
     models: Sequence[Folder] = (),
     controls: bool = True,
     store_root: Path | None = None,
+    vllm: bool = False,
 ) -> Evaluation | None:
     """Evaluate exports and other models beside their controls, on one rank or on each of torchrun's.
 
@@ -80,6 +81,7 @@ def evaluate(
         models: Other models, as `models.download.resolve` returns them.
         controls: Evaluate controls, too.
         store_root: The store of answers; None: the one beside `out`.
+        vllm: Let vLLM generate texts, without controls and likelihoods.
 
     Returns:
         What was written and what could not be used; None on every rank but the first.
@@ -91,7 +93,9 @@ def evaluate(
     plan: list[_Plan] = []
 
     def work(me: World) -> Failures:
-        plan.append(_plan(exports, models, suites, items, corpus, languages, evals, me, controls))
+        plan.append(
+            _plan(exports, models, suites, items, corpus, languages, evals, me, controls, vllm)
+        )
         return _answer(plan[0], store, me)
 
     def finish(found: Sequence[Failures]) -> Evaluation:
@@ -136,6 +140,7 @@ def _plan(
     evals: Path,
     me: World,
     controls: bool,
+    vllm: bool,
 ) -> _Plan:
     tasks: dict[str, list[AskedTask]] = {}
     problems: list[SkaldError] = []
@@ -152,7 +157,7 @@ def _plan(
     for problem in problems:
         tell(me, "", problem)
     spoken = sorted({t.definition.language for chosen in tasks.values() for t in chosen})
-    subjects, failed = choose_subjects(exports, others, corpus, spoken, me, controls)
+    subjects, failed = choose_subjects(exports, others, corpus, spoken, me, controls, vllm)
     return _Plan(subjects, tasks, problems + failed)
 
 

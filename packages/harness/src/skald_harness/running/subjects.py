@@ -7,7 +7,13 @@ from pathlib import Path
 
 from skald_specs.errors import SkaldError, UserInputError
 
-from skald_harness.models.controls import RANDOM_MAX_PARAMS, Subject, baseline, untrained
+from skald_harness.models.controls import (
+    RANDOM_MAX_PARAMS,
+    Subject,
+    baseline,
+    generating,
+    untrained,
+)
 from skald_harness.models.counting import byte_counts
 from skald_harness.models.folder import Folder, read_export
 from skald_harness.models.rules import rules
@@ -22,6 +28,7 @@ def choose_subjects(
     languages: Sequence[str],
     me: World,
     controls: bool,
+    vllm: bool = False,
 ) -> tuple[list[Subject], list[SkaldError]]:
     """Read exports and put the controls beside them.
 
@@ -32,6 +39,7 @@ def choose_subjects(
         languages: BCP-47 tags of the tasks.
         me: This rank; told of what cannot be used.
         controls: Whether there are controls.
+        vllm: Let vLLM generate, and ask nothing else.
 
     Returns:
         Models first, and the problems of those that cannot be used.
@@ -55,10 +63,10 @@ def choose_subjects(
     subjects = []
     for model in models:
         try:
-            subjects.append(baseline(model))
+            subjects.append(generating(model) if vllm else baseline(model))
         except UserInputError as error:
             problems.append(error)
-    if controls:
+    if controls and not vllm:
         twins = [
             m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
         ]
