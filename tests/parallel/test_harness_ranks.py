@@ -7,11 +7,18 @@ import sys
 
 import pytest
 import support_harness
+import torch
+from skald_harness.adapter.network import TrieLM
+from skald_harness.models.folder import device_type
 from skald_harness.running.ranks import World, world
+from skald_harness.scoring.threads import CPU_THREADS
+from skald_specs.files import read_json
 from support_harness import N_ANSWERS, N_CHOICES, N_TASKS, evaluate_core
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 
+#: Threads of a product whenever the lone rank, which was given two, asked a network.
+THREADS: list[int] = []
 #: Six models that answer all, and three rules that take no documents.
 N_ALL = 6 * N_ANSWERS + 3 * N_CHOICES
 
@@ -30,7 +37,18 @@ def made(tmp_path_factory):
     """One evaluation on one rank and, of the same inputs with a missing model, one on two."""
     root = support_harness.write_inputs(tmp_path_factory.mktemp("ranks"))
     shutil.copytree(root, root / "two")
-    evaluate_core(root)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with pytest.MonkeyPatch.context() as patch:
+        real = TrieLM.answer
+        patch.setattr(
+            TrieLM, "answer",
+            lambda self, asked: THREADS.append(torch.get_num_threads()) or real(self, asked),
+        )  # fmt: skip
+        evaluate_core(root)
+    left = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert left == 2, "the caller's threads are given back"
     two = root / "two"
     words = [
         "evaluate", *(f"exports/{name}" for name in ("base-a", "none", "base-b")), "--suite", "core",
@@ -54,6 +72,14 @@ def test_two_ranks_write_the_bytes_of_one(made):
     assert support_harness.folder_sha256(two / "out") == support_harness.folder_sha256(
         root / "out"
     ), done.stderr[-3000:]
+
+
+def test_bits_do_not_hang_on_the_threads_that_a_process_was_given(made):
+    assert THREADS and set(THREADS) == {CPU_THREADS}
+    keys = list((made[0] / "out-store").rglob("key.json"))
+    assert {read_json(path)["facts"]["threads"] for path in keys} == {
+        CPU_THREADS if device_type() == "cpu" else None
+    }
 
 
 def test_each_rank_asks_its_own_and_nothing_is_asked_twice(made):

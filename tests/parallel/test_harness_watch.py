@@ -214,6 +214,35 @@ def test_a_run_that_began_anew_has_a_new_curve(copy):
     assert "old" not in {point.weights_sha256 for point in found}
 
 
+def test_a_curve_is_scored_anew_where_its_items_or_task_changed(copy):
+    points = watched(copy).points
+    before = read_points(points)
+    path = copy / "items" / "copy" / "da.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]))
+    # The first checkpoint is gone: its points of the old items must not stay on the curve.
+    shutil.rmtree(copy / "runs" / "seen" / "checkpoints" / checkpoint_name(STEPS[0]))
+    rows = [
+        p.model_copy(update={"version": 0.5, "score": 9.0}) if "_number_" in p.task else p
+        for p in before
+    ]
+    points.write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+    report = watch(watched(copy))
+    found = {(p.step, p.task): p for p in read_points(points)}
+    old = {(p.step, p.task): p for p in before}
+    for (step, task), point in old.items():
+        changed = "_copy_" in task or "_number_" in task
+        if step == STEPS[0]:
+            assert ((step, task) in found) is not changed
+        elif "_copy_" in task:
+            assert found[step, task].n_items == point.n_items - 1
+            assert found[step, task].data_sha256 != point.data_sha256
+        else:
+            assert found[step, task] == point
+    counts = {task.task: task.n_points for task in report.tasks}
+    assert set(counts.values()) == {len(STEPS), len(STEPS) - 1}
+
+
 def test_bad_input_is_one_line(copy):
     with pytest.raises(UserInputError, match="no such run"):
         watch(watched(copy, run=copy / "runs" / "sene"))
