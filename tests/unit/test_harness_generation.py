@@ -114,9 +114,8 @@ def test_a_model_that_names_no_end_is_refused_in_one_line(export, network, monke
     bare = load_tokenizer(export)
     bare.bos_token = bare.eos_token = None
     monkeypatch.setattr(network.config, "eos_token_id", None)
-    model = TrieLM(network, tokenizer=bare)
     with pytest.raises(UserInputError, match="end-of-text token") as caught:
-        model.answer([Question("loglikelihood", "", "katten")])
+        TrieLM(network, tokenizer=bare)
     assert "\n" not in str(caught.value)
 
 

@@ -55,17 +55,17 @@ def choose_subjects(
         except UserInputError as error:
             problems.append(error)
     models += others
-    if not models:
-        nothing = UserInputError(
-            "exports", "none named", "Name at least one export folder, or --models"
-        )
-        raise first_of(problems, me, nothing)
+    nothing = UserInputError(
+        "exports", "none named", "Name at least one export folder, or --models"
+    )
     subjects = []
     for model in models:
         try:
             subjects.append(generating(model) if vllm else baseline(model))
         except UserInputError as error:
             problems.append(error)
+    if not subjects:
+        raise first_of(problems, me, nothing)
     if controls and not vllm:
         twins = [
             m for m in models if m.role == "baseline" and m.n_params_total <= RANDOM_MAX_PARAMS
