@@ -102,6 +102,14 @@ def test_every_architecture_comes_as_safetensors_with_its_commit(hub):
     assert fetched(hub) == []
 
 
+def test_a_large_download_is_one_line_and_what_is_there_is_none(hub, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(download, "TOLD_BYTES", 1)
+    told = get("org/llama")[2]
+    assert told[0] == f"org/llama: downloading 0.0 GB to {tmp_path / 'cache'}" and len(told) == 2
+    assert len(get("org/llama")[2]) == 1
+    assert capfd.readouterr().err == ""
+
+
 def test_a_pinned_commit_stays_when_the_main_branch_moves_on(hub, checkpoints):
     old = hub.publish("org/moving", checkpoints / "mistral")
     pinned = [{"hub_id": "org/moving", "revision": old, "tuning": "instruct"}]

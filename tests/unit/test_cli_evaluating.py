@@ -1,5 +1,9 @@
 """`skald evaluate` before anything is asked: what it refuses, and what its words mean."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from skald_cli.evaluating import _languages, counted
 from skald_cli.main import main
@@ -53,3 +57,15 @@ def test_numbers_agree_with_their_nouns():
 def test_who_comes_second_is_told_to_try_again_and_bad_input_is_not():
     assert LockedError("a", "b", "c").exit_code == 75
     assert UserInputError("a", "b", "c").exit_code == 2
+
+
+def test_no_library_draws_bars_where_the_harness_is_imported_first():
+    bar = "from tqdm import tqdm; list(tqdm(range(3)))"
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    drawn = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, env=environment, check=True
+        ).stderr
+        for code in (bar, f"import skald_harness.models.groups; {bar}")
+    ]
+    assert b"3/3" in drawn[0] and drawn[1] == b""

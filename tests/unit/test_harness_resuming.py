@@ -79,7 +79,7 @@ def test_a_rerun_asks_nothing_and_a_fresh_run_writes_the_same_bytes(copy, capfd,
     captured = capfd.readouterr()
     line = f": {N_TASKS} tasks, {N_ANSWERS} answers, {N_ANSWERS} of them from the store\n"
     assert captured.err.count(line) == N_MODELS and not asked
-    assert "skald_core_text (bits per byte)" in captured.out
+    assert "text: bits per byte (less is better), mean over 2 languages" in captured.out
     assert results(copy) == before
     shutil.rmtree(copy / "out")
     shutil.rmtree(copy / "out-store")
