@@ -176,10 +176,12 @@ def _planted(folder: Path, wanted: dict[str, bytes]) -> int:
     shutil.rmtree(life / "out")
     path = sorted((life / "out-store").rglob("rank-*.jsonl"))[0]
     lines = path.read_text(encoding="utf-8").split("\n")
-    record = json.loads(lines[0])["record"]
+    whole = json.loads(lines[0])
+    record, known = whole["record"], whole["known"]
     record["logprob_nats"] -= 1e-3
     body = json.dumps(record, sort_keys=True, ensure_ascii=False)
-    lines[0] = f'{{"crc32": "{zlib.crc32(body.encode()):08x}", "record": {body}}}'
+    told = f'{known}", "record": {body}'
+    lines[0] = f'{{"crc32": "{zlib.crc32(told.encode()):08x}", "known": "{told}}}'
     path.write_text("\n".join(lines), encoding="utf-8")
     lived(folder, life)
     return int(results(life) == wanted)

@@ -76,6 +76,23 @@ def test_parts_of_all_ranks_are_joined_and_the_first_answer_counts(store):
     assert (kept, damaged) == (RECORDS, ())
 
 
+def test_a_later_answer_does_not_replace_an_earlier_one_of_a_higher_rank(store):
+    """As on a file system without locks: rank 0 of a second run answers what rank 1 had."""
+    write(store, RECORDS[:2], rank=1)
+    write(store, [record(1, logprob_nats=-9.0), *RECORDS[2:]], rank=0)
+    kept, damaged = read(store.root)
+    assert (sorted(kept, key=lambda r: r.item_id), damaged) == (RECORDS, ())
+    # The negation: of two that began alike the lower rank's counts.
+    key = key_of(model="b")
+    with (
+        store.writing(key, 0, "tree", "run") as first,
+        store.writing(key, 1, "tree", "run") as second,
+    ):
+        second.append([record(0, key, logprob_nats=-9.0)])
+        first.append([record(0, key)])
+    assert read(store.root, key)[0] == [record(0, key)]
+
+
 def test_the_store_lies_beside_the_evaluations(tmp_path, monkeypatch):
     assert store_folder(tmp_path / "eval") == tmp_path / "eval-store"
     (tmp_path / "eval").mkdir()
@@ -93,7 +110,8 @@ def test_a_part_cut_at_any_byte_loses_its_last_line_at_most(store):
         assert read(store.root) == (RECORDS[:n_whole], ())
         # Whoever writes next begins on a line of its own.
         write(store, RECORDS[n_whole:])
-        assert path.read_bytes() == whole
+        assert read(store.root) == (RECORDS, ())
+        assert path.read_bytes().count(b"\n") == len(RECORDS)
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,11 @@ from skald_harness.store.locks import held_by
 
 #: What a power cut may cost; a killed process loses nothing that was written.
 SYNC_SECONDS = 10.0
-#: A line is `HEAD`, eight digits, `MIDDLE`, the record and `TAIL`: JSON, and cut without parsing.
-HEAD, MIDDLE, TAIL = b'{"crc32": "', b'", "record": ', b"}"
-_START = len(HEAD) + 8 + len(MIDDLE)
+#: A line is `HEAD`, eight digits, `MIDDLE`, eight digits, `LAST`, the record and `TAIL`: JSON, and cut
+#: without parsing. The checksum is that of all behind `MIDDLE`, `TAIL` apart.
+HEAD, MIDDLE, LAST, TAIL = b'{"crc32": "', b'", "known": "', b'", "record": ', b"}"
+_KNOWN = len(HEAD) + 8 + len(MIDDLE)
+_START = _KNOWN + 8 + len(LAST)
 
 #: Held by all ranks of the run that adds answers.
 LOCK = "run.lock"
@@ -70,14 +72,16 @@ class AnswerStore:
     def read(self, key: RunKey) -> Stored:
         """Read the answers of one key.
 
-        Of a request that was answered twice the first answer counts. The torn end of a part, which
-        a killed process leaves, is passed over.
+        Of a request that was answered twice (where a file system has no locks) the first answer
+        counts: that of the run that found fewer answers when it began, then of the lower rank. The
+        torn end of a part, which a killed process leaves, is passed over.
 
         Raises:
             UserInputError: The folder holds another key's answers, or cannot be read.
         """
         folder = self.root / key.digest
         records: dict[Place, Kept] = {}
+        ages: dict[Place, int] = {}
         damaged = []
         parts = sorted(folder.glob("rank-*.jsonl"))
         if parts:
@@ -93,8 +97,13 @@ class AnswerStore:
                 kept = _kept(line, key)
                 if kept is None:
                     damaged.append(f"{path}:{number}")
-                else:
-                    records.setdefault((kept.fields["item_id"], kept.fields["index"]), kept)
+                    continue
+                place, n_known = (
+                    (kept.fields["item_id"], kept.fields["index"]),
+                    int(line[_KNOWN:][:8]),
+                )
+                if place not in ages or n_known < ages[place]:
+                    records[place], ages[place] = kept, n_known
         return Stored(records, tuple(damaged))
 
     def scorer(self, key: RunKey) -> str:
@@ -139,7 +148,7 @@ class AnswerStore:
             raise disk_error(path, error) from error
         try:
             _cut_torn_end(handle, path)
-            yield Part(handle, path)
+            yield Part(handle, path, len(self.read(key).records))
         finally:
             os.close(handle)
             self._unsynced.add(path)
@@ -160,10 +169,11 @@ class AnswerStore:
 
 @dataclass
 class Part:
-    """One rank's answers to one key, open for more."""
+    """One rank's answers to one key, open for more; `n_known` answers there were of all ranks."""
 
     handle: int
     path: Path
+    n_known: int
 
     def append(self, records: Sequence[RequestRecord]) -> None:
         """Add the answers of a chunk in one write.
@@ -171,7 +181,7 @@ class Part:
         Raises:
             UserInputError: The disk is full.
         """
-        data = b"".join(_line(record) for record in records)
+        data = b"".join(_line(record, self.n_known) for record in records)
         try:
             while data:
                 data = data[os.write(self.handle, data) :]
@@ -191,17 +201,18 @@ def record_json(record: RequestRecord) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8")
 
 
-def _line(record: RequestRecord) -> bytes:
-    body = record_json(record)
-    return b"%s%08x%s%s%s\n" % (HEAD, zlib.crc32(body), MIDDLE, body, TAIL)
+def _line(record: RequestRecord, n_known: int) -> bytes:
+    told = b"%08d%s%s" % (n_known, LAST, record_json(record))
+    return b"%s%08x%s%s%s\n" % (HEAD, zlib.crc32(told), MIDDLE, told, TAIL)
 
 
 def _kept(line: bytes, key: RunKey) -> Kept | None:
     """Return the record of a line; None when it is damaged or another key's."""
-    body = line[_START : -len(TAIL)]
-    if line[:_START] != b"%s%08x%s" % (HEAD, zlib.crc32(body), MIDDLE) or not line.endswith(TAIL):
+    told = line[_KNOWN : -len(TAIL)]
+    if line[:_KNOWN] != b"%s%08x%s" % (HEAD, zlib.crc32(told), MIDDLE) or not line.endswith(TAIL):
         return None
     # The checksum holds, so this is what was written.
+    body = line[_START : -len(TAIL)]
     fields = json.loads(body)
     return Kept(body, fields) if fields["run_key"] == key.digest else None
 
