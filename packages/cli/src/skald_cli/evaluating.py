@@ -23,7 +23,6 @@ _IGNORED = {
     "verify": (
         "exports",
         "suite",
-        "items",
         "languages",
         "models",
         "trust_remote_code",

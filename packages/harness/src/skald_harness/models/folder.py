@@ -83,7 +83,8 @@ def read_export(path: Path) -> Folder:
         UserInputError: It is missing, of another architecture, or its parts do not fit.
     """
     if not path.is_dir():
-        raise UserInputError(str(path), "no such export", _REMEDY)
+        fault = "a file, no folder of an export" if path.is_file() else "no such export"
+        raise UserInputError(str(path), fault, _REMEDY)
     if not (path / "config.json").is_file():
         raise UserInputError(str(path), "not an export (config.json is missing)", _REMEDY)
     config = read_config(path)
