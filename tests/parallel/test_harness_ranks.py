@@ -9,7 +9,7 @@ import pytest
 import support_harness
 import torch
 from skald_harness.adapter.network import TrieLM
-from skald_harness.models.folder import device_type
+from skald_harness.models.loading import device_type
 from skald_harness.running.ranks import World, world
 from skald_harness.scoring.threads import CPU_THREADS
 from skald_specs.files import read_json

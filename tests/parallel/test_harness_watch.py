@@ -19,8 +19,8 @@ from skald_cli.main import main
 from skald_harness.running import watch as watching
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.watch import Watched, read_points, watch, whole_checkpoints
-from skald_harness.store.answers import LockedError
 from skald_harness.store.evaluation import mean_of, read_evaluation
+from skald_harness.store.locks import LockedError
 from skald_mup.export import export
 from skald_specs.checkpoint import MANIFEST_FILE, MODEL_FILE, checkpoint_name, verify
 from skald_specs.corpus import CorpusManifest
