@@ -215,3 +215,13 @@ def test_a_store_that_is_in_use_stops_everything(copy):
     assert support_harness.folder_sha256(copy / "out") == before
     assert evaluate_core(copy).exit_code == 0
     assert support_harness.folder_sha256(copy / "out") == before
+
+
+def test_an_output_folder_that_cannot_be_is_told_before_anything_is_asked(copy, capfd):
+    (copy / "notes.txt").write_text("mine")
+    with pytest.raises(UserInputError, match=r"notes\.txt: cannot be written \(File exists\)"):
+        evaluate(
+            [copy / "exports" / "base-a"], ["core"], copy / "notes.txt", copy / "items",
+            copy / "corpus",
+        )  # fmt: skip
+    assert not (copy / "notes.txt-store").exists() and "answers" not in capfd.readouterr().err

@@ -20,6 +20,7 @@ from skald_specs.errors import (
     SkaldError,
     UserInputError,
 )
+from skald_specs.files import disk_error
 from skald_specs.records import EvaluationSummary
 
 from skald_harness.models.controls import Subject
@@ -90,6 +91,12 @@ def evaluate(
         UserInputError: No suite or no model is left; earlier results stay as they were.
     """
     me, store = world(), AnswerStore(store_root or store_folder(out))
+    # Before anything is asked: answering may take hours.
+    for folder in (out, store.root):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(folder, error) from None
     plan: list[_Plan] = []
 
     def work(me: World) -> Failures:
