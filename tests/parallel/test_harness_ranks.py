@@ -98,7 +98,7 @@ def test_one_rank_speaks_and_its_exit_code_counts(made):
     assert done.stderr.count(f"base-b: {N_TASKS} tasks, {N_ANSWERS} answers") == 2, (
         "the untrained one and its own"
     )
-    assert done.stdout.count("skald_core_text (bits per byte)") == 1
+    assert done.stdout.count("calendar: acc, chance 0.25, mean over 2 languages") == 1
 
 
 def test_another_number_of_ranks_continues_what_two_left(made, tmp_path):

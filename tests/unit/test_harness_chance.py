@@ -10,7 +10,13 @@ from skald_harness.store.mismatches import Verification
 from skald_harness.store.verify_summary import check_summary
 from skald_harness.tasks.hub import hub_tasks
 from skald_specs.controls import MAJORITY, ORACLE
-from skald_specs.records import EvaluatedModel, EvaluationSummary, RequestRecord, TaskInfo
+from skald_specs.records import (
+    EvaluatedModel,
+    EvaluationSummary,
+    ItemRecord,
+    RequestRecord,
+    TaskInfo,
+)
 
 TASKS = {task.name: task for task in define_all(hub_tasks(languages=["is", "de", "en"]))[0]}
 
@@ -88,5 +94,6 @@ def test_verifying_computes_chance_again_from_what_was_right(tmp_path, chance, f
         for gold in (1, 1, 0, 1)
     ]  # fmt: skip
     found = Verification()
-    check_summary(tmp_path, summary, {("m", "t"): [None] * 4}, {("m", "t"): asked}, found)
+    item = ItemRecord.model_construct(model="m", task="t", score=1.0)
+    check_summary(tmp_path, summary, {("m", "t"): [item] * 4}, {("m", "t"): asked}, found)
     assert len([line for line in map(str, found.mismatches) if "chance" in line]) == n_wrong

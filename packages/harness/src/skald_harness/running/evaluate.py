@@ -23,6 +23,7 @@ from skald_specs.errors import (
 from skald_specs.files import disk_error
 from skald_specs.records import EvaluationSummary
 
+from skald_harness.adapter.vllm import require_vllm
 from skald_harness.models.controls import Subject
 from skald_harness.models.folder import Folder
 from skald_harness.running.answering import answer, taken
@@ -90,6 +91,8 @@ def evaluate(
     Raises:
         UserInputError: No suite or no model is left; earlier results stay as they were.
     """
+    if vllm:
+        require_vllm()
     me, store = world(), AnswerStore(store_root or store_folder(out))
     # Before anything is asked: answering may take hours.
     for folder in (out, store.root):
