@@ -96,8 +96,10 @@ def _scores(models: Mapping[str, Sequence[ItemRecord]], here: set[str]) -> list[
 
 def _how(suite: str) -> str:
     file = f"{suite}.jsonl.gz"
+    # Of a user's suite the items lie where the user has them.
+    where = " --items DIR" if suite == "ud" else ""
     return (
-        f"To search, run `skald evals items {suite} --out {file}`, then "
+        f"To search, run `skald evals items {suite}{where} --out {file}`, then "
         f"`skald corpus contamination {file} --corpus DIR`, and evaluate again"
     )
 
