@@ -106,7 +106,7 @@ def test_an_interrupted_evaluation_loses_the_chunk_it_was_at(copy, monkeypatch, 
         with pytest.raises(KeyboardInterrupt):
             evaluate_core(copy)
     assert n_lines(copy) == sum(asked) > 0
-    assert not (copy / "out").exists()
+    assert not any((copy / "out").iterdir())
     evaluate_core(copy)
     assert sum(asked) == N_ALL == n_lines(copy), "something was asked twice"
     assert results(copy) == before
