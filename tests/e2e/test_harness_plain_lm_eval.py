@@ -9,7 +9,7 @@ import zipfile
 import pytest
 import support_harness
 from skald_harness.running.evaluate import evaluate
-from skald_harness.running.table import mean_score
+from skald_harness.store.evaluation import score_of
 from skald_harness.tasks.suites import EVALS
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_jsonl
@@ -122,7 +122,7 @@ def scores(made, model):
         item = ItemRecord.model_validate(row)
         if item.model == model:
             cells.setdefault(item.task, []).append(item)
-    return {task: mean_score(items) for task, items in cells.items()}
+    return {task: score_of(items) for task, items in cells.items()}
 
 
 def test_every_request_has_the_same_answer(made, plain):

@@ -13,7 +13,7 @@ from skald_specs.contamination import CleanScore, Contamination, TaskContaminati
 from skald_specs.decontamination import REPORT_FILE, DecontaminationReport, TaskHits
 from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
-from skald_harness.running.table import mean_score
+from skald_harness.store.evaluation import score_of
 
 
 def read_search(corpus: Path) -> DecontaminationReport | None:
@@ -86,8 +86,8 @@ def _scores(models: Mapping[str, Sequence[ItemRecord]], here: set[str]) -> list[
     return [
         CleanScore(
             model=model,
-            score=mean_score(items),
-            clean=mean_score(clean) if clean else None,
+            score=score_of(items),
+            clean=score_of(clean) if clean else None,
         )
         for model, items in models.items()
         for clean in [[item for item in items if item.item_id not in here]]

@@ -9,18 +9,12 @@ from functools import cached_property
 from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
 from skald_harness.running.flags import flag_lines
+from skald_harness.store.evaluation import score_of
 
 #: Columns beyond this width, in characters, go below.
 WIDTH = 100
 
 Scores = Mapping[tuple[str, str], float]
-
-
-def mean_score(items: Sequence[ItemRecord]) -> float:
-    """Return a task's score: mean accuracy, or bits per byte over all bytes."""
-    if items[0].kind == "text":
-        return sum(i.metrics["bits"] for i in items) / sum(i.n_bytes for i in items)
-    return sum(i.score for i in items) / len(items)
 
 
 def score_table(summary: EvaluationSummary, items: Sequence[ItemRecord]) -> str:
@@ -32,7 +26,7 @@ def score_table(summary: EvaluationSummary, items: Sequence[ItemRecord]) -> str:
     cells: dict[tuple[str, str], list[ItemRecord]] = {}
     for item in items:
         cells.setdefault((item.model, item.task), []).append(item)
-    scores = {key: mean_score(rows) for key, rows in cells.items()}
+    scores = {key: score_of(rows) for key, rows in cells.items()}
     by_name: dict[str, list[TaskInfo]] = {}
     for task in summary.tasks:
         by_name.setdefault(task.family, []).append(task)

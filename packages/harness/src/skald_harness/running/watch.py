@@ -40,7 +40,7 @@ from skald_harness.running.asked import asked_tasks
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
-from skald_harness.store.evaluation import Evaluated, mean_of, read_evaluation, standard_error
+from skald_harness.store.evaluation import Evaluated, read_evaluation, score_of, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
 from skald_harness.store.locks import LockedError
 from skald_harness.tasks.suites import EVALS
@@ -358,7 +358,7 @@ def _point(
         kind=task.kind,
         language=task.language,
         metric=task.metric,
-        score=mean_of(items, task.metric, task.metric),
+        score=score_of(items),
         standard_error=standard_error(items, task.metric, task.metric),
         n_items=len(items),
         higher_is_better=task.metric not in LOWER_IS_BETTER,

@@ -113,8 +113,13 @@ def weight(item: ItemRecord) -> float:
     return float(item.n_bytes) if item.kind == "text" else 1.0
 
 
+def score_of(items: Sequence[ItemRecord]) -> float:
+    """Return a task's headline score: the mean over items, or bits over all bytes."""
+    return sum(item.score * weight(item) for item in items) / sum(map(weight, items))
+
+
 def mean_of(items: Sequence[ItemRecord], metric: str, headline: str) -> float:
-    """Return a task's score: a mean over items, or bits over all bytes."""
+    """Return a task's score by any of its metrics: a mean over items, or bits over all bytes."""
     rows = list(_rows(items, metric, headline))
     return sum(value * size for value, size, _ in rows) / sum(size for _, size, _ in rows)
 

@@ -12,7 +12,7 @@ from skald_specs.contamination import CONTAMINATION_FILE, Contamination, TaskCon
 from skald_specs.decontamination import REPORT_FILE, DecontaminationReport
 from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
-from skald_harness.store.evaluation import mean_of
+from skald_harness.store.evaluation import score_of
 from skald_harness.store.mismatches import Mismatch, Verification
 
 #: Items by model and task.
@@ -88,7 +88,7 @@ def _check_scores(
         own = items.get((row.model, info.name), ())
         clean = [item for item in own if item.item_id not in overlapping]
         for name, value, kept in (("score", row.score, own), ("clean", row.clean, clean)):
-            computed = mean_of(kept, info.metric, info.metric) if kept else None
+            computed = score_of(kept) if kept else None
             where = f"{info.name} of {row.model}"
             found.check("scores without overlap", path, where, name, value, computed)
 
