@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from skald_report.inputs import ReportInputs
+from skald_report.reading.inputs import ReportInputs
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.files import read_jsonl, write_json, write_jsonl

@@ -67,7 +67,7 @@ ENTRIES = {
     "train": ("training", "skald_trainer.train"),
     "export": ("training", "skald_mup.export"),
     "evaluate": ("evaluating", "skald_harness.running.evaluate"),
-    "report": ("reporting", "skald_report.build", "skald_report.inputs"),
+    "report": ("reporting", "skald_report.build", "skald_report.reading.inputs"),
 }
 
 

@@ -5,8 +5,8 @@ import math
 
 import pandas as pd
 import pytest
-from skald_report.inputs import ReportInputs, load
-from skald_report.landscape import TASK_KINDS, landscape
+from skald_report.landscape.scores import TASK_KINDS, landscape
+from skald_report.reading.inputs import ReportInputs, load
 from skald_specs.languages import BY_TAG
 from support import ROOT
 

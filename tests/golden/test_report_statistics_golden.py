@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from skald_report.statistics import (
+from skald_report.statistics.intervals import (
     cluster_bootstrap,
     clusters,
     holm,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skald_report.statistics import (
+from skald_report.statistics.intervals import (
     cluster_bootstrap,
     clusters,
     holm,

@@ -13,7 +13,7 @@ from skald_harness.running.evaluate import evaluate
 from skald_harness.store.recompute import choice_metrics, text_metrics
 from skald_harness.store.verify import verify_evaluation
 from skald_report.build import build
-from skald_report.inputs import ReportInputs
+from skald_report.reading.inputs import ReportInputs
 from skald_specs.corpus import Document
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json, write_jsonl
@@ -283,11 +283,13 @@ def test_answers_of_another_model_are_found(copy):
 def test_a_changed_cell_of_a_report_is_found(copy, capsys, column):
     path = copy / "report" / "report.json"
     report = read_json(path)
-    row = report["tables"]["scores"]["rows"][0]
-    row[column] = round(row[column] + 0.01, 9)
+    table = report["tables"]["scores"]
+    at, model = table["columns"].index(column), table["columns"].index("model")
+    row = table["rows"][0]
+    row[at] = round(row[at] + 0.01, 9)
     write_json(path, report)
     assert run(copy, "report") == 1
-    assert f"/{row['model']}/{column} is {row[column]}, recomputed" in capsys.readouterr().out
+    assert f"/{row[model]}/{column} is {row[at]}, recomputed" in capsys.readouterr().out
 
 
 def test_a_changed_claim_or_headline_of_a_report_is_found(copy):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skald_report.ablation import Trained, conclude
-from skald_report.ablation_page import render
-from skald_report.crossed import by_group, crossed_difference
+from skald_report.corpora.ablation import Trained, conclude
+from skald_report.corpora.ablation_page import render
+from skald_report.statistics.crossed import by_group, crossed_difference
 from skald_specs.ablation import AblationItem, AblationRun, AblationText
 from skald_specs.corpus import CorpusManifest, ShardInfo
 from support_corpus import small_recipe

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 from skald_report.build import build
+from skald_report.tables.file import rows_of
 from skald_specs.files import read_json, read_jsonl, write_jsonl
 from support_report import BASELINES, KINDS, write_inputs
 
@@ -54,7 +55,7 @@ def test_claims_and_differences_of_the_other_tasks_do_not_depend_on_facts(whole,
     without, _ = built(tmp_path, kinds=KINDS)
     assert [c for c in report["claims"] if not c.startswith("On ")] == without["claims"]
     assert report["tables"]["differences"] == without["tables"]["differences"]
-    assert {row["kind"] for row in report["tables"]["scores"]["rows"]} == {*KINDS, *FACTS}
+    assert {row["kind"] for row in rows_of(report, "scores")} == {*KINDS, *FACTS}
 
 
 def test_the_page_has_one_table_of_facts_and_no_figure_of_them(whole):

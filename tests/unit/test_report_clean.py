@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from skald_report.build import build
 from skald_report.compare import compare
-from skald_report.inputs import ReportInputs
+from skald_report.reading.inputs import ReportInputs
+from skald_report.tables.file import rows_of
 from skald_specs.decontamination import (
     CLEAN_FILE,
     REPORT_FILE,
@@ -86,14 +87,11 @@ def built(plain, tmp_path, report=None, clean=None):
 
 def test_the_clean_score_is_that_of_the_other_items(plain, tmp_path):
     report, text = built(plain, tmp_path, report_of())
-    rows = {(r["task"], r["language"], r["model"]): r for r in report["tables"]["clean"]["rows"]}
+    rows = {(r["task"], r["language"], r["model"]): r for r in rows_of(report, "clean")}
     models = (*BASELINES, *CONTROLS)
     assert set(rows) == set(itertools.product(("pairs", "text"), ("da", "mean"), models))
     records = list(read_jsonl(plain / "artifacts" / "eval" / "core" / "items.jsonl"))
-    scores = {
-        (r["task"], r["language"], r["model"]): r["score"]
-        for r in report["tables"]["scores"]["rows"]
-    }
+    scores = {(r["task"], r["language"], r["model"]): r["score"] for r in rows_of(report, "scores")}
     for (task, tag, model), row in rows.items():
         assert row["score"] == scores[task, tag, model]
         assert row["n_contaminated"] == len(FOUND[f"core_{task}_da"])
@@ -138,7 +136,7 @@ def test_tasks_that_were_not_looked_for_are_named(plain, tmp_path):
 
 def test_items_that_changed_since_the_search_were_not_looked_for(plain, tmp_path):
     report, text = built(plain, tmp_path, report_of(others=("core_text_da",)))
-    assert {row["task"] for row in report["tables"]["clean"]["rows"]} == {"pairs"}
+    assert {row["task"] for row in rows_of(report, "clean")} == {"pairs"}
     assert "2 of 60 evaluation items were found" in text
     assert "Not looked for in the training text: 12 items of text of suite core in da." in text
 
@@ -159,14 +157,14 @@ def test_a_list_alone_leaves_items_out_and_claims_no_search(plain, tmp_path):
     tasks = ["core_cloze_sv", "unknown"]
     clean = report_of(one, tasks).clean_subset()
     report, text = built(plain, tmp_path, clean=clean)
-    assert {r["language"] for r in report["tables"]["clean"]["rows"]} == {"sv", "mean"}
+    assert {r["language"] for r in rows_of(report, "clean")} == {"sv", "mean"}
     assert "names 1 of 72 evaluation items" in text and "was searched" not in text
 
 
 def test_no_item_left_is_no_score_and_no_mean(plain, tmp_path):
     every = {"core_pairs_da": tuple(f"pairs-{i}" for i in range(N_ITEMS))}
     report, text = built(plain, tmp_path, report_of(every))
-    rows = report["tables"]["clean"]["rows"]
+    rows = rows_of(report, "clean")
     assert {(r["language"], r["clean"], r["n_contaminated"]) for r in rows} == {
         ("da", None, N_ITEMS), ("mean", None, N_ITEMS),
     }  # fmt: skip

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 from skald_report.build import build
-from skald_report.inputs import ReportInputs
+from skald_report.reading.inputs import ReportInputs
+from skald_report.tables.file import rows_of
 from skald_specs.controls import LONGEST, ORACLE, RULES, TASK_CHECKS
 from skald_specs.files import read_json, read_jsonl
 from support_suites import CONTROLS, MODELS, Family, write_suite
@@ -26,7 +27,7 @@ def whole(tmp_path_factory):
 def rows(report, table, **wanted):
     return [
         row
-        for row in report["tables"][table]["rows"]
+        for row in rows_of(report, table)
         if all(row[key] == value for key, value in wanted.items())
     ]
 
@@ -75,9 +76,7 @@ def test_controls_stand_in_their_own_table_and_enter_no_claim(whole):
     controls = section(readme, "What the controls say of the tasks")
     header = next(line for line in controls.splitlines() if line.startswith("| task"))
     assert header == f"| task | untrained | byte-ngram | {' | '.join(TASK_CHECKS)} |"
-    assert not {row["reference"] for row in report["tables"]["differences"]["rows"]} & {
-        *TASK_CHECKS
-    }
+    assert not {row["reference"] for row in rows_of(report, "differences")} & {*TASK_CHECKS}
     assert not any(name in claim for claim in report["claims"] for name in RULES)
     (oracle,) = rows(report, "controls", task="arc", control=ORACLE)
     assert oracle["score"] == oracle["low"] == 1 and not oracle["flagged"]

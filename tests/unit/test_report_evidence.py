@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from skald_report.blocks import Gallery, Grid, Paragraph
-from skald_report.evidence import mup_evidence, transfer_evidence
+from skald_report.page.blocks import Gallery, Grid, Paragraph
+from skald_report.sections.evidence import mup_evidence, transfer_evidence
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_json
 from support_report import make_fit

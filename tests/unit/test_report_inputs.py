@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from skald_report.build import build
-from skald_report.inputs import ReportInputs, load
+from skald_report.reading.inputs import ReportInputs, load
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from skald_specs.runtable import RUN_TABLE_COLUMNS

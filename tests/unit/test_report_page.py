@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 from skald_report.build import build
-from skald_report.inputs import ReportInputs
+from skald_report.reading.inputs import ReportInputs
+from skald_report.tables.file import rows_of
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from support_report import BASELINES, CONTROLS, LANGUAGES, write_evaluation, write_inputs
 
@@ -138,7 +139,7 @@ def test_claims_are_true_of_the_data(whole):
     )
     verdicts = [
         row["verdict"]
-        for row in report["tables"]["differences"]["rows"]
+        for row in rows_of(report, "differences")
         if row["model"] == "mini-7.8b" and row["reference"] == "mini-2.6b"
     ]
     assert f"is better in {verdicts.count('better')} " in report["claims"][-1]
@@ -208,7 +209,7 @@ def test_a_copy_of_a_model_under_another_name_ties_everywhere(tmp_path):
     inputs = write_inputs(tmp_path, baselines=("mini-2.6b", "twin"), controls=(), n_items=20)
     build(dataclasses.replace(inputs, published=None), tmp_path / "latest")
     report = read_json(tmp_path / "latest" / "report.json")
-    rows = report["tables"]["differences"]["rows"]
+    rows = rows_of(report, "differences")
     assert {row["verdict"] for row in rows} == {"tie"}
     assert any("no difference is beyond noise" in claim for claim in report["claims"])
     assert any("No control was evaluated" in claim for claim in report["claims"])
@@ -248,7 +249,7 @@ def test_a_language_missing_for_one_model_is_named_and_left_out_of_means(tmp_pat
     build(dataclasses.replace(inputs, published=None), tmp_path / "latest")
     report = read_json(tmp_path / "latest" / "report.json")
     assert any("mini-2.6b has no score on cloze choices for sv" in c for c in report["claims"])
-    means = [r for r in report["tables"]["scores"]["rows"] if r["language"] == "mean"]
+    means = [r for r in rows_of(report, "scores") if r["language"] == "mean"]
     assert {r["languages"] for r in means if r["kind"] == "cloze"} == {"da de en nl"}
     assert {r["languages"] for r in means if r["kind"] == "pairs"} == {" ".join(LANGUAGES)}
 

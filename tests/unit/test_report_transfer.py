@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from skald_planner.fitting.cells import Points
 from skald_planner.fitting.surface import Surface as FittedSurface
-from skald_report.blocks import Claims, Gallery, Grid, Paragraph
 from skald_report.build import build
 from skald_report.figures.style import looks
-from skald_report.inputs import ReportInputs, load
-from skald_report.statistics import paired_mean
-from skald_report.timefit import Surface, best_batch, heaviest, main_batch, main_size, some
-from skald_report.transfer import fit_drawings, time_transfer, write_drawings
-from skald_report.transfer_tables import transfer_tables
-from skald_report.untransferred import untransferred
+from skald_report.page.blocks import Claims, Gallery, Grid, Paragraph
+from skald_report.reading.inputs import ReportInputs, load
+from skald_report.sections.transfer import fit_drawings, time_transfer, write_drawings
+from skald_report.sections.untransferred import untransferred
+from skald_report.statistics.intervals import paired_mean
+from skald_report.tables.file import rows_of
+from skald_report.tables.timefit import Surface, best_batch, heaviest, main_batch, main_size, some
+from skald_report.tables.transfer import transfer_tables
 from skald_specs.files import read_json, read_jsonl, write_jsonl
 from skald_specs.plan import Plan
 from support_report import make_fit, write_inputs
@@ -265,9 +266,9 @@ def test_a_control_is_in_no_other_table(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, n_items=8, worse_by={"mini-2.6b": 0.05, "mini-7.8b": 0.05})
     build(dataclasses.replace(inputs, published=None), tmp_path / "latest")
     report = read_json(tmp_path / "latest" / "report.json")
-    assert len(report["tables"]["untransferred"]["rows"]) == 2 * 6
-    for name, table in report["tables"].items():
-        models = {row["model"] for row in table["rows"] if "model" in row}
+    assert len(rows_of(report, "untransferred")) == 2 * 6
+    for name in report["tables"]:
+        models = {row["model"] for row in rows_of(report, name) if "model" in row}
         assert not any("untransferred" in model for model in models), name
     readme = (tmp_path / "latest" / "README.md").read_text(encoding="utf-8")
     assert "mini-2.6b-untransferred" not in readme

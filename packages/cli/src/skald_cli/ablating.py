@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     recipe = Recipe.load(args.recipe)
     with recorded("ablate", recipe.name) as facts:
-        from skald_report.ablation_page import render
+        from skald_report.corpora.ablation_page import render
 
         result = ablate(recipe, args.corpora, args.seeds, args.on, args.pairs, args.out)
         write_json(args.out / RESULT_FILE, result.model_dump(mode="json"))
@@ -91,7 +91,7 @@ def ablate(
         ClaimError: A run diverged.
     """
     from skald_planner.plans.ablation import ablation_plan, check_comparable
-    from skald_report.ablation import Trained, conclude
+    from skald_report.corpora.ablation import Trained, conclude
     from skald_specs.corpus import load_corpus
     from skald_specs.errors import UserInputError
     from skald_specs.files import write_jsonl

@@ -64,7 +64,7 @@ def build(
         print(facts.mixture.table())
     if CARD in stages:
         from skald_corpus.pipeline.card import collect
-        from skald_report.datacard import write_card
+        from skald_report.corpora.datacard import write_card
 
         print(f"data card: {write_card(collect(sources, base, out), out / CARD)}")
 

@@ -40,7 +40,7 @@ def run_build(args: argparse.Namespace) -> int:
 
     with recorded("report", args.out.name):
         from skald_report.build import build
-        from skald_report.inputs import ReportInputs
+        from skald_report.reading.inputs import ReportInputs
 
         names, suites = _named(args)
         _require(args, names)

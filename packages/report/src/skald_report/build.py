@@ -9,30 +9,25 @@ report.json   every number of the page, with units, for comparison
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from skald_specs.files import atomic_folder, write_json, write_text
 
-from skald_report import html, markdown
-from skald_report.blocks import Gallery
-from skald_report.clean import clean_scores
-from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
-from skald_report.content import compose
-from skald_report.controls import control_table
-from skald_report.inputs import ReportInputs, load
-from skald_report.landscape import landscape
-from skald_report.provenance import provenance, tasks
-from skald_report.tables import Table, all_tables
-from skald_report.transfer_tables import transfer_tables
-from skald_report.untransferred import untransferred
-from skald_report.wording import claims
-
-#: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
-_DIGITS = 9
+from skald_report.landscape.scores import landscape
+from skald_report.page import html, markdown
+from skald_report.page.blocks import Gallery
+from skald_report.reading.inputs import ReportInputs, load
+from skald_report.sections.claims import claims
+from skald_report.sections.clean import clean_scores
+from skald_report.sections.compose import compose
+from skald_report.sections.controls import control_table
+from skald_report.sections.provenance import provenance, tasks
+from skald_report.sections.untransferred import untransferred
+from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain
+from skald_report.tables.measured import all_tables
+from skald_report.tables.table import Table
+from skald_report.tables.transfer import transfer_tables
 
 
 def build(inputs: ReportInputs, out: Path) -> None:
@@ -90,42 +85,6 @@ def headline(tables: Mapping[str, Table]) -> dict[str, float]:
         return {}
     rows = tables["scores"].frame.to_dict("records")
     return {
-        "/".join(str(row[key]) for key in tables["scores"].keys): _rounded(row["score"])
+        "/".join(str(row[key]) for key in tables["scores"].keys): plain(row["score"])
         for row in rows
     }
-
-
-def as_json(table: Table) -> dict[str, Any]:
-    """Return a table as plain data with its keys and units; a missing number is null."""
-    rows = [
-        {str(name): _plain(value) for name, value in row.items()}
-        for row in table.frame.to_dict("records")
-    ]
-    return {"keys": list(table.keys), "units": dict(table.units), "rows": rows}
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """Return a table as CSV; text that a spreadsheet would run as a formula is quoted with '."""
-    safe = frame.copy()
-    for name in safe.columns:
-        safe[name] = [_cell(value) for value in safe[name]]
-    return str(safe.to_csv(index=False, lineterminator="\n"))
-
-
-def _cell(value: Any) -> Any:
-    plain = _plain(value)
-    if isinstance(plain, str) and plain[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + plain
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if hasattr(value, "item"):
-        value = value.item()
-    return _rounded(value) if isinstance(value, float) else value
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")

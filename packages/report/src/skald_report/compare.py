@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skald_specs.claims import Measure
-from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
 
-from skald_report.cells import AGAINST_CHANCE
-
-#: The numbers of a report, and the version of their layout.
-REPORT_FILE = "report.json"
-SCHEMA_VERSION = 1
+from skald_report.tables.cells import AGAINST_CHANCE
+from skald_report.tables.file import read_report
 
 
 class Tolerance(NamedTuple):
@@ -91,7 +86,7 @@ def compare(old: Path, new: Path) -> list[Measure]:
     Raises:
         UserInputError: A folder holds no report, or one of another schema.
     """
-    before, after = _read(old), _read(new)
+    before, after = read_report(old), read_report(new)
     summary: list[Measure] = [_corpus(before, after)]
     details: list[Measure] = []
     names = before["tables"].keys() | after["tables"].keys()
@@ -131,24 +126,14 @@ def _corpus(before: Mapping[str, Any], after: Mapping[str, Any]) -> Measure:
     )  # fmt: skip
 
 
-def _read(folder: Path) -> Mapping[str, Any]:
-    report = read_json(folder / REPORT_FILE)
-    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
-        raise UserInputError(
-            str(folder / REPORT_FILE),
-            f"not a report of schema {SCHEMA_VERSION}",
-            "Build the report again",
-        )
-    return report
-
-
 def _numbers(report: Mapping[str, Any], name: str) -> dict[str, _Number]:
     table = report["tables"].get(name)
     return dict(_named(name, table)) if table else {}
 
 
 def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]:
-    for row in table["rows"]:
+    for values in table["rows"]:
+        row = dict(zip(table["columns"], values, strict=True))
         key = "/".join(str(row[part]) for part in table["keys"])
         for column, unit in table["units"].items():
             known = _BY_KIND[row["kind"]] if unit == "by kind" else unit

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
 
-from skald_report.build import as_json, headline
-from skald_report.clean import clean_scores
-from skald_report.compare import REPORT_FILE, SCHEMA_VERSION
-from skald_report.inputs import ReportInputs, load
-from skald_report.tables import all_tables
-from skald_report.wording import claims
+from skald_report.build import headline
+from skald_report.reading.inputs import ReportInputs, load
+from skald_report.sections.claims import claims
+from skald_report.sections.clean import clean_scores
+from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
+from skald_report.tables.measured import all_tables
 
 #: Tables that need nothing but evaluations.
 _OF_EVALUATIONS = ("models", "scores", "differences", "clean")
@@ -43,23 +42,9 @@ class Checked(NamedTuple):
     changed: tuple[Changed, ...]
 
 
-def read_report(folder: Path) -> dict[str, Any]:
-    """Read a report's numbers.
-
-    Raises:
-        UserInputError: The folder holds no report of this schema.
-    """
-    report = read_json(folder / REPORT_FILE)
-    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
-        raise UserInputError(
-            str(folder / REPORT_FILE), f"not a report of schema {SCHEMA_VERSION}", "Build it again"
-        )
-    return report
-
-
 def suites_of(report: Mapping[str, Any]) -> list[str]:
     """Return the suites that a report shows scores of."""
-    return list(dict.fromkeys(str(row["suite"]) for row in _rows(report, "scores")))
+    return list(dict.fromkeys(str(row["suite"]) for row in rows_of(report, "scores")))
 
 
 def verify_report(
@@ -105,7 +90,7 @@ def _recompute(
         found = ReportInputs.from_folders(corpus.parent, (), (), None)
         inputs = replace(inputs, searched=found.searched, clean=found.clean)
     # The order of the baselines decides which of two is subtracted from the other.
-    baselines = [row["model"] for row in _rows(report, "models") if row["role"] == "baseline"]
+    baselines = [row["model"] for row in rows_of(report, "models") if row["role"] == "baseline"]
     sources = replace(load(inputs), order=tuple(map(str, baselines)))
     tables = all_tables(sources)
     cleaned = clean_scores(sources, tables["scores"])
@@ -136,12 +121,5 @@ def _both(
 
 
 def _by_key(report: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
-    table = report["tables"].get(name)
-    if table is None:
-        return {}
-    return {"/".join(str(row[part]) for part in table["keys"]): row for row in table["rows"]}
-
-
-def _rows(report: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    table = report["tables"].get(name)
-    return list(table["rows"]) if table else []
+    keys = report["tables"].get(name, {}).get("keys", ())
+    return {"/".join(str(row[part]) for part in keys): row for row in rows_of(report, name)}

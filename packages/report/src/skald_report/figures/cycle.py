@@ -24,8 +24,8 @@ from skald_report.figures.style import (
     theme,
     tokens,
 )
-from skald_report.landscape import columns_of, sorted_models
-from skald_report.tables import MACRO, Table
+from skald_report.landscape.scores import columns_of, sorted_models
+from skald_report.tables.table import MACRO, Table
 
 #: Scores that span more than this factor are drawn on a log scale (an untrained model beside a
 #: trained one, in bits per byte).

@@ -30,8 +30,16 @@ from skald_report.figures.style import (
     theme,
     tokens,
 )
-from skald_report.tables import Table
-from skald_report.timefit import Size, Surface, best_batch, best_lr, heaviest, knows_batch, some
+from skald_report.tables.table import Table
+from skald_report.tables.timefit import (
+    Size,
+    Surface,
+    best_batch,
+    best_lr,
+    heaviest,
+    knows_batch,
+    some,
+)
 
 #: Excess of loss over the lowest of its panel, in per cent: the classes of dots, and the contours.
 _EXCESS = (0.5, 1.0, 2.0, 5.0)

@@ -29,8 +29,8 @@ from skald_report.figures.style import (
     theme,
     tokens,
 )
-from skald_report.tables import Table
-from skald_report.timefit import (
+from skald_report.tables.table import Table
+from skald_report.tables.timefit import (
     LEAST_WEIGHT,
     Size,
     Surface,

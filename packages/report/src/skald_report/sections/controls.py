@@ -23,11 +23,11 @@ from skald_specs.controls import (
 )
 from skald_specs.records import ControlFlag
 
-from skald_report.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.cells import page_names
-from skald_report.formatting import join
-from skald_report.inputs import Sources
-from skald_report.tables import MACRO, Table
+from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.page.formatting import join
+from skald_report.reading.inputs import Sources
+from skald_report.tables.cells import page_names
+from skald_report.tables.table import MACRO, Table
 
 #: The untrained networks share a column: they are one kind of control.
 UNTRAINED = "untrained"

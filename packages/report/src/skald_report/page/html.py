@@ -12,8 +12,8 @@ from functools import lru_cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from skald_report.blocks import Page
 from skald_report.figures.style import ACCENT, INK, MUTED, PAPER, RULE, Drawing
+from skald_report.page.blocks import Page
 
 _TONES = {
     INK: "var(--ink)",
@@ -32,7 +32,7 @@ def render(page: Page) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("skald_report"),
+        loader=PackageLoader("skald_report.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

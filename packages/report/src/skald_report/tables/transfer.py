@@ -13,8 +13,8 @@ import pandas as pd
 from skald_specs.plan import Plan, Quantity
 from skald_specs.timefit import Estimate, TimeFit
 
-from skald_report.inputs import Sources
-from skald_report.tables import Table
+from skald_report.reading.inputs import Sources
+from skald_report.tables.table import Table
 
 #: What names a model shape, horizon and batch.
 CELL = ("width", "depth", "n_params_non_embedding", "horizon_tokens", "global_batch_tokens")

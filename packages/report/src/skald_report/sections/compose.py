@@ -11,30 +11,31 @@ from collections.abc import Iterator, Mapping, Sequence
 import pandas as pd
 from skald_specs.plan import COVERED
 
-from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
-from skald_report.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
-from skald_report.chance import chance_grids
-from skald_report.clean import clean_subset
-from skald_report.controls import control_blocks
-from skald_report.evidence import mup_evidence, transfer_evidence
 from skald_report.figures import cycle as figures
 from skald_report.figures.style import Look, looks
-from skald_report.formatting import (
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
+from skald_report.page.formatting import (
     capital,
     interval,
     join,
+    language_name,
     number,
     score_cells,
     span,
     task_cell,
     with_mean_last,
 )
-from skald_report.inputs import ReportInputs, Sources
-from skald_report.provenance import provenance_blocks
-from skald_report.published import published
-from skald_report.tables import LEVEL, MACRO, Table, task_checks
-from skald_report.transfer import time_transfer
-from skald_report.wording import language_name
+from skald_report.reading.inputs import ReportInputs, Sources
+from skald_report.sections.chance import chance_grids
+from skald_report.sections.clean import clean_subset
+from skald_report.sections.controls import control_blocks
+from skald_report.sections.evidence import mup_evidence, transfer_evidence
+from skald_report.sections.provenance import provenance_blocks
+from skald_report.sections.published import published
+from skald_report.sections.transfer import time_transfer
+from skald_report.tables.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
+from skald_report.tables.measured import LEVEL, task_checks
+from skald_report.tables.table import MACRO, Table
 
 #: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
 #: other, also of a folder beside it, the page does not presume to know what the text is.

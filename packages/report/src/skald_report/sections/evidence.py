@@ -18,9 +18,9 @@ from skald_specs.files import read_json
 from skald_specs.plan import COVERED
 from skald_specs.timefit import TimeFit
 
-from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.figures.evidence import coordinate_panels, optimum_lines, transfer_curves
-from skald_report.transfer import fit_drawings
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
+from skald_report.sections.transfer import fit_drawings
 
 MEASURES_FILE = "measures.json"
 FIT_FILE = "fit.json"

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.blocks import Grid
-from skald_report.cells import AGAINST_CHANCE, KIND_NAMES
-from skald_report.formatting import (
+from skald_report.page.blocks import Grid
+from skald_report.page.formatting import (
     capital,
     interval,
     join,
@@ -20,7 +19,8 @@ from skald_report.formatting import (
     task_cell,
     with_mean_last,
 )
-from skald_report.tables import MACRO, Table
+from skald_report.tables.cells import AGAINST_CHANCE, KIND_NAMES
+from skald_report.tables.table import MACRO, Table
 
 _MEANING = {
     "number": "pairs of a number and a noun's form, balanced so that a model that always prefers one form "

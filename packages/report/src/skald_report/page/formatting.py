@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from skald_specs.languages import BY_TAG
 
-from skald_report.blocks import Cell
-from skald_report.tables import MACRO
+from skald_report.page.blocks import Cell
+from skald_report.tables.table import MACRO
 
 
 def join(words: Iterable[str], last: str = "and") -> str:
@@ -75,3 +76,12 @@ def task_cell(model: str, rows: pd.DataFrame) -> Cell:
     label = str(rows["label"].iloc[0]).removesuffix(f" of suite {rows['suite'].iloc[0]}")
     n_wordings = int(rows["n_wordings"].max())
     return Cell(model, label, note=f"{n_wordings} wordings" if n_wordings > 1 else "")
+
+
+def language_name(tag: str) -> str:
+    """Return a language's English name with its own name: Danish (dansk)."""
+    known = BY_TAG.get(tag)
+    if known is None:
+        return tag
+    own = f" ({known.endonym})" if known.endonym != known.english else ""
+    return f"{known.english}{own}"

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from skald_specs.controls import TASK_CHECKS
 from skald_specs.plan import Plan
 
-from skald_report.cells import (
+from skald_report.reading.inputs import Sources
+from skald_report.statistics.intervals import (
+    Interval,
+    holm,
+    macro_mean,
+    mcnemar_exact,
+    paired_difference,
+)
+from skald_report.tables.cells import (
     AGAINST_CHANCE,
     CELL,
     LOWER_IS_BETTER,
@@ -28,28 +36,10 @@ from skald_report.cells import (
     page_names,
     summed,
 )
-from skald_report.inputs import Sources
-from skald_report.statistics import (
-    Interval,
-    holm,
-    macro_mean,
-    mcnemar_exact,
-    paired_difference,
-)
+from skald_report.tables.table import MACRO, Table
 
 #: Level of a claim, after Holm's correction within a pair of models.
 LEVEL = 0.05
-#: The unweighted mean over languages, where a language's tag would stand.
-MACRO = "mean"
-
-
-class Table(NamedTuple):
-    """A frame, the columns that name a row, and the units of the columns that are numbers."""
-
-    name: str
-    keys: tuple[str, ...]
-    units: Mapping[str, str]
-    frame: pd.DataFrame
 
 
 def all_tables(sources: Sources) -> dict[str, Table]:

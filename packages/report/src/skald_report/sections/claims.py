@@ -10,24 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from skald_specs.controls import RANDOM_INIT
-from skald_specs.languages import BY_TAG
 
-from skald_report.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
-from skald_report.chance import chance_claims
-from skald_report.formatting import join
-from skald_report.tables import LEVEL, MACRO, Table, task_checks
+from skald_report.page.formatting import join
+from skald_report.sections.chance import chance_claims
+from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
+from skald_report.tables.measured import LEVEL, task_checks
+from skald_report.tables.table import MACRO, Table
 
 #: Unclear comparisons that a sentence names one by one; more are counted, and the tables show which.
 MAX_NAMED = 6
-
-
-def language_name(tag: str) -> str:
-    """Return a language's English name with its own name: Danish (dansk)."""
-    known = BY_TAG.get(tag)
-    if known is None:
-        return tag
-    own = f" ({known.endonym})" if known.endonym != known.english else ""
-    return f"{known.english}{own}"
 
 
 def claims(models: Table, scores: Table, differences: Table | None) -> list[str]:

@@ -10,11 +10,11 @@ import pandas as pd
 from skald_specs import __version__
 from skald_specs.records import Recheck
 
-from skald_report.blocks import Block, Cell, Grid, Paragraph
-from skald_report.cells import page_names
-from skald_report.formatting import join, span
-from skald_report.inputs import ReportInputs, Sources
-from skald_report.tables import Table
+from skald_report.page.blocks import Block, Cell, Grid, Paragraph
+from skald_report.page.formatting import join, span
+from skald_report.reading.inputs import ReportInputs, Sources
+from skald_report.tables.cells import page_names
+from skald_report.tables.table import Table
 
 
 def provenance_blocks(

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from skald_specs.languages import BY_TAG
 
-from skald_report.inputs import Sources
-from skald_report.tables import Table
+from skald_report.reading.inputs import Sources
+from skald_report.tables.table import Table
 
 #: Replicates behind a published mean; sqrt of it turns its standard error into a sampling error.
 REPLICATES = 10

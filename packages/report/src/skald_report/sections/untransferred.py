@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 from skald_specs.plan import Plan
 
-from skald_report.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.formatting import interval, join, number
-from skald_report.inputs import Sources
-from skald_report.statistics import paired_mean
-from skald_report.tables import MACRO, Table
-from skald_report.transfer_tables import final_validation
+from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.page.formatting import interval, join, number
+from skald_report.reading.inputs import Sources
+from skald_report.statistics.intervals import paired_mean
+from skald_report.tables.table import MACRO, Table
+from skald_report.tables.transfer import final_validation
 
 #: Fields of a plan's identity in which a baseline and its control have to agree.
 _SAME = ("model", "horizon_tokens", "data", "dtype", "model_seed")

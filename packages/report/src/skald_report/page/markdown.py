@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 

@@ -26,7 +26,6 @@ from skald_specs.files import write_text
 from skald_specs.plan import COVERED, Plan
 from skald_specs.timefit import TimeFit
 
-from skald_report.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.figures.style import Drawing, Look, looks, tokens
 from skald_report.figures.surface import learning_rates, loss_surface
 from skald_report.figures.transfer import (
@@ -36,12 +35,13 @@ from skald_report.figures.transfer import (
     optimum_over_horizon,
     sensitivity,
 )
-from skald_report.formatting import interval, join, number
-from skald_report.inputs import Sources
-from skald_report.tables import Table
-from skald_report.timefit import main_batch, main_size
-from skald_report.transfer_tables import fit_tables, points_of, transfers
-from skald_report.untransferred import compared
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
+from skald_report.page.formatting import interval, join, number
+from skald_report.reading.inputs import Sources
+from skald_report.sections.untransferred import compared
+from skald_report.tables.table import Table
+from skald_report.tables.timefit import main_batch, main_size
+from skald_report.tables.transfer import fit_tables, points_of, transfers
 
 
 def _quoted(one: Constant) -> str:

@@ -9,14 +9,14 @@ from skald_specs.datacard import DataCard
 from skald_specs.files import atomic_folder, write_json, write_text
 from skald_specs.funnel import Amount, FunnelRow, summed
 
-from skald_report import html, markdown
-from skald_report.blocks import Block, Cell, Gallery, Grid, Page, Paragraph, Section
 from skald_report.figures.datacard import (
     confusion_matrix,
     duplicate_bars,
     funnel_lines,
     length_map,
 )
+from skald_report.page import html, markdown
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Page, Paragraph, Section
 
 CARD_FILE = "card.json"
 

@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 from skald_specs.languages import BY_TAG
 from skald_specs.records import TaskInfo
 
-from skald_report.inputs import Sources
-from skald_report.statistics import Clusters, Interval, cluster_bootstrap, clusters, proportion
+from skald_report.reading.inputs import Sources
+from skald_report.statistics.intervals import (
+    Clusters,
+    Interval,
+    cluster_bootstrap,
+    clusters,
+    proportion,
+)
 
 #: Columns that name a cell, the model aside.
 CELL = ["suite", "task", "language"]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from skald_report.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
 from skald_report.figures import cycle as figures
-from skald_report.landscape import columns_of, page_languages, sorted_models
-from skald_report.tables import Table
-from skald_report.wording import language_name
+from skald_report.landscape.scores import columns_of, page_languages, sorted_models
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.page.formatting import language_name
+from skald_report.tables.table import Table
 
 
 def published(table: Table | None) -> Iterator[Block]:

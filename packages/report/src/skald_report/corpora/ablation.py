@@ -25,8 +25,8 @@ from skald_specs.ablation import (
 from skald_specs.corpus import CorpusManifest
 from skald_specs.recipe import Recipe
 
-from skald_report.crossed import Crossed, by_group, crossed_difference
-from skald_report.statistics import Floats, holm
+from skald_report.statistics.crossed import Crossed, by_group, crossed_difference
+from skald_report.statistics.intervals import Floats, holm
 
 #: Level of a verdict, after Holm's correction over all pairs of corpora.
 LEVEL = 0.05

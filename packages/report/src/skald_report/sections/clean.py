@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import pandas as pd
 
-from skald_report.blocks import Block, Cell, Grid, Paragraph
-from skald_report.cells import CELL, gather, page_names
-from skald_report.formatting import join
-from skald_report.inputs import Sources
-from skald_report.tables import MACRO, Table, scores
+from skald_report.page.blocks import Block, Cell, Grid, Paragraph
+from skald_report.page.formatting import join
+from skald_report.reading.inputs import Sources
+from skald_report.tables.cells import CELL, gather, page_names
+from skald_report.tables.measured import scores
+from skald_report.tables.table import MACRO, Table
 
 #: What became of the text that had items, by the search's policy.
 _FATE = {

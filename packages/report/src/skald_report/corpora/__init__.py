@@ -1,0 +1,1 @@
+"""Pages about training text: the data card and the ablation of corpora."""

@@ -1,0 +1,1 @@
+"""Published scores of others, kept apart from every measured one."""

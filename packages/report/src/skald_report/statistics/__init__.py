@@ -1,0 +1,1 @@
+"""Intervals, paired tests and corrections: numbers and clusters in, no model, language or task."""

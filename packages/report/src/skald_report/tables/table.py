@@ -1,0 +1,20 @@
+"""What a table is: a frame, the columns that name a row, and the unit of every number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+#: The unweighted mean over languages, where a language's tag would stand.
+MACRO = "mean"
+
+
+class Table(NamedTuple):
+    """A frame, the columns that name a row, and the units of the columns that are numbers."""
+
+    name: str
+    keys: tuple[str, ...]
+    units: Mapping[str, str]
+    frame: pd.DataFrame
