@@ -21,6 +21,7 @@ from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
 from skald_report.sections.clean import clean_scores
 from skald_report.sections.compose import compose
+from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
 from skald_report.sections.provenance import provenance, tasks
 from skald_report.sections.untransferred import untransferred
@@ -57,7 +58,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables["tasks"] = tasks(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
-    page = compose(sources, tables, said, inputs)
+    page = compose(context_of(sources, tables, tuple(said), inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
         write_text(folder / "README.md", markdown.render(page))

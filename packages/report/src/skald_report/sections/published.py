@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from skald_report.figures import cycle as figures
+from skald_report.figures import landscape as figures
 from skald_report.landscape.scores import columns_of, page_languages, sorted_models
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
 from skald_report.page.formatting import language_name
