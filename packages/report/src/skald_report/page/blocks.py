@@ -22,12 +22,16 @@ class Claims(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A table's cell: the figure, a smaller second line, a mark (better, worse, strong), a third line."""
+    """A table's cell: the figure, a smaller second line, a mark (better, worse, strong), a third line.
+
+    `of` says where its numbers stand in `report.json`: table, row and columns, as `formatting.of` writes it.
+    """
 
     text: str
     detail: str = ""
     mark: str = ""
     note: str = ""
+    of: str = ""
 
 
 class Grid(NamedTuple):

@@ -85,3 +85,14 @@ def language_name(tag: str) -> str:
         return tag
     own = f" ({known.endonym})" if known.endonym != known.english else ""
     return f"{known.english}{own}"
+
+
+def of(table: str, row: int, *columns: str) -> str:
+    """Return where a cell's numbers stand in `report.json`.
+
+    Args:
+        table: Name of the table.
+        row: Number of its row, which is the frame's index.
+        columns: Columns of the numbers shown, in their order.
+    """
+    return f"{table}:{row}:{','.join(columns)}"
