@@ -122,9 +122,12 @@ def _judged(
     rows.loc[same, "p"] = 1.0
     rows["weights"] = _weights(old, new, rows)
     rows["why"] = _incomparable(both, rows, tasks)
-    counted = (rows["why"] == "") & rows["p"].notna()
+    # Where neither weights nor figure are others, there was nothing to be found.
+    untouched = same & (rows["weights"] == "same")
+    counted = (rows["why"] == "") & rows["p"].notna() & ~untouched
     rows["p_holm"] = np.nan
     rows.loc[counted, "p_holm"] = holm(list(rows.loc[counted, "p"]))
+    rows.loc[untouched & (rows["why"] == ""), "p_holm"] = 1.0
     lower = rows["kind"].isin(LOWER_IS_BETTER) if "kind" in rows else rows["measure"] == "text"
     better = (rows["change"] > 0) != lower
     clear = rows["p_holm"] < LEVEL
