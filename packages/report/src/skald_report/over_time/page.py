@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -130,7 +131,7 @@ def _head(table: Table, row: pd.Series[Any]) -> Cell:
 
 
 def _p(value: float) -> str:
-    if pd.isna(value):
+    if math.isnan(value):
         return "–"
     return f"{value:.2g}" if value >= _LEAST_P else f"< {_LEAST_P:g}"
 

@@ -45,7 +45,7 @@ def compared(
     old: Path,
     new: Path,
     records: tuple[Path, Path] | None = None,
-    names: tuple[str, str] = ("", ""),
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """Compare two report folders.
 
