@@ -24,11 +24,11 @@ def forest(overall: Table, language: str, look: Mapping[str, Look]) -> Drawing:
     shown = places(rows, look)
     spans = {}
     for measure in SCALES:
-        if ((rows["measure"] == measure) & rows["model"].isin(shown.contestants)).any():
+        if ((rows["measure"] == measure) & rows["model"].isin(shown.drawn)).any():
             ends = [
                 limits(own, measure, shown)
                 for _, own in each.groupby("scope", sort=False)
-                if ((own["measure"] == measure) & own["model"].isin(shown.contestants)).any()
+                if ((own["measure"] == measure) & own["model"].isin(shown.drawn)).any()
             ]
             spans[measure] = (min(low for low, _ in ends), max(high for _, high in ends))
     alt = f"{titled(language)}, 95 % intervals. {described(rows, shown)}"

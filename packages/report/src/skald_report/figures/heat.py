@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from skald_report.figures.cells import GREY, Colour, empty, filled
 from skald_report.figures.order import by_branch
-from skald_report.figures.rows import MOST_CONTROLS, places, ranked
+from skald_report.figures.rows import SCALES, places, ranked
 from skald_report.figures.style import (
     INK,
     MUTED,
@@ -61,7 +61,7 @@ def heat_map(overall: Table, measure: str, look: Mapping[str, Look]) -> Drawing:
     # A model that lacks a language has no mean, and is shown nevertheless.
     order = list(dict.fromkeys([*ranked(mean, look), *_by_language(each, look)]))
     shown, left_out = order[:MOST_ROWS], len(order[MOST_ROWS:])
-    controls = list(places(frame, look).controls)[:MOST_CONTROLS]
+    controls = places(frame, look).controls
     groups = by_branch(each["scope"])
     if len(mean):
         groups.append((MACRO, [MACRO]))
@@ -100,6 +100,7 @@ def heat_map(overall: Table, measure: str, look: Mapping[str, Look]) -> Drawing:
         for branch, middle in heads.items():
             axes.text(middle, -1.35, _BRANCH_NAMES.get(branch, branch), ha="center", va="bottom",
                       size=7, color=MUTED)  # fmt: skip
+        figure.text(0.0, 1 - 0.06 / height, SCALES[measure][0], size=9.5, weight="bold", va="top")
         for number, note in enumerate(reversed(notes)):
             figure.text(0.0, (0.03 + 0.15 * number) / height, note, size=7.5, color=MUTED)
         return drawing(figure, f"heat-{measure}", _alt(measure, shown, groups, value), "overall")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from skald_specs.controls import COUNTING, RANDOM_INIT
 
 from skald_report.figures.cells import GREY, Colour, empty, filled
+from skald_report.figures.rows import SCALES
 from skald_report.figures.style import (
     MUTED,
     WIDTH_INCHES,
@@ -123,6 +124,7 @@ def pairwise_matrix(pairwise: Table, measure: str) -> Drawing:
                     filled(axes, place[other], y, colour(cell, largest), _lines(cell, roomy), size)
                 elif model != other:
                     empty(axes, place[other], y, size)
+        figure.text(0.0, 1 - 0.03 / height, SCALES[measure][0], size=9.5, weight="bold", va="top")
         for number, note in enumerate(reversed(notes)):
             figure.text(0.0, (0.03 + 0.15 * number) / height, note, size=7.5, color=MUTED)
         return drawing(

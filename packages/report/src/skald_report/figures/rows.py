@@ -54,6 +54,11 @@ class Places(NamedTuple):
     controls: tuple[str, ...]
     n_left_out: int
 
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The models that set the axes: the contestants, or the controls where there is none."""
+        return self.contestants or self.controls
+
 
 def ranked(rows: pd.DataFrame, look: Mapping[str, Look]) -> list[str]:
     """Return the contestants of one scope, the best first: by tasks, those without by text."""
@@ -86,7 +91,7 @@ def places(rows: pd.DataFrame, look: Mapping[str, Look], most: int = MOST_MODELS
 
 def limits(rows: pd.DataFrame, measure: str, shown: Places) -> tuple[float, float]:
     """Return an axis that holds every interval of the contestants, chance, and controls nearby."""
-    own = rows[(rows["measure"] == measure) & rows["model"].isin(shown.contestants)]
+    own = rows[(rows["measure"] == measure) & rows["model"].isin(shown.drawn)]
     ends = own[["score", "low", "high", "low_tasks", "high_tasks"]].to_numpy(dtype=np.float64)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     if measure == "tasks":
