@@ -14,6 +14,8 @@ from skald_report.page.formatting import join
 from skald_report.sections.about import about
 from skald_report.sections.context import Context
 from skald_report.sections.controls import control_blocks
+from skald_report.sections.cost import cost_blocks
+from skald_report.sections.data import data_blocks
 from skald_report.sections.differences import difference_blocks
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
 from skald_report.sections.provenance import provenance_blocks
@@ -55,6 +57,8 @@ _SECTIONS = (
         lambda c: transfer_evidence(c.inputs.evidence),
     ),
     _Entry("training", "Training", training_blocks),
+    _Entry("data", "What the training text is", data_blocks),
+    _Entry("cost", "What it cost", cost_blocks),
     _Entry(
         "published",
         "Published scores of European models",
