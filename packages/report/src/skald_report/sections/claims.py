@@ -13,8 +13,9 @@ from skald_specs.controls import RANDOM_INIT
 
 from skald_report.page.formatting import join
 from skald_report.sections.chance import chance_claims
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
-from skald_report.tables.measured import LEVEL, task_checks
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import MACRO, Table
 
 #: Unclear comparisons that a sentence names one by one; more are counted, and the tables show which.

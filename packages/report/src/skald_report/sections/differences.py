@@ -13,8 +13,8 @@ from skald_report.page.formatting import (
     number,
 )
 from skald_report.sections.context import Context
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
-from skald_report.tables.measured import LEVEL
 
 _SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
 
