@@ -13,10 +13,7 @@ from skald_report.page.formatting import (
 )
 from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
-
-#: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
-#: other, also of a folder beside it, the page does not presume to know what the text is.
-GENERATED_SOURCE = "data/text"
+from skald_report.tables.data import is_generated
 
 
 def about(context: Context) -> Iterator[Block]:
@@ -35,7 +32,7 @@ def about(context: Context) -> Iterator[Block]:
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
                         "were trained on.", "gap")  # fmt: skip
-    elif sources.corpus.recipe.source == GENERATED_SOURCE:
+    elif is_generated(sources.corpus):
         yield Paragraph(
             "The models were trained and tested on synthetic text from a small generator. These "
             "scores test the machinery: whether training learns and evaluation tells models apart. "
