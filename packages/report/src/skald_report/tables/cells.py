@@ -15,7 +15,7 @@ from skald_specs.languages import BY_TAG
 from skald_specs.records import TaskInfo
 
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.draws import Floats
+from skald_report.statistics.sums import Floats
 
 #: Columns that name a cell, the model aside.
 CELL = ["suite", "task", "language"]

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skald_specs.languages import BY_TAG
 
-from skald_report.statistics.draws import Sums, chance_corrected, sums
+from skald_report.statistics.intervals import Scale
 from skald_report.statistics.means import Cell
+from skald_report.statistics.sums import Sums, chance_corrected, sums
 from skald_report.tables.cells import AGAINST_CHANCE, Cells, Panel
 from skald_report.tables.table import MACRO
 
@@ -40,6 +41,11 @@ class Measured(NamedTuple):
     def higher_is_better(self) -> bool:
         """Whether a larger number is the better one."""
         return self.name != TEXT
+
+    @property
+    def scale(self) -> Scale:
+        """What the numbers are."""
+        return "bits" if self.name == TEXT else "share"
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -88,6 +94,7 @@ def chosen(
                 languages[panel.language],
                 task,
                 Sums(own.keys, own.top[:, models], own.bottom[:, models]),
+                0.0 if math.isnan(panel.chance) else -panel.chance / (1 - panel.chance),
             )
         )
     return found

@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skald_report.statistics.comparison import minimum_detectable
-from skald_report.statistics.draws import Floats
 from skald_report.statistics.noise import (
     checkpoint_deviation,
     seed_deviation,
     signal,
     signal_to_noise,
 )
+from skald_report.statistics.sums import Floats
 from skald_report.tables.cells import CELL, Cells
 from skald_report.tables.models import Cast
 from skald_report.tables.pairs import Pairs

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skald_report.statistics.intervals import METHODS
 from skald_report.statistics.means import Mean, hierarchical_mean, mean_interval, worst
 from skald_report.tables.cells import Cells
 from skald_report.tables.measures import WORST, Measured, chosen, scopes
@@ -21,7 +22,6 @@ _UNITS = {
     **dict.fromkeys(("score", "low", "high"), "by measure"),
     **dict.fromkeys(("n_languages", "n_tasks", "n_items", "n_keys"), "count"),
 }
-METHOD = "cluster jackknife over keys"
 METHOD_WORST = "worst of the languages' intervals, Bonferroni"
 
 
@@ -72,7 +72,7 @@ def _scoped(
             of_language[scope] = mean._replace(
                 estimate=mean.estimate[keep], by_key=mean.by_key[:, keep], by_task=None
             )
-        told = mean_interval(mean)
+        told = mean_interval(mean, measured.scale)
         panels = [measured.panels[number] for number in at]
         found.append(
             pd.DataFrame(
@@ -91,7 +91,7 @@ def _scoped(
                     "n_tasks": len({(p.task.suite, p.task.name) for p in panels}),
                     "n_items": sum(len(p.scores) for p in panels),
                     "n_keys": len(mean.by_key),
-                    "method": METHOD,
+                    "method": METHODS[measured.scale],
                 }
             )
         )
@@ -107,7 +107,7 @@ def _worst(
     names: NDArray[np.str_],
     means: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    found = worst([of_language[tag] for tag in tags], measured.higher_is_better)
+    found = worst([of_language[tag] for tag in tags], measured.scale, measured.higher_is_better)
     language = np.array(tags)[found.which]
     counts = pd.concat(means).drop_duplicates("scope").set_index("scope")
     return pd.DataFrame(

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skald_report.statistics.comparison import Differences, paired_differences
-from skald_report.statistics.draws import Floats
 from skald_report.statistics.families import holm
+from skald_report.statistics.sums import Floats
 from skald_report.tables.cells import AGAINST_CHANCE, LOWER_IS_BETTER, Cells, Panel
 from skald_report.tables.models import Cast
 

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skald_report.statistics.draws import Floats, chance_corrected, sums
-from skald_report.statistics.intervals import BOOTSTRAP, scores_with_intervals
+from skald_report.statistics.intervals import METHODS, Scale, scale_of, scores_with_intervals
 from skald_report.statistics.means import Cell, hierarchical_mean, mean_interval
+from skald_report.statistics.sums import Floats, Sums, chance_corrected, sums
 from skald_report.tables.cells import CELL, Cells, Panel
-from skald_report.tables.overall import METHOD
 from skald_report.tables.table import MACRO, Table
 
 _COLUMNS = [*CELL, "model", "kind", "label", "score", "low", "high", "standard_error", "n_items",
@@ -21,8 +20,6 @@ _COLUMNS = [*CELL, "model", "kind", "label", "score", "low", "high", "standard_e
             "languages", "n_wordings", "lowest_wording", "highest_wording"]  # fmt: skip
 _UNITS = {"score": "by kind", "low": "by kind", "high": "by kind", "n_items": "count",
           "n_keys": "count", "chance": "by kind"}  # fmt: skip
-#: What the bootstrap resamples where a score is bits per byte.
-DOCUMENTS = "document bootstrap"
 
 
 def scores(cells: Cells, models: pd.DataFrame) -> Table:
@@ -63,10 +60,7 @@ def _of_panel(cells: Cells, panel: Panel) -> pd.DataFrame:
     summed = sums(panel.scores, panel.weights, panel.keys)
     known = np.isfinite(panel.scores)
     share = ((panel.scores == 0) | (panel.scores == 1) | ~known).all(axis=0)
-    found = scores_with_intervals(summed, share & (panel.task.kind != "text"))
-    method = found.method
-    if panel.task.kind == "text":
-        method = np.where(method == BOOTSTRAP, DOCUMENTS, method)
+    found = scores_with_intervals(summed, share, scale_of(summed, panel.task.kind == "text"))
     have = np.flatnonzero(known.any(axis=0))
     values = {"score": found.estimate, "low": found.low, "high": found.high,
               "standard_error": found.se}  # fmt: skip
@@ -77,7 +71,7 @@ def _of_panel(cells: Cells, panel: Panel) -> pd.DataFrame:
         panel.language,
         panel.language,
         values,
-        {"n_items": panel.n_items, "n_keys": found.n_keys, "method": method},
+        {"n_items": panel.n_items, "n_keys": found.n_keys, "method": found.method},
         panel.chance,
         panel.wordings,
     )
@@ -96,13 +90,11 @@ def _mean_over_languages(
         return []
     have = np.flatnonzero(complete[common].all(axis=0))
     own = [panels[number] for number in common]
-    mean = hierarchical_mean(
-        [
-            Cell(number, 0, sums(panel.scores[:, have], panel.weights, panel.keys))
-            for number, panel in enumerate(own)
-        ]
-    )
-    told = mean_interval(mean)
+    summed = [sums(panel.scores[:, have], panel.weights, panel.keys) for panel in own]
+    mean = hierarchical_mean([Cell(number, 0, each) for number, each in enumerate(summed)])
+    scales: set[Scale] = {scale_of(each, own[0].task.kind == "text") for each in summed}
+    scale = scales.pop() if len(scales) == 1 else "other"
+    told = mean_interval(mean, scale)
     values = {"score": mean.estimate, "low": told.low, "high": told.high,
               "standard_error": told.se}  # fmt: skip
     wordings = {len(panel.wordings) for panel in own}
@@ -116,7 +108,7 @@ def _mean_over_languages(
     counts = {
         "n_items": np.sum([panel.n_items for panel in own], axis=0),
         "n_keys": np.full(len(cells.models), len(mean.by_key)),
-        "method": np.full(len(cells.models), METHOD, object),
+        "method": np.full(len(cells.models), METHODS[scale], object),
     }
     levels = {panel.chance for panel in own}
     languages = " ".join(panel.language for panel in own)
@@ -124,7 +116,7 @@ def _mean_over_languages(
         _frame(
             cells, own[0], have, MACRO, languages, spread, counts,
             levels.pop() if len(levels) == 1 else math.nan, worded,
-            corrected=_corrected_mean(own, have, len(cells.models)),
+            corrected=_corrected_mean(own, summed, scale, have, len(cells.models)),
         )
     ]  # fmt: skip
 
@@ -136,25 +128,20 @@ def _spread_out(values: Floats, have: NDArray[np.int64], count: int) -> Floats:
 
 
 def _corrected_mean(
-    panels: list[Panel], have: NDArray[np.int64], count: int
+    panels: list[Panel], summed: list[Sums], scale: Scale, have: NDArray[np.int64], count: int
 ) -> tuple[Floats, Floats, Floats]:
     """Return the mean over languages corrected for each language's own chance, with its bounds."""
     unknown = np.full(count, np.nan)
-    if any(math.isnan(panel.chance) or panel.chance >= 1 for panel in panels):
+    levels = [panel.chance for panel in panels]
+    if not all(level < 1 for level in levels):
         return unknown, unknown, unknown
     mean = hierarchical_mean(
         [
-            Cell(
-                number,
-                0,
-                chance_corrected(
-                    sums(panel.scores[:, have], panel.weights, panel.keys), panel.chance
-                ),
-            )
-            for number, panel in enumerate(panels)
+            Cell(number, 0, chance_corrected(own, level), -level / (1 - level))
+            for number, (own, level) in enumerate(zip(summed, levels, strict=True))
         ]
     )
-    told = mean_interval(mean)
+    told = mean_interval(mean, scale)
     found = (mean.estimate, told.low, told.high)
     one, low, high = (_spread_out(value, have, count) for value in found)
     return one, low, high
