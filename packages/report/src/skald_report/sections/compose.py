@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from skald_specs import __version__
+
 from skald_report.page.blocks import Block, Page, Section
 from skald_report.page.formatting import join
 from skald_report.sections.about import about
@@ -16,11 +18,15 @@ from skald_report.sections.context import Context
 from skald_report.sections.controls import control_blocks
 from skald_report.sections.differences import difference_blocks
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
+from skald_report.sections.explore import explore
+from skald_report.sections.glossary import glossary
 from skald_report.sections.provenance import provenance_blocks
 from skald_report.sections.published import published
 from skald_report.sections.scores import score_blocks
 from skald_report.sections.training import training_blocks
 from skald_report.sections.transfer import time_transfer
+from skald_report.tables.file import REPORT_FILE
+from skald_report.tables.table import MACRO
 
 
 class _Entry(NamedTuple):
@@ -33,6 +39,7 @@ class _Entry(NamedTuple):
 _SECTIONS = (
     _Entry("about", "What this is", about),
     _Entry("scores", "Scores measured here", score_blocks),
+    _Entry("all-scores", "Every score, to search and sort", explore),
     _Entry(
         "controls",
         "What the controls say of the tasks",
@@ -62,14 +69,37 @@ _SECTIONS = (
         foreign=True,
     ),
     _Entry("provenance", "Provenance", lambda c: provenance_blocks(c.sources, c.tables, c.inputs)),
+    _Entry("glossary", "Terms", lambda _: glossary()),
 )
 
 
 def compose(context: Context) -> Page:
     """Lay the page out."""
+    subtitle = join(context.baselines) if context.baselines else "no baseline"
     sections = tuple(
         Section(entry.anchor, entry.title, tuple(entry.blocks(context)), entry.foreign)
         for entry in _SECTIONS
     )
-    subtitle = join(context.baselines) if context.baselines else "no baseline"
-    return Page("Skald report", f"Germanic-language baselines: {subtitle}", sections)
+    return Page(
+        "Skald report",
+        f"Germanic-language baselines: {subtitle}",
+        sections,
+        tuple(_facts(context)),
+        ("README.md", REPORT_FILE),
+    )
+
+
+def _facts(context: Context) -> Iterator[tuple[str, str]]:
+    """Yield what the page rests on, for its head."""
+    if "models" in context.tables:
+        roles = list(context.roles.values())
+        n_controls = roles.count("control")
+        yield "Models", f"{len(roles) - n_controls:,}"
+        yield "Controls", f"{n_controls:,}"
+    if "scores" in context.tables:
+        frame = context.tables["scores"].frame
+        single = frame[frame["language"] != MACRO]
+        yield "Languages", f"{single['language'].nunique():,}"
+        yield "Tasks", f"{len(single[['suite', 'task']].drop_duplicates()):,}"
+        yield "Items", f"{single.groupby(['suite', 'task', 'language'])['n_items'].max().sum():,}"
+    yield "Skald", __version__
