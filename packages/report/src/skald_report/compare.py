@@ -52,6 +52,11 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "points": Tolerance(),
     "count": Tolerance(),
     "parameters": Tolerance(),
+    # Planned, by formulas of the shape, the tokens and a machine's data sheet.
+    "flops": Tolerance(relative=1e-6),
+    "GPU-hours": Tolerance(relative=1e-6),
+    "MWh": Tolerance(relative=1e-6),
+    "days": Tolerance(relative=1e-6),
     "p": None,
 }
 #: A table that a report has only where training text has items: absent from one, it is not compared.

@@ -20,6 +20,7 @@ import pyarrow.json as pa_json
 from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
+from skald_specs.datacard import DataCard
 from skald_specs.decontamination import (
     CLEAN_FILE,
     REPORT_FILE,
@@ -28,12 +29,15 @@ from skald_specs.decontamination import (
 )
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl, read_text, read_yaml
+from skald_specs.manifest import MANIFEST_FOLDER
 from skald_specs.models import first_problem
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedScore
 from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
+
+from skald_report.reading.manifests import Manifests, read_manifests
 
 CURVE_FILE = "curve.jsonl"
 LABELS_FILE = "models.yaml"
@@ -66,6 +70,8 @@ class ReportInputs:
         clean: `clean-subset.json` of the same.
         published: Folder of published scores.
         evidence: Folder of committed evidence; muP's is in `mup/`, time transfer's in `transfer/`.
+        manifests: Folder of run manifests.
+        data_card: `card.json` of a corpus that has a data card.
         command: The command that makes this report again.
     """
 
@@ -80,6 +86,8 @@ class ReportInputs:
     clean: Path | None = None
     published: Path | None = None
     evidence: Path | None = None
+    manifests: Path | None = None
+    data_card: Path | None = None
     command: str = "nox -s cycle"
 
     @classmethod
@@ -122,6 +130,10 @@ class ReportInputs:
             published=there(published) if published else None,
             command=command,
             evidence=there(evidence) if evidence else None,
+            # A folder of artifacts below the usual one has its manifests where all are.
+            manifests=there(artifacts / MANIFEST_FOLDER.name)
+            or there(artifacts.parent / MANIFEST_FOLDER.name),
+            data_card=there(artifacts / "card" / "card.json"),
         )
 
 
@@ -143,6 +155,8 @@ class Sources:
         clean: Those that it has, by task; None where nothing says.
         order: The baselines in the order to show them; empty: that of `plans`.
         published: Rows of `PublishedScore`; labels: a model's name on the page.
+        manifests: What the stations took, by station and name; no result.
+        data_card: What the stages of the corpus wrote down, or None.
     """
 
     summaries: tuple[EvaluationSummary, ...]
@@ -160,6 +174,8 @@ class Sources:
     order: tuple[str, ...] = ()
     untransferred: Mapping[str, Plan] = field(default_factory=dict)
     untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
+    manifests: Manifests = field(default_factory=dict)
+    data_card: DataCard | None = None
 
 
 def load(inputs: ReportInputs) -> Sources:
@@ -206,6 +222,12 @@ def load(inputs: ReportInputs) -> Sources:
             if (run / PLAN_FILE).is_file()
         },
         untransferred_validation=_curves(inputs.untransferred, _baseline_of)[1],
+        manifests=read_manifests(
+            inputs.manifests,
+            [*named, *(run.parent.name for run in inputs.untransferred)],
+            [summary.suite for summary in summaries],
+        ),
+        data_card=DataCard.load(inputs.data_card) if inputs.data_card else None,
     )
 
 

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from skald_report.page.blocks import Block, Page, Section
 from skald_report.page.formatting import join
 from skald_report.sections.context import Context
+from skald_report.sections.cost import cost_blocks
+from skald_report.sections.data import data_blocks
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
 from skald_report.sections.languages import language_blocks
 from skald_report.sections.pairs import pair_blocks
@@ -53,6 +55,8 @@ _SECTIONS = (
         lambda c: transfer_evidence(c.inputs.evidence),
     ),
     _Entry("training", "Training", training_blocks),
+    _Entry("data", "What the training text is", data_blocks),
+    _Entry("cost", "What it cost", cost_blocks),
     _Entry(
         "published",
         "Published scores of European models",

@@ -25,11 +25,9 @@ from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
 from skald_report.sections.cost_words import cost_sentences
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
+from skald_report.tables.data import is_generated
 from skald_report.tables.table import MACRO, Table
 
-#: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
-#: other, also of a folder beside it, the page does not presume to know what the text is.
-GENERATED_SOURCE = "data/text"
 #: Models that the first table lists; the others stand in the tables below.
 MAX_LISTED = 10
 #: Gaps that the summary names one by one.
@@ -60,7 +58,7 @@ def not_shown(context: Context) -> Iterator[Paragraph]:
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
                         "were trained on.", "gap")  # fmt: skip
-    elif sources.corpus.recipe.source == GENERATED_SOURCE:
+    elif is_generated(sources.corpus):
         yield Paragraph(
             "The models were trained and tested on synthetic text from a small generator. These "
             "scores test the machinery: whether training learns and evaluation tells models apart. "
