@@ -15,10 +15,11 @@ import pandas as pd
 from scipy import stats
 from skald_specs.languages import BY_TAG
 
-from skald_report.statistics.intervals import COVERAGE, holm
+from skald_report.statistics.comparison import LEVEL
+from skald_report.statistics.families import holm
+from skald_report.statistics.spread import COVERAGE
 from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
 from skald_report.tables.file import rows_of
-from skald_report.tables.measured import LEVEL
 from skald_report.tables.table import MACRO, Table
 
 #: The tables whose rows are judged, and the column that is: one family of Holm's correction each.
@@ -122,9 +123,11 @@ def _judged(
     rows.loc[same, "p"] = 1.0
     rows["weights"] = _weights(old, new, rows)
     rows["why"] = _incomparable(both, rows, tasks)
-    counted = (rows["why"] == "") & rows["p"].notna()
-    rows["p_holm"] = np.nan
-    rows.loc[counted, "p_holm"] = holm(list(rows.loc[counted, "p"]))
+    # Where neither weights nor figure are others, there was nothing to be found.
+    untouched = same & (rows["weights"] == "same")
+    comparable = rows["why"] == ""
+    rows["p_holm"] = holm(rows["p"].where(comparable & ~untouched))
+    rows.loc[untouched & comparable, "p_holm"] = 1.0
     lower = rows["kind"].isin(LOWER_IS_BETTER) if "kind" in rows else rows["measure"] == "text"
     better = (rows["change"] > 0) != lower
     clear = rows["p_holm"] < LEVEL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ _TITLES = {
     "scores": "Scores by task and language",
     "differences": "Differences from the anchors, by task and language",
 }
+#: Smaller p values are not told apart: the tail of an estimated distribution is not known so far out.
+_LEAST_P = 1e-4
 _PLAIN = ("same", "noise", "no interval")
 _MARKS = {"better": "better", "worse": "worse"}
 
@@ -33,7 +36,6 @@ def comparison_page(
     found: Changes,
     said: Sequence[str],
     measures: Sequence[Measure],
-    links: Sequence[str] = (),
 ) -> Page:
     """Lay the page of a comparison out.
 
@@ -43,10 +45,9 @@ def comparison_page(
         found: What changed.
         said: The sentences about it.
         measures: Every number against its tolerance.
-        links: Sentences that lead to other pages.
     """
     sections = [
-        Section("summary", "What changed", (*_summary(found, said), *map(Paragraph, links))),
+        Section("summary", "What changed", tuple(_summary(found, said))),
         *(
             Section(name, _TITLES[name], tuple(_judged(table, found)))
             for name, table in found.judged.items()
@@ -95,21 +96,16 @@ def _grid(table: Table, rows: pd.DataFrame, n_all: int) -> Grid:
         table.name,
         _TITLES[table.name],
         f"{shown} {n_all:,} rows, the clearest first; change with its 95 % interval, p after Holm's correction.",
-        (" and ".join(_heads(table)), "old", "new", "change", "p (Holm)", "weights", "verdict"),
+        ("of", "old", "new", "change", "p (Holm)", "weights", "verdict"),
         tuple(_row(table, int(str(at)), row) for at, row in rows.iterrows()),
         f"tables/{table.name}.csv",
     )
 
 
-def _heads(table: Table) -> list[str]:
-    return [name for name in table.keys if name != "suite"]
-
-
 def _row(table: Table, at: int, row: pd.Series[Any]) -> tuple[Cell, ...]:
-    keys = [str(row[name]) for name in _heads(table)]
     judged = row["verdict"] != "not comparable"
     return (
-        Cell(keys[-1], ", ".join(keys[:-1])),
+        _head(table, row),
         Cell(number(row["old"], ".3f"), of=of(table.name, at, "old")),
         Cell(number(row["new"], ".3f"), of=of(table.name, at, "new")),
         Cell(
@@ -119,12 +115,25 @@ def _row(table: Table, at: int, row: pd.Series[Any]) -> tuple[Cell, ...]:
         )
         if judged
         else Cell("–"),
-        Cell(f"{row['p_holm']:.2g}", of=of(table.name, at, "p_holm"))
-        if pd.notna(row["p_holm"])
-        else Cell("–"),
+        Cell(_p(row["p_holm"]), of=of(table.name, at, "p_holm")),
         Cell(row["weights"]),
         Cell(why_in_words(row.to_dict()), mark=_MARKS.get(row["verdict"], "")),
     )
+
+
+def _head(table: Table, row: pd.Series[Any]) -> Cell:
+    pair = "reference" in table.keys
+    place = [str(row[name]) for name in table.keys if name not in ("suite", "model", "reference")]
+    return Cell(
+        f"{row['model']} against {row['reference']}" if pair else str(row["model"]),
+        ", ".join(place),
+    )
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:.2g}" if value >= _LEAST_P else f"< {_LEAST_P:g}"
 
 
 def _flips(name: str, rows: pd.DataFrame) -> Grid:

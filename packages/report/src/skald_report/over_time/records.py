@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 from skald_specs.errors import UserInputError
 
 from skald_report.reading.inputs import ReportInputs, Sources, load
-from skald_report.statistics.intervals import clusters, mcnemar_exact, paired_difference
+from skald_report.statistics.comparison import paired_differences
 from skald_report.tables.cells import CELL, page_names
 from skald_report.tables.file import rows_of
 
@@ -93,20 +93,13 @@ def _paired(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for names, rows in both.groupby(_KEYS, sort=False):
         if any(side[names] != len(rows) for side in counts):
             continue
-        text = rows["kind"].iloc[0] == "text"
-        weights = rows["n_bytes"].to_numpy() if text else np.ones(len(rows))
-        sides: Sequence[Any] = [rows[f"score_{side}"].to_numpy() for side in ("new", "old")]
-        first, second = (clusters(side * weights, weights, rows["key"]) for side in sides)
-        found = paired_difference(first, second)
-        p, test = found.p, found.method
-        choice = not text and all(np.isin(side, (0.0, 1.0)).all() for side in sides)
-        if choice and found.n_clusters == len(rows):
-            won, lost = int((sides[0] > sides[1]).sum()), int((sides[0] < sides[1]).sum())
-            p, test = mcnemar_exact(won, lost), "exact McNemar"
+        weights = rows["n_bytes"] if rows["kind"].iloc[0] == "text" else np.ones(len(rows))
+        scores = rows[["score_new", "score_old"]]
+        found = paired_differences(scores, weights, rows["key"], [0], [1])
         yield {
             **dict(zip(_KEYS, names, strict=True)),
-            "low": found.low,
-            "high": found.high,
-            "p": p,
-            "test": test,
+            "low": found.low[0],
+            "high": found.high[0],
+            "p": found.p[0],
+            "test": found.test[0],
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def compared(
     old: Path,
     new: Path,
     records: tuple[Path, Path] | None = None,
-    names: tuple[str, str] = ("", ""),
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """Compare two report folders.
 
@@ -54,7 +53,7 @@ def compared(
         old: The earlier report.
         new: The later one.
         records: Folders with the evaluations that they were made of, for paired tests.
-        names: What the reports are called; empty: by their folders.
+        names: What the reports are called; None: by their folders.
 
     Raises:
         UserInputError: A folder holds no report of this schema, or a record does not fit its report.
@@ -67,32 +66,35 @@ def compared(
     found = changes(before, after, paired)
     same = (old / REPORT_FILE).read_bytes() == (new / REPORT_FILE).read_bytes()
     return Comparison(
-        names[0] or old.resolve().name,
-        names[1] or new.resolve().name,
+        *(names or _names(old, new)),
         found,
         tuple(sentences(found, same)),
         tuple(compare(old, new)),
     )
 
 
-def write_comparison(made: Comparison, out: Path, links: Sequence[str] = ()) -> None:
+def _names(old: Path, new: Path) -> tuple[str, str]:
+    short = old.resolve().name, new.resolve().name
+    return short if short[0] != short[1] else (str(old), str(new))
+
+
+def write_comparison(made: Comparison, out: Path) -> None:
     """Write a comparison's folder; an earlier one is replaced as a whole.
 
     Args:
         made: The comparison.
         out: The folder.
-        links: Sentences that lead to other pages.
 
     Raises:
         UserInputError: The folder is somebody's own, or cannot be written to.
     """
     with atomic_folder(out, marker=COMPARISON_FILE) as folder:
-        fill(made, folder, links)
+        fill(made, folder)
 
 
-def fill(made: Comparison, folder: Path, links: Sequence[str] = ()) -> None:
+def fill(made: Comparison, folder: Path) -> None:
     """Write a comparison's files into a folder."""
-    page = comparison_page(made.old, made.new, made.found, made.said, made.measures, links)
+    page = comparison_page(made.old, made.new, made.found, made.said, made.measures)
     failed = [m.model_dump(mode="json") for m in made.measures if m.holds is not True]
     tolerances = Table("tolerances", ("measure",), {}, pd.DataFrame(failed))
     tables = [*made.found.judged.values(), made.found.flipped, made.found.provenance]

@@ -38,6 +38,7 @@ _SECTIONS = (
     _Entry("languages", "By language", language_blocks),
     _Entry("pairs", "Pair by pair", pair_blocks),
     _Entry("scores", "Every score", score_blocks),
+    _Entry("training", "Training", training_blocks),
     _Entry("trust", "Can these numbers be trusted?", trust_blocks),
     _Entry(
         "learning-rate",
@@ -54,7 +55,6 @@ _SECTIONS = (
         "Whether learning rates carry over in time",
         lambda c: transfer_evidence(c.inputs.evidence),
     ),
-    _Entry("training", "Training", training_blocks),
     _Entry("data", "What the training text is", data_blocks),
     _Entry("cost", "What it cost", cost_blocks),
     _Entry(

@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from skald_report.statistics.draws import Floats, Ints, ratios, sums
 from skald_report.statistics.spread import (
     COVERAGE,
+    against_zero,
+    differing,
     displacements,
     spread_of_pairs,
-    t_quantile,
-    two_sided,
+    within,
 )
+from skald_report.statistics.sums import Floats, Ints, ratios, sums
 
 #: Level of a claim, and the chance of finding what a minimum detectable effect names.
 LEVEL = 0.05
@@ -111,23 +112,23 @@ def _on_common(
     estimates = ratios(cells)
     difference = estimates[one] - estimates[other]
     found = spread_of_pairs(displacements(cells), one, other, n_keys)
-    p = two_sided(difference, found)
+    tested = against_zero(difference, found, differing(cells.top, one, other), n_keys)
     test = np.full(len(one), PAIRED_T, object)
     if n_keys == n_items:
         right = np.all(np.isin(values, (0.0, 1.0)), axis=0).reshape(-1)
         exact = right[one] & right[other]
         wins = np.where(right, values, 0.0)
         only_first, only_second = wins.T @ (1 - wins), (1 - wins).T @ wins
-        p = np.where(exact, mcnemar_exact(only_first[one, other], only_second[one, other]), p)
+        p = mcnemar_exact(only_first[one, other], only_second[one, other])
+        tested = within(tested._replace(p=np.where(exact, p, tested.p)))
         test[exact] = MCNEMAR
-    half = t_quantile(found.df) * found.se
     return Differences(
         difference,
-        difference - half,
-        difference + half,
+        tested.low,
+        tested.high,
         found.se,
         found.df,
-        p,
+        tested.p,
         np.full(len(one), n_items),
         np.full(len(one), n_keys),
         test,
@@ -146,18 +147,28 @@ def mcnemar_exact(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
 
     Source: McNemar 1947, Psychometrika 12:153; exact form, binomial test on the discordant pairs.
     """
-    one, other = np.asarray(only_first, float), np.asarray(only_second, float)
-    return np.asarray(np.minimum(1.0, 2 * special.bdtr(np.minimum(one, other), one + other, 0.5)))
+    one, other = np.asarray(only_first, np.int64), np.asarray(only_second, np.int64)
+    # Few pairs of counts occur among thousands of pairs of models.
+    base = int(max(one.max(initial=0), other.max(initial=0))) + 1
+    codes, at = np.unique(
+        np.minimum(one, other) * base + np.maximum(one, other), return_inverse=True
+    )
+    fewer, more = codes // base, codes % base
+    p = np.minimum(1.0, 2 * special.bdtr(fewer, (fewer + more).astype(np.int64), 0.5))
+    return np.asarray(p[at].reshape(one.shape))
 
 
 def minimum_detectable(se: ArrayLike, level: float = LEVEL, power: float = POWER) -> Floats:
     """Return the smallest true difference that would be found with the given power.
 
-    (z_{1 - level/2} + z_power) se, with the standard error of the paired difference.
+    (z_{1 - level/2} + z_power) se, with the standard error of the paired difference. NaN where that
+    is 0: models that never differ do not say how far they might.
 
     Source: Miller 2024, arXiv 2411.00640, section 5.
     """
-    return np.asarray(se, float) * float(special.ndtri(1 - level / 2) + special.ndtri(power))
+    error = np.asarray(se, float)
+    times = float(special.ndtri(1 - level / 2) + special.ndtri(power))
+    return np.where(error > 0, times * error, np.nan)
 
 
 def verdicts(

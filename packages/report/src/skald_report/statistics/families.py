@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skald_report.statistics.draws import Floats
+from skald_report.statistics.sums import Floats
 
 
 def holm(p_values: ArrayLike) -> Floats:

@@ -14,16 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skald_report.statistics.draws import Floats, Ints, Sums, ratios
 from skald_report.statistics.spread import (
     COVERAGE,
     Spread,
+    against_zero,
+    differing,
     displacements,
     spread,
     spread_of_pairs,
     t_quantile,
-    two_sided,
 )
+from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
 #: Tasks that every language must have before they can stand for others.
 FEWEST_TASKS = 5
@@ -44,11 +45,13 @@ class Cell(NamedTuple):
 class Mean(NamedTuple):
     """A mean over cells, (M,), with what its errors are made of.
 
-    `by_key` (K, M) says how far the mean moves with each cluster, these tasks fixed; `by_task` (T, M)
-    with each task, None with too few tasks in a language.
+    `parts` (K, M) are what each cluster adds to the mean. `by_key` (K, M) says how far the mean moves
+    without it, these tasks fixed; `by_task` (T, M) with each task, None with too few tasks in a
+    language.
     """
 
     estimate: Floats
+    parts: Floats
     by_key: Floats
     by_task: Floats | None
     n_cells: int
@@ -96,12 +99,13 @@ def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
     weights = 1 / (len(languages) * n_tasks[in_language])
     scores = np.stack([ratios(cell.sums) for cell in cells])
     keys, at = np.unique(np.concatenate([cell.sums.keys for cell in cells]), return_inverse=True)
-    by_key = np.zeros((len(keys), scores.shape[1]))
+    by_key, parts = (np.zeros((len(keys), scores.shape[1])) for _ in range(2))
     start = 0
     for cell, weight in zip(cells, weights, strict=True):
         here = at[start : start + len(cell.sums.keys)]
         start += len(here)
         by_key[here] += weight * displacements(cell.sums)
+        parts[here] += weight * cell.sums.top / cell.sums.bottom.sum(0)
     by_task = None
     if n_tasks.min() >= FEWEST_TASKS:
         of_language = np.zeros((len(languages), scores.shape[1]))
@@ -109,7 +113,7 @@ def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
         by_task = np.zeros((len(tasks), scores.shape[1]))
         np.add.at(by_task, of_task, weights[:, None] * (scores - of_language[in_language]))
         by_task *= math.sqrt(len(tasks) / (len(tasks) - 1))
-    return Mean(weights @ scores, by_key, by_task, len(cells))
+    return Mean(weights @ scores, parts, by_key, by_task, len(cells))
 
 
 def mean_interval(mean: Mean) -> MeanInterval:
@@ -141,9 +145,8 @@ def mean_differences(mean: Mean, first: ArrayLike, second: ArrayLike) -> MeanDif
     one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
     difference = mean.estimate[one] - mean.estimate[other]
     found: Spread = spread_of_pairs(mean.by_key, one, other, len(mean.by_key), mean.n_cells)
-    half = t_quantile(found.df) * found.se
-    p = two_sided(difference, found)
-    return MeanDifferences(difference, difference - half, difference + half, found.se, found.df, p)
+    tested = against_zero(difference, found, differing(mean.parts, one, other), len(mean.by_key))
+    return MeanDifferences(difference, tested.low, tested.high, found.se, found.df, tested.p)
 
 
 class Worst(NamedTuple):

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from skald_report.statistics.draws import Floats
 from skald_report.statistics.spread import COVERAGE
+from skald_report.statistics.sums import Floats
 
 
 class Deviation(NamedTuple):

@@ -1,9 +1,9 @@
-"""Sums by cluster, for all models at once, and what drawing clusters anew makes of them.
+"""Sums by cluster, for all models of one task in one language at once.
 
 Knows arrays of items x models; refuses to know what a model, a task or a language is. Items that share
 vocabulary or a template share a key, and keys, not items, are what counts as independent.
 
-Shapes: I items, M models, C clusters, R draws.
+Shapes: I items, M models, C clusters.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-#: Draws of a bootstrap; their seed is a constant, so the same scores always give the same report.
-N_DRAWS = 2_000
-SEED = 20_240_229
 
 
 class Sums(NamedTuple):
@@ -81,19 +77,3 @@ def chance_corrected(cells: Sums, chance: float) -> Sums:
     if not 0 <= chance < 1:
         raise ValueError(f"a chance level of {chance} leaves nothing above it")
     return cells._replace(top=(cells.top - chance * cells.bottom) / (1 - chance))
-
-
-def counts(n_clusters: int, n_draws: int = N_DRAWS, seed: int = SEED) -> Floats:
-    """Return how often each cluster is drawn, with replacement, in each draw: (R, C).
-
-    The same arguments always give the same draws, so models that share clusters are drawn alike.
-    """
-    rng = np.random.default_rng(seed)
-    shares = np.full(n_clusters, 1 / n_clusters)
-    return rng.multinomial(n_clusters, shares, size=n_draws).astype(np.float64)
-
-
-def drawn(cells: Sums, times: Floats) -> Floats:
-    """Return every model's score in every draw: (R, M); NaN where a draw holds no answer of it."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((times @ cells.top) / (times @ cells.bottom))
