@@ -21,8 +21,8 @@ from skald_report.page.formatting import (
 )
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
-from skald_report.tables.measured import LEVEL
 from skald_report.tables.table import Table
 
 SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
