@@ -1,4 +1,4 @@
-"""`skald report`: build the page of a cycle, compare two of them."""
+"""`skald report`: build the page of a cycle, compare two of them, import published scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
 
-from skald_cli import places
+from skald_cli import importing, places
 from skald_cli.parser import Verbs
 
 
@@ -32,6 +32,7 @@ def register(verbs: Verbs) -> None:
     parser = group.add("compare", "compare two reports within stated tolerances", run_compare)
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of a report")
     parser.add_argument("new", type=Path, metavar="NEW", help="folder of another")
+    importing.register(group)
 
 
 def run_build(args: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def run_build(args: argparse.Namespace) -> int:
         _require(args, names)
         command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
         inputs = ReportInputs.from_folders(
-            args.artifacts, names, suites, args.published, command, args.evidence
+            args.artifacts, names, suites, args.published, command, args.evidence, places.MODELS
         )
         build(inputs, args.out)
     print(f"{args.out / 'index.html'}")
