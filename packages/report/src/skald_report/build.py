@@ -26,6 +26,8 @@ from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
 from skald_report.sections.provenance import provenance, tasks
 from skald_report.sections.untransferred import untransferred
+from skald_report.tables.cost import cost_tables
+from skald_report.tables.data import data_tables
 from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain
 from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
@@ -44,13 +46,10 @@ def build(inputs: ReportInputs, out: Path) -> None:
     """
     sources = load(inputs)
     tables = all_tables(sources) | transfer_tables(sources)
+    tables |= cost_tables(sources) | data_tables(sources)
     compared = untransferred(sources)
     tables |= {compared.name: compared} if len(compared.frame) else {}
-    said = (
-        claims(tables["models"], tables["scores"], tables.get("differences"))
-        if "scores" in tables
-        else []
-    )
+    said = claims(tables)
     if "scores" in tables:
         cleaned = clean_scores(sources, tables["scores"])
         tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
@@ -60,7 +59,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
-    page = compose(context_of(sources, tables, tuple(said), inputs))
+    page = compose(context_of(sources, tables, said, inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
         write_text(folder / "README.md", markdown.render(page))
@@ -74,7 +73,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
             folder / REPORT_FILE,
             {
                 "schema_version": SCHEMA_VERSION,
-                "claims": list(said),
+                "claims": list(said.all),
                 "provenance": provenance(sources),
                 "headline": headline(tables),
                 "tables": {name: as_json(table) for name, table in tables.items()},

@@ -52,6 +52,11 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "points": Tolerance(),
     "count": Tolerance(),
     "parameters": Tolerance(),
+    # Planned, by formulas of the shape, the tokens and a machine's data sheet.
+    "flops": Tolerance(relative=1e-6),
+    "GPU-hours": Tolerance(relative=1e-6),
+    "MWh": Tolerance(relative=1e-6),
+    "days": Tolerance(relative=1e-6),
     "p": None,
     # Drawn, and a power of what little two checkpoints differ by: the gap itself is compared.
     "tokens by a law": None,

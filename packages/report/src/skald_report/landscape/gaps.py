@@ -19,7 +19,7 @@ from skald_specs.published import PublishedModels
 
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import NORMAL_95
-from skald_report.statistics.intervals import holm
+from skald_report.statistics.families import holm
 from skald_report.tables.table import MACRO, Table
 
 #: Claims are made below this p value, Holm-corrected within a model and language.

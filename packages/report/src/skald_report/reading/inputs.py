@@ -19,6 +19,7 @@ import pyarrow.json as pa_json
 from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
+from skald_specs.datacard import DataCard
 from skald_specs.decontamination import (
     CLEAN_FILE,
     REPORT_FILE,
@@ -27,6 +28,7 @@ from skald_specs.decontamination import (
 )
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl
+from skald_specs.manifest import MANIFEST_FOLDER
 from skald_specs.models import first_problem
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedModels
@@ -34,6 +36,7 @@ from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, Tas
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
 
+from skald_report.reading.manifests import Manifests, read_manifests
 from skald_report.reading.published import (
     Registered,
     read_published,
@@ -71,6 +74,8 @@ class ReportInputs:
         published: Folder of published scores.
         register: The register of other models, `evals/models.yaml`.
         evidence: Folder of committed evidence; muP's is in `mup/`, time transfer's in `transfer/`.
+        manifests: Folder of run manifests.
+        data_card: `card.json` of a corpus that has a data card.
         command: The command that makes this report again.
     """
 
@@ -86,6 +91,8 @@ class ReportInputs:
     published: Path | None = None
     register: Path | None = None
     evidence: Path | None = None
+    manifests: Path | None = None
+    data_card: Path | None = None
     command: str = "nox -s cycle"
 
     @classmethod
@@ -131,6 +138,10 @@ class ReportInputs:
             command=command,
             evidence=there(evidence) if evidence else None,
             register=there(register) if register else None,
+            # A folder of artifacts below the usual one has its manifests where all are.
+            manifests=there(artifacts / MANIFEST_FOLDER.name)
+            or there(artifacts.parent / MANIFEST_FOLDER.name),
+            data_card=there(artifacts / "card" / "card.json"),
         )
 
 
@@ -153,6 +164,8 @@ class Sources:
         order: The baselines in the order to show them; empty: that of `plans`.
         published: Rows of `PublishedScore`; published_models: what is known of their models.
         register: What `evals/models.yaml` says of a model, by its hub id.
+        manifests: What the stations took, by station and name; no result.
+        data_card: What the stages of the corpus wrote down, or None.
     """
 
     summaries: tuple[EvaluationSummary, ...]
@@ -171,6 +184,8 @@ class Sources:
     order: tuple[str, ...] = ()
     untransferred: Mapping[str, Plan] = field(default_factory=dict)
     untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
+    manifests: Manifests = field(default_factory=dict)
+    data_card: DataCard | None = None
 
 
 def load(inputs: ReportInputs) -> Sources:
@@ -218,6 +233,12 @@ def load(inputs: ReportInputs) -> Sources:
             if (run / PLAN_FILE).is_file()
         },
         untransferred_validation=_curves(inputs.untransferred, _baseline_of)[1],
+        manifests=read_manifests(
+            inputs.manifests,
+            [*named, *(run.parent.name for run in inputs.untransferred)],
+            [summary.suite for summary in summaries],
+        ),
+        data_card=DataCard.load(inputs.data_card) if inputs.data_card else None,
     )
 
 
