@@ -216,9 +216,10 @@ def test_a_copy_of_a_model_under_another_name_ties_everywhere(tmp_path):
     report = read_json(tmp_path / "latest" / "report.json")
     rows = rows_of(report, "differences")
     assert {row["verdict"] for row in rows} == {"tie"}
-    assert "mini-2.6b and twin are tied on tasks and in bits per byte: no mean difference is beyond noise." in {
-        claim.replace("twin and mini-2.6b", "mini-2.6b and twin") for claim in report["claims"]
-    }
+    assert (
+        "mini-2.6b and twin are tied on tasks and in bits per byte: no mean difference is beyond noise."
+        in {claim.replace("twin and mini-2.6b", "mini-2.6b and twin") for claim in report["claims"]}
+    )
     assert any("No control was evaluated" in claim for claim in report["claims"])
 
 
