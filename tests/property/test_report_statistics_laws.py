@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skald_report.statistics.intervals import (
+from skald_report.statistics.families import holm
+from skald_report.statistics.scalar import (
     cluster_bootstrap,
     clusters,
-    holm,
     macro_mean,
     mcnemar_exact,
     paired_difference,

@@ -18,7 +18,7 @@ from skald_report.page.blocks import Claims, Gallery, Grid, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.transfer import fit_drawings, time_transfer, write_drawings
 from skald_report.sections.untransferred import untransferred
-from skald_report.statistics.intervals import paired_mean
+from skald_report.statistics.comparison import paired_mean
 from skald_report.tables.file import rows_of
 from skald_report.tables.timefit import Surface, best_batch, heaviest, main_batch, main_size, some
 from skald_report.tables.transfer import transfer_tables

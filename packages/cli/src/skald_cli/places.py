@@ -27,9 +27,10 @@ LAUNCH = ARTIFACTS / "launch"
 MANIFESTS = ARTIFACTS / "manifests"
 COORD_CHECK = Path("build/coord-check")
 
-REPORT = Path("reports/latest")
-REFERENCE = Path("reports/reference")
-EVIDENCE = Path("reports/evidence")
+REPORTS = Path("reports")
+REPORT = REPORTS / "latest"
+REFERENCE = REPORTS / "reference"
+EVIDENCE = REPORTS / "evidence"
 
 CORPUS_FILE = "corpus.json"
 FIT_FILE, RUNS_FILE = "fit.json", "runs.parquet"

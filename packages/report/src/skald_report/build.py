@@ -50,11 +50,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
     tables |= cost_tables(sources) | data_tables(sources)
     compared = untransferred(sources)
     tables |= {compared.name: compared} if len(compared.frame) else {}
-    said = (
-        claims(tables["models"], tables["scores"], tables.get("differences"))
-        if "scores" in tables
-        else []
-    )
+    said = claims(tables)
     if "scores" in tables:
         cleaned = clean_scores(sources, tables["scores"])
         tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
@@ -63,7 +59,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables["tasks"] = tasks(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
-    page = compose(context_of(sources, tables, tuple(said), inputs))
+    page = compose(context_of(sources, tables, said, inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
         write_text(folder / "README.md", markdown.render(page))
@@ -79,7 +75,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
             folder / REPORT_FILE,
             {
                 "schema_version": SCHEMA_VERSION,
-                "claims": list(said),
+                "claims": list(said.all),
                 "provenance": provenance(sources),
                 "headline": headline(tables),
                 "tables": {name: as_json(table) for name, table in tables.items()},

@@ -95,9 +95,8 @@ def _recompute(
     tables = all_tables(sources)
     cleaned = clean_scores(sources, tables["scores"])
     tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
-    said = claims(tables["models"], tables["scores"], tables.get("differences"))
     return {
-        "claims": list(said),
+        "claims": list(claims(tables).all),
         "headline": headline(tables),
         "tables": {name: as_json(tables[name]) for name in _OF_EVALUATIONS if name in tables},
     }

@@ -26,7 +26,8 @@ from skald_specs.corpus import CorpusManifest
 from skald_specs.recipe import Recipe
 
 from skald_report.statistics.crossed import Crossed, by_group, crossed_difference
-from skald_report.statistics.intervals import Floats, holm
+from skald_report.statistics.families import holm
+from skald_report.statistics.sums import Floats
 
 #: Level of a verdict, after Holm's correction over all pairs of corpora.
 LEVEL = 0.05

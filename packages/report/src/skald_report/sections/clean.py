@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from skald_report.page.blocks import Block, Cell, Grid, Paragraph
-from skald_report.page.formatting import join
+from skald_report.page.formatting import MAX_OPEN, join, numbered, of
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cells import CELL, gather, page_names
 from skald_report.tables.measured import scores
@@ -193,22 +194,12 @@ def _grid(frame: pd.DataFrame) -> Grid:
     tags = sorted(dict.fromkeys(frame["language"]), key=lambda tag: (tag == MACRO, tag))
     body = []
     for (_, _, label), rows in frame.groupby(["suite", "task", "label"], sort=False):
-        counts = rows.drop_duplicates("language").set_index("language")
-        left_out = [
-            Cell(f"{counts['n_contaminated'][tag]:,}", f"of {counts['n_items'][tag]:,}")
-            if tag in counts.index
-            else Cell("–")
-            for tag in tags
-        ]
+        counts = {row["language"]: row for row in numbered(rows.drop_duplicates("language"))}
+        left_out = [_left_out_cell(counts[tag]) if tag in counts else Cell("–") for tag in tags]
         body.append((Cell("items left out", str(label)), *left_out))
         for model, own in rows.groupby("model", sort=False):
-            at = own.set_index("language")
-            cells = [
-                Cell(_score(at["clean"][tag]), f"all {at['score'][tag]:.3f}")
-                if tag in at.index
-                else Cell("–")
-                for tag in tags
-            ]
+            at = {row["language"]: row for row in numbered(own)}
+            cells = [_clean_cell(at[tag]) if tag in at else Cell("–") for tag in tags]
             body.append((Cell(str(model), str(label)), *cells))
     return Grid(
         "clean",
@@ -219,11 +210,20 @@ def _grid(frame: pd.DataFrame) -> Grid:
         ("model", *tags),
         tuple(body),
         "tables/clean.csv",
+        len(body) > MAX_OPEN,
     )
 
 
-def _score(value: float) -> str:
-    return "no score" if pd.isna(value) else f"{value:.3f}"
+def _left_out_cell(row: Mapping[Any, Any]) -> Cell:
+    where = of("clean", row["row"], "n_contaminated", "n_items")
+    return Cell(f"{row['n_contaminated']:,}", f"of {row['n_items']:,}", of=where)
+
+
+def _clean_cell(row: Mapping[Any, Any]) -> Cell:
+    whole = f"all {row['score']:.3f}"
+    if pd.isna(row["clean"]):
+        return Cell("no score", whole, of=of("clean", row["row"], "score"))
+    return Cell(f"{row['clean']:.3f}", whole, of=of("clean", row["row"], "clean", "score"))
 
 
 def _short(sources: Sources) -> pd.Series[str]:

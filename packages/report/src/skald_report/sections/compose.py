@@ -11,18 +11,19 @@ from typing import NamedTuple
 
 from skald_report.page.blocks import Block, Page, Section
 from skald_report.page.formatting import join
-from skald_report.sections.about import about
 from skald_report.sections.context import Context
-from skald_report.sections.controls import control_blocks
 from skald_report.sections.cost import cost_blocks
 from skald_report.sections.data import data_blocks
-from skald_report.sections.differences import difference_blocks
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
+from skald_report.sections.languages import language_blocks
+from skald_report.sections.pairs import pair_blocks
 from skald_report.sections.provenance import provenance_blocks
 from skald_report.sections.published import published
 from skald_report.sections.scores import score_blocks
+from skald_report.sections.summary import summary
 from skald_report.sections.training import training_blocks
 from skald_report.sections.transfer import time_transfer
+from skald_report.sections.trust import trust_blocks
 
 
 class _Entry(NamedTuple):
@@ -33,14 +34,12 @@ class _Entry(NamedTuple):
 
 
 _SECTIONS = (
-    _Entry("about", "What this is", about),
-    _Entry("scores", "Scores measured here", score_blocks),
-    _Entry(
-        "controls",
-        "What the controls say of the tasks",
-        lambda c: control_blocks(c.sources, c.tables.get("controls")),
-    ),
-    _Entry("differences", "Which differences are beyond noise", difference_blocks),
+    _Entry("summary", "Which model is better", summary),
+    _Entry("languages", "By language", language_blocks),
+    _Entry("pairs", "Pair by pair", pair_blocks),
+    _Entry("scores", "Every score", score_blocks),
+    _Entry("training", "Training", training_blocks),
+    _Entry("trust", "Can these numbers be trusted?", trust_blocks),
     _Entry(
         "learning-rate",
         "How learning rate and batch were transferred",
@@ -56,7 +55,6 @@ _SECTIONS = (
         "Whether learning rates carry over in time",
         lambda c: transfer_evidence(c.inputs.evidence),
     ),
-    _Entry("training", "Training", training_blocks),
     _Entry("data", "What the training text is", data_blocks),
     _Entry("cost", "What it cost", cost_blocks),
     _Entry(

@@ -16,7 +16,7 @@ from skald_specs.plan import Plan
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
 from skald_report.page.formatting import interval, join, number
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.intervals import paired_mean
+from skald_report.statistics.comparison import paired_mean
 from skald_report.tables.table import MACRO, Table
 from skald_report.tables.transfer import final_validation
 
@@ -56,7 +56,7 @@ def untransferred(sources: Sources) -> Table:
                 "difference": found.estimate,
                 "low": found.low,
                 "high": found.high,
-                "n_languages": found.n_clusters,
+                "n_languages": found.n_pairs,
                 "run_scale": _run_scale(sources, mean),
             }
         )

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from skald_report.statistics.intervals import COVERAGE, Floats
+from skald_report.statistics.spread import COVERAGE
+from skald_report.statistics.sums import Floats
 
 #: No tail is told below this.
 _SMALLEST_TAIL = 1e-12

@@ -1,312 +1,108 @@
-"""The statistics of the report: intervals, paired tests, corrections. The one place they live.
+"""Intervals of scores, for all models of one task in one language at once.
 
-Knows numbers and the clusters they came in; refuses to know models, languages and tasks. Items that
-share vocabulary or a template share a key, and keys, not items, are what is resampled. Everything
-random is seeded by a constant, so the same scores always give the same report.
+Knows sums by cluster; refuses to know models, languages and tasks.
+
+Shapes: M models.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
-#: Probability that an interval is meant to cover.
-COVERAGE = 0.95
-#: Resamples of an interval, and of a paired difference, whose tail decides a corrected p value.
-N_RESAMPLES = 2_000
-N_RESAMPLES_PAIRED = 10_000
-SEED = 20_240_229
-#: Cluster draws held in memory at once.
-_CHUNK = 2_000_000
+from skald_report.statistics.spread import COVERAGE, displacements, spread, t_quantile
+from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
-Floats = NDArray[np.float64]
+WILSON, WILSON_KEYS = "Wilson", "Wilson over keys"
+T_KEYS, T_LOG = "Student's t over keys", "Student's t over documents, log scale"
 
 
-class Interval(NamedTuple):
-    """An estimate with its interval; `n_clusters` independent units stand behind it."""
+class Bounds(NamedTuple):
+    """The two ends of intervals."""
 
-    estimate: float
-    low: float
-    high: float
-    n_clusters: int
-    method: str
+    low: Floats
+    high: Floats
 
 
-class Difference(NamedTuple):
-    """A paired difference with its interval and two-sided p value."""
+class Scores(NamedTuple):
+    """Scores with their intervals and standard errors, (M,); `n_keys` clusters stand behind each."""
 
-    estimate: float
-    low: float
-    high: float
-    p: float
-    n_clusters: int
-    method: str
-
-
-class Clusters(NamedTuple):
-    """Sums over each cluster: the estimate is the sum of `top` over the sum of `bottom`."""
-
-    keys: NDArray[Any]
-    top: Floats
-    bottom: Floats
+    estimate: Floats
+    low: Floats
+    high: Floats
+    se: Floats
+    n_keys: Ints
+    method: NDArray[np.object_]
 
 
-def clusters(top: ArrayLike, bottom: ArrayLike, keys: ArrayLike) -> Clusters:
-    """Sum numerators and denominators by key.
-
-    Args:
-        top: One numerator an item: its score, or its bits.
-        bottom: One denominator an item: 1 for a mean, its bytes for bits per byte.
-        keys: One key an item, all integers or all strings; equal keys form a cluster.
-
-    Returns:
-        One entry a cluster, in the order of the keys.
-
-    Raises:
-        ValueError: The lengths differ or there is no item.
-    """
-    tops, bottoms = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
-    names = np.asarray(keys)
-    if not names.size or tops.shape != names.shape or bottoms.shape != names.shape:
-        raise ValueError(f"{tops.shape}, {bottoms.shape} and {names.shape} are not as many items")
-    distinct, index = np.unique(names, return_inverse=True)
-    return Clusters(
-        distinct,
-        np.bincount(index, weights=tops).astype(np.float64),
-        np.bincount(index, weights=bottoms).astype(np.float64),
-    )
-
-
-def wilson(successes: float, n: int) -> Interval:
-    """Return the Wilson score interval of a proportion.
+def wilson(successes: ArrayLike, n: ArrayLike, quantile: ArrayLike | None = None) -> Bounds:
+    """Return the Wilson score interval of proportions.
 
     With p = successes / n and z the normal quantile: centre (p + z^2/2n) / (1 + z^2/n), half-width
     z sqrt(p(1-p)/n + z^2/4n^2) / (1 + z^2/n). Never empty, even at 0 or n successes.
 
     Args:
         successes: Right answers, 0 to n.
-        n: Independent items, at least 1.
+        n: Independent items, above 0; of clustered items the number that says as much.
+        quantile: Instead of the normal quantile z.
 
     Source: Wilson 1927, JASA 22:209; Brown, Cai and DasGupta 2001, Statistical Science 16:101.
     """
-    z = float(stats.norm.ppf(0.5 + COVERAGE / 2))
-    p, shrink = successes / n, 1 + z * z / n
-    centre = (p + z * z / (2 * n)) / shrink
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / shrink
+    size = np.asarray(n, float)
+    z = np.asarray(special.ndtri(0.5 + COVERAGE / 2) if quantile is None else quantile, float)
+    p, shrink = np.asarray(successes, float) / size, 1 + z * z / size
+    centre = (p + z * z / (2 * size)) / shrink
+    half = z * np.sqrt(np.maximum(p * (1 - p), 0) / size + z * z / (4 * size * size)) / shrink
     # At 0 and n successes the bound is exact; rounding must not leave the estimate outside.
-    low, high = max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
-    return Interval(p, low, high, n, "Wilson")
+    return Bounds(
+        np.maximum(0.0, np.minimum(p, centre - half)), np.minimum(1.0, np.maximum(p, centre + half))
+    )
 
 
-def cluster_bootstrap(cells: Clusters, seed: int = SEED) -> Interval:
-    """Return a ratio of sums with its cluster-bootstrap interval.
+def scores_with_intervals(cells: Sums, binary: ArrayLike, bits: bool) -> Scores:
+    """Return scores with the interval that fits them.
 
-    Bits per byte is such a ratio, sum bits / sum bytes, as a compressor would count; a mean of
-    ratios would let short documents weigh as much as long ones.
-
-    Whole clusters are drawn with replacement; the interval is the expanded percentile interval,
-    whose tails are Phi(-sqrt(C/(C-1)) t_{C-1}) instead of 2.5 %, because the plain percentile
-    interval is too narrow for few clusters C.
+    - 1 or 0, every item with a key of its own: Wilson.
+    - 1 or 0 in clusters, and shares of 0 to 1: Wilson over keys, with as many items as the clusters
+      are worth, p (1 - p) / se^2, and Student's quantile. Where all clusters have the same share, se
+      is 0 and the clusters themselves are counted.
+    - bits per byte, whose errors are relative: Student's t on the log scale.
+    - anything else: Student's t.
 
     Args:
-        cells: The clusters.
-        seed: Seed of the draws.
+        cells: The sums; items weigh 1, texts their bytes.
+        binary: Which models have scores of 1 and 0 only, (M,) or one for all.
+        bits: Whether the scores are bits per byte.
 
     Returns:
-        The ratio; one cluster alone gives no interval (NaN bounds).
+        NaN bounds for a model with a single cluster of several items; NaN scores without an answer.
 
-    Source: Hesterberg 2015, The American Statistician 69:371 (arXiv 1411.5279), section 4; ratio
-        estimator, Cochran 1977, Sampling Techniques, chapter 6.
+    Source: Korn and Graubard 1998, Survey Methodology 24:193; Franco, Little, Louis and Slud 2019,
+        Journal of Survey Statistics and Methodology 7:334.
     """
-    estimate = float(cells.top.sum() / cells.bottom.sum())
-    count = len(cells.top)
-    if count < 2:
-        return Interval(estimate, math.nan, math.nan, count, "cluster bootstrap")
-    low, high = _percentiles(_resampled(cells, N_RESAMPLES, seed), count)
-    return Interval(estimate, low, high, count, "cluster bootstrap")
-
-
-def proportion(right: ArrayLike, keys: ArrayLike, seed: int = SEED) -> Interval:
-    """Return an accuracy with the interval that fits its clusters.
-
-    Wilson when every item has a key of its own; else the cluster bootstrap over keys. When all keys
-    have the same share of right answers (all items right, or one of each two), resampling shows no
-    spread, and Wilson over the keys takes its place.
-
-    Args:
-        right: 1 or 0 for each item.
-        keys: The items' keys.
-        seed: Seed of the draws.
-    """
-    scores = np.asarray(right, dtype=np.float64)
-    cells = clusters(scores, np.ones_like(scores), keys)
-    count = len(cells.top)
-    if count == len(scores):
-        return wilson(float(scores.sum()), count)
-    shares = cells.top / cells.bottom
-    if shares.min() == shares.max():
-        return wilson(float(shares[0]) * count, count)._replace(method="Wilson over keys")
-    return cluster_bootstrap(cells, seed)
-
-
-def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Return the exact two-sided McNemar p value of two models on the same items.
-
-    Args:
-        only_first: Items that only the first model got right.
-        only_second: Items that only the second model got right.
-
-    Returns:
-        2 P(X <= min) for X ~ Binomial(discordant items, 1/2), at most 1; 1 without discordant items.
-
-    Source: McNemar 1947, Psychometrika 12:153; exact form, binomial test on the discordant pairs.
-    """
-    discordant = only_first + only_second
-    if not discordant:
-        return 1.0
-    return float(stats.binomtest(min(only_first, only_second), discordant, 0.5).pvalue)
-
-
-def paired_difference(first: Clusters, second: Clusters, seed: int = SEED) -> Difference:
-    """Return first - second on the same items, by paired cluster bootstrap.
-
-    Both models are resampled with the same draws of clusters, so what makes an item hard for both
-    cancels. The p value is the level at which the expanded percentile interval would touch zero.
-
-    Args:
-        first: Clusters of one model.
-        second: Clusters of the other, with the same keys.
-        seed: Seed of the draws.
-
-    Raises:
-        ValueError: The keys differ.
-
-    Source: Hesterberg 2015 as above; paired and clustered comparison, Miller 2024,
-        arXiv 2411.00640, sections 2.2 and 4.
-    """
-    if not np.array_equal(first.keys, second.keys):
-        raise ValueError("paired models must have the same keys")
-    estimate = float(first.top.sum() / first.bottom.sum() - second.top.sum() / second.bottom.sum())
-    count, method = len(first.top), "paired cluster bootstrap"
-    if np.array_equal(first.top * second.bottom, second.top * first.bottom):
-        return Difference(estimate, estimate, estimate, 1.0, count, method)
-    if count < 2:
-        return Difference(estimate, math.nan, math.nan, 1.0, count, method)
-    n = N_RESAMPLES_PAIRED
-    draws = _resampled(first, n, seed) - _resampled(second, n, seed)
-    low, high = _percentiles(draws, count)
-    beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
-    tail = min(0.5, (beyond + 1) / (n + 1))
-    t = -float(stats.norm.ppf(tail)) * math.sqrt((count - 1) / count)
-    return Difference(estimate, low, high, float(2 * stats.t.sf(t, count - 1)), count, method)
-
-
-def paired_mean(first: ArrayLike, second: ArrayLike) -> Difference:
-    """Return the mean of first - second over pairs, with Student's interval.
-
-    For pairs that are themselves summaries (a language's bits per byte), of which there are too few to
-    resample. What varies is the pair; what made each summary uncertain is in it only as far as it made
-    the pairs differ.
-
-    Args:
-        first: One value a pair.
-        second: The other of each pair.
-
-    Raises:
-        ValueError: The lengths differ or there is no pair.
-    """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not one.size or one.shape != other.shape:
-        raise ValueError(f"{one.shape} and {other.shape} are no pairs")
-    differences, method = one - other, "paired t"
-    estimate, count = float(differences.mean()), len(differences)
-    spread = float(differences.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
-    if count < 2 or not spread:
-        low = high = math.nan if count < 2 else estimate
-        return Difference(
-            estimate, low, high, 1.0 if count < 2 or not estimate else 0.0, count, method
-        )
-    half = float(stats.t.ppf(0.5 + COVERAGE / 2, count - 1)) * spread
-    p = float(2 * stats.t.sf(abs(estimate) / spread, count - 1))
-    return Difference(estimate, estimate - half, estimate + half, p, count, method)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p values, in the given order.
-
-    The i-th smallest of m becomes max over j <= i of (m - j + 1) p_(j), at most 1: the chance of
-    even one false claim in the family stays below the level, whatever the dependence.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6:65.
-    """
-    adjusted, running = [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[at]))
-        adjusted[at] = running
-    return adjusted
-
-
-def macro_mean(groups: Sequence[Clusters], seed: int = SEED) -> Interval:
-    """Return the unweighted mean over languages, by stratified cluster bootstrap.
-
-    The languages are the ones reported, so they are fixed; within each its keys are resampled. A
-    key that occurs in several languages (one scene told in five) is drawn for all of them at once,
-    because its renderings are not independent.
-
-    Args:
-        groups: The clusters of each language.
-        seed: Seed of the draws.
-
-    Source: bootstrap of several samples, Davison and Hinkley 1997, section 3.2; clustered means,
-        Miller 2024, arXiv 2411.00640.
-    """
-    estimate = float(np.mean([cells.top.sum() / cells.bottom.sum() for cells in groups]))
-    sizes = [len(cells.keys) for cells in groups]
-    method = "stratified cluster bootstrap"
-    union = np.unique(np.concatenate([cells.keys for cells in groups]))
-    if min(sizes) < 2:
-        return Interval(estimate, math.nan, math.nan, len(union), method)
-    if len(union) == sum(sizes):
-        draws = [_resampled(g, N_RESAMPLES, seed + number) for number, g in enumerate(groups)]
-    else:
-        draws = [_resampled(_spread(g, union), N_RESAMPLES, seed) for g in groups]
-    # A draw may hold no key of a small language; it says nothing about the mean and is left out.
-    means = np.mean(draws, axis=0)
-    low, high = _percentiles(means[np.isfinite(means)], min(sizes))
-    return Interval(estimate, low, high, len(union), method)
-
-
-def _spread(cells: Clusters, union: NDArray[Any]) -> Clusters:
-    """Lay a language's clusters out over the union of keys; a key it lacks counts nothing."""
-    at = np.searchsorted(union, cells.keys)
-    top, bottom = np.zeros(len(union)), np.zeros(len(union))
-    top[at], bottom[at] = cells.top, cells.bottom
-    return Clusters(union, top, bottom)
-
-
-def _resampled(cells: Clusters, n_resamples: int, seed: int) -> Floats:
-    with np.errstate(invalid="ignore"):
-        parts = [
-            cells.top[draw].sum(axis=1) / cells.bottom[draw].sum(axis=1)
-            for draw in _draws(len(cells.top), n_resamples, seed)
-        ]
-    return np.concatenate(parts)
-
-
-def _draws(count: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield rows of cluster numbers; the same seed and count always give the same rows."""
-    rng, rows = np.random.default_rng(seed), max(1, _CHUNK // count)
-    for start in range(0, n_resamples, rows):
-        yield rng.integers(0, count, size=(min(rows, n_resamples - start), count))
-
-
-def _percentiles(draws: Floats, count: int) -> tuple[float, float]:
-    t = stats.t.ppf(0.5 + COVERAGE / 2, count - 1)
-    tail = float(stats.norm.cdf(-math.sqrt(count / (count - 1)) * t))
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
+    estimate, n_keys, n_items = ratios(cells), (cells.bottom > 0).sum(0), cells.bottom.sum(0)
+    found = spread(displacements(cells), n_keys)
+    quantile = t_quantile(found.df)
+    half = quantile * found.se
+    is_binary = np.broadcast_to(np.asarray(binary, bool), estimate.shape)
+    low, high = estimate - half, estimate + half
+    method = np.full(estimate.shape, T_LOG if bits else T_KEYS, object)
+    if bits:
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            relative = np.where(half > 0, half / estimate, half)
+            low, high = estimate * np.exp(-relative), estimate * np.exp(relative)
+    elif ((cells.top >= 0) & (cells.top <= cells.bottom)).all():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            worth = estimate * (1 - estimate) / found.se**2
+        worth = np.where(is_binary, np.minimum(worth, n_items), worth)
+        worth = np.where(found.se > 0, worth, np.where(n_keys > 1, n_keys, np.nan))
+        normal = special.ndtri(0.5 + COVERAGE / 2)
+        low, high = wilson(estimate * worth, worth, np.where(found.se > 0, quantile, normal))
+        method[:] = WILSON_KEYS
+        alone = is_binary & (cells.bottom.max(0) <= 1) & (n_items > 0)
+        low[alone], high[alone] = wilson(estimate[alone] * n_items[alone], n_items[alone])
+        method[alone] = WILSON
+    return Scores(estimate, low, high, found.se, n_keys, method)

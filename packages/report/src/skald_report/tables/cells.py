@@ -16,7 +16,7 @@ from skald_specs.languages import BY_TAG
 from skald_specs.records import TaskInfo
 
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.intervals import (
+from skald_report.statistics.scalar import (
     Clusters,
     Interval,
     cluster_bootstrap,

@@ -16,9 +16,9 @@ from skald_specs.controls import TASK_CHECKS
 from skald_specs.plan import Plan
 
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.intervals import (
+from skald_report.statistics.families import holm
+from skald_report.statistics.scalar import (
     Interval,
-    holm,
     macro_mean,
     mcnemar_exact,
     paired_difference,
