@@ -7,6 +7,7 @@ repeated in every row would be most of the file.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ REPORT_FILE = "report.json"
 SCHEMA_VERSION = 2
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
+#: What a spreadsheet takes for the start of a formula; also where it cuts cells at another separator.
+_FORMULA = re.compile(r"(^|[\t\n;,|])([=+@\t-])")
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -79,6 +82,8 @@ def plain(value: Any) -> Any:
 
 def _cell(value: Any) -> Any:
     found = plain(value)
-    if isinstance(found, str) and found[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + found
-    return found
+    if not isinstance(found, str):
+        return found
+    # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
+    text = found.replace("\r\n", "\n").replace("\r", "\n")
+    return _FORMULA.sub(r"\1'\2", text)
