@@ -40,7 +40,27 @@ def read_report(folder: Path) -> dict[str, Any]:
             f"not a report of schema {SCHEMA_VERSION}",
             "Build the report again",
         )
+    if (problem := _malformed(report)) is not None:
+        raise UserInputError(str(folder / REPORT_FILE), problem, "Build the report again")
     return report
+
+
+def _malformed(report: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a report's layout, as a torn or mended file has it; None where nothing is."""
+    for part, kind in (("tables", dict), ("provenance", dict), ("claims", list)):
+        if not isinstance(report.get(part), kind):
+            return f"has no {part}"
+    for name, table in report["tables"].items():
+        if not isinstance(table, dict) or not {"keys", "units", "columns", "rows"} <= table.keys():
+            return f"table `{name}` lacks a part"
+        if not {*table["keys"], *table["units"]} <= set(table["columns"]):
+            return f"table `{name}` lacks a column"
+        odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
+        if odd:
+            return (
+                f"table `{name}` has a row of {min(odd)} values for {len(table['columns'])} columns"
+            )
+    return None
 
 
 def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
