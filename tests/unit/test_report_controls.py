@@ -64,7 +64,7 @@ def test_models_are_compared_once_a_task_on_items_averaged_over_wordings(whole):
     own = items[items["task"].str.match("arc_v._sv")].groupby("model")["score"].mean()
     assert arc[0]["difference"] == pytest.approx(own["mini-7.8b"] - own["mini-2.6b"])
     # Means over wordings are no right and wrong answers, so they are not counted as such.
-    assert arc[0]["test"] == "paired cluster bootstrap"
+    assert arc[0]["test"] == "paired cluster t"
     blimp = rows(report, "differences", task="multiblimp", language="sv", reference="mini-2.6b")
     assert blimp[0]["test"] == "exact McNemar"
 

@@ -11,8 +11,8 @@ from skald_report.page.blocks import Block, Cell, Grid, Paragraph
 from skald_report.page.formatting import MAX_OPEN, MAX_ROWS, interval, join, number, numbered, of
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
-from skald_report.tables.measured import LEVEL
 
 SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
 #: Pairs that a table lists; beyond, those of the leader.

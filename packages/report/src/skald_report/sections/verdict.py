@@ -24,8 +24,8 @@ from skald_report.sections.rivals import (
     means,
     seen_from,
 )
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.measured import LEVEL
 from skald_report.tables.table import Table
 
 #: A sentence says once what stands behind its figures; captions repeat no method.
