@@ -14,6 +14,7 @@ from pathlib import Path
 
 from skald_specs.files import atomic_folder, write_json, write_text
 
+from skald_report.landscape.gaps import published_gaps
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
 from skald_report.page.blocks import Gallery
@@ -57,6 +58,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables["tasks"] = tasks(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
+        tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
     page = compose(context_of(sources, tables, said, inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextToPath
 
 from skald_report.tables.table import Table
@@ -100,6 +101,10 @@ class Look(NamedTuple):
     role: str = "baseline"
 
 
+#: That of a model nobody gave one.
+UNKNOWN = Look(INK, "o")
+
+
 def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
     """Give every model its colour and shape.
 
@@ -125,6 +130,21 @@ def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
         colour = _CONTROLS[number % len(_CONTROLS)]
         found[name] = Look(colour, _CONTROL_SHAPES[number % len(_CONTROL_SHAPES)], "control")
     return {name: found[name] for name in role}
+
+
+def colourful(look: Mapping[str, Look], n_controls: int = 4) -> list[str]:
+    """Return the models that a figure of many marks a model can tell apart: those with a colour of their own.
+
+    Args:
+        look: All models.
+        n_controls: How many controls may stand beside them.
+    """
+    controls = [name for name, own in look.items() if own.role == "control"][:n_controls]
+    return [
+        name
+        for name, own in look.items()
+        if name in controls or (own.role != "control" and own.colour != _SHARED)
+    ]
 
 
 def tokens(count: float) -> str:
@@ -209,6 +229,27 @@ def subplots(
     for panel in np.ravel(axes):
         sns.despine(ax=panel, left=True)
     return figure, axes
+
+
+def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
+            title: str, shapes: bool = True) -> None:  # fmt: skip
+    """Set a title above a figure, and under it the models with their colours and shapes."""
+    names = short_names(models, 24)
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.get(name, UNKNOWN).colour,
+            lw=1.6,
+            label=label,
+            marker=look.get(name, UNKNOWN).shape if shapes else None,
+            markersize=4,
+        )
+        for name, label in names.items()
+    ]
+    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
+                           title=title, alignment="left", borderpad=0)  # fmt: skip
+    legend.get_title().set(weight="bold", size=9.5)
 
 
 def drawing(figure: Figure, name: str, alt: str, table: str = "") -> Drawing:
