@@ -19,12 +19,12 @@ from skald_report.page import html, markdown
 from skald_report.page.blocks import Gallery
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
-from skald_report.sections.clean import clean_scores
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
 from skald_report.sections.provenance import provenance, tasks
 from skald_report.sections.untransferred import untransferred
+from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain

@@ -11,13 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.json as pa_json
-from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
 from skald_specs.datacard import DataCard
@@ -30,28 +27,20 @@ from skald_specs.decontamination import (
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_jsonl, read_text, read_yaml
 from skald_specs.manifest import MANIFEST_FOLDER
-from skald_specs.models import first_problem
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedScore
-from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
+from skald_specs.records import EvaluationSummary
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
 
 from skald_report.reading.manifests import Manifests, read_manifests
+from skald_report.reading.points import POINTS_FOLDER, read_points
+from skald_report.reading.records import read_items
+from skald_report.reading.seeds import seed_groups
 
 CURVE_FILE = "curve.jsonl"
 LABELS_FILE = "models.yaml"
 _POINT_COLUMNS = list(FittedRun.model_fields)
-_ITEM_COLUMNS = {
-    "model": pa.string(),
-    "task": pa.string(),
-    "kind": pa.string(),
-    "language": pa.string(),
-    "item_id": pa.string(),
-    "key": pa.string(),
-    "score": pa.float64(),
-    "n_bytes": pa.int64(),
-}
 
 
 @dataclass(frozen=True)
@@ -60,6 +49,7 @@ class ReportInputs:
 
     Attributes:
         evaluations: Folders with `summary.json` and `items.jsonl`.
+        points: Files of scores over training, `curves/<run>.jsonl`.
         runs: `final/` folders of trained runs.
         plans: Plans that have no run folder in `runs`, or the same ones again.
         untransferred: `final/` folders of the baselines' controls, named by `UNTRANSFERRED`.
@@ -76,6 +66,7 @@ class ReportInputs:
     """
 
     evaluations: tuple[Path, ...] = ()
+    points: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     plans: tuple[Path, ...] = ()
     untransferred: tuple[Path, ...] = ()
@@ -117,8 +108,10 @@ class ReportInputs:
         plan, corpus, listed = artifacts / "plan", artifacts / "corpus", tuple(names)
         runs = [artifacts / "runs" / name / "final" for name in listed]
         controls = [artifacts / "runs" / f"{name}{UNTRANSFERRED}" / "final" for name in listed]
+        points = [artifacts / "eval" / POINTS_FOLDER / f"{name}.jsonl" for name in listed]
         return cls(
             evaluations=tuple(p for s in suites if (p := artifacts / "eval" / s).exists()),
+            points=tuple(path for path in points if path.exists()),
             runs=tuple(run for run in runs if run.exists()),
             plans=tuple(p for name in listed if (p := plan / f"{name}.yaml").exists()),
             untransferred=tuple(run for run in controls if run.exists()),
@@ -143,8 +136,11 @@ class Sources:
 
     Attributes:
         summaries: One for each evaluation folder.
-        items: One row an item: model, task, kind, language, item_id, key, score, n_bytes, suite.
+        items: One row an item: model, task, kind, language, item_id, key, suite (categories), score,
+            n_bytes.
         plans: Plans by name, in the order given.
+        points: Scores over training, columns of `ScorePoint` with the run as `model`.
+        seed_groups: The group of every baseline that another one repeats with other seeds.
         curves: Training rows: model, step, tokens_seen, loss_nats.
         validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
         sweep: The sweep's runs, columns of `FittedRun`.
@@ -172,6 +168,8 @@ class Sources:
     searched: DecontaminationReport | None = None
     clean: CleanSubset | None = None
     order: tuple[str, ...] = ()
+    points: pd.DataFrame = field(default_factory=lambda: read_points((), {}, ()))
+    seed_groups: Mapping[str, str] = field(default_factory=dict)
     untransferred: Mapping[str, Plan] = field(default_factory=dict)
     untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
     manifests: Manifests = field(default_factory=dict)
@@ -189,10 +187,7 @@ def load(inputs: ReportInputs) -> Sources:
         EvaluationSummary.load(folder / "summary.json") for folder in inputs.evaluations
     )
     _check_same_models(summaries)
-    frames = [
-        _items(folder / "items.jsonl", summary)
-        for folder, summary in zip(inputs.evaluations, summaries, strict=True)
-    ]
+    files = [folder / "items.jsonl" for folder in inputs.evaluations]
     plans = [Plan.load(path) for path in inputs.plans]
     plans += [Plan.load(run / PLAN_FILE) for run in inputs.runs if (run / PLAN_FILE).is_file()]
     named: dict[str, Plan] = {}
@@ -205,8 +200,10 @@ def load(inputs: ReportInputs) -> Sources:
     clean = searched.clean_subset() if searched else None
     return Sources(
         summaries=summaries,
-        items=pd.concat(frames, ignore_index=True) if frames else _no_items(),
+        items=read_items(list(zip(files, summaries, strict=True))),
         plans=named,
+        points=read_points(inputs.points, named, summaries),
+        seed_groups=seed_groups(named),
         curves=curves,
         validation=validation,
         sweep=_sweep(fit, inputs.sweep),
@@ -241,65 +238,6 @@ def _check_same_models(summaries: Iterable[EvaluationSummary]) -> None:
                     f"model {model.name!r} has other weights than in another suite",
                     "Evaluate both suites again with the same exports",
                 )
-
-
-def _no_items() -> pd.DataFrame:
-    return pd.DataFrame({name: [] for name in [*_ITEM_COLUMNS, "suite"]})
-
-
-def _items(path: Path, summary: EvaluationSummary) -> pd.DataFrame:
-    """Read item records; arrow reads them fast, and a bad line is then found one by one."""
-    if not path.is_file() or not path.stat().st_size:
-        raise UserInputError(str(path), "holds no item records", "Run `skald evaluate` again")
-    try:
-        table = pa_json.read_json(
-            path,
-            parse_options=pa_json.ParseOptions(
-                explicit_schema=pa.schema(list(_ITEM_COLUMNS.items())),
-                unexpected_field_behavior="ignore",
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        _name_bad_line(path)
-        raise UserInputError(str(path), f"unreadable ({error})", "Evaluate again") from None
-    frame: pd.DataFrame = table.to_pandas()
-    scores = frame["score"].to_numpy(dtype=np.float64)
-    if frame.isna().any(axis=None) or not np.isfinite(scores).all():
-        _name_bad_line(path)
-    binary = frame["kind"].isin(CHOICE_KINDS)
-    if (
-        not frame["kind"].isin(get_args(TaskKind)).all()
-        or not frame.loc[binary, "score"].between(0, 1).all()
-    ):
-        _name_bad_line(path)
-        raise UserInputError(
-            str(path), "the score of a choice lies outside 0 to 1", "Evaluate again"
-        )
-    twice = frame.duplicated(["model", "task", "item_id"])
-    if twice.any():
-        row = frame[twice].iloc[0]
-        raise UserInputError(
-            str(path),
-            f"item {row['item_id']!r} of task {row['task']!r} is scored twice for {row['model']!r}",
-            "Evaluate again into an empty folder",
-        )
-    unknown = sorted(set(frame["model"]) - {m.name for m in summary.models})
-    if unknown:
-        raise UserInputError(
-            str(path), f"model {unknown[0]!r} is not in summary.json", "Evaluate again"
-        )
-    # An item without a key is a cluster of its own.
-    frame["key"] = frame["key"].where(frame["key"] != "", "item " + frame["item_id"])
-    frame["suite"] = summary.suite
-    return frame
-
-
-def _name_bad_line(path: Path) -> None:
-    for number, row in enumerate(read_jsonl(path), start=1):
-        try:
-            ItemRecord.model_validate(row)
-        except ValidationError as error:
-            raise first_problem(error, f"{path}:{number}", ItemRecord) from None
 
 
 def _baseline_of(run: Path) -> str:
