@@ -64,7 +64,9 @@ FLAGS = {
     "evals check": {"--accept"},
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
-    "report compare": set(),
+    "report compare": {"--records", "--out"},
+    "report import-published": {"--date", "--source", "--out"},
+    "report release": {"--report"},
     "launch": {
         "--site",
         "--account",

@@ -13,6 +13,7 @@ CONSTRAINTS = Path("constraints.txt")
 EVALS = Path("evals")
 SITES = Path("sites")
 PUBLISHED = Path("evals/published")
+MODELS = Path("evals/models.yaml")
 
 ARTIFACTS = Path("artifacts")
 CORPUS = ARTIFACTS / "corpus"
@@ -25,11 +26,13 @@ EVALUATIONS = ARTIFACTS / "eval"
 ABLATION = ARTIFACTS / "ablation"
 LAUNCH = ARTIFACTS / "launch"
 MANIFESTS = ARTIFACTS / "manifests"
+IMPORTED = ARTIFACTS / "published"
 COORD_CHECK = Path("build/coord-check")
 
-REPORT = Path("reports/latest")
-REFERENCE = Path("reports/reference")
-EVIDENCE = Path("reports/evidence")
+REPORTS = Path("reports")
+REPORT = REPORTS / "latest"
+REFERENCE = REPORTS / "reference"
+EVIDENCE = REPORTS / "evidence"
 
 CORPUS_FILE = "corpus.json"
 FIT_FILE, RUNS_FILE = "fit.json", "runs.parquet"

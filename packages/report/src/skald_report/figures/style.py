@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -17,14 +19,20 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import TextToPath
 
 from skald_report.tables.table import Table
 
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59636e", "#dfe3e8", "#ffffff"
 #: The highlighted published model.
 ACCENT = "#8250a8"
-#: Okabe and Ito's colour-blind-safe hues for trained models, greys for controls; shapes differ too.
-_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+#: Hues for trained models, three of Okabe and Ito's among them: at least 3:1 on white and on dark paper, and
+#: as far apart for each kind of colour blindness as theirs (tested). Greys for controls; shapes differ, too.
+_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#8f3be8", "#9a5048", "#ab8a4e")
+#: What the models share that got no colour of their own; labels tell them apart.
+_SHARED = "#73808f"
 _CONTROLS = ("#98a1ab", "#7b848e", MUTED, "#8a7f72")
 SHAPES = ("o", "D", "^", "v", "P", "X")
 _CONTROL_SHAPES = ("<", ">", "s", "p")
@@ -32,9 +40,15 @@ _CONTROL_SHAPES = ("<", ">", "s", "p")
 HUES = ("#44aa99", "#882255", "#999933", "#aa4499", "#117733")
 #: Shapes that go with them, one for each.
 MARKS = ("o", "D", "^", "v", "s")
-_WIDTH_INCHES = 4.4
+WIDTH_INCHES = 4.4
+#: Pixels an inch of a drawing takes on a screen at least (7 points are then 9 pixels) and at most.
+_PIXELS = (92, 120)
+#: A wider drawing has a row of the page for itself.
+_ROW_INCHES = 5.6
 MAX_TICKS = 7
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: As matplotlib writes it.
+_FAMILY = "'DejaVu Sans', sans-serif"
 _RC: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "skald",
@@ -68,31 +82,69 @@ _RC: dict[str, Any] = {
 
 
 class Drawing(NamedTuple):
-    """One SVG and the words for those who cannot see it."""
+    """One SVG and the words for those who cannot see it.
+
+    `table` names the table in which every number written in the drawing stands.
+    """
 
     name: str
     svg: str
     alt: str
+    table: str = ""
 
 
 class Look(NamedTuple):
-    """The colour and shape of a model, the same in every figure."""
+    """The colour and shape of a model, the same in every figure, and what the model is there for."""
 
     colour: str
     shape: str
+    role: str = "baseline"
 
 
-def looks(models: pd.DataFrame) -> dict[str, Look]:
-    """Give every model its colour and shape, by its place among the trained ones or controls."""
+#: That of a model nobody gave one.
+UNKNOWN = Look(INK, "o")
+
+
+def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
+    """Give every model its colour and shape.
+
+    Where there are more models than colours, baselines take them first, then the leaders; the rest
+    shares one tone.
+
+    Args:
+        models: Columns model and role, in the order of the page.
+        leaders: Models by how well they do, the best first.
+    """
+    role = dict(zip(models["model"], models["role"], strict=True))
+    trained = [name for name in role if role[name] != "control"]
+    rank = {name: number for number, name in enumerate(leaders)}
+    first = sorted(trained, key=lambda n: (role[n] != "baseline", rank.get(n, len(rank))))
+    coloured = set(first[: len(_TRAINED)])
+    ways = iter(zip(_TRAINED, SHAPES, strict=True))
     found: dict[str, Look] = {}
-    counts = {True: 0, False: 0}
-    for name, role in zip(models["model"], models["role"], strict=True):
-        control = role == "control"
-        number = counts[control]
-        counts[control] += 1
-        colours, shapes = (_CONTROLS, _CONTROL_SHAPES) if control else (_TRAINED, SHAPES)
-        found[name] = Look(colours[number % len(colours)], shapes[number % len(shapes)])
-    return found
+    for name in trained:
+        way = next(ways) if name in coloured else (_SHARED, "o")
+        found[name] = Look(*way, role[name])
+    controls = [name for name in role if role[name] == "control"]
+    for number, name in enumerate(controls):
+        colour = _CONTROLS[number % len(_CONTROLS)]
+        found[name] = Look(colour, _CONTROL_SHAPES[number % len(_CONTROL_SHAPES)], "control")
+    return {name: found[name] for name in role}
+
+
+def colourful(look: Mapping[str, Look], n_controls: int = 4) -> list[str]:
+    """Return the models that a figure of many marks a model can tell apart: those with a colour of their own.
+
+    Args:
+        look: All models.
+        n_controls: How many controls may stand beside them.
+    """
+    controls = [name for name, own in look.items() if own.role == "control"][:n_controls]
+    return [
+        name
+        for name, own in look.items()
+        if name in controls or (own.role != "control" and own.colour != _SHARED)
+    ]
 
 
 def tokens(count: float) -> str:
@@ -107,6 +159,37 @@ def short(name: str, limit: int = 30) -> str:
     """Return a name that fits a legend; control characters and the middle of a long one go."""
     clean = "".join(c for c in name if c.isprintable())
     return clean if len(clean) <= limit else clean[: limit - 9] + "…" + clean[-8:]
+
+
+def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
+    """Return names that fit, no two alike: of equal short ones, all but the first get a number."""
+    names = list(dict.fromkeys(names))
+    # Whose repository a model lies in says less than its name.
+    bare = {name: name.rsplit("/", 1)[-1] or name for name in names}
+    if len(set(bare.values())) < len(names):
+        bare = {name: name for name in names}
+    found: dict[str, str] = {}
+    taken: dict[str, int] = {}
+    for name in names:
+        text = short(bare[name], limit) or "?"
+        taken[text] = taken.get(text, 0) + 1
+        found[name] = text if taken[text] == 1 else f"{text} ({taken[text]})"
+    return found
+
+
+def signed(value: float, digits: str) -> str:
+    """Return a number with a true minus sign; what rounds to zero has none."""
+    text = f"{value:{digits}}"
+    return f"{0.0:{digits}}" if value and float(text) == 0 else text.replace("-", "−")
+
+
+@lru_cache(maxsize=4096)
+def text_inches(text: str, size: float) -> float:
+    """Return how wide a text is in the theme's type (`size` in points); a page's own is narrower."""
+    width, _, _ = TextToPath().get_text_width_height_descent(
+        text, FontProperties(family="DejaVu Sans", size=size), False
+    )
+    return float(width) / 72
 
 
 def powers_of_two(low: float, high: float) -> tuple[list[int], list[str]]:
@@ -140,7 +223,7 @@ def subplots(
     share_y: bool = False,
 ) -> tuple[Figure, Any]:
     """Return a figure of the common width (height in inches) and its axes, row by row."""
-    figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
     axes = figure.subplots(
         len(heights), n_columns, sharex="col", sharey=share_y, height_ratios=list(heights)
     )
@@ -149,9 +232,70 @@ def subplots(
     return figure, axes
 
 
-def drawing(figure: Figure, name: str, alt: str) -> Drawing:
-    """Write a figure as SVG text without dates."""
+def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
+            title: str, shapes: bool = True) -> None:  # fmt: skip
+    """Set a title above a figure, and under it the models with their colours and shapes."""
+    names = short_names(models, 24)
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.get(name, UNKNOWN).colour,
+            lw=1.6,
+            label=label,
+            marker=look.get(name, UNKNOWN).shape if shapes else None,
+            markersize=4,
+        )
+        for name, label in names.items()
+    ]
+    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
+                           title=title, alignment="left", borderpad=0)  # fmt: skip
+    legend.get_title().set(weight="bold", size=9.5)
+
+
+def drawing(figure: Figure, name: str, alt: str, table: str = "") -> Drawing:
+    """Write a figure as SVG text without dates.
+
+    Args:
+        figure: The finished figure.
+        name: File name.
+        alt: What it shows, in words.
+        table: The table its written numbers stand in.
+    """
     out = io.StringIO()
     quiet = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     figure.savefig(out, format="svg", metadata={**quiet, "Title": alt})
-    return Drawing(name, "\n".join(line.rstrip() for line in out.getvalue().splitlines()), alt)
+    svg = compact(out.getvalue())
+    width = figure.get_figwidth()
+    if width > WIDTH_INCHES:
+        # A narrow screen scrolls through it instead of making its letters too small to read.
+        least, most = (round(width * pixels) for pixels in _PIXELS)
+        wide = ' class="wide"' if width > _ROW_INCHES else ""
+        svg = svg.replace(
+            "<svg ", f'<svg{wide} style="min-width: {least}px; max-width: {most}px" ', 1
+        )
+    return Drawing(name, svg, alt, table)
+
+
+def compact(svg: str) -> str:
+    """Return an SVG text that looks the same in half the bytes.
+
+    The family of all letters is said once, and what nothing refers to goes: ids, indentation, the second
+    copy of the title, turns by no angle.
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace(f"font-family: {_FAMILY}; ", "").replace(
+        "<svg ", f'<svg font-family="{_FAMILY}" ', 1
+    )
+    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", svg)
+    svg = re.sub(r' (?:d|x|y)="[^"]*"', lambda m: _rounded(m[0]), svg)
+    svg = re.sub(r"<g>\s*(<(?:text|path|use)[^<]*(?:/>|</text>))\s*</g>", r"\1", svg)
+    return "\n".join(line.strip() for line in svg.splitlines())
+
+
+def _rounded(attribute: str) -> str:
+    """Return places without line breaks, in hundredths of a point."""
+    joined = " ".join(attribute.split()).replace(' "', '"')
+    return " " + re.sub(r"\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}", joined)

@@ -12,6 +12,14 @@ from skald_specs.languages import BY_TAG
 from skald_report.page.blocks import Cell
 from skald_report.tables.table import MACRO
 
+#: Rows of a table that is shown open; longer ones are folded.
+MAX_OPEN = 12
+#: Rows of a table that the page has at all; longer ones are in the explorer and the files.
+MAX_ROWS = 200
+#: P values below it say no more than that they are.
+_SMALLEST_P = 0.001
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def join(words: Iterable[str], last: str = "and") -> str:
     """Join words as English does: a, b and c."""
@@ -29,12 +37,35 @@ def number(value: float, digits: str) -> str:
     return f"{value:{digits}}".replace("-", "−")
 
 
+def p_value(p: float) -> str:
+    """Return a p value as sentences have it: p = 0.012, or p < 0.001."""
+    if math.isnan(p):
+        return "no p value"
+    return "p < 0.001" if p < _SMALLEST_P else f"p = {p:.3f}"
+
+
+def power_of_ten(value: float, digits: int = 2) -> str:
+    """Return a large number as a mantissa and a power: 1.5 × 10¹⁵."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def some(names: Sequence[str], noun: str, limit: int = 6) -> str:
+    """Return names, or how many there are where they are more than a sentence holds."""
+    return join(names) if len(names) <= limit else f"{len(names):,} {noun}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s for any other than one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def interval(low: float, high: float, digits: str = ".3f") -> str:
     """Return an interval in words."""
     if math.isnan(low) or math.isnan(high):
         return "no interval"
-    # A dash after a minus sign would be read as one more of them; tables of nine columns need the room.
-    between = "–" if low >= 0 else " to "
+    # A dash beside a sign would be read as one more of them; tables of nine columns need the room.
+    between = "–" if low >= 0 and "+" not in digits else " to "
     return f"{number(low, digits)}{between}{number(high, digits)}"
 
 
@@ -51,17 +82,28 @@ def with_mean_last(tags: pd.Series[Any]) -> list[str]:
 
 def score_cells(own: pd.DataFrame, tags: Sequence[str]) -> list[Cell]:
     """Return one model's scores in a row of languages; wordings of a task as the range over them."""
-    at = {str(row["language"]): row for row in own.to_dict("records")}
+    at = {str(row["language"]): row for row in numbered(own)}
     return [
         Cell(
             f"{at[tag]['score']:.3f}",
             interval(at[tag]["low"], at[tag]["high"]),
             note=_wordings(at[tag]),
+            of=of("scores", at[tag]["row"], *_shown(at[tag])),
         )
         if tag in at
         else Cell("–", "no score")
         for tag in tags
     ]
+
+
+def numbered(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Return rows with their number in their table as `row`, which is the frame's index."""
+    return frame.rename_axis("row").reset_index().to_dict("records")
+
+
+def _shown(row: Mapping[Any, Any]) -> list[str]:
+    wordings = ["lowest_wording", "highest_wording"] if row["n_wordings"] > 1 else []
+    return ["score", *([] if math.isnan(row["low"]) else ["low", "high"]), *wordings]
 
 
 def _wordings(row: Mapping[Any, Any]) -> str:

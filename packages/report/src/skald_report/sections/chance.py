@@ -5,12 +5,15 @@ Each language has few items, so the mean over languages is what is judged, once 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from skald_report.page.blocks import Grid
 from skald_report.page.formatting import (
+    MAX_OPEN,
+    MAX_ROWS,
     capital,
     interval,
     join,
@@ -35,6 +38,10 @@ _MEANING = {
 }
 
 
+#: Models that a sentence names one by one.
+_MAX_NAMED = 4
+
+
 def chance_claims(scores: Table, baselines: Sequence[str]) -> list[str]:
     """Say where the baselines stand against chance, one sentence a task.
 
@@ -55,20 +62,26 @@ def _claim(kind: str, label: str, rows: pd.DataFrame, baselines: Sequence[str]) 
     one_language = MACRO not in set(rows["language"])
     judged = rows if one_language else rows[rows["language"] == MACRO]
     where = join(dict.fromkeys(rows["language"])) if one_language else "mean over languages"
-    parts, leaks = [], False
+    standings, leaks = [], False
     for row in judged[judged["model"].isin(baselines)].to_dict("records"):
         standing = "at chance"
         if row["low"] > chance or row["high"] < chance:
             standing = "above chance" if row["low"] > chance else "below chance"
         leaks |= kind == "canary" and standing == "above chance"
-        parts.append(
-            f"{row['model']} is {standing} with {row['score']:.3f} "
-            f"({interval(row['low'], row['high'])})"
-        )
-    text = f"On {label} ({where}, chance {chance:.2f}) {join(parts)}"
+        scored = f"{row['score']:.3f} ({interval(row['low'], row['high'])})"
+        standings.append((str(row["model"]), standing, scored))
+    text = f"On {label} ({where}, chance {chance:.2f}) {join(_parts(standings))}"
     if kind != "canary":
         return f"{text}."
     return f"{text}: {'items have leaked' if leaks else 'no sign of a leak'}."
+
+
+def _parts(standings: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return where each model stands with its score; of many, how many stand there."""
+    if len(standings) <= _MAX_NAMED:
+        return [f"{model} is {standing} with {scored}" for model, standing, scored in standings]
+    counts = Counter(standing for _, standing, _ in standings)
+    return [f"{n} of {len(standings)} models are {standing}" for standing, n in counts.items()]
 
 
 def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid]:
@@ -82,6 +95,8 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
     rows = frame[frame["kind"].isin(AGAINST_CHANCE) & trained]
     for suite, own in rows.groupby("suite", sort=False):
         tags = with_mean_last(own["language"])
+        if own[["task", "model"]].drop_duplicates().shape[0] > MAX_ROWS:
+            continue
         body = tuple(
             (task_cell(str(model), scored), *score_cells(scored, tags))
             for (_, model), scored in own.groupby(["task", "model"], sort=False)
@@ -100,4 +115,5 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
             ("model", *tags),
             body,
             "tables/scores.csv",
+            len(body) > MAX_OPEN,
         )

@@ -9,7 +9,8 @@ import pandas as pd
 
 from skald_report.figures.style import Look, looks
 from skald_report.reading.inputs import ReportInputs, Sources
-from skald_report.tables.measured import task_checks
+from skald_report.sections.claims import Said
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import Table
 
 
@@ -28,7 +29,7 @@ class Context(NamedTuple):
 
     sources: Sources
     tables: Mapping[str, Table]
-    said: tuple[str, ...]
+    said: Said
     inputs: ReportInputs
     baselines: tuple[str, ...]
     roles: Mapping[str, str]
@@ -36,7 +37,7 @@ class Context(NamedTuple):
 
 
 def context_of(
-    sources: Sources, tables: Mapping[str, Table], said: tuple[str, ...], inputs: ReportInputs
+    sources: Sources, tables: Mapping[str, Table], said: Said, inputs: ReportInputs
 ) -> Context:
     """Join what the sections need."""
     named = list(sources.plans) or [

@@ -24,7 +24,7 @@ from skald_specs.controls import (
 from skald_specs.records import ControlFlag
 
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.page.formatting import join
+from skald_report.page.formatting import MAX_OPEN, join, numbered, of
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cells import page_names
 from skald_report.tables.table import MACRO, Table
@@ -102,13 +102,10 @@ def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
         return
     frame = table.frame
     yield Paragraph(
-        "Negative controls know nothing that a task asks for: a network before training, byte counts "
-        "of the training text, and rules that look at the length of the answers alone or, where every item "
-        "offers the same labels, always say the one that is right most often (its share is chance there). "
-        "A task on which "
-        "one of them is above chance (exact binomial test of single items, Holm-corrected below .01 "
-        "within a suite) can be passed that far without what it is named for. The oracle knows every "
-        "answer: below 1, a task cannot be passed."
+        "Controls know nothing that a task asks for: an untrained network, byte counts of the training text, "
+        "and rules that look at the length or the label of the answers alone. A task that one of them passes "
+        "above chance (exact binomial test of single items, Holm-corrected below .01 within a suite) can be "
+        "passed that far without what it is named for. The oracle knows every answer."
     )
     sentences = tuple(_sentences(frame, _flagged(sources)))
     judged = len(frame.loc[frame["chance"].notna(), ["suite", "task"]].drop_duplicates())
@@ -151,7 +148,7 @@ def _grid(suite: str, rows: pd.DataFrame) -> Grid:
     body = []
     for _, own in rows.groupby("task", sort=False):
         label = str(own["label"].iloc[0]).removesuffix(f" of suite {suite}")
-        at = {str(row["control"]): row for row in own.to_dict("records")}
+        at = {str(row["control"]): row for row in numbered(own)}
         chance = float(own["chance"].mean())
         known = "no chance level" if math.isnan(chance) else f"chance {chance:.2f}"
         head = Cell(label, known if own["kind"].iloc[0] != "text" else "")
@@ -160,19 +157,23 @@ def _grid(suite: str, rows: pd.DataFrame) -> Grid:
         f"{suite}-controls",
         f"Controls on suite {suite}",
         "Mean score over languages, and under it the smallest and the largest of the languages (and of "
-        "the untrained networks). ⚑ flagged, with the number of languages in which; a dash: the control "
+        "the untrained networks). ⚑ flagged, and where; a dash: the control "
         "cannot be asked.",
         ("task", *columns),
         tuple(body),
         "tables/controls.csv",
+        len(body) > MAX_OPEN,
     )
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is None:
         return Cell("–")
-    spread = "" if row["low"] == row["high"] else f"{row['low']:.2f}–{row['high']:.2f}"
+    alone = row["low"] == row["high"]
+    spread = "" if alone else f"{row['low']:.2f}–{row['high']:.2f}"
+    where = of("controls", row["row"], "score", *(() if alone else ("low", "high")))
     if not row["flagged"]:
-        return Cell(f"{row['score']:.2f}", spread)
-    said = f"flagged in {len(row['flagged'].split())} of {row['n_languages']}"
-    return Cell(f"⚑ {row['score']:.2f}", spread, "worse", said)
+        return Cell(f"{row['score']:.2f}", spread, of=where)
+    tags = row["flagged"].split()
+    said = "every language" if len(tags) == row["n_languages"] > 1 else join(tags)
+    return Cell(f"⚑ {row['score']:.2f}", spread, "worse", f"flagged in {said}", where)

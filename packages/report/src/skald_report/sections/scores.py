@@ -8,8 +8,10 @@ import pandas as pd
 
 from skald_report.figures import scores as figures
 from skald_report.figures.style import Look
-from skald_report.page.blocks import Block, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Block, Claims, Gallery, Grid, Paragraph
 from skald_report.page.formatting import (
+    MAX_OPEN,
+    MAX_ROWS,
     capital,
     join,
     score_cells,
@@ -18,7 +20,6 @@ from skald_report.page.formatting import (
     with_mean_last,
 )
 from skald_report.sections.chance import chance_grids
-from skald_report.sections.clean import clean_subset
 from skald_report.sections.context import Context
 from skald_report.tables.cells import AGAINST_CHANCE, KIND_NAMES, LOWER_IS_BETTER
 from skald_report.tables.table import MACRO, Table
@@ -34,9 +35,13 @@ _MEASURES = {
 _PANELS = 6
 
 
+#: Models whose scores are drawn in one figure a task.
+_MAX_DRAWN = 8
+
+
 def score_blocks(context: Context) -> Iterator[Block]:
     """Show every model's score on every task, and against chance where that is what counts."""
-    sources, tables, look = context.sources, context.tables, context.look
+    tables, look = context.tables, context.look
     if "scores" not in tables:
         yield Paragraph("No evaluation was given: there are no scores to show.", "gap")
         return
@@ -46,11 +51,11 @@ def score_blocks(context: Context) -> Iterator[Block]:
     contest = frame[~frame["kind"].isin(AGAINST_CHANCE)]
     for suite, rows in contest[contest["model"].isin(shown)].groupby("suite", sort=False):
         yield from _score_grids(str(suite), rows)
+    if context.said.chance:
+        yield Claims(context.said.chance)
     yield from chance_grids(frame, roles)
-    if contest.empty:
-        return
-    yield from _panels(tables["scores"], contest, look)
-    yield from clean_subset(sources, tables)
+    if len(shown) <= _MAX_DRAWN and len(contest):
+        yield from _panels(tables["scores"], contest, look)
 
 
 def _panels(scores: Table, contest: pd.DataFrame, look: Mapping[str, Look]) -> Iterator[Gallery]:
@@ -83,7 +88,7 @@ def _score_grids(suite: str, rows: pd.DataFrame) -> Iterator[Grid]:
     """Yield one table of shares and one of bits per byte: one row a task and model."""
     for name, title, lower in (("scores", "Scores", False), ("bits", "Bits per byte", True)):
         own = rows[rows["kind"].isin(LOWER_IS_BETTER) == lower]
-        if not own.empty:
+        if len(own) and own[["task", "model"]].drop_duplicates().shape[0] <= MAX_ROWS:
             yield _score_grid(f"{suite}-{name}", f"{title}, suite {suite}", own)
 
 
@@ -109,7 +114,9 @@ def _score_grid(name: str, title: str, rows: pd.DataFrame) -> Grid:
         f"{capital(meant)}. Score and 95 % interval; {span(single['n_items'])} items a task and "
         f"language.{worded}"
     )
-    return Grid(name, title, caption, ("model", *tags), body, "tables/scores.csv")
+    return Grid(
+        name, title, caption, ("model", *tags), body, "tables/scores.csv", len(body) > MAX_OPEN
+    )
 
 
 def _chance(rows: pd.DataFrame) -> str:

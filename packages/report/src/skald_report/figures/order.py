@@ -1,0 +1,35 @@
+"""The order of languages in every figure: branch by branch, as in the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skald_specs.languages import BY_TAG
+
+#: Branches from North to South; what the register does not know comes last.
+BRANCHES = ("North", "West", "Insular", "-")
+
+
+def by_branch(tags: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Return the languages of each branch that has any, in the register's order.
+
+    Args:
+        tags: BCP-47 tags; one the register lacks goes into the branch `-`.
+    """
+    register = list(BY_TAG)
+    present = sorted(
+        dict.fromkeys(tags), key=lambda t: (register.index(t) if t in BY_TAG else len(register), t)
+    )
+    grouped: dict[str, list[str]] = {branch: [] for branch in BRANCHES}
+    for tag in present:
+        grouped[BY_TAG[tag].branch if tag in BY_TAG else "-"].append(tag)
+    return [(branch, own) for branch, own in grouped.items() if own]
+
+
+def titled(tag: str) -> str:
+    """Return a language's English name and its own: Danish, dansk."""
+    known = BY_TAG.get(tag)
+    if known is None:
+        return tag
+    own = f", {known.endonym}" if known.endonym != known.english else ""
+    return f"{known.english}{own} ({tag})"

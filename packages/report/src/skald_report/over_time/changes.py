@@ -1,0 +1,277 @@
+"""What changed between two reports, and whether it is more than noise; data frames, no wording of a page.
+
+From two `report.json` alone nobody knows which items both answered alike, so the two figures count as
+independent: the interval is then wider than need be, never narrower. Where item records are at hand,
+`paired` tests take its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from skald_specs.languages import BY_TAG
+
+from skald_report.statistics.comparison import LEVEL
+from skald_report.statistics.families import holm
+from skald_report.statistics.spread import COVERAGE
+from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
+from skald_report.tables.file import rows_of
+from skald_report.tables.table import MACRO, Table
+
+#: The tables whose rows are judged, and the column that is: one family of Holm's correction each.
+JUDGED: Mapping[str, str] = {
+    "overall": "score",
+    "pairwise": "difference",
+    "scores": "score",
+    "differences": "difference",
+}
+#: Tables of pairs, whose own verdict may have flipped.
+_OF_PAIRS = ("pairwise", "differences")
+#: Columns that must agree for a mean to be one of the same things.
+_EXTENT = ("n_languages", "n_tasks", "n_cells", "languages")
+INDEPENDENT = "independent, from the standard errors of both reports"
+_COLUMNS = (
+    "old",
+    "new",
+    "change",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "test",
+    "weights",
+    "verdict",
+    "why",
+)
+
+
+class Moved(NamedTuple):
+    """What one report has and the other lacks."""
+
+    added: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+class Changes(NamedTuple):
+    """All that differs between two reports.
+
+    Attributes:
+        judged: Of every table in `JUDGED` that both have: old, new, change with its interval, p, Holm's
+            p and verdict (better, worse, noise, same, not comparable, no interval).
+        flipped: Pairs of models whose verdict is another one now.
+        moved: Models, tasks and languages added or gone.
+        provenance: What the reports say differently of where they come from.
+    """
+
+    judged: Mapping[str, Table]
+    flipped: Table
+    moved: Mapping[str, Moved]
+    provenance: Table
+
+
+def changes(
+    old: Mapping[str, Any], new: Mapping[str, Any], paired: pd.DataFrame | None = None
+) -> Changes:
+    """Return what changed.
+
+    Args:
+        old: The earlier report, as `read_report` returns it.
+        new: The later one.
+        paired: Changes of scores by item, as `records.paired_changes` returns them; None: not known.
+    """
+    tasks = _other_tasks(old, new)
+    judged = {}
+    for name, column in JUDGED.items():
+        if name in old["tables"] and name in new["tables"]:
+            keys = list(old["tables"][name]["keys"])
+            found = _judged(old, new, name, keys, column, tasks, paired)
+            units = dict.fromkeys(("old", "new", "change", "low", "high"), "by kind")
+            judged[name] = Table(name, tuple(keys), units | {"p": "p", "p_holm": "p"}, found)
+    return Changes(judged, _flipped(old, new), _moved(old, new), _provenance(old, new))
+
+
+def _judged(
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    name: str,
+    keys: list[str],
+    column: str,
+    tasks: pd.DataFrame,
+    paired: pd.DataFrame | None,
+) -> pd.DataFrame:
+    before, after = (pd.DataFrame(rows_of(report, name)) for report in (old, new))
+    both = before.merge(after, on=keys, suffixes=("_old", "_new"), validate="one_to_one")
+    rows = both[keys].copy()
+    for shown in ("kind", "label"):
+        if f"{shown}_new" in both:
+            rows[shown] = both[f"{shown}_new"]
+    rows["old"], rows["new"] = both[f"{column}_old"], both[f"{column}_new"]
+    rows["change"] = rows["new"] - rows["old"]
+    error = np.hypot(_error(both, "_old"), _error(both, "_new"))
+    half = float(stats.norm.ppf(0.5 + COVERAGE / 2)) * error
+    rows["low"], rows["high"] = rows["change"] - half, rows["change"] + half
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows["p"] = 2 * stats.norm.sf(np.abs(rows["change"]) / error)
+    rows["test"] = INDEPENDENT
+    if paired is not None and name == "scores":
+        rows = _with_paired(rows, keys, paired)
+    same = rows["change"] == 0
+    rows.loc[same, "p"] = 1.0
+    rows["weights"] = _weights(old, new, rows)
+    rows["why"] = _incomparable(both, rows, tasks)
+    # Where neither weights nor figure are others, there was nothing to be found.
+    untouched = same & (rows["weights"] == "same")
+    comparable = rows["why"] == ""
+    rows["p_holm"] = holm(rows["p"].where(comparable & ~untouched))
+    rows.loc[untouched & comparable, "p_holm"] = 1.0
+    lower = rows["kind"].isin(LOWER_IS_BETTER) if "kind" in rows else rows["measure"] == "text"
+    better = (rows["change"] > 0) != lower
+    clear = rows["p_holm"] < LEVEL
+    rows["verdict"] = np.select(
+        [rows["why"] != "", same, rows["p"].isna(), clear & better, clear],
+        ["not comparable", "same", "no interval", "better", "worse"],
+        "noise",
+    )
+    named = [c for c in rows.columns if c not in _COLUMNS]
+    return rows[[*named, *_COLUMNS]].reset_index(drop=True)
+
+
+def _error(both: pd.DataFrame, side: str) -> pd.Series[float]:
+    """Return standard errors: half an interval's width over the normal quantile, or a larger one given."""
+    width = both[f"high{side}"].astype(float) - both[f"low{side}"].astype(float)
+    error = width / (2 * float(stats.norm.ppf(0.5 + COVERAGE / 2)))
+    given = f"standard_error{side}"
+    # The larger one; the only one where the other is missing.
+    return (
+        pd.concat([error, both[given].astype(float)], axis=1).max(axis=1)
+        if given in both
+        else error
+    )
+
+
+def _with_paired(rows: pd.DataFrame, keys: list[str], paired: pd.DataFrame) -> pd.DataFrame:
+    """Put paired intervals and p values where there are some; the change stays that of the reports."""
+    found = rows[keys].merge(paired, on=keys, how="left", validate="one_to_one")
+    there = found["p"].notna().to_numpy()
+    for column in ("low", "high", "p", "test"):
+        rows[column] = np.where(there, found[column], rows[column])
+    return rows
+
+
+def _weights(old: Mapping[str, Any], new: Mapping[str, Any], rows: pd.DataFrame) -> pd.Series[str]:
+    """Say whether a row's models have the weights they had."""
+    before, after = (
+        {row["model"]: row["weights_sha256"] for row in rows_of(report, "models")}
+        for report in (old, new)
+    )
+    kept = {name for name in before.keys() & after.keys() if before[name] == after[name]}
+    same = rows["model"].isin(kept)
+    if "reference" in rows:
+        same &= rows["reference"].isin(kept)
+    return same.map({True: "same", False: "other"})
+
+
+def _other_tasks(old: Mapping[str, Any], new: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the tasks whose version or items are others: suite, label, language, kind, why."""
+    columns = ["suite", "label", "language", "kind", "why"]
+    signatures = []
+    for report in (old, new):
+        found: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
+        for row in rows_of(report, "tasks"):
+            at = tuple(str(row[name]) for name in columns[:-1])
+            found.setdefault(at, set()).add((row["version"], row["data_sha256"]))
+        signatures.append(found)
+    before, after = signatures
+    rows = []
+    for at in sorted(before.keys() & after.keys()):
+        if before[at] != after[at]:
+            versions = [{version for version, _ in side[at]} for side in signatures]
+            why = "other task version" if versions[0] != versions[1] else "other items"
+            rows.append((*at, why))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _incomparable(both: pd.DataFrame, rows: pd.DataFrame, tasks: pd.DataFrame) -> list[str]:
+    """Return for each row why its two figures are of different things; "" where they are not."""
+    extents = [c for c in _EXTENT if f"{c}_old" in both]
+    counts = [c for c in ("n_items",) if f"{c}_old" in both]
+    other = pd.Series(False, index=both.index)
+    for column in extents:
+        other |= both[f"{column}_old"].fillna("") != both[f"{column}_new"].fillna("")
+    fewer = pd.Series(False, index=both.index)
+    for column in counts:
+        fewer |= both[f"{column}_old"] != both[f"{column}_new"]
+    changed = _by_task(rows, tasks) if "task" in rows else _by_scope(rows, tasks)
+    return [
+        "other tasks or languages" if a else w or ("other items" if f else "")
+        for a, w, f in zip(other, changed, fewer, strict=True)
+    ]
+
+
+def _by_task(rows: pd.DataFrame, tasks: pd.DataFrame) -> list[str]:
+    whys = {tuple(row[:3]): row[4] for row in tasks.itertuples(index=False, name=None)}
+    # A mean over languages is of other items as soon as one of them is.
+    for suite, label, _, _, why in tasks.itertuples(index=False, name=None):
+        whys.setdefault((suite, label, MACRO), why)
+    at = zip(rows[CELL[0]], rows["label"], rows[CELL[2]], strict=True)
+    return [whys.get(key, "") for key in at]
+
+
+def _by_scope(rows: pd.DataFrame, tasks: pd.DataFrame) -> list[str]:
+    """Return what changed among the contest tasks of a mean's languages."""
+    contest = tasks[~tasks["kind"].isin(AGAINST_CHANCE)]
+    whys: dict[tuple[str, str], str] = {}
+    for row in contest.to_dict("records"):
+        measure, tag = "text" if row["kind"] == "text" else "tasks", str(row["language"])
+        branch = BY_TAG[tag].branch if tag in BY_TAG else ""
+        for scope in (tag, branch, "mean", "worst"):
+            whys.setdefault((measure, str(scope)), str(row["why"]))
+    scopes = list(rows["scope"]) if "scope" in rows else ["mean"] * len(rows)
+    return [whys.get((m, str(s)), "") for m, s in zip(rows["measure"], scopes, strict=True)]
+
+
+def _flipped(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
+    names = ["table", "measure", "task", "language", "model", "reference"]
+    parts = []
+    for name in _OF_PAIRS:
+        if name not in old["tables"] or name not in new["tables"]:
+            continue
+        keys = list(old["tables"][name]["keys"])
+        before, after = (
+            pd.DataFrame(rows_of(report, name))[[*keys, "verdict"]] for report in (old, new)
+        )
+        both = before.merge(after, on=keys, suffixes=("_old", "_new"))
+        both = both[both["verdict_old"] != both["verdict_new"]]
+        parts.append(both.assign(table=name))
+    columns = [*names, "verdict_old", "verdict_new"]
+    frame = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
+    return Table("flipped", tuple(names), {}, frame.reindex(columns=columns).reset_index(drop=True))
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Moved]:
+    def seen(report: Mapping[str, Any], column: str) -> list[str]:
+        names = [str(row[column]) for row in rows_of(report, "scores")]
+        return [name for name in dict.fromkeys(names) if name != MACRO]
+
+    found = {}
+    for what, column in (("models", "model"), ("tasks", "label"), ("languages", "language")):
+        before, after = seen(old, column), seen(new, column)
+        found[what] = Moved(
+            tuple(name for name in after if name not in before),
+            tuple(name for name in before if name not in after),
+        )
+    return found
+
+
+def _provenance(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
+    before, after = old["provenance"], new["provenance"]
+    rows = [
+        {"what": key, "old": before.get(key, ""), "new": after.get(key, "")}
+        for key in [*before, *(key for key in after if key not in before)]
+        if before.get(key) != after.get(key)
+    ]
+    return Table("provenance", ("what",), {}, pd.DataFrame(rows, columns=["what", "old", "new"]))

@@ -1,0 +1,195 @@
+"""How the models do in each language, in the branches, and in the language they are worst in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from skald_specs.languages import BY_TAG
+
+from skald_report.figures.forest import forest
+from skald_report.figures.heat import heat_map
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.page.formatting import MAX_OPEN, join, number, numbered, some, span
+from skald_report.sections.context import Context
+from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
+from skald_report.sections.summary import mean_cell
+from skald_report.tables.table import MACRO
+
+#: Columns that a table of models beside each other may have; beyond, models are rows.
+_MAX_ABREAST = 6
+_WORST = "worst"
+_BRANCHES = ("North", "West", "Insular")
+
+
+def language_blocks(context: Context) -> Iterator[Block]:
+    """Show every model's mean in every language and branch, and its worst language."""
+    if "overall" not in context.tables:
+        yield Paragraph("No evaluation was given, so no language has a score.", "gap")
+        return
+    frame = context.tables["overall"].frame
+    named = contestants(context.tables["models"])
+    rows = frame[frame["model"].isin(named)]
+    if rows.empty:
+        yield Paragraph("No model but controls was evaluated, so no language is shown.", "gap")
+        return
+    yield Claims(tuple(language_sentences(rows, named)))
+    yield from _figures(context, rows)
+    for measure in MEASURES:
+        own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
+        if len(own):
+            yield _grid(measure, own, named)
+
+
+def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
+    """Draw the languages as heat maps and, one by one, as forest plots."""
+    overall = context.tables["overall"]
+    known = rows[rows["score"].notna()]
+    tags = [str(tag) for tag in known.loc[known["scope_kind"] == "language", "scope"].unique()]
+    if len(tags) < 2:
+        return
+    measured = [m for m in MEASURES if (known["measure"] == m.name).any()]
+    methods = join(dict.fromkeys(map(str, known.loc[known["scope_kind"] == "language", "method"])))
+    yield Gallery(
+        tuple(heat_map(overall, measure.name, context.look) for measure in measured),
+        "Every model's mean in every language; darker is better. The table below has the intervals.",
+    )
+    ordered = sorted(tags, key=lambda tag: (_branch_order(tag), english(tag)))
+    counts = known[known["scope_kind"] == "language"]
+    yield Gallery(
+        tuple(forest(overall, tag, context.look) for tag in ordered),
+        f"One language each: means with 95 % intervals ({methods}) from {span(counts['n_items'])} items in "
+        f"{span(counts['n_keys'])} clusters; grey marks are controls.",
+    )
+
+
+def _branch_order(tag: str) -> int:
+    return [*_BRANCHES, ""].index(branch_of(tag))
+
+
+def language_sentences(rows: pd.DataFrame, named: Sequence[str]) -> Iterator[str]:
+    """Say which language each model is worst in, and which branch is hardest.
+
+    Args:
+        rows: Rows of `overall` of the named models.
+        named: The models, in the order of the page.
+    """
+    for measure in MEASURES:
+        own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
+        worst = own[own["scope"] == _WORST]
+        if worst.empty:
+            continue
+        n_languages = own.loc[own["scope_kind"] == "language", "scope"].nunique()
+        if n_languages < 2:
+            yield f"{_begin(measure.place)} only {english(own['language'].iloc[0])} was asked."
+            continue
+        by = {
+            tag: [name for name in named if name in set(found["model"])]
+            for tag, found in worst.groupby("language", sort=False)
+        }
+        ordered = sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))
+        parts = [f"{english(str(tag))} for {_who(models, worst)}" for tag, models in ordered]
+        yield f"The worst language {measure.place} is {join(parts)}."
+        yield from _branches(own, measure, named)
+
+
+def _who(models: Sequence[str], worst: pd.DataFrame) -> str:
+    total = worst["model"].nunique()
+    if len(models) == total > 1:
+        return "both models" if total == 2 else f"all {total} models"
+    if len(models) > 3:
+        return f"{len(models)} of {total} models"
+    scores = dict(zip(worst["model"], worst["score"], strict=True))
+    return join(f"{name} ({number(scores[name], '.3f')})" for name in models)
+
+
+def _branches(own: pd.DataFrame, measure: Measure, named: Sequence[str]) -> Iterator[str]:
+    """Say which branch has the best and which the worst mean of every model."""
+    rows = own[own["scope_kind"] == "branch"]
+    if rows["scope"].nunique() < 2:
+        return
+    best = rows.sort_values("score", ascending=measure.lower_is_better, kind="stable")
+    firsts = best.drop_duplicates("model")
+    lasts = best.drop_duplicates("model", keep="last")
+    parts = []
+    for words, found in (("best", firsts), ("worst", lasts)):
+        by = {
+            str(scope): [name for name in named if name in set(models["model"])]
+            for scope, models in found.groupby("scope", sort=False)
+        }
+        ordered = sorted(by.items(), key=lambda item: -len(item[1]))
+        parts.append(
+            f"the {words} branch is "
+            + join(f"{scope} for {some(models, 'models', 3)}" for scope, models in ordered)
+        )
+    yield f"{_begin(measure.place)} {join(parts)}, by means alone."
+
+
+def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
+    scopes = _scopes(own)
+    at = {(row["scope"], row["model"]): row for row in numbered(own)}
+    models = [name for name in named if name in set(own["model"])]
+    if len(models) <= _MAX_ABREAST:
+        header = ("language", *models)
+        body = tuple(
+            (_head(scope, own), *(_cell(at.get((scope, name))) for name in models))
+            for scope in scopes
+        )
+    else:
+        header = ("model", *scopes)
+        body = tuple(
+            (Cell(name), *(_cell(at.get((scope, name))) for scope in scopes)) for name in models
+        )
+    first = own.iloc[0]
+    between = own["low_tasks"].notna().any()
+    hierarchical = (
+        " The file also has intervals for which the tasks of a language are drawn again too."
+        if between
+        else " Each language has fewer than five tasks, too few to draw tasks again."
+    )
+    return Grid(
+        f"languages-{measure.name}",
+        "Tasks, by language" if measure.name == "tasks" else "Bits per byte, by language",
+        f"{measure.noun[:1].upper()}{measure.noun[1:]}. Under each mean its 95 % interval ({first['method']}); "
+        f"a mean has the same weight for every task of a language and every language, over the cells that all "
+        f"baselines have.{hierarchical if measure.name == 'tasks' else ''}",
+        header,
+        body,
+        "tables/overall.csv",
+        len(body) > MAX_OPEN + 8,
+    )
+
+
+def _scopes(own: pd.DataFrame) -> list[str]:
+    present = set(own["scope"])
+    tags = [str(tag) for tag in own.loc[own["scope_kind"] == "language", "scope"].unique()]
+    # By branch, so that a reader finds neighbours together.
+    tags.sort(key=lambda tag: (_branch_order(tag), english(tag)))
+    ends = [scope for scope in (MACRO, *_BRANCHES, _WORST) if scope in present]
+    return [*ends, *tags] if len(tags) > 1 else tags
+
+
+def _head(scope: str, own: pd.DataFrame) -> Cell:
+    if scope == MACRO:
+        return Cell("mean", "of all languages")
+    if scope == _WORST:
+        return Cell("worst language")
+    if scope in _BRANCHES:
+        tags = [str(t) for t in own.loc[own["scope_kind"] == "language", "scope"].unique()]
+        return Cell(f"{scope} branch", ", ".join(sorted(t for t in tags if branch_of(t) == scope)))
+    known = BY_TAG.get(scope)
+    if known is None:
+        return Cell(scope)
+    return Cell(known.english, known.endonym if known.endonym != known.english else "")
+
+
+def _cell(row: Mapping[Any, Any] | None) -> Cell:
+    cell = mean_cell(row)
+    if row is not None and row["scope"] == _WORST:
+        return cell._replace(note=english(str(row["language"])))
+    return cell
+
+
+def _begin(text: str) -> str:
+    return text[:1].upper() + text[1:]
