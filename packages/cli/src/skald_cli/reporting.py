@@ -1,4 +1,4 @@
-"""`skald report`: build the page of a cycle, compare two of them, keep one of a release."""
+"""`skald report`: build the page of a cycle, compare two, keep one of a release, import published scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
 
-from skald_cli import places
+from skald_cli import importing, places
 from skald_cli.parser import Verbs
 
 #: So many numbers that differ are printed.
@@ -52,6 +52,7 @@ def register(verbs: Verbs) -> None:
     parser = group.add("release", "keep a report under the name of a release", run_release)
     parser.add_argument("name", metavar="NAME", help="of the release, such as v0.2.0")
     parser.add_argument("--report", type=Path, default=places.REPORT, help="folder of the report")
+    importing.register(group)
 
 
 def run_build(args: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def run_build(args: argparse.Namespace) -> int:
         _require(args, names)
         command = "nox -s cycle" if not args.names else f"skald report build {' '.join(names)}"
         inputs = ReportInputs.from_folders(
-            args.artifacts, names, suites, args.published, command, args.evidence
+            args.artifacts, names, suites, args.published, command, args.evidence, places.MODELS
         )
         build(inputs, args.out)
     print(f"{args.out / 'index.html'}")

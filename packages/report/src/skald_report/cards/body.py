@@ -21,7 +21,7 @@ from skald_report.page.markdown import escape
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.data import is_generated
-from skald_report.tables.measured import task_checks
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import MACRO, Table
 
 #: Titles of a card's sections, in their order.
