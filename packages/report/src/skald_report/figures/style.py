@@ -92,6 +92,11 @@ class Drawing(NamedTuple):
     alt: str
     table: str = ""
 
+    @property
+    def scrolls(self) -> bool:
+        """Whether it is wider than a telephone's screen, so that a reader has to scroll in it."""
+        return self.svg.count("min-width: ", 0, self.svg.find(">", self.svg.find("<svg "))) > 0
+
 
 class Look(NamedTuple):
     """The colour and shape of a model, the same in every figure, and what the model is there for."""
