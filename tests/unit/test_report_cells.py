@@ -37,7 +37,7 @@ def test_two_tasks_of_one_kind_are_not_pooled(tmp_path):
         + [{**r, "task": "skald_ud_delete_dan_Latn", "score": 0.0} for r in rows],
     )
     sources = load(ReportInputs(evaluations=(folder,)))
-    assert [task.label for task in gather(sources).tasks] == [
+    assert [panel.task.label for panel in gather(sources).panels] == [
         "minimal pairs (delete)",
         "minimal pairs (swap)",
     ]

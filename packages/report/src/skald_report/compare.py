@@ -52,12 +52,16 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "points": Tolerance(),
     "count": Tolerance(),
     "parameters": Tolerance(),
+    # Of what lies between chance and all right, so twice as far as the share itself.
+    "corrected share": Tolerance(absolute=0.06),
     # Planned, by formulas of the shape, the tokens and a machine's data sheet.
     "flops": Tolerance(relative=1e-6),
     "GPU-hours": Tolerance(relative=1e-6),
     "MWh": Tolerance(relative=1e-6),
     "days": Tolerance(relative=1e-6),
     "p": None,
+    # Drawn, and a power of what little two checkpoints differ by: the gap itself is compared.
+    "tokens by a law": None,
 }
 #: A table that a report has only where training text has items: absent from one, it is not compared.
 _MAY_BE_ABSENT = "clean"
@@ -66,9 +70,14 @@ _BY_KIND = {
     "text": "bits/byte",
     **dict.fromkeys(AGAINST_CHANCE, "accuracy, few items"),
 }
+_BY_MEASURE = {"tasks": "corrected share", "text": "bits/byte"}
 #: A difference of two scores may move by as much as both of them, in absolute terms.
-_DIFFERENCE = {"accuracy": Tolerance(absolute=0.06), "bits/byte": Tolerance(absolute=0.08)}
-_OF_DIFFERENCES = ("differences", "untransferred")
+_DIFFERENCE = {
+    "accuracy": Tolerance(absolute=0.06),
+    "corrected share": Tolerance(absolute=0.12),
+    "bits/byte": Tolerance(absolute=0.08),
+}
+_OF_DIFFERENCES = ("differences", "pairwise", "untransferred")
 
 
 class _Number(NamedTuple):
@@ -141,12 +150,18 @@ def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]
         row = dict(zip(table["columns"], values, strict=True))
         key = "/".join(str(row[part]) for part in table["keys"])
         for column, unit in table["units"].items():
-            known = _BY_KIND[row["kind"]] if unit == "by kind" else unit
+            known = _unit(unit, row)
             tolerance = TOLERANCES[known]
             if name in _OF_DIFFERENCES and known in _DIFFERENCE:
                 tolerance = _DIFFERENCE[known]
             if tolerance is not None:
                 yield f"{key}/{column}", _Number(row[column], known, tolerance)
+
+
+def _unit(unit: str, row: Mapping[str, Any]) -> str:
+    if unit == "by kind":
+        return _BY_KIND[row["kind"]]
+    return _BY_MEASURE[row["measure"]] if unit == "by measure" else unit
 
 
 def _difference(name: str, old: _Number | None, new: _Number | None) -> Measure | None:

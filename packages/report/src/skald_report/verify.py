@@ -16,7 +16,7 @@ from skald_specs.errors import UserInputError
 from skald_report.build import headline
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
-from skald_report.sections.clean import clean_scores
+from skald_report.tables.clean import clean_scores
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
 from skald_report.tables.measured import all_tables
 

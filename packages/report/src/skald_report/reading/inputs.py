@@ -7,17 +7,13 @@ without breaking the report.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, get_args
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.json as pa_json
-from pydantic import ValidationError
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
 from skald_specs.datacard import DataCard
@@ -28,30 +24,26 @@ from skald_specs.decontamination import (
     DecontaminationReport,
 )
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl, read_text, read_yaml
+from skald_specs.files import read_jsonl
 from skald_specs.manifest import MANIFEST_FOLDER
-from skald_specs.models import first_problem
 from skald_specs.plan import UNTRANSFERRED, Plan
-from skald_specs.published import PublishedScore
-from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
+from skald_specs.published import PublishedModels
+from skald_specs.records import EvaluationSummary
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
 
 from skald_report.reading.manifests import Manifests, read_manifests
+from skald_report.reading.points import POINTS_FOLDER, read_points
+from skald_report.reading.published import (
+    Registered,
+    read_published,
+    read_register,
+)
+from skald_report.reading.records import read_items
+from skald_report.reading.seeds import seed_groups
 
 CURVE_FILE = "curve.jsonl"
-LABELS_FILE = "models.yaml"
 _POINT_COLUMNS = list(FittedRun.model_fields)
-_ITEM_COLUMNS = {
-    "model": pa.string(),
-    "task": pa.string(),
-    "kind": pa.string(),
-    "language": pa.string(),
-    "item_id": pa.string(),
-    "key": pa.string(),
-    "score": pa.float64(),
-    "n_bytes": pa.int64(),
-}
 
 
 @dataclass(frozen=True)
@@ -60,6 +52,7 @@ class ReportInputs:
 
     Attributes:
         evaluations: Folders with `summary.json` and `items.jsonl`.
+        points: Files of scores over training, `curves/<run>.jsonl`.
         runs: `final/` folders of trained runs.
         plans: Plans that have no run folder in `runs`, or the same ones again.
         untransferred: `final/` folders of the baselines' controls, named by `UNTRANSFERRED`.
@@ -69,6 +62,7 @@ class ReportInputs:
         searched: `decontamination.json` of a corpus that was searched for evaluation items.
         clean: `clean-subset.json` of the same.
         published: Folder of published scores.
+        register: The register of other models, `evals/models.yaml`.
         evidence: Folder of committed evidence; muP's is in `mup/`, time transfer's in `transfer/`.
         manifests: Folder of run manifests.
         data_card: `card.json` of a corpus that has a data card.
@@ -76,6 +70,7 @@ class ReportInputs:
     """
 
     evaluations: tuple[Path, ...] = ()
+    points: tuple[Path, ...] = ()
     runs: tuple[Path, ...] = ()
     plans: tuple[Path, ...] = ()
     untransferred: tuple[Path, ...] = ()
@@ -85,6 +80,7 @@ class ReportInputs:
     searched: Path | None = None
     clean: Path | None = None
     published: Path | None = None
+    register: Path | None = None
     evidence: Path | None = None
     manifests: Path | None = None
     data_card: Path | None = None
@@ -99,6 +95,7 @@ class ReportInputs:
         published: Path | None,
         command: str = "nox -s cycle",
         evidence: Path | None = None,
+        register: Path | None = None,
     ) -> Self:
         """Find the standard files of named baselines and suites; absent ones are left out.
 
@@ -109,6 +106,7 @@ class ReportInputs:
             published: Folder of published scores, or None.
             command: The command that makes this report again.
             evidence: Folder of committed evidence, or None.
+            register: The register of other models, or None.
         """
 
         def there(path: Path) -> Path | None:
@@ -117,8 +115,10 @@ class ReportInputs:
         plan, corpus, listed = artifacts / "plan", artifacts / "corpus", tuple(names)
         runs = [artifacts / "runs" / name / "final" for name in listed]
         controls = [artifacts / "runs" / f"{name}{UNTRANSFERRED}" / "final" for name in listed]
+        points = [artifacts / "eval" / POINTS_FOLDER / f"{name}.jsonl" for name in listed]
         return cls(
             evaluations=tuple(p for s in suites if (p := artifacts / "eval" / s).exists()),
+            points=tuple(path for path in points if path.exists()),
             runs=tuple(run for run in runs if run.exists()),
             plans=tuple(p for name in listed if (p := plan / f"{name}.yaml").exists()),
             untransferred=tuple(run for run in controls if run.exists()),
@@ -130,6 +130,7 @@ class ReportInputs:
             published=there(published) if published else None,
             command=command,
             evidence=there(evidence) if evidence else None,
+            register=there(register) if register else None,
             # A folder of artifacts below the usual one has its manifests where all are.
             manifests=there(artifacts / MANIFEST_FOLDER.name)
             or there(artifacts.parent / MANIFEST_FOLDER.name),
@@ -143,8 +144,11 @@ class Sources:
 
     Attributes:
         summaries: One for each evaluation folder.
-        items: One row an item: model, task, kind, language, item_id, key, score, n_bytes, suite.
+        items: One row an item: model, task, kind, language, item_id, key, suite (categories), score,
+            n_bytes.
         plans: Plans by name, in the order given.
+        points: Scores over training, columns of `ScorePoint` with the run as `model`.
+        seed_groups: The group of every baseline that another one repeats with other seeds.
         curves: Training rows: model, step, tokens_seen, loss_nats.
         validation: Validation rows: model, language, step, tokens_seen, bits_per_byte.
         sweep: The sweep's runs, columns of `FittedRun`.
@@ -154,7 +158,8 @@ class Sources:
         searched: Which evaluation items were looked for in the training text, or None.
         clean: Those that it has, by task; None where nothing says.
         order: The baselines in the order to show them; empty: that of `plans`.
-        published: Rows of `PublishedScore`; labels: a model's name on the page.
+        published: Rows of `PublishedScore`; published_models: what is known of their models.
+        register: What `evals/models.yaml` says of a model, by its hub id.
         manifests: What the stations took, by station and name; no result.
         data_card: What the stages of the corpus wrote down, or None.
     """
@@ -168,10 +173,13 @@ class Sources:
     fit: TimeFit | None
     corpus: CorpusManifest | None
     published: pd.DataFrame
-    labels: Mapping[str, str] = field(default_factory=dict)
+    published_models: PublishedModels = field(default_factory=PublishedModels)
+    register: Mapping[str, Registered] = field(default_factory=dict)
     searched: DecontaminationReport | None = None
     clean: CleanSubset | None = None
     order: tuple[str, ...] = ()
+    points: pd.DataFrame = field(default_factory=lambda: read_points((), {}, ()))
+    seed_groups: Mapping[str, str] = field(default_factory=dict)
     untransferred: Mapping[str, Plan] = field(default_factory=dict)
     untransferred_validation: pd.DataFrame = field(default_factory=lambda: _curves(())[1])
     manifests: Manifests = field(default_factory=dict)
@@ -189,10 +197,7 @@ def load(inputs: ReportInputs) -> Sources:
         EvaluationSummary.load(folder / "summary.json") for folder in inputs.evaluations
     )
     _check_same_models(summaries)
-    frames = [
-        _items(folder / "items.jsonl", summary)
-        for folder, summary in zip(inputs.evaluations, summaries, strict=True)
-    ]
+    files = [folder / "items.jsonl" for folder in inputs.evaluations]
     plans = [Plan.load(path) for path in inputs.plans]
     plans += [Plan.load(run / PLAN_FILE) for run in inputs.runs if (run / PLAN_FILE).is_file()]
     named: dict[str, Plan] = {}
@@ -200,20 +205,23 @@ def load(inputs: ReportInputs) -> Sources:
         named.setdefault(plan.name, plan)
     curves, validation = _curves(inputs.runs)
     fit = TimeFit.load(inputs.fit) if inputs.fit else None
-    published, labels = _published(inputs.published)
+    published, published_models = read_published(inputs.published)
     searched = DecontaminationReport.load(inputs.searched) if inputs.searched else None
     clean = searched.clean_subset() if searched else None
     return Sources(
         summaries=summaries,
-        items=pd.concat(frames, ignore_index=True) if frames else _no_items(),
+        items=read_items(list(zip(files, summaries, strict=True))),
         plans=named,
+        points=read_points(inputs.points, named, summaries),
+        seed_groups=seed_groups(named),
         curves=curves,
         validation=validation,
         sweep=_sweep(fit, inputs.sweep),
         fit=fit,
         corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
         published=published,
-        labels=labels,
+        published_models=published_models,
+        register=read_register(inputs.register),
         searched=searched,
         clean=CleanSubset.load(inputs.clean) if inputs.clean else clean,
         untransferred={
@@ -241,65 +249,6 @@ def _check_same_models(summaries: Iterable[EvaluationSummary]) -> None:
                     f"model {model.name!r} has other weights than in another suite",
                     "Evaluate both suites again with the same exports",
                 )
-
-
-def _no_items() -> pd.DataFrame:
-    return pd.DataFrame({name: [] for name in [*_ITEM_COLUMNS, "suite"]})
-
-
-def _items(path: Path, summary: EvaluationSummary) -> pd.DataFrame:
-    """Read item records; arrow reads them fast, and a bad line is then found one by one."""
-    if not path.is_file() or not path.stat().st_size:
-        raise UserInputError(str(path), "holds no item records", "Run `skald evaluate` again")
-    try:
-        table = pa_json.read_json(
-            path,
-            parse_options=pa_json.ParseOptions(
-                explicit_schema=pa.schema(list(_ITEM_COLUMNS.items())),
-                unexpected_field_behavior="ignore",
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        _name_bad_line(path)
-        raise UserInputError(str(path), f"unreadable ({error})", "Evaluate again") from None
-    frame: pd.DataFrame = table.to_pandas()
-    scores = frame["score"].to_numpy(dtype=np.float64)
-    if frame.isna().any(axis=None) or not np.isfinite(scores).all():
-        _name_bad_line(path)
-    binary = frame["kind"].isin(CHOICE_KINDS)
-    if (
-        not frame["kind"].isin(get_args(TaskKind)).all()
-        or not frame.loc[binary, "score"].between(0, 1).all()
-    ):
-        _name_bad_line(path)
-        raise UserInputError(
-            str(path), "the score of a choice lies outside 0 to 1", "Evaluate again"
-        )
-    twice = frame.duplicated(["model", "task", "item_id"])
-    if twice.any():
-        row = frame[twice].iloc[0]
-        raise UserInputError(
-            str(path),
-            f"item {row['item_id']!r} of task {row['task']!r} is scored twice for {row['model']!r}",
-            "Evaluate again into an empty folder",
-        )
-    unknown = sorted(set(frame["model"]) - {m.name for m in summary.models})
-    if unknown:
-        raise UserInputError(
-            str(path), f"model {unknown[0]!r} is not in summary.json", "Evaluate again"
-        )
-    # An item without a key is a cluster of its own.
-    frame["key"] = frame["key"].where(frame["key"] != "", "item " + frame["item_id"])
-    frame["suite"] = summary.suite
-    return frame
-
-
-def _name_bad_line(path: Path) -> None:
-    for number, row in enumerate(read_jsonl(path), start=1):
-        try:
-            ItemRecord.model_validate(row)
-        except ValidationError as error:
-            raise first_problem(error, f"{path}:{number}", ItemRecord) from None
 
 
 def _baseline_of(run: Path) -> str:
@@ -354,24 +303,3 @@ def _number(row: Mapping[str, Any], key: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserInputError(where, f"`{key}` = {value!r} is no number", "Rebuild the file")
     return value
-
-
-def _published(folder: Path | None) -> tuple[pd.DataFrame, dict[str, str]]:
-    columns = list(PublishedScore.model_fields)
-    if folder is None:
-        return pd.DataFrame(columns=columns), {}
-    rows = []
-    for path in sorted(folder.glob("*.csv")):
-        read_text(path)
-        text = [name for name, f in PublishedScore.model_fields.items() if f.annotation is str]
-        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={
-            "params_b": [""], "stderr_of_mean": [""], "score": [""]})  # fmt: skip
-        for number, row in enumerate(frame.to_dict("records"), start=2):
-            plain = {
-                str(k): None if isinstance(v, float) and math.isnan(v) else v
-                for k, v in row.items()
-            }
-            rows.append(PublishedScore.check(plain, f"{path}:{number}").model_dump())
-    labels = folder / LABELS_FILE
-    names = read_yaml(labels) if labels.is_file() else {}
-    return pd.DataFrame(rows, columns=columns), {str(k): str(v) for k, v in (names or {}).items()}

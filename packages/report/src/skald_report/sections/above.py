@@ -12,7 +12,8 @@ from skald_specs.controls import BYTE_NGRAM, RANDOM_INIT
 
 from skald_report.page.formatting import join, some
 from skald_report.sections.rivals import MEASURES, Measure, contestants, seen_from
-from skald_report.tables.measured import LEVEL, task_checks
+from skald_report.statistics.comparison import LEVEL
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import Table
 
 _ABOUT = {BYTE_NGRAM: ", which only counts bytes"}

@@ -17,7 +17,7 @@ from skald_report.sections.chance import chance_claims
 from skald_report.sections.clearance import clearances
 from skald_report.sections.verdict import verdicts
 from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.measured import task_checks
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import MACRO, Table
 
 

@@ -1,13 +1,8 @@
-"""Scores without the items that training text has, and what to say where there are none.
-
-Knows which items a search of the corpus found; how a score and its interval come about is that of
-the table of all scores.
-"""
+"""What the training text has of the items, in words, and the scores without those items."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -15,8 +10,7 @@ import pandas as pd
 from skald_report.page.blocks import Block, Cell, Grid, Paragraph
 from skald_report.page.formatting import MAX_OPEN, join, numbered, of
 from skald_report.reading.inputs import Sources
-from skald_report.tables.cells import CELL, gather, page_names
-from skald_report.tables.measured import scores
+from skald_report.tables.clean import contaminated, page_tasks, searched_tasks
 from skald_report.tables.table import MACRO, Table
 
 #: What became of the text that had items, by the search's policy.
@@ -25,91 +19,6 @@ _FATE = {
     "drop": "and lost the documents that had one before training",
     "cut": "and lost the words found before training",
 }
-
-
-def clean_scores(sources: Sources, measured: Table) -> Table:
-    """Return the scores on the clean subset, in every cell that has a contaminated item.
-
-    Args:
-        sources: The items, and which of them training text has.
-        measured: The table of all scores.
-
-    Returns:
-        `score` on all items beside `clean` with its interval; the mean over languages too, where one
-        of them has such an item. `clean` is missing where no item is left, and for the mean where a
-        language has none left: a mean over fewer languages would be another measure.
-    """
-    items, short = sources.items, _short(sources)
-    # An item that was found in one wording of it is left out in all.
-    here = (
-        contaminated(sources)
-        .groupby([items["suite"], short, items["language"], items["item_id"]])
-        .transform("any")
-    )
-    named = items["suite"] + "/" + short
-    affected = named.isin(set(named[here]))
-    kept = replace(sources, items=items[affected & ~here])
-    names = [*CELL, "model"]
-    columns = [*names, "kind", "label", "n_items", "n_contaminated", "score", "clean", "low", "high",
-               "languages"]  # fmt: skip
-    units = {"n_items": "count", "n_contaminated": "count"}
-    units |= dict.fromkeys(("score", "clean", "low", "high"), "by kind")
-    if not here.any():
-        return Table("clean", tuple(names), units, pd.DataFrame(columns=columns))
-    whole = measured.frame
-    whole = whole[(whole["suite"] + "/" + whole["task"]).isin(set(named[here]))]
-    rest = scores(kept, gather(kept)).frame.rename(columns={"score": "clean"})
-    # A mean is matched by its languages too.
-    shared = [*names, "languages"]
-    frame = whole.drop(columns=["low", "high"]).merge(
-        rest[[*shared, "clean", "low", "high"]], on=shared, how="left"
-    )
-    frame["n_contaminated"] = _left_out(items.assign(task=short)[here], frame)
-    frame = frame[frame["n_contaminated"] > 0].reset_index(drop=True)
-    return Table("clean", tuple(names), units, frame[columns])
-
-
-def _left_out(items: pd.DataFrame, frame: pd.DataFrame) -> list[int]:
-    """Count the contaminated items of each row; a mean has those of its languages."""
-    counted = items.groupby(["suite", "task", "language", "model"])["item_id"].nunique()
-    return [
-        sum(
-            int(counted.get((row["suite"], row["task"], tag, row["model"]), 0))
-            for tag in row["languages"].split()
-        )
-        for row in frame.to_dict("records")
-    ]
-
-
-def contaminated(sources: Sources) -> pd.Series[bool]:
-    """Return for every row of the items whether training text has its item."""
-    items = sources.items
-    listed = sources.clean.contaminated if sources.clean else {}
-    # Where only a list was given, nothing tells its items from others of the same names.
-    known = set(listed) if sources.searched is None else searched_tasks(sources)
-    found = pd.MultiIndex.from_tuples(
-        [(task, name) for task, ids in listed.items() if task in known for name in ids],
-        names=["task", "item_id"],
-    )
-    return pd.Series(
-        pd.MultiIndex.from_frame(items[["task", "item_id"]]).isin(found) if len(found) else False,
-        index=items.index,
-        dtype=bool,
-    )
-
-
-def searched_tasks(sources: Sources) -> frozenset[str]:
-    """Return the tasks whose items, as they were asked, are those that the text was searched for."""
-    looked_for = {
-        (task.task, task.items_sha256)
-        for task in (sources.searched.tasks if sources.searched else ())
-    }
-    return frozenset(
-        task.name
-        for summary in sources.summaries
-        for task in summary.tasks
-        if (task.name, task.items_sha256) in looked_for
-    )
 
 
 def clean_subset(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Block]:
@@ -131,6 +40,7 @@ def clean_subset(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Bloc
 
 def _told(sources: Sources) -> Iterator[Block]:
     items = sources.items.assign(found=contaminated(sources)).drop_duplicates(["task", "item_id"])
+    items = items.astype(dict.fromkeys(("suite", "task", "language"), str))
     searched = sources.searched
     if searched is None:
         yield Paragraph(
@@ -158,7 +68,7 @@ def _told(sources: Sources) -> Iterator[Block]:
             said = f"None of {n_items:,} evaluation items was found {searched_for}."
         yield Paragraph(said + _apart(sources, tasks))
     if not known.all():
-        names = _missed(items.assign(page=_short(sources), missed=~known))
+        names = _missed(items.assign(page=page_tasks(sources, items), missed=~known))
         yield Paragraph(
             f"Not looked for in the training text: {len(items) - int(known.sum()):,} items of "
             f"{join(names[:6])}{f' and {len(names) - 6} more tasks' if len(names) > 6 else ''}. "
@@ -224,9 +134,3 @@ def _clean_cell(row: Mapping[Any, Any]) -> Cell:
     if pd.isna(row["clean"]):
         return Cell("no score", whole, of=of("clean", row["row"], "score"))
     return Cell(f"{row['clean']:.3f}", whole, of=of("clean", row["row"], "clean", "score"))
-
-
-def _short(sources: Sources) -> pd.Series[str]:
-    named, items = page_names(sources), sources.items
-    keys = zip(items["suite"], items["task"], strict=True)
-    return pd.Series([named[key] for key in keys], index=items.index, dtype=str)

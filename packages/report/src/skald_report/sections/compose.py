@@ -67,7 +67,7 @@ _SECTIONS = (
     _Entry(
         "published",
         "Published scores of European models",
-        lambda c: published(c.tables.get("published")),
+        published,
         foreign=True,
     ),
     _Entry("provenance", "Provenance", lambda c: provenance_blocks(c.sources, c.tables, c.inputs)),

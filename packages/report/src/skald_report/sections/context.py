@@ -10,7 +10,7 @@ import pandas as pd
 from skald_report.figures.style import Look, looks
 from skald_report.reading.inputs import ReportInputs, Sources
 from skald_report.sections.claims import Said
-from skald_report.tables.measured import task_checks
+from skald_report.tables.models import task_checks
 from skald_report.tables.table import Table
 
 

@@ -7,17 +7,23 @@ Shapes: M models.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from skald_report.statistics.spread import COVERAGE, displacements, spread, t_quantile
+from skald_report.statistics.spread import TAIL, Spread, displacements, spread, t_quantile
 from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
-WILSON, WILSON_KEYS = "Wilson", "Wilson over keys"
-T_KEYS, T_LOG = "Student's t over keys", "Student's t over documents, log scale"
+#: What scores are: shares of 0 to 1, bits (above 0, errors relative), or anything else.
+Scale = Literal["share", "bits", "other"]
+WILSON = "Wilson"
+METHODS: dict[Scale, str] = {
+    "share": "Wilson over keys",
+    "bits": "Student's t over keys, log scale",
+    "other": "Student's t over keys",
+}
 
 
 class Bounds(NamedTuple):
@@ -52,7 +58,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, quantile: ArrayLike | None = None
     Source: Wilson 1927, JASA 22:209; Brown, Cai and DasGupta 2001, Statistical Science 16:101.
     """
     size = np.asarray(n, float)
-    z = np.asarray(special.ndtri(0.5 + COVERAGE / 2) if quantile is None else quantile, float)
+    z = np.asarray(special.ndtri(1 - TAIL) if quantile is None else quantile, float)
     p, shrink = np.asarray(successes, float) / size, 1 + z * z / size
     centre = (p + z * z / (2 * size)) / shrink
     half = z * np.sqrt(np.maximum(p * (1 - p), 0) / size + z * z / (4 * size * size)) / shrink
@@ -62,46 +68,74 @@ def wilson(successes: ArrayLike, n: ArrayLike, quantile: ArrayLike | None = None
     )
 
 
-def scores_with_intervals(cells: Sums, binary: ArrayLike, bits: bool) -> Scores:
-    """Return scores with the interval that fits them.
+def scale_of(cells: Sums, bits: bool) -> Scale:
+    """Return what the scores of one task are: bits where said, shares where none is beyond 0 and 1."""
+    if bits:
+        return "bits"
+    return "share" if ((cells.top >= 0) & (cells.top <= cells.bottom)).all() else "other"
 
-    - 1 or 0, every item with a key of its own: Wilson.
-    - 1 or 0 in clusters, and shares of 0 to 1: Wilson over keys, with as many items as the clusters
-      are worth, p (1 - p) / se^2, and Student's quantile. Where all clusters have the same share, se
-      is 0 and the clusters themselves are counted.
-    - bits per byte, whose errors are relative: Student's t on the log scale.
-    - anything else: Student's t.
+
+def bounds(
+    estimate: Floats,
+    found: Spread,
+    scale: Scale,
+    n_clusters: ArrayLike,
+    most: ArrayLike = np.inf,
+    tail: float = TAIL,
+) -> Bounds:
+    """Return the intervals of estimates from their spread, on the scale that fits them.
+
+    - share: Wilson's interval with as many items as the clusters are worth, p (1 - p) / se^2, and
+      Student's quantile. Where se is 0, as where all clusters have the same share, the clusters
+      themselves are counted.
+    - bits: estimate exp(+- t se / estimate).
+    - other: estimate +- t se.
 
     Args:
-        cells: The sums; items weigh 1, texts their bytes.
-        binary: Which models have scores of 1 and 0 only, (M,) or one for all.
-        bits: Whether the scores are bits per byte.
-
-    Returns:
-        NaN bounds for a model with a single cluster of several items; NaN scores without an answer.
+        estimate: (M,).
+        found: Its spread; NaN bounds where that is NaN.
+        scale: What the scores are.
+        n_clusters: Clusters behind each.
+        most: Items that the clusters of shares are worth at most.
+        tail: Of each side.
 
     Source: Korn and Graubard 1998, Survey Methodology 24:193; Franco, Little, Louis and Slud 2019,
         Journal of Survey Statistics and Methodology 7:334.
     """
+    quantile = t_quantile(found.df, tail)
+    half = quantile * found.se
+    if scale == "other":
+        return Bounds(estimate - half, estimate + half)
+    spreads = found.se > 0
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        if scale == "bits":
+            times = np.exp(np.where(spreads, half / estimate, half))
+            return Bounds(estimate / times, estimate * times)
+        worth = np.minimum(estimate * (1 - estimate) / found.se**2, most)
+    size = np.where(spreads, worth, np.where(np.isnan(found.se), np.nan, n_clusters))
+    normal = special.ndtri(1 - tail)
+    return wilson(estimate * size, size, np.where(spreads, quantile, normal))
+
+
+def scores_with_intervals(cells: Sums, binary: ArrayLike, scale: Scale) -> Scores:
+    """Return scores with the interval that fits them.
+
+    Wilson where scores are 1 or 0 and every item has a key of its own; else `bounds`.
+
+    Args:
+        cells: The sums; items weigh 1, texts their bytes.
+        binary: Which models have scores of 1 and 0 only, (M,) or one for all.
+        scale: What the scores are, from `scale_of`.
+
+    Returns:
+        NaN bounds for a model with a single cluster of several items; NaN scores without an answer.
+    """
     estimate, n_keys, n_items = ratios(cells), (cells.bottom > 0).sum(0), cells.bottom.sum(0)
     found = spread(displacements(cells), n_keys)
-    quantile = t_quantile(found.df)
-    half = quantile * found.se
     is_binary = np.broadcast_to(np.asarray(binary, bool), estimate.shape)
-    low, high = estimate - half, estimate + half
-    method = np.full(estimate.shape, T_LOG if bits else T_KEYS, object)
-    if bits:
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            relative = np.where(half > 0, half / estimate, half)
-            low, high = estimate * np.exp(-relative), estimate * np.exp(relative)
-    elif ((cells.top >= 0) & (cells.top <= cells.bottom)).all():
-        with np.errstate(invalid="ignore", divide="ignore"):
-            worth = estimate * (1 - estimate) / found.se**2
-        worth = np.where(is_binary, np.minimum(worth, n_items), worth)
-        worth = np.where(found.se > 0, worth, np.where(n_keys > 1, n_keys, np.nan))
-        normal = special.ndtri(0.5 + COVERAGE / 2)
-        low, high = wilson(estimate * worth, worth, np.where(found.se > 0, quantile, normal))
-        method[:] = WILSON_KEYS
+    low, high = bounds(estimate, found, scale, n_keys, np.where(is_binary, n_items, np.inf))
+    method = np.full(estimate.shape, METHODS[scale], object)
+    if scale == "share":
         alone = is_binary & (cells.bottom.max(0) <= 1) & (n_items > 0)
         low[alone], high[alone] = wilson(estimate[alone] * n_items[alone], n_items[alone])
         method[alone] = WILSON

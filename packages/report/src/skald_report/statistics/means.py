@@ -13,16 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
+from skald_report.statistics.intervals import Bounds, Scale, bounds
 from skald_report.statistics.spread import (
-    COVERAGE,
+    TAIL,
     Spread,
     against_zero,
     differing,
     displacements,
     spread,
     spread_of_pairs,
-    t_quantile,
 )
 from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
@@ -34,12 +35,14 @@ class Cell(NamedTuple):
     """One task in one language, all models: every model has answered it.
 
     `task` is the same number for the same task in several languages, and equal keys of the sums mean
-    the same cluster wherever they occur.
+    the same cluster wherever they occur. `lowest` is the lowest possible score of a share whose
+    highest is 1: 0, or after correction for chance c, -c / (1 - c).
     """
 
     language: int
     task: int
     sums: Sums
+    lowest: float = 0.0
 
 
 class Mean(NamedTuple):
@@ -47,14 +50,15 @@ class Mean(NamedTuple):
 
     `parts` (K, M) are what each cluster adds to the mean. `by_key` (K, M) says how far the mean moves
     without it, these tasks fixed; `by_task` (T, M) with each task, None with too few tasks in a
-    language.
+    language. `n_strata` groups of cells share no key.
     """
 
     estimate: Floats
     parts: Floats
     by_key: Floats
     by_task: Floats | None
-    n_cells: int
+    n_strata: int
+    lowest: float
 
 
 class MeanInterval(NamedTuple):
@@ -99,11 +103,10 @@ def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
     weights = 1 / (len(languages) * n_tasks[in_language])
     scores = np.stack([ratios(cell.sums) for cell in cells])
     keys, at = np.unique(np.concatenate([cell.sums.keys for cell in cells]), return_inverse=True)
+    sizes = [len(cell.sums.keys) for cell in cells]
     by_key, parts = (np.zeros((len(keys), scores.shape[1])) for _ in range(2))
-    start = 0
-    for cell, weight in zip(cells, weights, strict=True):
-        here = at[start : start + len(cell.sums.keys)]
-        start += len(here)
+    places_of_keys = np.split(at, np.cumsum(sizes)[:-1])
+    for cell, weight, here in zip(cells, weights, places_of_keys, strict=True):
         by_key[here] += weight * displacements(cell.sums)
         parts[here] += weight * cell.sums.top / cell.sums.bottom.sum(0)
     by_task = None
@@ -113,25 +116,46 @@ def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
         by_task = np.zeros((len(tasks), scores.shape[1]))
         np.add.at(by_task, of_task, weights[:, None] * (scores - of_language[in_language]))
         by_task *= math.sqrt(len(tasks) / (len(tasks) - 1))
-    return Mean(weights @ scores, parts, by_key, by_task, len(cells))
+    lowest = float(weights @ [cell.lowest for cell in cells])
+    return Mean(weights @ scores, parts, by_key, by_task, _strata(at, sizes), lowest)
 
 
-def mean_interval(mean: Mean) -> MeanInterval:
+def _strata(keys: Ints, sizes: Sequence[int]) -> int:
+    """Return how many groups of cells have no key in common; `keys` are those of all cells in turn."""
+    cell = np.repeat(np.arange(len(sizes)), sizes)
+    shape = (len(sizes), int(keys.max()) + 1)
+    holds = sparse.coo_array((np.ones(len(keys)), (cell, keys)), shape=shape).tocsr()
+    found, _ = sparse.csgraph.connected_components(holds @ holds.T, directed=False)
+    return int(found)
+
+
+def mean_interval(mean: Mean, scale: Scale) -> MeanInterval:
     """Return the intervals of means.
 
     With tasks drawn anew the interval is never narrower than with these tasks fixed; NaN with fewer
     than `FEWEST_TASKS` tasks in a language.
     """
-    found = spread(mean.by_key, len(mean.by_key), mean.n_cells)
-    half = t_quantile(found.df) * found.se
-    wide = np.full_like(half, np.nan)
+    found = _spread(mean)
+    fixed = _bounds(mean, found, scale)
+    low, high = (np.full_like(found.se, np.nan) for _ in range(2))
     if mean.by_task is not None:
-        drawn = spread(mean.by_task, len(mean.by_task))
-        wide = np.maximum(half, t_quantile(drawn.df) * drawn.se)
-    estimate = mean.estimate
-    return MeanInterval(
-        estimate - half, estimate + half, found.se, estimate - wide, estimate + wide
-    )
+        wide = _bounds(mean, spread(mean.by_task, len(mean.by_task)), scale)
+        low, high = np.minimum(fixed.low, wide.low), np.maximum(fixed.high, wide.high)
+    return MeanInterval(fixed.low, fixed.high, found.se, low, high)
+
+
+def _spread(mean: Mean) -> Spread:
+    return spread(mean.by_key, len(mean.by_key), mean.n_strata)
+
+
+def _bounds(mean: Mean, found: Spread, scale: Scale, tail: float = TAIL) -> Bounds:
+    """Return intervals of means; those of shares are drawn between the lowest possible mean and 1."""
+    if scale != "share":
+        return bounds(mean.estimate, found, scale, len(mean.by_key), tail=tail)
+    width = 1 - mean.lowest
+    share = np.clip((mean.estimate - mean.lowest) / width, 0, 1)
+    told = bounds(share, found._replace(se=found.se / width), scale, len(mean.by_key), tail=tail)
+    return Bounds(mean.lowest + width * told.low, mean.lowest + width * told.high)
 
 
 def mean_differences(mean: Mean, first: ArrayLike, second: ArrayLike) -> MeanDifferences:
@@ -144,7 +168,7 @@ def mean_differences(mean: Mean, first: ArrayLike, second: ArrayLike) -> MeanDif
     """
     one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
     difference = mean.estimate[one] - mean.estimate[other]
-    found: Spread = spread_of_pairs(mean.by_key, one, other, len(mean.by_key), mean.n_cells)
+    found: Spread = spread_of_pairs(mean.by_key, one, other, len(mean.by_key), mean.n_strata)
     tested = against_zero(difference, found, differing(mean.parts, one, other), len(mean.by_key))
     return MeanDifferences(difference, tested.low, tested.high, found.se, found.df, tested.p)
 
@@ -158,20 +182,21 @@ class Worst(NamedTuple):
     high: Floats
 
 
-def worst(means: Sequence[Mean], higher_is_better: bool = True) -> Worst:
+def worst(means: Sequence[Mean], scale: Scale, higher_is_better: bool) -> Worst:
     """Return the worst of each model's means over languages, with an interval of the true worst.
 
-    The true worst is some language, not known which: one bound is the most extreme of the languages'
-    own bounds, the other that of bounds at the tail divided by the languages (Bonferroni). It covers
-    more often than said.
+    The true worst is some language, not known which: the bound towards worse is the worst of the
+    languages' own bounds, the other that of bounds whose tail is divided by the languages
+    (Bonferroni). It covers more often than said.
     """
-    sign = 1.0 if higher_is_better else -1.0
-    tail = (1 - COVERAGE) / 2
-    scores = sign * np.stack([mean.estimate for mean in means])
-    found = [spread(mean.by_key, len(mean.by_key), mean.n_cells) for mean in means]
-    se = np.stack([one.se for one in found])
-    lows = scores - np.stack([t_quantile(one.df, tail) for one in found]) * se
-    highs = scores + np.stack([t_quantile(one.df, tail / len(means)) for one in found]) * se
-    which = scores.argmin(0)
-    low, high = sign * lows.min(0), sign * highs.min(0)
-    return Worst(which, sign * scores.min(0), np.minimum(low, high), np.maximum(low, high))
+    sign = 1 if higher_is_better else -1
+    scores = np.stack([mean.estimate for mean in means])
+    spreads = [_spread(mean) for mean in means]
+    own = [_bounds(*each, scale) for each in zip(means, spreads, strict=True)]
+    wide = [_bounds(*each, scale, TAIL / len(means)) for each in zip(means, spreads, strict=True)]
+    which = (sign * scores).argmin(0)
+    pick, estimate = (np.min, scores.min(0)) if higher_is_better else (np.max, scores.max(0))
+    lows, highs = (own, wide) if higher_is_better else (wide, own)
+    low = pick(np.stack([each.low for each in lows]), axis=0)
+    high = pick(np.stack([each.high for each in highs]), axis=0)
+    return Worst(which, estimate, low, high)

@@ -19,6 +19,8 @@ from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
 #: Probability that an interval is meant to cover.
 COVERAGE = 0.95
+#: Of each side of an interval.
+TAIL = (1 - COVERAGE) / 2
 
 
 class Spread(NamedTuple):
@@ -127,7 +129,7 @@ def _from_moments(second: Floats, fourth: Floats, n_clusters: int | Ints, n_stra
     return Spread(np.sqrt(second), df)
 
 
-def t_quantile(df: Floats, tail: float = (1 - COVERAGE) / 2) -> Floats:
+def t_quantile(df: Floats, tail: float = TAIL) -> Floats:
     """Return Student's upper quantile; by default of a two-sided interval."""
     return np.asarray(special.stdtrit(df, 1 - tail))
 
@@ -163,7 +165,7 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
     half = t_quantile(found.df) * found.se
     low, high = difference - half, difference + half
     alike = (found.se == 0) & (difference != 0)
-    nearest = difference * n_clusters / (n_clusters + special.ndtri((1 + COVERAGE) / 2) ** 2)
+    nearest = difference * n_clusters / (n_clusters + special.ndtri(1 - TAIL) ** 2)
     low = np.where(alike, np.minimum(difference, nearest), low)
     high = np.where(alike, np.maximum(difference, nearest), high)
     return within(Tested(low, high, p))

@@ -1,13 +1,12 @@
-"""The unit of the report's scores: one model's items on one task in one language.
+"""The unit of the report's scores: the items of one task in one language, by model.
 
-Knows how items group and what a group's numerators and denominators are; what they come to is
-computed in `statistics`.
+Knows how items group and what a task is called; what its scores come to is computed in `statistics`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +15,7 @@ from skald_specs.languages import BY_TAG
 from skald_specs.records import TaskInfo
 
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.scalar import (
-    Clusters,
-    Interval,
-    cluster_bootstrap,
-    clusters,
-    proportion,
-)
+from skald_report.statistics.sums import Floats
 
 #: Columns that name a cell, the model aside.
 CELL = ["suite", "task", "language"]
@@ -44,6 +37,7 @@ LOWER_IS_BETTER = ("text",)
 #: chance and enter no comparison of models: neither claims about other tasks nor their corrected p values
 #: depend on them.
 AGAINST_CHANCE = ("number", "transfer", "skill", "calendar", "copy", "canary")
+_CODED = ("suite", "task", "language", "model", "item_id", "key")
 #: Tasks of others are called by their own name, as their kind says little.
 _OF_OTHERS = ("choice", "generate")
 
@@ -57,75 +51,137 @@ class Task(NamedTuple):
     label: str
 
 
-class Cell(NamedTuple):
-    """The items of one model, in the order of their numbers. `weights`: bytes of texts, else 1."""
+class Panel(NamedTuple):
+    """One task in one language: every model's items side by side.
 
-    ids: NDArray[Any]
-    keys: NDArray[Any]
-    scores: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    Attributes:
+        task: The task.
+        language: Its language.
+        scores: Items x models, the mean over wordings where there are several; NaN: not answered.
+        weights: Bytes of texts, else 1, by item.
+        keys: Number of each item's key among all keys, by item.
+        complete: Whether a model answered every item in every wording, by model.
+        wordings: Score by wording x models; one row where the task has one.
+        chance: Score of whoever does not read the items, the mean over wordings; NaN: there is none.
+    """
+
+    task: Task
+    language: str
+    scores: Floats
+    weights: Floats
+    keys: NDArray[np.int64]
+    complete: NDArray[np.bool_]
+    wordings: Floats
+    chance: float
+
+    @property
+    def n_items(self) -> NDArray[np.int64]:
+        """Items that each model answered."""
+        return np.asarray(np.isfinite(self.scores).sum(axis=0), np.int64)
 
 
 class Cells(NamedTuple):
-    """Cells by task, language and model; tasks in the order of the page.
+    """All panels in the order of the page, with the same models in the same columns of each.
 
-    `wordings` holds the score in each wording of a task that was asked in several; the cell's scores
-    are then each item's mean over them.
+    Models stand in the order of their names, items in that of theirs, so that nothing depends on the
+    order of the records.
     """
 
-    tasks: tuple[Task, ...]
-    by_task: Mapping[Task, Mapping[str, Mapping[str, Cell]]]
-    wordings: Mapping[tuple[Task, str, str], tuple[float, ...]]
+    models: tuple[str, ...]
+    panels: tuple[Panel, ...]
 
 
 def gather(sources: Sources) -> Cells:
-    """Group the items of all evaluations; an item's wordings become one item with their mean score."""
+    """Group the items of all evaluations; an item's wordings become one item with their mean score.
+
+    Args:
+        sources: The items, and the tasks they belong to.
+
+    Returns:
+        Panels by suite, kind, name and language.
+    """
     items = sources.items
-    if not len(items):
-        return Cells((), {}, {})
-    named = page_names(sources)
-    n_suites = items["suite"].nunique()
-    tasks: dict[tuple[str, str], Task] = {}
-    for suite, full, kind in (
-        items[["suite", "task", "kind"]].drop_duplicates().itertuples(index=False, name=None)
-    ):
-        name = named[suite, full]
-        tasks[suite, full] = Task(suite, name, kind, _label(sources, suite, full, kind, name))
-        if n_suites > 1:
-            tasks[suite, full] = tasks[suite, full]._replace(
-                label=f"{tasks[suite, full].label} of suite {suite}"
-            )
-    keys = list(zip(items["suite"], items["task"], strict=True))
-    items = items.assign(
-        page=[tasks[key].name for key in keys],
-        cluster=pd.factorize(items["key"], sort=True)[0],
-        weight=np.where(items["kind"] == "text", items["n_bytes"], 1).astype(np.float64),
-    )
-    items["item"] = pd.factorize(
-        items["page"] + "\x1f" + items["language"] + "\x1f" + items["item_id"]
-    )[0]
-    items = items.sort_values("item", kind="stable")
-    by_page = {(task.suite, task.name): task for task in tasks.values()}
-    found: dict[Task, dict[str, dict[str, Cell]]] = {}
-    wordings: dict[tuple[Task, str, str], tuple[float, ...]] = {}
-    for names, rows in items.groupby(["suite", "language", "page", "model"], sort=True):
-        suite, language, page, model = map(str, names)
-        task = by_page[suite, page]
-        if rows["task"].nunique() > 1:
-            wordings[task, language, model] = tuple(rows.groupby("task")["score"].mean())
-            rows = rows.groupby("item", as_index=False).agg(
-                {"cluster": "first", "score": "mean", "weight": "first"}
-            )
-        languages = found.setdefault(task, {})
-        languages.setdefault(language, {})[model] = Cell(
-            rows["item"].to_numpy(),
-            rows["cluster"].to_numpy(),
-            rows["score"].to_numpy(dtype=np.float64),
-            rows["weight"].to_numpy(),
-        )
+    code = {name: items[name].cat.codes.to_numpy(np.int64) for name in _CODED}
+    names = {name: list(items[name].cat.categories) for name in _CODED}
+    # A wording is a task of a suite in a language; several may be one task of the page.
+    asked = code["suite"] * len(names["task"]) + code["task"]
+    _, first, wording = np.unique(asked, return_index=True, return_inverse=True)
+    worded = items.take(first)
+    cells = list(zip(_tasks(sources, worded), worded["language"], strict=True))
+    chances = _chances(sources, worded)
     kinds = list(KIND_NAMES)
-    ordered = sorted(found, key=lambda task: (task.suite, kinds.index(task.kind), task.name))
-    return Cells(tuple(ordered), found, wordings)
+    ordered = sorted(
+        set(cells), key=lambda c: (c[0].suite, kinds.index(c[0].kind), c[0].name, c[1])
+    )
+    place = {cell: number for number, cell in enumerate(ordered)}
+    cell_of = np.array([place[cell] for cell in cells], np.int64)[wording]
+    rows = np.argsort(cell_of, kind="stable")
+    ends = np.searchsorted(cell_of[rows], np.arange(len(ordered) + 1))
+    scores, n_bytes = items["score"].to_numpy(np.float64), items["n_bytes"].to_numpy(np.float64)
+    panels = []
+    for number, (task, language) in enumerate(ordered):
+        here = rows[ends[number] : ends[number + 1]]
+        item, i = np.unique(code["item_id"][here], return_inverse=True)
+        asked_as, v = np.unique(wording[here], return_inverse=True)
+        by_wording = np.full((len(asked_as), len(item), len(names["model"])), np.nan)
+        by_wording[v, i, code["model"][here]] = scores[here]
+        keys, weights = np.empty(len(item), np.int64), np.ones(len(item))
+        keys[i] = code["key"][here]
+        if task.kind == "text":
+            weights[i] = n_bytes[here]
+        levels = [chances[at] for at in asked_as if not math.isnan(chances[at])]
+        panels.append(
+            Panel(
+                task,
+                str(language),
+                by_wording[0] if len(by_wording) == 1 else known_mean(by_wording, 0),
+                weights,
+                keys,
+                np.isfinite(by_wording).all(axis=(0, 1)),
+                known_mean(by_wording, 1),
+                math.fsum(levels) / len(levels) if levels else math.nan,
+            )
+        )
+    return Cells(tuple(names["model"]), tuple(panels))
+
+
+def known_mean(values: Floats, axis: int) -> Floats:
+    """Return the mean of the numbers along an axis that are none NaN; NaN where there is none."""
+    known = np.isfinite(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _tasks(sources: Sources, rows: pd.DataFrame) -> list[Task]:
+    """Return the task that each of some items belongs to; its wordings and languages share one."""
+    named = page_names(sources)
+    n_suites = rows["suite"].nunique()
+    translated = {
+        (summary.suite, named[summary.suite, task.name])
+        for summary in sources.summaries
+        for task in summary.tasks
+        if task.translated
+    }
+    found: dict[tuple[str, str], Task] = {}
+    asked = []
+    for suite, full, kind in rows[["suite", "task", "kind"]].itertuples(index=False, name=None):
+        key = suite, named[suite, full]
+        label = _label(kind, key[1], key in translated)
+        task = Task(*key, kind, f"{label} of suite {suite}" if n_suites > 1 else label)
+        asked.append(found.setdefault(key, task))
+    return asked
+
+
+def _chances(sources: Sources, rows: pd.DataFrame) -> list[float]:
+    """Return the chance level of the task of each of some items; NaN where there is none."""
+    known = {
+        (summary.suite, task.name): task.chance
+        for summary in sources.summaries
+        for task in summary.tasks
+    }
+    levels = [known[key] for key in zip(rows["suite"], rows["task"], strict=True)]
+    return [math.nan if level is None else level for level in levels]
 
 
 def page_names(sources: Sources) -> dict[tuple[str, str], str]:
@@ -144,22 +200,12 @@ def page_names(sources: Sources) -> dict[tuple[str, str], str]:
         for task in tasks:
             name = _without_prefix(family, suite) if shared and family else ""
             named[suite, task.name] = name or short_name(task.name, suite, language)
-    rows = sources.items[["suite", "task", "language"]].drop_duplicates()
-    for suite, full, language in rows.itertuples(index=False, name=None):
-        named.setdefault((suite, full), short_name(full, suite, language))
     return named
 
 
-def _label(sources: Sources, suite: str, full: str, kind: str, name: str) -> str:
+def _label(kind: str, name: str, translated: bool) -> str:
     if kind not in _OF_OTHERS:
         return KIND_NAMES[kind] if name == kind else f"{KIND_NAMES[kind]} ({name})"
-    translated = any(
-        task.translated
-        for summary in sources.summaries
-        if summary.suite == suite
-        for task in summary.tasks
-        if task.name == full
-    )
     return f"{name}{', translated' if translated else ''}"
 
 
@@ -177,31 +223,3 @@ def short_name(task: str, suite: str, language: str) -> str:
 
 def _without_prefix(name: str, suite: str) -> str:
     return name.removeprefix("skald_").removeprefix(f"{suite}_")
-
-
-def summed(cell: Cell) -> Clusters:
-    """Return a cell's sums by key: right answers over items, or bits over bytes."""
-    return clusters(cell.scores * cell.weights, cell.weights, cell.keys)
-
-
-def interval(kind: str, cell: Cell) -> Interval:
-    """Return a cell's score with the interval that fits its kind."""
-    if kind == "text":
-        return cluster_bootstrap(summed(cell))._replace(method="document bootstrap")
-    if binary(cell):
-        return proportion(cell.scores, cell.keys)
-    return cluster_bootstrap(summed(cell))
-
-
-def binary(cell: Cell) -> bool:
-    """Return whether every score is 1 or 0: not where it is a mean over wordings, or a share."""
-    return bool(np.isin(cell.scores, (0.0, 1.0)).all())
-
-
-def on_same_items(first: Cell, second: Cell) -> tuple[Cell, Cell]:
-    """Return two models' cells on the items that both answered."""
-    keep_first, keep_second = np.isin(first.ids, second.ids), np.isin(second.ids, first.ids)
-    return (
-        Cell(*(column[keep_first] for column in first)),
-        Cell(*(column[keep_second] for column in second)),
-    )

@@ -1,0 +1,69 @@
+"""The anchors against everyone, task by task and language by language."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from skald_report.statistics.comparison import minimum_detectable, verdicts
+from skald_report.statistics.families import benjamini_hochberg
+from skald_report.tables.cells import CELL
+from skald_report.tables.pairs import Pairs, higher_is_better
+from skald_report.tables.table import Table
+
+_COLUMNS = [*CELL, "model", "reference", "kind", "label", "difference", "low", "high", "p",
+            "p_holm", "p_bh", "mde", "test", "n_items", "n_keys", "verdict"]  # fmt: skip
+_UNITS = {"difference": "by kind", "low": "by kind", "high": "by kind", "p": "p", "p_holm": "p",
+          "p_bh": "p", "n_items": "count", "n_keys": "count"}  # fmt: skip
+
+
+def differences(pairs: Pairs) -> Table:
+    """Compare each anchor with everyone else, on the items both answered.
+
+    A pair of models is one family: the corrections run over its languages and tasks.
+
+    Args:
+        pairs: All pairs.
+
+    Returns:
+        A row for each pair, task and language; `mde` is the smallest true difference that would have
+        been found with 80 % power at 5 %, before any correction.
+    """
+    n = pairs.n_anchored
+    explored = benjamini_hochberg(pairs.p[:, :n]) if n else pairs.p[:, :n]
+    parts = []
+    for number, (panel, found) in enumerate(zip(pairs.panels, pairs.anchored, strict=True)):
+        shared = np.flatnonzero(found.n_items > 0)
+        corrected = pairs.p_holm[number, shared]
+        names = [pairs.names[at] for at in shared]
+        part = pd.DataFrame(
+            {
+                "pair": shared,
+                "suite": panel.task.suite,
+                "task": panel.task.name,
+                "language": panel.language,
+                "model": [model for model, _ in names],
+                "reference": [reference for _, reference in names],
+                "kind": panel.task.kind,
+                "label": panel.task.label,
+                "difference": found.difference[shared],
+                "low": found.low[shared],
+                "high": found.high[shared],
+                "p": found.p[shared],
+                "p_holm": corrected,
+                "p_bh": explored[number, shared],
+                "mde": minimum_detectable(found.se[shared]),
+                "test": found.test[shared],
+                "n_items": found.n_items[shared],
+                "n_keys": found.n_keys[shared],
+                "verdict": verdicts(found.difference[shared], corrected, higher_is_better(panel)),
+            }
+        )
+        parts.append(part)
+    frame = pd.concat(parts).sort_values("pair", kind="stable") if parts else pd.DataFrame()
+    return Table(
+        "differences",
+        (*CELL, "model", "reference"),
+        _UNITS,
+        frame.reindex(columns=_COLUMNS).reset_index(drop=True),
+    )

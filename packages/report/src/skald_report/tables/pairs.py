@@ -1,0 +1,89 @@
+"""Every pair of models on every task and language: what the tables of differences are made of.
+
+Computed once; kinds that are set against chance are left out, and so are controls that check tasks.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skald_report.statistics.comparison import Differences, paired_differences
+from skald_report.statistics.families import holm
+from skald_report.statistics.sums import Floats
+from skald_report.tables.cells import AGAINST_CHANCE, LOWER_IS_BETTER, Cells, Panel
+from skald_report.tables.models import Cast
+
+
+class Pairs(NamedTuple):
+    """Pairs of models on the items that both answered.
+
+    Attributes:
+        names: Model and reference of each pair.
+        first: Column of the model in the panels, by pair.
+        second: That of the reference.
+        n_anchored: So many pairs, the first ones, have an anchor.
+        panels: The panels compared.
+        anchored: What came of the pairs with an anchor, by panel.
+        difference: Panels x pairs, model minus reference.
+        se: Its standard error.
+        p: Its p value; NaN where the two share no item.
+        p_holm: Corrected within a pair, over its panels.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    n_anchored: int
+    panels: tuple[Panel, ...]
+    anchored: tuple[Differences, ...]
+    difference: Floats
+    se: Floats
+    p: Floats
+    p_holm: Floats
+
+
+def compare_all(cells: Cells, cast: Cast) -> Pairs:
+    """Compare every contestant with every other one and with the controls that are models."""
+    names = pairs_of(cast)
+    anchors = set(cast.anchors)
+    n_anchored = sum(not anchors.isdisjoint(pair) for pair in names)
+    column = {model: number for number, model in enumerate(cells.models)}
+    known = [pair for pair in names if pair[0] in column and pair[1] in column]
+    first = np.array([column[model] for model, _ in known], np.int64)
+    second = np.array([column[reference] for _, reference in known], np.int64)
+    n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
+    panels = tuple(panel for panel in cells.panels if panel.task.kind not in AGAINST_CHANCE)
+    shape = (len(panels), len(known))
+    difference, se, p = (np.full(shape, np.nan) for _ in range(3))
+    anchored = []
+    if known:
+        for number, panel in enumerate(panels):
+            found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
+            difference[number], se[number], p[number] = found.difference, found.se, found.p
+            anchored.append(Differences._make(column[:n_anchored] for column in found))
+    corrected = holm(p) if p.size else p
+    return Pairs(
+        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, se, p,
+        corrected,
+    )  # fmt: skip
+
+
+def pairs_of(cast: Cast) -> list[tuple[str, str]]:
+    """Return model and reference of every pair, those with an anchor first.
+
+    Of two baselines the later one is the model, as the larger is named after the smaller.
+    """
+    others = [name for name in cast.contestants if name not in cast.anchors]
+    pairs = list(itertools.combinations(reversed(cast.anchors), 2))
+    pairs += list(itertools.product(cast.anchors, [*others, *cast.rivals]))
+    pairs += list(itertools.combinations(others, 2))
+    return pairs + list(itertools.product(others, cast.rivals))
+
+
+def higher_is_better(panel: Panel) -> bool:
+    """Return whether a larger score of a task is the better one."""
+    return panel.task.kind not in LOWER_IS_BETTER

@@ -1,0 +1,109 @@
+"""Every contestant against every other, by their means over the tasks and languages that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skald_report.statistics.comparison import LEVEL, minimum_detectable, verdicts
+from skald_report.statistics.families import benjamini_hochberg, holm
+from skald_report.statistics.means import hierarchical_mean, mean_differences
+from skald_report.tables.measures import Measured, chosen
+from skald_report.tables.pairs import Pairs
+from skald_report.tables.table import Table
+
+_COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "p", "p_holm", "p_bh",
+            "mde", "verdict", "wins", "losses", "ties", "n_cells", "n_items", "test"]  # fmt: skip
+_UNITS = {
+    **dict.fromkeys(("difference", "low", "high"), "by measure"),
+    **dict.fromkeys(("p", "p_holm", "p_bh"), "p"),
+    **dict.fromkeys(("n_cells", "n_items"), "count"),
+}
+TEST = "paired t over keys"
+
+
+def pairwise(pairs: Pairs, all_measures: Sequence[Measured]) -> Table:
+    """Compare all pairs by the mean over the cells that both answered in whole.
+
+    The family of the corrections is all pairs of a measure. A cell is won where its own difference is
+    beyond noise after Holm's correction within the pair.
+
+    Args:
+        pairs: All pairs, cell by cell.
+        all_measures: What to average.
+    """
+    parts = [part for measured in all_measures for part in _of_measure(pairs, measured)]
+    frame = pd.concat(parts) if parts else pd.DataFrame()
+    frame = frame.reindex(columns=_COLUMNS).reset_index(drop=True)
+    return Table("pairwise", ("measure", "model", "reference"), _UNITS, frame)
+
+
+def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
+    first, second = pairs.first, pairs.second
+    if not len(first):
+        return
+    n_pairs = len(first)
+    columns = {name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se")}
+    n_cells, n_items = np.zeros(n_pairs, np.int64), np.zeros(n_pairs, np.int64)
+    sizes = np.array([len(panel.scores) for panel in measured.panels])
+    for own, at in _by_common_cells(measured.complete, first, second):
+        models, place = np.unique(np.concatenate([first[own], second[own]]), return_inverse=True)
+        mean = hierarchical_mean(chosen(measured, at, models))
+        told = mean_differences(mean, place[: len(own)], place[len(own) :])
+        for name in columns:
+            columns[name][own] = getattr(told, name)
+        n_cells[own], n_items[own] = len(at), int(sizes[at].sum())
+    known = np.flatnonzero(n_cells > 0)
+    if not len(known):
+        return
+    p = columns["p"][known]
+    corrected = holm(p)
+    won, lost = _won(pairs, measured)
+    yield pd.DataFrame(
+        {
+            "measure": measured.name,
+            "model": [pairs.names[at][0] for at in known],
+            "reference": [pairs.names[at][1] for at in known],
+            **{name: columns[name][known] for name in ("difference", "low", "high")},
+            "p": p,
+            "p_holm": corrected,
+            "p_bh": benjamini_hochberg(p),
+            "mde": minimum_detectable(columns["se"][known]),
+            "verdict": verdicts(columns["difference"][known], corrected, measured.higher_is_better),
+            "wins": won[known],
+            "losses": lost[known],
+            "ties": n_cells[known] - won[known] - lost[known],
+            "n_cells": n_cells[known],
+            "n_items": n_items[known],
+            "test": TEST,
+        }
+    )
+
+
+def _by_common_cells(
+    complete: NDArray[np.bool_], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield pairs whose models have the same cells in common, with those cells."""
+    patterns, which = np.unique(complete, axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    one, other = which[first], which[second]
+    together = np.minimum(one, other) * patterns.shape[1] + np.maximum(one, other)
+    for code in np.unique(together):
+        cells = patterns[:, code // patterns.shape[1]] & patterns[:, code % patterns.shape[1]]
+        if cells.any():
+            yield np.flatnonzero(together == code), np.flatnonzero(cells)
+
+
+def _won(pairs: Pairs, measured: Measured) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return in how many complete cells of a measure each pair's model is better, and worse."""
+    place = {id(panel): number for number, panel in enumerate(pairs.panels)}
+    rows = [place[id(panel)] for panel in measured.panels]
+    both = measured.complete[:, pairs.first] & measured.complete[:, pairs.second]
+    told = both & (pairs.p_holm[rows] < LEVEL)
+    ahead = pairs.difference[rows] > 0
+    if not measured.higher_is_better:
+        ahead = pairs.difference[rows] < 0
+    return (told & ahead).sum(axis=0), (told & ~ahead).sum(axis=0)
