@@ -5,62 +5,106 @@ import math
 
 import pandas as pd
 import pytest
-from skald_report.landscape.scores import TASK_KINDS, landscape
+from skald_report.landscape.protocol import TASK_KINDS
+from skald_report.landscape.scores import landscape
 from skald_report.reading.inputs import ReportInputs, load
 from skald_specs.languages import BY_TAG
 from support import ROOT
 
 FOLDER = ROOT / "evals" / "published"
 COLLECTION = ROOT.parent / "shared" / "published" / "scores.csv.gz"
+LANGUAGES = {"da", "sv", "no", "nl", "de", "en", "is", "fo"}
+TRUSTLLM = (
+    "TrustLLMeu/baseline-7-8b_1t-tokens_llama",
+    "TrustLLMeu/baseline-7-8b_2-3t-tokens_llama",
+)
 
 
 @pytest.fixture(scope="module")
 def table():
-    return landscape(load(ReportInputs(published=FOLDER)))
+    inputs = ReportInputs(published=FOLDER, register=ROOT / "evals" / "models.yaml")
+    return landscape(load(inputs))
 
 
-def test_every_cell_equals_the_collection(table):
+@pytest.fixture(scope="module")
+def collection():
     if not COLLECTION.is_file():
         pytest.skip(f"{COLLECTION.name} is not at hand")
     with gzip.open(COLLECTION, "rt", encoding="utf-8") as stream:
         there = pd.read_csv(stream, dtype={"shots": str, "harness_version": str})
-    there["harness_version"] = there["harness_version"].fillna("").replace("-", "")
-    keys = ["model", "published", "task", "metric", "source", "source_date"]
-    here = table.frame.assign(published=[BY_TAG[tag].published for tag in table.frame["language"]])
+    return there.assign(
+        harness_version=there["harness_version"].fillna("").replace("-", ""),
+        eu=there["eu"].map({"yes": True, "no": False}),
+    )
+
+
+def differing(frame: pd.DataFrame, there: pd.DataFrame) -> list[str]:
+    """Return what of our rows is not in the collection, or there in another cell."""
+    keys = ["model", "published", "task", "metric", "split", "shots", "source", "source_date"]
+    here = frame.assign(published=[BY_TAG[tag].published for tag in frame["language"]])
     both = here.merge(
-        there.rename(columns={"language": "published"}), on=keys, how="left",
-        suffixes=("", "_there"), indicator=True,
+        there.rename(columns={"language": "published", "stderr_of_bootstrap_mean": "stderr_of_mean"}),
+        on=keys, how="left", suffixes=("", "_there"), indicator="found",
     )  # fmt: skip
-    assert len(both) == len(here)
-    assert (both["_merge"] == "both").all()
-    for ours, theirs in (
-        ("score", "score_there"),
-        ("stderr_of_mean", "stderr_of_bootstrap_mean"),
-        ("params_b", "params_b_there"),
-        ("shots", "shots_there"),
-        ("harness_version", "harness_version_there"),
-    ):
-        same = (both[ours] == both[theirs]) | (both[ours].isna() & both[theirs].isna())
-        assert same.all(), both.loc[~same, [*keys, ours, theirs]].head()
+    found = [f"{row.model} {row.task}: no such row" for row in both.itertuples()
+             if row.found != "both"]  # fmt: skip
+    if len(both) != len(here):
+        found.append("a row is there more than once")
+    for column in ("score", "stderr_of_mean", "params_b", "harness_version", "eu", "model_type"):
+        same = both[column].eq(both[f"{column}_there"]) | (
+            both[column].isna() & both[f"{column}_there"].isna()
+        )
+        found += [f"{row.model} {row.task}: {column}" for row in both[~same].itertuples()]
     older = both["notes_there"].fillna("").str.contains("OLDER SNAPSHOT")
-    assert (both["notes"].str.contains("older snapshot") == older).all()
-    for word, column in (("model type ", "model_type"), ("split ", "split")):
-        stated = both["notes"].str.extract(f"{word}([^;]*)")[0]
-        assert (stated == both[column]).all()
+    found += list(both.loc[both["notes"].str.contains("older snapshot") != older, "model"])
+    return found
+
+
+def test_every_row_equals_the_collection(table, collection):
+    assert differing(table.frame, collection) == []
+
+
+def test_a_wrong_digit_is_found(table, collection):
+    for column, wrong in (("score", 9.93), ("stderr_of_mean", 0.986), ("params_b", 7.9)):
+        broken = table.frame.copy()
+        broken.loc[7, column] = wrong
+        found = differing(broken, collection)
+        assert len(found) == 1
+        assert found[0].endswith(column)
+    for column, wrong in (("source_date", "2026-04-18"), ("split", "val"), ("shots", "5 or so")):
+        broken = table.frame.copy()
+        broken.loc[7, column] = wrong
+        assert any("no such row" in found for found in differing(broken, collection))
+
+
+def test_no_european_base_model_of_the_collection_is_missing(table, collection):
+    """Else the best of a size class might be one that was left out."""
+    scores = {"mcc", "f1"}
+    wanted = collection[
+        collection["eu"].eq(True)
+        & collection["model_type"].eq("base")
+        & collection["split"].eq("test")
+        & collection["metric"].isin(scores)
+        & collection["task"].str.split("/").str[1].isin(TASK_KINDS)
+    ]
+    here = set(table.frame[["model", "task"]].itertuples(index=False, name=None))
+    assert set(wanted[["model", "task"]].itertuples(index=False, name=None)) <= here
 
 
 def test_the_landscape_has_the_models_and_languages_it_promises(table):
     frame = table.frame
-    assert set(frame["page_language"]) == {"da", "sv", "no", "nl", "de", "en", "is", "fo"}
-    families = ("EuroLLM", "salamandra", "Teuken", "Viking", "occiglot", "Apertus", "gpt-sw3",
-                "normistral", "TildeOpen", "baseline-7-8b_1t", "baseline-7-8b_2-3t")  # fmt: skip
-    for family in families:
-        languages = frame.loc[frame["model"].str.contains(family), "page_language"]
-        assert set(languages) == set(frame["page_language"]), family
+    assert set(frame["page_language"]) == LANGUAGES
     assert set(frame["task_kind"]) == set(TASK_KINDS)
+    kinds = frame.groupby(["model", "page_language"])["task_kind"].nunique().unstack(fill_value=0)
+    complete = kinds.index[(kinds >= 3).all(axis=1)]
+    assert len(complete) >= 20
+    assert set(TRUSTLLM) <= set(complete)
     assert not frame.duplicated(["model", "language", "task"]).any()
-    assert (frame["source"] != "").all()
-    assert (frame["source_date"] != "").all()
+    assert (frame[["source", "source_date", "split", "shots", "model_type"]] != "").all(axis=None)
+    assert frame["eu"].eq(True).all()
+    order = {tag: number for number, tag in enumerate(BY_TAG)}
+    place = [(order[r.language], r.task, r.model) for r in frame.itertuples()]
+    assert place == sorted(place)
 
 
 def test_intervals_are_widened_by_the_square_root_of_ten(table):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skald_planner.deciding.published import Anchor, panel
 from skald_planner.fitting.critical import overhead_batch
-from skald_planner.fitting.loss_law import fit_loss_law, predict_loss, tokens_to_close
+from skald_planner.fitting.loss_law import fit_loss_law, predict_loss
 from skald_planner.plans.weight_decay import (
     best_tau,
     best_tau_sd_octaves,
@@ -16,6 +16,7 @@ from skald_planner.plans.weight_decay import (
     independent_decay,
     tau_ema,
 )
+from skald_specs.loss_law import tokens_to_close
 from skald_specs.outlook import Distance
 
 POSITIVE = st.floats(1e-6, 1.0)

@@ -65,6 +65,7 @@ FLAGS = {
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
     "report compare": {"--records", "--out"},
+    "report import-published": {"--date", "--source", "--out"},
     "report release": {"--report"},
     "launch": {
         "--site",

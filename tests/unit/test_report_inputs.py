@@ -107,7 +107,9 @@ def test_a_sweep_without_a_fit_still_gives_its_points(tmp_path):
 
 def test_a_published_row_is_checked(tmp_path):
     text = (PUBLISHED / "scores.csv").read_text(encoding="utf-8").splitlines()
-    (tmp_path / "scores.csv").write_text("\n".join([text[0], text[1].replace(",2.16,", ",,")]))
+    (tmp_path / "scores.csv").write_text(
+        "\n".join([text[0], text[1].replace(",mcc,14.55,", ",mcc,,")])
+    )
     with pytest.raises(UserInputError, match=r"scores\.csv:2"):
         load(ReportInputs(published=tmp_path))
 

@@ -13,6 +13,7 @@ CONSTRAINTS = Path("constraints.txt")
 EVALS = Path("evals")
 SITES = Path("sites")
 PUBLISHED = Path("evals/published")
+MODELS = Path("evals/models.yaml")
 
 ARTIFACTS = Path("artifacts")
 CORPUS = ARTIFACTS / "corpus"
@@ -25,6 +26,7 @@ EVALUATIONS = ARTIFACTS / "eval"
 ABLATION = ARTIFACTS / "ablation"
 LAUNCH = ARTIFACTS / "launch"
 MANIFESTS = ARTIFACTS / "manifests"
+IMPORTED = ARTIFACTS / "published"
 COORD_CHECK = Path("build/coord-check")
 
 REPORTS = Path("reports")

@@ -1,6 +1,6 @@
 """The loss that a size and a horizon lead to: L(N, T) = E + A N^-alpha + B T^-beta.
 
-Knows how to fit it, predict with it, and price a gap in loss in tokens. What a table of few sizes and
+Knows how to fit it and predict with it; `skald_specs.loss_law` evaluates it. What a table of few sizes and
 horizons cannot show, published exponents decide, with their spread in every interval: three horizons
 hardly determine an irreducible loss.
 """
@@ -15,6 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtri
+from skald_specs.loss_law import (
+    EXPONENTS,
+    HORIZON_EXPONENT_PRIOR,
+    SIZE_EXPONENT_PRIOR,
+    losses,
+)
 from skald_specs.outlook import Distance
 from skald_specs.plan import COVERAGE
 from skald_specs.timefit import Estimate, Interval, LossLaw
@@ -26,10 +32,8 @@ Floats = NDArray[np.float64]
 #: three points say nothing.
 HUBER_DELTA, HUBER_SDS = 1e-3, 1.5
 
-#: Assumed priors, mean and standard deviation. Exponents of size and horizon: 0.34 and 0.28 (arXiv
-#: 2203.15556), 0.35 and 0.37 (arXiv 2404.10102). Log of the irreducible share of the lowest loss: 0.87 of
-#: a large model's there, less of a small one's.
-SIZE_EXPONENT_PRIOR, HORIZON_EXPONENT_PRIOR = (0.34, 0.12), (0.32, 0.12)
+#: Assumed prior of the log of the irreducible share of the lowest loss, mean and standard deviation: 0.87
+#: of a large model's in arXiv 2203.15556, less of a small one's.
 LOG_SHARE_PRIOR = (math.log(0.6), 0.7)
 #: Of the log of a term's value in the middle of the table: wide, so that the data decide.
 LOG_TERM_SD = 5.0
@@ -45,7 +49,6 @@ FORM_SD_PER_OCTAVE = 0.005
 _START_SHARES, _START_EXPONENTS = (0.3, 0.7), (0.2, 0.5)
 #: Steps that each bootstrap draw takes from the fit; the last move parameters by less than 1e-4.
 _DRAW_STEPS = 25
-_EXPONENTS = (0.02, 2.0)
 _ABSENT_LOG = -60.0
 
 # Order of the parameters: log E, log size term and log horizon term in the table's middle, alpha, beta.
@@ -140,8 +143,8 @@ def predict_loss(
 
     Standing: the law's; the penalty is assumed (`FORM_SD_PER_OCTAVE`).
     """
-    drawn = np.log(_losses(law, n_params_non_embedding, horizon_tokens)[1:])
-    centre = math.log(_losses(law, n_params_non_embedding, horizon_tokens)[0])
+    drawn = np.log(losses(law, n_params_non_embedding, horizon_tokens)[1:])
+    centre = math.log(losses(law, n_params_non_embedding, horizon_tokens)[0])
     beyond = FORM_SD_PER_OCTAVE * (distance.horizon_octaves + distance.size_octaves)
     extra = float(ndtri(0.5 + COVERAGE / 2)) * math.hypot(beyond, law.rms_log_error)
     low, high = np.quantile(drawn, [0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2])
@@ -151,70 +154,6 @@ def predict_loss(
         math.exp(centre + math.hypot(above, extra)),
     )
     return Estimate(value=math.exp(centre), interval=interval)
-
-
-class GapCost(NamedTuple):
-    """Tokens in all at which a model's loss would be lower by the gap; None: at no horizon.
-
-    `at_least` and `at_most` are the ends of the interval; `at_most` is None where more than its share
-    of the draws never gets there.
-    """
-
-    tokens: float | None
-    at_least: float | None
-    at_most: float | None
-
-
-def tokens_to_close(
-    law: LossLaw, n_params_non_embedding: float, horizon_tokens: float, loss_gap: float
-) -> GapCost:
-    """Price a gap in loss in tokens.
-
-    Args:
-        law: The law.
-        n_params_non_embedding: Parameters of the model.
-        horizon_tokens: Its horizon, tokens.
-        loss_gap: Share by which the loss is to fall: 0.01 is 1 %.
-
-    Returns:
-        The horizon that a model of the same size would need.
-
-    Standing: the law's; the size is kept, and learning rate and batch are taken to be the best at both
-        horizons.
-    """
-    rows = np.array([_central(law), *law.draws])
-    floor = rows[:, 0] + _term(rows[:, 1], rows[:, 2], n_params_non_embedding)
-    target = _losses(law, n_params_non_embedding, horizon_tokens) * (1 - loss_gap)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_tokens = (np.log(rows[:, 3]) - np.log(target - floor)) / rows[:, 4]
-    log_tokens = np.where((target > floor) & (rows[:, 4] > 0), log_tokens, np.inf)
-    # Order statistics: no interpolation between a number and never.
-    drawn = np.sort(log_tokens[1:])
-    low, high = (
-        float(drawn[round((len(drawn) - 1) * q)]) for q in (0.5 - COVERAGE / 2, 0.5 + COVERAGE / 2)
-    )
-    return GapCost(_finite_exp(float(log_tokens[0])), _finite_exp(low), _finite_exp(high))
-
-
-def _finite_exp(value: float) -> float | None:
-    return math.exp(value) if value < math.log(1e300) else None
-
-
-def _central(law: LossLaw) -> tuple[float, float, float, float, float]:
-    return (
-        law.irreducible, law.size_scale, law.size_exponent, law.horizon_scale, law.horizon_exponent,
-    )  # fmt: skip
-
-
-def _term(scale: Floats, exponent: Floats, at: float) -> Floats:
-    return np.asarray(scale * np.exp(-exponent * math.log(at)))
-
-
-def _losses(law: LossLaw, n_params_non_embedding: float, horizon_tokens: float) -> Floats:
-    """Return the loss at a point: the law's, then each draw's."""
-    rows = np.array([_central(law), *law.draws])
-    by_size = _term(rows[:, 1], rows[:, 2], n_params_non_embedding)
-    return np.asarray(rows[:, 0] + by_size + _term(rows[:, 3], rows[:, 4], horizon_tokens))
 
 
 def _problem(
@@ -310,7 +249,7 @@ def _minimised(problem: _Problem, start: Floats, noise_sd: float) -> tuple[Float
         gradient = pull @ slopes / noise_sd**2 + problem.precision * off
         return float(value), gradient[free]
 
-    bounds = [(None, None)] * 3 + [_EXPONENTS] * 2
+    bounds = [(None, None)] * 3 + [EXPONENTS] * 2
     found = minimize(
         objective, start[free], jac=True, method="L-BFGS-B",
         bounds=[bound for bound, used in zip(bounds, free, strict=True) if used],
@@ -353,7 +292,7 @@ def _draws(
         gradient += problem.precision * (parameters - centre) * problem.free
         step = np.linalg.solve(normal, gradient[..., None])[..., 0]
         tried = parameters - step
-        tried[:, _ALPHA:] = np.clip(tried[:, _ALPHA:], *_EXPONENTS)
+        tried[:, _ALPHA:] = np.clip(tried[:, _ALPHA:], *EXPONENTS)
         new = value_of(tried)
         better = new < value
         parameters = np.where(better[:, None], tried, parameters)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextToPath
 
 from skald_report.tables.table import Table
@@ -27,11 +28,11 @@ from skald_report.tables.table import Table
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59636e", "#dfe3e8", "#ffffff"
 #: The highlighted published model.
 ACCENT = "#8250a8"
-#: Okabe and Ito's colour-blind-safe hues for trained models, the lighter three darkened so that all stand
-#: out on white and on dark paper; greys for controls. Shapes differ too.
-_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#c46a9b", "#3d95cb", "#a97a00")
+#: Hues for trained models, three of Okabe and Ito's among them: at least 3:1 on white and on dark paper, and
+#: as far apart for each kind of colour blindness as theirs (tested). Greys for controls; shapes differ, too.
+_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#8f3be8", "#9a5048", "#ab8a4e")
 #: What the models share that got no colour of their own; labels tell them apart.
-_SHARED = "#7c7a94"
+_SHARED = "#73808f"
 _CONTROLS = ("#98a1ab", "#7b848e", MUTED, "#8a7f72")
 SHAPES = ("o", "D", "^", "v", "P", "X")
 _CONTROL_SHAPES = ("<", ">", "s", "p")
@@ -100,6 +101,10 @@ class Look(NamedTuple):
     role: str = "baseline"
 
 
+#: That of a model nobody gave one.
+UNKNOWN = Look(INK, "o")
+
+
 def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
     """Give every model its colour and shape.
 
@@ -125,6 +130,21 @@ def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
         colour = _CONTROLS[number % len(_CONTROLS)]
         found[name] = Look(colour, _CONTROL_SHAPES[number % len(_CONTROL_SHAPES)], "control")
     return {name: found[name] for name in role}
+
+
+def colourful(look: Mapping[str, Look], n_controls: int = 4) -> list[str]:
+    """Return the models that a figure of many marks a model can tell apart: those with a colour of their own.
+
+    Args:
+        look: All models.
+        n_controls: How many controls may stand beside them.
+    """
+    controls = [name for name, own in look.items() if own.role == "control"][:n_controls]
+    return [
+        name
+        for name, own in look.items()
+        if name in controls or (own.role != "control" and own.colour != _SHARED)
+    ]
 
 
 def tokens(count: float) -> str:
@@ -158,8 +178,9 @@ def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
 
 
 def signed(value: float, digits: str) -> str:
-    """Return a number with a true minus sign."""
-    return f"{value:{digits}}".replace("-", "−")
+    """Return a number with a true minus sign; what rounds to zero has none."""
+    text = f"{value:{digits}}"
+    return f"{0.0:{digits}}" if value and float(text) == 0 else text.replace("-", "−")
 
 
 @lru_cache(maxsize=4096)
@@ -209,6 +230,27 @@ def subplots(
     for panel in np.ravel(axes):
         sns.despine(ax=panel, left=True)
     return figure, axes
+
+
+def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
+            title: str, shapes: bool = True) -> None:  # fmt: skip
+    """Set a title above a figure, and under it the models with their colours and shapes."""
+    names = short_names(models, 24)
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.get(name, UNKNOWN).colour,
+            lw=1.6,
+            label=label,
+            marker=look.get(name, UNKNOWN).shape if shapes else None,
+            markersize=4,
+        )
+        for name, label in names.items()
+    ]
+    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
+                           title=title, alignment="left", borderpad=0)  # fmt: skip
+    legend.get_title().set(weight="bold", size=9.5)
 
 
 def drawing(figure: Figure, name: str, alt: str, table: str = "") -> Drawing:

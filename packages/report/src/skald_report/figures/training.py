@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from skald_report.figures.order import by_branch
 from skald_report.figures.style import (
-    INK,
     PAPER,
+    UNKNOWN,
     Drawing,
     Look,
     drawing,
     file_name,
+    model_legend,
     short_names,
     signed,
     subplots,
@@ -31,20 +29,19 @@ from skald_report.tables.table import Table
 
 #: Standard errors to each side of a 95 % interval.
 _BAND = 1.96
-_UNKNOWN = Look(INK, "o")
 
 
 def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
     """Draw the training loss of every run."""
     frame = table.frame
     with theme():
-        figure, axes = subplots(2.0)
+        figure, axes = subplots(1.9)
         for model, own in frame.groupby("model", sort=False):
             axes.plot(own["tokens_seen"], own["loss_nats"], lw=1.0,
-                      color=look.get(str(model), _UNKNOWN).colour)  # fmt: skip
+                      color=look.get(str(model), UNKNOWN).colour)  # fmt: skip
         _over_tokens(axes, 5)
-        axes.set(xlabel="tokens seen", ylabel="loss, nats per token", title="Training loss")
-        _legend(figure, frame["model"], look)
+        axes.set(xlabel="tokens seen", ylabel="nats per token")
+        model_legend(figure, map(str, frame["model"]), look, "Training loss", shapes=False)
         ends = frame.groupby("model", sort=False)["loss_nats"].agg(["first", "last"])
         alt = "Training loss over tokens, first and last step: " + ", ".join(
             f"{name} {first:.2f} and {last:.2f}"
@@ -112,21 +109,22 @@ def _panels(
     columns = min(2, len(tags))
     n_rows = -(-len(tags) // columns)
     with theme():
-        figure, grid = subplots(0.9 + 1.15 * n_rows, [1.0] * n_rows, columns, share_y=True)
+        figure, grid = subplots(0.95 + 0.95 * n_rows, [1.0] * n_rows, columns, share_y=True)
         panels = np.ravel(grid)
         for panel, tag in zip(panels, tags, strict=False):
             here = frame[frame["language"] == tag]
             for model, own in here.groupby("model", sort=False):
-                line(panel, own.sort_values("tokens"), look.get(str(model), _UNKNOWN))
+                line(panel, own.sort_values("tokens"), look.get(str(model), UNKNOWN))
             _over_tokens(panel, 3)
             panel.set_title(tag, size=8.5, pad=3)
-            panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-            panel.tick_params(labelbottom=True)
-        for panel in panels[len(tags) :]:
-            panel.set_visible(False)
+            panel.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+        for number, panel in enumerate(panels):
+            panel.set_visible(number < len(tags))
+            # The lowest panel of a column has the axis' labels.
+            panel.tick_params(labelbottom=number + columns >= len(tags))
         figure.supxlabel("tokens seen", size=8.5)
         figure.supylabel(unit, size=8.5)
-        _legend(figure, frame["model"], look, title)
+        model_legend(figure, map(str, frame["model"]), look, title)
         alt = f"{what}, from the first to the last point. {_ends(frame, tags)}"
         return drawing(figure, name, alt, table)
 
@@ -148,24 +146,3 @@ def _ends(frame: pd.DataFrame, tags: Sequence[str]) -> str:
 def _over_tokens(axes: Axes, most: int) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=most))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tokens(v)))
-
-
-def _legend(figure: Figure, models: Iterable[Any], look: Mapping[str, Look],
-            title: str = "") -> None:  # fmt: skip
-    """Name the lines above the panels; a figure of one model has its name there, too."""
-    names = short_names(map(str, models), 24)
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=look.get(name, _UNKNOWN).colour,
-            lw=1.6,
-            label=label,
-            marker=look.get(name, _UNKNOWN).shape,
-            markersize=4,
-        )
-        for name, label in names.items()
-    ]
-    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
-                           title=title or None, alignment="left", borderpad=0)  # fmt: skip
-    legend.get_title().set(weight="bold", size=9.5)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from skald_report.figures.style import Drawing
+from skald_report.tables.table import Table
 
 
 class Paragraph(NamedTuple):
-    """Plain text. `kind`: text, important, or gap (something the page cannot say)."""
+    """Plain text. `kind`: text, lead (larger), important, or gap (something the page cannot say)."""
 
     text: str
     kind: str = "text"
@@ -46,6 +48,45 @@ class Grid(NamedTuple):
     folded: bool = False
 
 
+class Column(NamedTuple):
+    """A column of an explorer: text, or numbers with their interval below them.
+
+    Attributes:
+        name: Column of the table.
+        title: What heads it.
+        digits: Decimals shown; None for text.
+        low: Column of the interval's lower end; empty for none.
+        high: Column of its upper end.
+        words: What is shown for a value of a text column, where not the value itself.
+    """
+
+    name: str
+    title: str
+    digits: int | None = None
+    low: str = ""
+    high: str = ""
+    words: Mapping[str, str] = MappingProxyType({})
+
+
+class Explorer(NamedTuple):
+    """A whole table to search, filter, sort and leaf through, however long it is.
+
+    `filters` names the text columns that can be narrowed to one value.
+    """
+
+    name: str
+    title: str
+    caption: str
+    table: Table
+    columns: tuple[Column, ...]
+    filters: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The CSV with all columns and digits."""
+        return f"tables/{self.table.name}.csv"
+
+
 class Gallery(NamedTuple):
     """Figures that belong together, with one caption that states n and method."""
 
@@ -53,7 +94,21 @@ class Gallery(NamedTuple):
     caption: str
 
 
-Block = Paragraph | Claims | Grid | Gallery
+class Term(NamedTuple):
+    """A word of the field. `said`: its other forms, as a regular expression; captions link to it."""
+
+    name: str
+    meaning: str
+    said: str = ""
+
+
+class Glossary(NamedTuple):
+    """What the page's terms mean."""
+
+    terms: tuple[Term, ...]
+
+
+Block = Paragraph | Claims | Grid | Explorer | Gallery | Glossary
 
 
 class Section(NamedTuple):
@@ -66,8 +121,10 @@ class Section(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The whole report."""
+    """The whole report. `facts`: what its head states, as (what, how many); `files` lie beside it."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()

@@ -1,26 +1,57 @@
-"""The page as Markdown, for a forge to show beside the HTML."""
+"""The page in short as Markdown, for a forge to show beside the HTML.
+
+It has all words, the first figure and the short tables; what is long is linked.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph
+from skald_report.page.blocks import (
+    Block,
+    Cell,
+    Claims,
+    Explorer,
+    Gallery,
+    Glossary,
+    Grid,
+    Page,
+    Paragraph,
+    Section,
+)
+from skald_report.page.prose import readable
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 
 
+#: Rows of a table that a forge's reader would still read.
+_ROWS = 20
+
+
 def render(page: Page) -> str:
-    """Return the README text. Folded tables are linked as CSV instead of printed."""
+    """Return the README text."""
     parts = [f"# {escape(page.title)}", escape(page.subtitle)]
+    parts.append("**The whole report is [index.html](index.html)**, one file that opens offline.")
+    parts.append("\n".join(f"- {escape(what)}: {escape(value)}" for what, value in page.facts))
+    shown = next((b for s in page.sections for b in s.blocks if isinstance(b, Gallery)), None)
     for section in page.sections:
-        parts.append(f"## {escape(section.title)}")
-        parts += [_block(block) for block in section.blocks]
+        parts += _section(section, shown)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(section: Section, shown: Gallery | None) -> Iterator[str]:
+    blocks = [block for block in section.blocks if not isinstance(block, Glossary)]
+    if not blocks:
+        return
+    yield f"## {escape(section.title)}"
+    for block in blocks:
+        yield _gallery(block, block is shown) if isinstance(block, Gallery) else _block(block)
 
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(readable(text).split()))
 
 
 def _block(block: Block) -> str:
@@ -29,15 +60,22 @@ def _block(block: Block) -> str:
         return plain if block.kind == "text" else f"> {plain}"
     if isinstance(block, Claims):
         return "\n".join(f"- {_code(sentence)}" for sentence in block.sentences)
-    if isinstance(block, Gallery):
-        images = [f"![{escape(d.alt)}](figures/{d.name}.svg)" for d in block.drawings]
-        return "\n".join([*images, "", f"*{_code(block.caption)}*"])
-    return _grid(block)
+    if isinstance(block, Grid) and not block.folded and len(block.rows) <= _ROWS:
+        return _grid(block)
+    assert isinstance(block, Grid | Explorer)
+    where = f"[all rows as CSV]({block.file})" if block.file else "in [index.html](index.html)"
+    return f"- {escape(block.title)}: {where}."
+
+
+def _gallery(gallery: Gallery, shown: bool) -> str:
+    if not shown:
+        links = [f"[{escape(d.name)}](figures/{d.name}.svg)" for d in gallery.drawings]
+        return f"Figures: {', '.join(links)}."
+    images = [f"![{escape(d.alt)}](figures/{d.name}.svg)" for d in gallery.drawings]
+    return "\n".join([*images, "", f"*{_code(gallery.caption)}*"])
 
 
 def _grid(grid: Grid) -> str:
-    if grid.folded:
-        return f"- {escape(grid.title)}: [all rows as CSV]({grid.file}). {escape(grid.caption)}"
     lines = [
         f"### {escape(grid.title)}",
         "",
@@ -64,4 +102,4 @@ def _code(text: str) -> str:
 
 
 def _loose(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", text))
+    return _SPECIAL.sub(r"\\\1", re.sub(r"\s+", " ", readable(text)))

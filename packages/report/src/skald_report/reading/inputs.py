@@ -7,7 +7,6 @@ without breaking the report.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,21 +24,25 @@ from skald_specs.decontamination import (
     DecontaminationReport,
 )
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl, read_text, read_yaml
+from skald_specs.files import read_jsonl
 from skald_specs.manifest import MANIFEST_FOLDER
 from skald_specs.plan import UNTRANSFERRED, Plan
-from skald_specs.published import PublishedScore
+from skald_specs.published import PublishedModels
 from skald_specs.records import EvaluationSummary
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
 
 from skald_report.reading.manifests import Manifests, read_manifests
 from skald_report.reading.points import POINTS_FOLDER, read_points
+from skald_report.reading.published import (
+    Registered,
+    read_published,
+    read_register,
+)
 from skald_report.reading.records import read_items
 from skald_report.reading.seeds import seed_groups
 
 CURVE_FILE = "curve.jsonl"
-LABELS_FILE = "models.yaml"
 _POINT_COLUMNS = list(FittedRun.model_fields)
 
 
@@ -59,6 +62,7 @@ class ReportInputs:
         searched: `decontamination.json` of a corpus that was searched for evaluation items.
         clean: `clean-subset.json` of the same.
         published: Folder of published scores.
+        register: The register of other models, `evals/models.yaml`.
         evidence: Folder of committed evidence; muP's is in `mup/`, time transfer's in `transfer/`.
         manifests: Folder of run manifests.
         data_card: `card.json` of a corpus that has a data card.
@@ -76,6 +80,7 @@ class ReportInputs:
     searched: Path | None = None
     clean: Path | None = None
     published: Path | None = None
+    register: Path | None = None
     evidence: Path | None = None
     manifests: Path | None = None
     data_card: Path | None = None
@@ -90,6 +95,7 @@ class ReportInputs:
         published: Path | None,
         command: str = "nox -s cycle",
         evidence: Path | None = None,
+        register: Path | None = None,
     ) -> Self:
         """Find the standard files of named baselines and suites; absent ones are left out.
 
@@ -100,6 +106,7 @@ class ReportInputs:
             published: Folder of published scores, or None.
             command: The command that makes this report again.
             evidence: Folder of committed evidence, or None.
+            register: The register of other models, or None.
         """
 
         def there(path: Path) -> Path | None:
@@ -123,6 +130,7 @@ class ReportInputs:
             published=there(published) if published else None,
             command=command,
             evidence=there(evidence) if evidence else None,
+            register=there(register) if register else None,
             # A folder of artifacts below the usual one has its manifests where all are.
             manifests=there(artifacts / MANIFEST_FOLDER.name)
             or there(artifacts.parent / MANIFEST_FOLDER.name),
@@ -150,7 +158,8 @@ class Sources:
         searched: Which evaluation items were looked for in the training text, or None.
         clean: Those that it has, by task; None where nothing says.
         order: The baselines in the order to show them; empty: that of `plans`.
-        published: Rows of `PublishedScore`; labels: a model's name on the page.
+        published: Rows of `PublishedScore`; published_models: what is known of their models.
+        register: What `evals/models.yaml` says of a model, by its hub id.
         manifests: What the stations took, by station and name; no result.
         data_card: What the stages of the corpus wrote down, or None.
     """
@@ -164,7 +173,8 @@ class Sources:
     fit: TimeFit | None
     corpus: CorpusManifest | None
     published: pd.DataFrame
-    labels: Mapping[str, str] = field(default_factory=dict)
+    published_models: PublishedModels = field(default_factory=PublishedModels)
+    register: Mapping[str, Registered] = field(default_factory=dict)
     searched: DecontaminationReport | None = None
     clean: CleanSubset | None = None
     order: tuple[str, ...] = ()
@@ -195,7 +205,7 @@ def load(inputs: ReportInputs) -> Sources:
         named.setdefault(plan.name, plan)
     curves, validation = _curves(inputs.runs)
     fit = TimeFit.load(inputs.fit) if inputs.fit else None
-    published, labels = _published(inputs.published)
+    published, published_models = read_published(inputs.published)
     searched = DecontaminationReport.load(inputs.searched) if inputs.searched else None
     clean = searched.clean_subset() if searched else None
     return Sources(
@@ -210,7 +220,8 @@ def load(inputs: ReportInputs) -> Sources:
         fit=fit,
         corpus=CorpusManifest.load(inputs.corpus) if inputs.corpus else None,
         published=published,
-        labels=labels,
+        published_models=published_models,
+        register=read_register(inputs.register),
         searched=searched,
         clean=CleanSubset.load(inputs.clean) if inputs.clean else clean,
         untransferred={
@@ -292,24 +303,3 @@ def _number(row: Mapping[str, Any], key: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UserInputError(where, f"`{key}` = {value!r} is no number", "Rebuild the file")
     return value
-
-
-def _published(folder: Path | None) -> tuple[pd.DataFrame, dict[str, str]]:
-    columns = list(PublishedScore.model_fields)
-    if folder is None:
-        return pd.DataFrame(columns=columns), {}
-    rows = []
-    for path in sorted(folder.glob("*.csv")):
-        read_text(path)
-        text = [name for name, f in PublishedScore.model_fields.items() if f.annotation is str]
-        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values={
-            "params_b": [""], "stderr_of_mean": [""], "score": [""]})  # fmt: skip
-        for number, row in enumerate(frame.to_dict("records"), start=2):
-            plain = {
-                str(k): None if isinstance(v, float) and math.isnan(v) else v
-                for k, v in row.items()
-            }
-            rows.append(PublishedScore.check(plain, f"{path}:{number}").model_dump())
-    labels = folder / LABELS_FILE
-    names = read_yaml(labels) if labels.is_file() else {}
-    return pd.DataFrame(rows, columns=columns), {str(k): str(v) for k, v in (names or {}).items()}

@@ -7,7 +7,10 @@ same blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
+
+from skald_specs import __version__
 
 from skald_report.page.blocks import Block, Page, Section
 from skald_report.page.formatting import join
@@ -15,6 +18,8 @@ from skald_report.sections.context import Context
 from skald_report.sections.cost import cost_blocks
 from skald_report.sections.data import data_blocks
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
+from skald_report.sections.explore import explore
+from skald_report.sections.glossary import glossary
 from skald_report.sections.languages import language_blocks
 from skald_report.sections.pairs import pair_blocks
 from skald_report.sections.provenance import provenance_blocks
@@ -24,6 +29,8 @@ from skald_report.sections.summary import summary
 from skald_report.sections.training import training_blocks
 from skald_report.sections.transfer import time_transfer
 from skald_report.sections.trust import trust_blocks
+from skald_report.tables.file import REPORT_FILE
+from skald_report.tables.table import MACRO
 
 
 class _Entry(NamedTuple):
@@ -37,7 +44,7 @@ _SECTIONS = (
     _Entry("summary", "Which model is better", summary),
     _Entry("languages", "By language", language_blocks),
     _Entry("pairs", "Pair by pair", pair_blocks),
-    _Entry("scores", "Every score", score_blocks),
+    _Entry("scores", "Every score", lambda c: chain(explore(c), score_blocks(c))),
     _Entry("training", "Training", training_blocks),
     _Entry("trust", "Can these numbers be trusted?", trust_blocks),
     _Entry(
@@ -60,18 +67,41 @@ _SECTIONS = (
     _Entry(
         "published",
         "Published scores of European models",
-        lambda c: published(c.tables.get("published")),
+        published,
         foreign=True,
     ),
     _Entry("provenance", "Provenance", lambda c: provenance_blocks(c.sources, c.tables, c.inputs)),
+    _Entry("glossary", "Terms", lambda _: glossary()),
 )
 
 
 def compose(context: Context) -> Page:
     """Lay the page out."""
+    subtitle = join(context.baselines) if context.baselines else "no baseline"
     sections = tuple(
         Section(entry.anchor, entry.title, tuple(entry.blocks(context)), entry.foreign)
         for entry in _SECTIONS
     )
-    subtitle = join(context.baselines) if context.baselines else "no baseline"
-    return Page("Skald report", f"Germanic-language baselines: {subtitle}", sections)
+    return Page(
+        "Skald report",
+        f"Germanic-language baselines: {subtitle}",
+        sections,
+        tuple(_facts(context)),
+        ("README.md", REPORT_FILE),
+    )
+
+
+def _facts(context: Context) -> Iterator[tuple[str, str]]:
+    """Yield what the page rests on, for its head."""
+    if "models" in context.tables:
+        roles = list(context.roles.values())
+        n_controls = roles.count("control")
+        yield "Models", f"{len(roles) - n_controls:,}"
+        yield "Controls", f"{n_controls:,}"
+    if "scores" in context.tables:
+        frame = context.tables["scores"].frame
+        single = frame[frame["language"] != MACRO]
+        yield "Languages", f"{single['language'].nunique():,}"
+        yield "Tasks", f"{len(single[['suite', 'task']].drop_duplicates()):,}"
+        yield "Items", f"{single.groupby(['suite', 'task', 'language'])['n_items'].max().sum():,}"
+    yield "Skald", __version__

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 from skald_specs.languages import BY_TAG
 
-from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, join, number, numbered, some
+from skald_report.figures.forest import forest
+from skald_report.figures.heat import heat_map
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.page.formatting import MAX_OPEN, join, number, numbered, some, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
@@ -33,10 +35,37 @@ def language_blocks(context: Context) -> Iterator[Block]:
         yield Paragraph("No model but controls was evaluated, so no language is shown.", "gap")
         return
     yield Claims(tuple(language_sentences(rows, named)))
+    yield from _figures(context, rows)
     for measure in MEASURES:
         own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
         if len(own):
             yield _grid(measure, own, named)
+
+
+def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
+    """Draw the languages as heat maps and, one by one, as forest plots."""
+    overall = context.tables["overall"]
+    known = rows[rows["score"].notna()]
+    tags = [str(tag) for tag in known.loc[known["scope_kind"] == "language", "scope"].unique()]
+    if len(tags) < 2:
+        return
+    measured = [m for m in MEASURES if (known["measure"] == m.name).any()]
+    methods = join(dict.fromkeys(map(str, known.loc[known["scope_kind"] == "language", "method"])))
+    yield Gallery(
+        tuple(heat_map(overall, measure.name, context.look) for measure in measured),
+        "Every model's mean in every language; darker is better. The table below has the intervals.",
+    )
+    ordered = sorted(tags, key=lambda tag: (_branch_order(tag), english(tag)))
+    counts = known[known["scope_kind"] == "language"]
+    yield Gallery(
+        tuple(forest(overall, tag, context.look) for tag in ordered),
+        f"One language each: means with 95 % intervals ({methods}) from {span(counts['n_items'])} items in "
+        f"{span(counts['n_keys'])} clusters; grey marks are controls.",
+    )
+
+
+def _branch_order(tag: str) -> int:
+    return [*_BRANCHES, ""].index(branch_of(tag))
 
 
 def language_sentences(rows: pd.DataFrame, named: Sequence[str]) -> Iterator[str]:
@@ -108,7 +137,7 @@ def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
             for scope in scopes
         )
     else:
-        header = ("model", *(_column(scope) for scope in scopes))
+        header = ("model", *scopes)
         body = tuple(
             (Cell(name), *(_cell(at.get((scope, name))) for scope in scopes)) for name in models
         )
@@ -128,7 +157,7 @@ def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
         header,
         body,
         "tables/overall.csv",
-        len(body) > MAX_OPEN + 4,
+        len(body) > MAX_OPEN + 8,
     )
 
 
@@ -136,7 +165,7 @@ def _scopes(own: pd.DataFrame) -> list[str]:
     present = set(own["scope"])
     tags = [str(tag) for tag in own.loc[own["scope_kind"] == "language", "scope"].unique()]
     # By branch, so that a reader finds neighbours together.
-    tags.sort(key=lambda tag: ([*_BRANCHES, ""].index(branch_of(tag)), english(tag)))
+    tags.sort(key=lambda tag: (_branch_order(tag), english(tag)))
     ends = [scope for scope in (MACRO, *_BRANCHES, _WORST) if scope in present]
     return [*ends, *tags] if len(tags) > 1 else tags
 
@@ -153,10 +182,6 @@ def _head(scope: str, own: pd.DataFrame) -> Cell:
     if known is None:
         return Cell(scope)
     return Cell(known.english, known.endonym if known.endonym != known.english else "")
-
-
-def _column(scope: str) -> str:
-    return scope
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:

@@ -7,12 +7,23 @@ from typing import Any
 
 import pandas as pd
 
-from skald_report.page.blocks import Block, Cell, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, MAX_ROWS, interval, join, number, numbered, of
+from skald_report.figures.pairs import pairwise_matrix
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
+from skald_report.page.formatting import (
+    MAX_OPEN,
+    MAX_ROWS,
+    interval,
+    join,
+    number,
+    numbered,
+    of,
+    span,
+)
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
 from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.tables.table import Table
 
 SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
 #: Pairs that a table lists; beyond, those of the leader.
@@ -26,10 +37,22 @@ def pair_blocks(context: Context) -> Iterator[Block]:
         yield Paragraph("Fewer than two models share an item, so nothing is compared.", "gap")
         return
     if "pairwise" in tables:
+        yield from _matrices(tables["pairwise"])
         for measure in MEASURES:
             yield from _pairs(context, measure)
     if "differences" in tables:
         yield from _by_cell(context)
+
+
+def _matrices(pairwise: Table) -> Iterator[Gallery]:
+    frame = pairwise.frame
+    drawn = [m.name for m in MEASURES if (frame["measure"] == m.name).any()]
+    yield Gallery(
+        tuple(pairwise_matrix(pairwise, name) for name in drawn),
+        f"Row minus column: the difference of their means over {span(frame['n_cells'])} cells and "
+        f"{span(frame['n_items'])} items that both answered. Blue: better beyond noise, orange: worse, grey: tied "
+        f"(Holm-corrected p < {LEVEL} over all pairs of a measure).",
+    )
 
 
 def _pairs(context: Context, measure: Measure) -> Iterator[Block]:

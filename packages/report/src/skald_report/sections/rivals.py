@@ -52,12 +52,20 @@ def contestants(models: Table) -> list[str]:
     return list(frame.loc[frame["role"] != "control", "model"])
 
 
+def whole(overall: Table | None, measure: Measure) -> pd.DataFrame:
+    """Return the rows of `overall` over all languages, which are those of the language where it is one."""
+    if overall is None:
+        return pd.DataFrame(columns=["model", "score", "n_languages"])
+    rows = overall.frame[overall.frame["measure"] == measure.name]
+    single = rows[rows["scope_kind"] == "language"]
+    if single["scope"].nunique() == 1:
+        return single
+    return rows[rows["scope"] == MACRO]
+
+
 def means(overall: Table | None, measure: Measure, named: Sequence[str]) -> pd.DataFrame:
     """Return the overall means of the named models, the best first; equals in the order of the names."""
-    if overall is None:
-        return pd.DataFrame(columns=["model", "score"])
-    frame = overall.frame
-    rows = frame[(frame["measure"] == measure.name) & (frame["scope"] == MACRO)]
+    rows = whole(overall, measure)
     rows = rows[rows["model"].isin(named) & rows["score"].notna()]
     placed = rows.assign(place=rows["model"].map({name: n for n, name in enumerate(named)}))
     order = ["score", "place"]

@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.figures.forest import forest
+from skald_report.figures.overview import overview
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
 from skald_report.page.formatting import (
     counted,
     interval,
@@ -24,12 +26,10 @@ from skald_report.page.formatting import (
 from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
 from skald_report.sections.cost_words import cost_sentences
-from skald_report.sections.rivals import MEASURES, Measure, contestants, means
-from skald_report.tables.table import MACRO, Table
+from skald_report.sections.rivals import MEASURES, Measure, contestants, means, whole
+from skald_report.tables.data import is_generated
+from skald_report.tables.table import Table
 
-#: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
-#: other, also of a folder beside it, the page does not presume to know what the text is.
-GENERATED_SOURCE = "data/text"
 #: Models that the first table lists; the others stand in the tables below.
 MAX_LISTED = 10
 #: Gaps that the summary names one by one.
@@ -48,6 +48,7 @@ def summary(context: Context) -> Iterator[Block]:
                        "the section on trust names them."]  # fmt: skip
         sentences = [*said.verdict, *said.controls, *cost_sentences(tables), *lacking]
         yield Claims(tuple(sentences))
+        yield from _overview(context)
         yield from _standing(tables)
     yield from not_shown(context)
     if "scores" in tables:
@@ -60,7 +61,7 @@ def not_shown(context: Context) -> Iterator[Paragraph]:
     if sources.corpus is None:
         yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
                         "were trained on.", "gap")  # fmt: skip
-    elif sources.corpus.recipe.source == GENERATED_SOURCE:
+    elif is_generated(sources.corpus):
         yield Paragraph(
             "The models were trained and tested on synthetic text from a small generator. These "
             "scores test the machinery: whether training learns and evaluation tells models apart. "
@@ -96,6 +97,31 @@ def _limits(tables: Mapping[str, Table]) -> Iterator[str]:
 def seeds_known(tables: Mapping[str, Table]) -> bool:
     """Return whether the noise between training runs of different seeds was measured anywhere."""
     return "noise" in tables and bool((tables["noise"].frame["n_seeds"] > 1).any())
+
+
+def _overview(context: Context) -> Iterator[Gallery]:
+    """Draw every model's mean with its interval."""
+    overall, named = context.tables.get("overall"), contestants(context.tables["models"])
+    found = {m.name: rows for m in MEASURES if len(rows := means(overall, m, named))}
+    if overall is None or not found:
+        return
+    tags = overall.frame.loc[overall.frame["scope_kind"] == "language", "scope"].unique()
+    drawn = (
+        overview(overall, context.look)
+        if len(tags) > 1
+        else forest(overall, str(tags[0]), context.look)
+    )
+    yield Gallery((drawn,), " ".join(_drawn(name, rows) for name, rows in found.items()))
+
+
+def _drawn(name: str, rows: pd.DataFrame) -> str:
+    row = rows.iloc[0]
+    what = "Tasks, chance-corrected" if name == "tasks" else "Bits per byte"
+    return (
+        f"{what}: mean over {counted(int(row['n_languages']), 'language')} and "
+        f"{counted(int(row['n_tasks']), 'task')} with its 95 % interval, from {int(row['n_items']):,} items in "
+        f"{int(row['n_keys']):,} clusters ({row['method']})."
+    )
 
 
 def _standing(tables: Mapping[str, Table]) -> Iterator[Grid]:
@@ -169,10 +195,9 @@ def _facts(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Grid]:
     """Show what was asked: languages, tasks, items and clusters of each measure."""
     if "overall" not in tables:
         return
-    frame = tables["overall"].frame
     body = []
     for measure in MEASURES:
-        rows = frame[(frame["measure"] == measure.name) & (frame["scope"] == MACRO)]
+        rows = whole(tables["overall"], measure)
         if rows.empty:
             continue
         row = numbered(rows)[0]

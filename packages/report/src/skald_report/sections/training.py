@@ -32,14 +32,7 @@ def training_blocks(context: Context) -> Iterator[Block]:
         yield Grid("plans", "The baselines", "As planned.", ("model", *_PLANNED), rows,
                    "tables/plans.csv")  # fmt: skip
     yield from _progress(tables, look)
-    if "training" in tables:
-        n_steps = tables["training"].frame.groupby("model")["step"].nunique()
-        yield Gallery(
-            (figures.training_loss(tables["training"], look),),
-            f"Training loss of every logged step, {span(n_steps)} a model, not smoothed. It is that "
-            "of the mixture's tokens, so it compares models of one tokenizer alone.",
-        )
-    elif "validation" not in tables:
+    if not {"training", "validation"} & set(tables):
         yield Paragraph("No run was given, so there are no training curves.", "gap")
 
 
@@ -50,7 +43,7 @@ def _progress(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator
         points = tables["validation"].frame.groupby(["model", "language"])["step"].nunique()
         said.append(
             f"Bits per byte on the validation split, {span(points)} points a model and language; lower "
-            "is better. All of the split is scored, so there is no interval of sampling"
+            "is better. A run logs one value a point, so there is no interval"
         )
     if "curves" in tables:
         frame = tables["curves"].frame
@@ -68,9 +61,16 @@ def _progress(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator
                 "each side: all points share the items, so the bands say how far a curve may lie from "
                 f"that of all such items, not how far two of its points differ by chance{more}"
             )
+    if "training" in tables:
+        drawings.append(figures.training_loss(tables["training"], look))
+        n_steps = tables["training"].frame.groupby("model")["step"].nunique()
+        said.append(
+            f"Training loss of every logged step, {span(n_steps)} a model, not smoothed: it counts "
+            "tokens, so it compares models of one tokenizer alone"
+        )
     if drawings:
         yield Gallery(tuple(drawings), ". ".join(said) + ".")
-    if drawings and "curves" not in tables:
+    if "validation" in tables and "curves" not in tables:
         yield Paragraph(
             "No checkpoint was scored on the tasks while it trained (`skald evaluate --watch`), so only "
             "validation text tells how the models got where they are.",

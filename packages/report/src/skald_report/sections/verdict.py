@@ -50,7 +50,9 @@ def verdicts(tables: Mapping[str, Table]) -> list[str]:
         measure for measure in MEASURES if len(_pairs_among(tables.get("pairwise"), measure, named))
     ]
     if not compared:
-        return [f"{_all(named)} share no item, so they are not compared."]
+        return [
+            f"{_all(named)} share no task with a known chance level and no text, so no mean compares them."
+        ]
     said = (
         _of_two(tables, named, compared) if len(named) == 2 else _of_many(tables, named, compared)
     )

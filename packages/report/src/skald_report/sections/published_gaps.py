@@ -1,0 +1,204 @@
+"""How far the highlighted model is from the best European one of its class, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from skald_specs.languages import BY_TAG
+from skald_specs.loss_law import HORIZON_EXPONENT_PRIOR
+from skald_specs.plan import COVERAGE
+
+from skald_report.figures import landscape as figures
+from skald_report.figures.style import tokens
+from skald_report.landscape import gaps as why
+from skald_report.landscape.protocol import TASK_KINDS
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.page.formatting import capital, interval, join, language_name, number, of
+from skald_report.sections.context import Context
+from skald_report.tables.table import MACRO
+
+_TABLE = "published_gaps"
+_DIGITS = ".1f"
+_OVER = "mean over languages"
+
+
+def gap_blocks(context: Context) -> Iterator[Block]:
+    """Yield the answer for the newest checkpoint of the highlighted family, its figure and tables."""
+    table = context.tables.get(_TABLE)
+    frame = table.frame[table.frame["highlight"]] if table is not None else pd.DataFrame()
+    if not len(frame):
+        yield Paragraph(
+            "No published model of the highlighted family has a European rival of its size class "
+            "on the same data, so no gap is shown.",
+            "gap",
+        )
+        return
+    model = newest(context, frame)
+    own = frame[frame["model"] == model]
+    yield Claims((_summary(own), *_by_language(own)))
+    order = [tag for tag in BY_TAG if tag in set(own["language"])]
+    order += [MACRO] if MACRO in set(own["language"]) else []
+    label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
+    yield Gallery(
+        (
+            figures.gap_panel(
+                own,
+                {tag: _OVER if tag == MACRO else BY_TAG[tag].english for tag in order},
+                f"{label} against the best European {size}",
+            ),
+        ),
+        "Points by which the best European base model of the size class leads, with 95 % intervals of two "
+        "independent scores. Filled: beyond noise (Holm-corrected over every rival and task of the language, "
+        f"below {why.LEVEL:g}); open: not. A cross: the model's own score is at the protocol's floor. The mean "
+        "is over the languages in which neither checkpoint is at the floor, and has the rival that is best "
+        "over them.",
+    )
+    yield _grid(frame, order)
+    yield Paragraph(_method(own))
+
+
+def newest(context: Context, frame: pd.DataFrame) -> str:
+    """Return the model of some gaps that saw most tokens; without token counts the first by name."""
+    seen = {c.model: c.tokens for c in context.sources.published_models.checkpoints}
+    return str(max(sorted(set(frame["model"])), key=lambda m: seen.get(m, 0.0)))
+
+
+def _summary(own: pd.DataFrame) -> str:
+    cells = own[own["language"] != MACRO]
+    counts = cells["verdict"].value_counts()
+    behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
+    label, size = own["label"].iloc[0], own["size_class"].iloc[0]
+    kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
+    text = (
+        f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
+        f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
+        f"in {len(cells) - behind - ahead}."
+    )
+    means = [_mean(row) for row in own[own["language"] == MACRO].to_dict("records")]
+    if means:
+        text += f" As means over languages: {'; '.join(means)}."
+    priced = cells[cells["tokens"].notna()]
+    lacking = cells[(cells["verdict"] == "behind") & cells["tokens"].isna()]
+    if len(priced):
+        text += f" {len(priced)} of the gaps have a price in tokens."
+    elif behind:
+        reasons = lacking["why_no_tokens"].value_counts()
+        named = join(f"{reason} ({count})" for reason, count in reasons.items())
+        text += f" None of the gaps beyond noise has a price in tokens: {named}."
+    return text
+
+
+def _mean(row: Mapping[Any, Any]) -> str:
+    return f"{TASK_KINDS[row['task_kind']]} {_where(row)} over {row['n_cells']} data sets"
+
+
+def _by_language(own: pd.DataFrame) -> list[str]:
+    found = []
+    pages = dict.fromkeys(own.loc[own["language"] != MACRO, "page_language"])
+    for page in [tag for tag in BY_TAG if tag in pages]:
+        rows = own[own["page_language"] == page].to_dict("records")
+        clear = [row for row in rows if row["verdict"] != "tie"]
+        rest = [row for row in rows if row["verdict"] == "tie"]
+        parts = [f"{row['column']} {_where(row)}; {_price(row)}" for row in clear]
+        if rest:
+            named = join(f"{row['column']} ({_where(row, short=True)})" for row in rest)
+            parts.append(f"no difference beyond noise on {named}")
+        found.append(f"{language_name(page)}: {'. '.join(capital(p) for p in parts)}.")
+    return found
+
+
+def _where(row: Mapping[Any, Any], short: bool = False) -> str:
+    """Return by how much a model is behind or ahead of which one."""
+    behind = row["gap"] > 0
+    low, high = (row["low"], row["high"]) if behind else (-row["high"], -row["low"])
+    text = f"{number(abs(row['gap']), _DIGITS)} {'behind' if behind else 'ahead of'} {row['best_label']}"
+    if short:
+        return text
+    noise = "beyond noise" if row["verdict"] != "tie" else "not beyond noise"
+    return f"{text} ({interval(low, high, _DIGITS)}; {noise})"
+
+
+def _price(row: Mapping[Any, Any]) -> str:
+    """Return what closing a gap takes in tokens, in words."""
+    reason = row["why_no_tokens"]
+    if pd.notna(row["tokens"]):
+        most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
+        return f"closed at {tokens(row['tokens'])} tokens ({tokens(row['tokens_low'])} to {most})"
+    if reason == why.AHEAD:
+        return "nothing to close"
+    if reason == why.NEVER:
+        return "tokens alone close it at no horizon"
+    least = f", at least {_count(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
+    return f"tokens to close it: not known ({reason}){least}"
+
+
+def _count(value: float) -> str:
+    # Beyond what anybody trains on, a figure would claim what the law cannot know.
+    return tokens(value) if value < 1e15 else "1000T"
+
+
+def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
+    place = {tag: number for number, tag in enumerate(order)}
+    rows = []
+    sorted_frame = frame.assign(place=frame["language"].map(place)).sort_values(
+        ["place", "task", "model"], kind="stable"
+    )
+    for index, row in sorted_frame.iterrows():
+        at = int(str(index))
+        language = _OVER if row["language"] == MACRO else BY_TAG[row["language"]].english
+        mark = {"behind": "worse", "ahead": "better"}.get(row["verdict"], "")
+        floor = "at the floor" if row["floor"] else ""
+        rows.append((
+            Cell(f"{language}, {row['column']}", str(row["label"])),
+            Cell(number(row["score"], _DIGITS), floor, of=of(_TABLE, at, "score")),
+            Cell(number(row["best_score"], _DIGITS), str(row["best_label"]), of=of(_TABLE, at, "best_score")),
+            Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
+                 of=of(_TABLE, at, "gap", "low", "high")),
+            Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
+                 f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
+            _tokens_cell(row, at),
+        ))  # fmt: skip
+    return Grid(
+        "published-gaps",
+        "Every gap of this family, with what closing it would take",
+        "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
+        "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
+        ("language and task", "score", "best European model of its class", "gap (95 %)",
+         "beyond noise?", f"tokens to close ({COVERAGE:.0%})"),
+        tuple(rows),
+        "tables/published_gaps.csv",
+        folded=True,
+    )  # fmt: skip
+
+
+def _tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int) -> Cell:
+    if pd.isna(row["tokens"]):
+        if pd.notna(row["tokens_low"]):
+            least = f"at least {_count(row['tokens_low'])}"
+            return Cell(least, str(row["why_no_tokens"]), of=of(_TABLE, at, "tokens_low"))
+        return Cell("–", str(row["why_no_tokens"]))
+    most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
+    return Cell(
+        tokens(row["tokens"]),
+        f"{tokens(row['tokens_low'])} to {most}",
+        of=of(_TABLE, at, "tokens", "tokens_low", "tokens_high"),
+    )
+
+
+def _method(own: pd.DataFrame) -> str:
+    mean, sd = HORIZON_EXPONENT_PRIOR
+    dates = [*own["source_date"], *own["best_source_date"]]
+    snapshots = sorted({day for joined in dates for day in joined.split("; ")})
+    old = f" The figures compared are of {join(snapshots)}." if len(snapshots) > 1 else ""
+    return (
+        "How a gap is priced in tokens: between two checkpoints of one run the score is taken as linear in the "
+        "horizon term of the planner's loss law, B T^-beta, and T solves for the rival's score at the same "
+        f"model size; beta is {mean:g} with a spread of {sd:g} (the planner's prior, assumed), and both scores, "
+        "the gap and beta are drawn for the interval. It says what more of the same tokens would do and "
+        "nothing of other data, and it assumes that both checkpoints were as well annealed, which is not published. "
+        "It is not known where the score did not grow beyond noise between the checkpoints, and where a score "
+        "is at the protocol's floor. Errors of two models are taken as independent: how they did on the same "
+        f"items is not published.{old}"
+    )
