@@ -93,6 +93,10 @@ def test_records_of_the_same_items_give_narrower_intervals(old, better):
         own = paired.judged[name].frame
         own = own[(own["scope"] if name == "overall" else own["language"]) != "worst"]
         assert (own["test"] != INDEPENDENT).all()
+    for name in ("pairwise", "differences"):
+        assert (paired.judged[name].frame["test"] != INDEPENDENT).all()
+        widths = [f.judged[name].frame.eval("high - low").sum() for f in (alone, paired)]
+        assert widths[1] < widths[0] / 2
     # One flipped item of forty: nothing that a paired test would call a change either.
     assert set(rows(paired, model="mini-2.6b", kind="pairs")["verdict"]) == {"noise"}
 

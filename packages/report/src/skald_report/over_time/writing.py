@@ -63,7 +63,8 @@ def compared(
         found = changes(before, after)
     else:
         sides = zip(records, (before, after), (old, new), strict=True)
-        found = changes(before, after, paired_changes(*(records_of(*side) for side in sides)))
+        then, now = (records_of(*side) for side in sides)
+        found = changes(before, after, paired_changes(then, now, after))
     same = (old / REPORT_FILE).read_bytes() == (new / REPORT_FILE).read_bytes()
     return Comparison(
         *(names or _names(old, new)),
