@@ -3,7 +3,7 @@
 // set as text, never as markup; what the location says is used only where the page knows it. A table's
 // state stands in the location: #table-scores?sort=score&down=1&language=Danish&page=2
 
-const PAGE_ROWS = 50;
+const PAGE_ROWS = 25;
 const wide = matchMedia("(min-width: 68rem)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -304,6 +304,17 @@ function startTheme() {
   name();
 }
 
+/** Lets the keyboard into what scrolls sideways, and only there. */
+function startScrolling() {
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".scroll, .drawing").forEach((box) => watch.observe(box));
+}
+
 /** Unfolds everything for paper, and folds it again. */
 function startPrint() {
   let opened = [];
@@ -319,5 +330,6 @@ document.querySelectorAll(".grid").forEach(startGrid);
 startContents();
 startTheme();
 startPrint();
+startScrolling();
 addEventListener("hashchange", goto);
 goto();
