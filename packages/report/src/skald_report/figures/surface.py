@@ -214,7 +214,7 @@ def loss_surface(
         for panel in panels:
             panel.set_xlim(x_all.min() - 0.5, x_all.max() + 0.5)
             panel.set_ylim(*shown)
-            panel.set_xticks(*powers_of_two(x_all.min(), x_all.max()))
+            panel.set_xticks(*powers_of_two(x_all.min(), x_all.max(), most=5))
             panel.set_yticks(*powers_of_two(y_all.min(), y_all.max()))
         for panel in panels[len(horizons) :]:
             panel.set_visible(False)
