@@ -30,6 +30,7 @@ from skald_report.sections.untransferred import untransferred
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
+from skald_report.tables.evidence import evidence_tables
 from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain
 from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
@@ -48,7 +49,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
     """
     sources = load(inputs)
     tables = all_tables(sources) | transfer_tables(sources)
-    tables |= cost_tables(sources) | data_tables(sources)
+    tables |= cost_tables(sources) | data_tables(sources) | evidence_tables(inputs.evidence)
     compared = untransferred(sources)
     tables |= {compared.name: compared} if len(compared.frame) else {}
     said = claims(tables)
