@@ -70,16 +70,25 @@ def _values(report: Mapping[str, Any], of: str) -> list[Any] | None:
         if not set(columns.split(",")) <= set(table["columns"]):
             return None
         own = dict(zip(table["columns"], table["rows"][int(row)], strict=True))
-        values += [own[column] for column in columns.split(",")]
+        # A size in billions is shown with its letter.
+        values += [
+            own[column] * 1e9 if column.endswith("_b") and own[column] is not None else own[column]
+            for column in columns.split(",")
+        ]
     return values
 
 
 def _agree(text: str, values: Sequence[Any]) -> bool:
     """Return whether the numbers of a text are these values, in their order."""
-    numbers = [value for value in values if isinstance(value, int | float)]
+    numbers = [
+        float(value)
+        for value in values
+        if isinstance(value, int | float) or (isinstance(value, str) and value.isdigit())
+    ]
     for value in values:
-        # A value that is a text, such as a name with digits, is shown as it is.
-        text = text.replace(value, " ", 1) if isinstance(value, str) and value in text else text
+        # A value that is a text, such as a unit, is shown as it is.
+        if isinstance(value, str) and not value.isdigit():
+            text = text.replace(value, " ", 1)
     shown = list(_NUMBER.finditer(text.replace("–", " to ")))
     return len(shown) == len(numbers) and all(map(_same, shown, numbers))
 
