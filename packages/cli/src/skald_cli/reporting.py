@@ -32,6 +32,12 @@ def register(verbs: Verbs) -> None:
         "--evidence", type=Path, default=places.EVIDENCE, help="folder of committed proofs"
     )
     parser.add_argument("--out", type=Path, default=places.REPORT, help="folder to write")
+    parser = group.add("cards", "check the model cards of a report, and copy them", run_cards)
+    parser.add_argument(
+        "report", nargs="?", type=Path, default=places.REPORT, metavar="REPORT", help="its folder"
+    )
+    parser.add_argument("--out", type=Path, help="folder to copy them to, such as reports/cards")
+    parser.add_argument("--hub", action="store_true", help="ask the Hub's own validator, too")
     parser = group.add("compare", "say what changed between two reports", run_compare)
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of a report")
     parser.add_argument("new", type=Path, metavar="NEW", help="folder of another")
@@ -89,6 +95,32 @@ def _named(args: argparse.Namespace) -> tuple[list[str], list[str]]:
 
     params = Params.load(places.PARAMS)
     return args.names or list(params.baselines), args.suites or list(params.suites)
+
+
+def run_cards(args: argparse.Namespace) -> int:
+    """Print what is wrong with each card; exit 1 where anything is, and then copy none."""
+    from skald_report.cards.check import ask_hub, check_report
+    from skald_report.cards.model_card import CARDS_FOLDER
+    from skald_specs.files import read_text, write_text
+
+    found = check_report(args.report)
+    texts = {
+        name: read_text(path)
+        for name in found
+        if (path := args.report / CARDS_FOLDER / name).is_file()
+    }
+    for name, text in texts.items() if args.hub else ():
+        found[name] += ask_hub(text)
+    for name, said in found.items():
+        print("\n".join(f"{name}: {problem}" for problem in said) or f"{name}: valid")
+    if any(found.values()):
+        return EXIT_CLAIM_FAILED
+    if args.out is not None:
+        for name, text in texts.items():
+            write_text(args.out / name, text)
+    asked = "" if args.hub else "; the Hub was not asked (--hub)"
+    print(f"{len(found)} model card{'s' * (len(found) != 1)} of {args.report}{asked}")
+    return EXIT_DONE
 
 
 def run_compare(args: argparse.Namespace) -> int:

@@ -17,11 +17,20 @@ from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json, write_text
+from skald_specs.modelcard import (
+    BASE_MODEL,
+    LIBRARY,
+    PIPELINE_TAG,
+    TAGS,
+    card_languages,
+    facts,
+    introduction,
+)
 from skald_specs.plan import Plan
 from skald_specs.shape import DType
 
 from skald_mup.fold import folding
-from skald_mup.huggingface import architecture, config_of, hf_name
+from skald_mup.huggingface import config_of, hf_name
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import SHARD_BYTES, TensorReader, save_sharded, tensor_files
 
@@ -87,31 +96,22 @@ def export(
 
 
 def model_card(plan: Plan, manifest: CorpusManifest) -> str:
-    """Write the card without scores; scores stand in reports/cards/ and in the report."""
-    identity, languages = plan.identity, list(manifest.recipe.languages)
-    front = json.dumps(languages)
+    """Write the card without scores; the card with them is the report's."""
+    front = json.dumps(card_languages(manifest.recipe.languages))
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts(plan, manifest.fingerprint))
     return f"""---
 language: {front}
-library_name: transformers
-pipeline_tag: text-generation
-tags: [skald, mup]
+library_name: {LIBRARY}
+pipeline_tag: {PIPELINE_TAG}
+tags: [{", ".join(TAGS)}]
 ---
 # {plan.name}
 
-A base model trained with Skald, its forward multipliers folded in, so plain
-`{architecture(identity.model)}` loads it.
+{introduction(plan)}
 
 | | |
 |---|---|
-| parameters | {identity.n_params_total.value:,} ({identity.n_params_non_embedding.value:,} without embeddings) |
-| d_model, layers, heads, KV heads, d_ff | {identity.model.d_model}, {identity.model.n_layers}, {identity.model.n_heads}, {identity.model.n_kv_heads}, {identity.model.d_ff} |
-| context | {identity.model.seq_len} tokens |
-| training tokens | {identity.schedule.n_steps.value * identity.global_batch_tokens.value:,} |
-| base learning rate | {identity.optimizer.base_lr.value:.6g} ({identity.optimizer.base_lr.standing}) |
-| mixture | {", ".join(f"{tag} {share:.3g}" for tag, share in sorted(identity.data.mixture.items()))} |
-| plan | `{plan.fingerprint[:16]}` |
-| corpus | `{manifest.fingerprint[:16]}` |
+{rows}
 
-A base model: it continues text, it follows no instructions and has no safety tuning. Its licence
-is that of the text it was trained on; nothing is claimed here beyond that.
+{BASE_MODEL}
 """

@@ -9,11 +9,11 @@ from typing import Any
 
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
+from skald_specs.modelcard import LLAMA, QWEN3, architecture
 from skald_specs.shape import ModelShape
 
-_LLAMA, _QWEN3 = "LlamaForCausalLM", "Qwen3ForCausalLM"
-#: Qwen3 is Llama with QK-norm, as `model.Attention` has it.
-ARCHITECTURES = (_LLAMA, _QWEN3)
+#: Qwen3's QK-norm is as `model.Attention` has it.
+ARCHITECTURES = (LLAMA, QWEN3)
 
 _LEAF = {
     "attn_norm": "input_layernorm",
@@ -21,11 +21,6 @@ _LEAF = {
     "attn": "self_attn",
     "mlp": "mlp",
 }
-
-
-def architecture(shape: ModelShape) -> str:
-    """Return the class that computes a plain model of this shape."""
-    return _QWEN3 if shape.qk_norm else _LLAMA
 
 
 def hf_name(name: str) -> str:
@@ -88,7 +83,7 @@ def shape_of(config: dict[str, Any], where: str) -> ModelShape:
         UserInputError: It is of another architecture, lacks a field, or is no possible shape.
     """
     named = config.get("architectures")
-    if named not in ([_LLAMA], [_QWEN3]):
+    if named not in ([LLAMA], [QWEN3]):
         raise UserInputError(where, f"architecture {named}", "Use an export of Skald")
     fields = {
         "d_model": "hidden_size",
@@ -106,4 +101,4 @@ def shape_of(config: dict[str, Any], where: str) -> ModelShape:
     if missing := [theirs for theirs in fields.values() if theirs not in config]:
         raise UserInputError(where, f"no field {missing[0]}", "Run `skald export` again")
     given = {ours: config[theirs] for ours, theirs in fields.items()}
-    return ModelShape.check({**given, "qk_norm": named == [_QWEN3]}, where)
+    return ModelShape.check({**given, "qk_norm": named == [QWEN3]}, where)

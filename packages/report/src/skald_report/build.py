@@ -4,6 +4,7 @@ index.html    the page, self-contained
 README.md     the same for a forge, with figures/
 figures/*.svg
 tables/*.csv  every table with all digits
+cards/*.md    the model card of each exported model
 report.json   every number of the page, with units, for comparison
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from skald_specs.files import atomic_folder, write_text
 
+from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
@@ -67,6 +69,8 @@ def build(inputs: ReportInputs, out: Path) -> None:
             for block in section.blocks:
                 for drawing in block.drawings if isinstance(block, Gallery) else ():
                     write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
+        for name, text in model_cards(sources, tables, inputs.command).items():
+            write_text(folder / CARDS_FOLDER / name, text)
         for table in tables.values():
             write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
         facts = {

@@ -11,11 +11,11 @@ from skald_report.figures.style import MUTED, PAPER, RULE
 
 Colour = tuple[float, float, float]
 #: Not the theme's tones: cells keep their colours in the dark, so their letters must, too.
-_DARK, _LIGHT = "#0a0a0a", "#fcfcfc"
+_DARK, _LIGHT = "#010101", "#fefefe"
 #: What has no place on the scale of colours: ties, controls.
 GREY: Colour = (0.87, 0.88, 0.9)
-#: Where both tones stand out equally from a colour: sqrt(1.05 * 0.05) - 0.05.
-_EVEN = 0.179
+#: Where both tones stand out equally from a colour: sqrt(1.04 * 0.05) - 0.05.
+_EVEN = 0.178
 
 
 def luminance(colour: Colour) -> float:

@@ -30,7 +30,7 @@ from skald_report.tables.table import MACRO, Table
 
 #: More contestants than these leave only the best in the drawing.
 MOST_ROWS = 40
-_ROW, _LEAST_COLUMN, _NAME_LIMIT, _SIZE = 0.21, 0.285, 20, 7.0
+_ROW, _LEAST_COLUMN, _NAME_LIMIT, _SIZE = 0.21, 0.3, 17, 7.0
 #: Between two branches, and before the mean, in columns; before the controls, in rows.
 _GAP, _PAUSE = 0.18, 0.45
 #: Colours spread over at least this range, so that noise does not look like a difference.

@@ -62,14 +62,11 @@ class Places(NamedTuple):
 
 def ranked(rows: pd.DataFrame, look: Mapping[str, Look]) -> list[str]:
     """Return the contestants of one scope, the best first: by tasks, those without by text."""
-    known = rows[[look.get(str(m), _NOBODY).role != "control" for m in rows["model"]]]
-    known = known[known["model"].isin(look) & known["score"].notna()]
+    contestants = [name for name, own in look.items() if own.role != "control"]
+    known = rows[rows["model"].isin(contestants) & rows["score"].notna()]
     tasks = known[known["measure"] == "tasks"].sort_values("score", ascending=False, kind="stable")
     text = known[known["measure"] == "text"].sort_values("score", kind="stable")
     return list(dict.fromkeys([*tasks["model"], *text["model"]]))
-
-
-_NOBODY = Look(INK, "o", "control")
 
 
 def places(rows: pd.DataFrame, look: Mapping[str, Look], most: int = MOST_MODELS) -> Places:

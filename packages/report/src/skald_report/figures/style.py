@@ -28,11 +28,11 @@ from skald_report.tables.table import Table
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59636e", "#dfe3e8", "#ffffff"
 #: The highlighted published model.
 ACCENT = "#8250a8"
-#: Okabe and Ito's colour-blind-safe hues for trained models, the lighter three darkened so that all stand
-#: out on white and on dark paper; greys for controls. Shapes differ too.
-_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#c46a9b", "#3d95cb", "#a97a00")
+#: Hues for trained models, three of Okabe and Ito's among them: at least 3:1 on white and on dark paper, and
+#: as far apart for each kind of colour blindness as theirs (tested). Greys for controls; shapes differ, too.
+_TRAINED = ("#0072b2", "#d55e00", "#009e73", "#8f3be8", "#9a5048", "#ab8a4e")
 #: What the models share that got no colour of their own; labels tell them apart.
-_SHARED = "#7c7a94"
+_SHARED = "#73808f"
 _CONTROLS = ("#98a1ab", "#7b848e", MUTED, "#8a7f72")
 SHAPES = ("o", "D", "^", "v", "P", "X")
 _CONTROL_SHAPES = ("<", ">", "s", "p")
@@ -178,8 +178,9 @@ def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
 
 
 def signed(value: float, digits: str) -> str:
-    """Return a number with a true minus sign."""
-    return f"{value:{digits}}".replace("-", "−")
+    """Return a number with a true minus sign; what rounds to zero has none."""
+    text = f"{value:{digits}}"
+    return f"{0.0:{digits}}" if value and float(text) == 0 else text.replace("-", "−")
 
 
 @lru_cache(maxsize=4096)

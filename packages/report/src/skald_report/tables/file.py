@@ -7,6 +7,7 @@ repeated in every row would be most of the file.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ SCHEMA_VERSION = 2
 _DIGITS = 9
 #: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
 _SMALL, _LARGE = 1e-12, 1e15
-#: A text that begins so is run as a formula by a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet takes for the start of a formula; also where it cuts cells at another separator.
+_FORMULA = re.compile(r"(^|[\t\n;,|])([=+@\t-])")
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -43,7 +44,27 @@ def read_report(folder: Path) -> dict[str, Any]:
             f"not a report of schema {SCHEMA_VERSION}",
             "Build the report again",
         )
+    if (problem := _malformed(report)) is not None:
+        raise UserInputError(str(folder / REPORT_FILE), problem, "Build the report again")
     return report
+
+
+def _malformed(report: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a report's layout, as a torn or mended file has it; None where nothing is."""
+    for part, kind in (("tables", dict), ("provenance", dict), ("claims", list)):
+        if not isinstance(report.get(part), kind):
+            return f"has no {part}"
+    for name, table in report["tables"].items():
+        if not isinstance(table, dict) or not {"keys", "units", "columns", "rows"} <= table.keys():
+            return f"table `{name}` lacks a part"
+        if not {*table["keys"], *table["units"]} <= set(table["columns"]):
+            return f"table `{name}` lacks a column"
+        odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
+        if odd:
+            return (
+                f"table `{name}` has a row of {min(odd)} values for {len(table['columns'])} columns"
+            )
+    return None
 
 
 def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -123,7 +144,11 @@ def _safe(column: pd.Series[Any]) -> Any:
 
 
 def _without_formula(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
