@@ -15,6 +15,7 @@ from skald_report.page.formatting import join
 from skald_report.sections.above import above_controls
 from skald_report.sections.chance import chance_claims
 from skald_report.sections.clearance import clearances
+from skald_report.sections.lacking import lacking
 from skald_report.sections.verdict import verdicts
 from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.models import task_checks
@@ -61,7 +62,7 @@ def claims(tables: Mapping[str, Table]) -> Said:
         controls=tuple(above_controls(tables)),
         clearances=tuple(clearances(contest, baselines, controls)) if baselines else (),
         chance=tuple(chance_claims(scores, baselines)),
-        gaps=tuple(gaps(tables["models"], scores)),
+        gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )
 
 
