@@ -22,6 +22,8 @@ class _Seen(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        if tag not in ("a", "b", "code", "span"):
+            self.text.append(" ")
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value)
@@ -42,7 +44,7 @@ def _scripts(seen):
 def _read(folder):
     seen = _Seen()
     seen.feed((folder / "index.html").read_text(encoding="utf-8"))
-    return seen, " ".join(" ".join(seen.text).split())
+    return seen, " ".join("".join(seen.text).split())
 
 
 def _files(folder):

@@ -14,6 +14,7 @@ import pandas as pd
 from skald_report.page.formatting import join
 from skald_report.sections.above import above_controls, task_by_task
 from skald_report.sections.chance import chance_claims
+from skald_report.sections.lacking import lacking
 from skald_report.sections.verdict import verdicts
 from skald_report.tables.table import MACRO, Table
 
@@ -56,7 +57,7 @@ def claims(tables: Mapping[str, Table]) -> Said:
         controls=tuple(above_controls(tables)),
         cells=tuple(task_by_task(tables)),
         chance=tuple(chance_claims(scores, baselines)),
-        gaps=tuple(gaps(tables["models"], scores)),
+        gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )
 
 
