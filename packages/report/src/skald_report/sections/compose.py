@@ -56,12 +56,12 @@ _SECTIONS = (
     _Entry(
         "mup",
         "Whether learning rates carry over in width and depth",
-        lambda c: mup_evidence(c.inputs.evidence),
+        lambda c: mup_evidence(c.inputs.evidence, c.tables.get("measures")),
     ),
     _Entry(
         "transfer",
         "Whether learning rates carry over in time",
-        lambda c: transfer_evidence(c.inputs.evidence),
+        lambda c: transfer_evidence(c.inputs.evidence, c.tables.get("measures")),
     ),
     _Entry("data", "What the training text is", data_blocks),
     _Entry("cost", "What it cost", cost_blocks),

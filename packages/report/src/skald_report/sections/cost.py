@@ -46,7 +46,8 @@ def _models(table: Table) -> Grid:
             _cell(r, i, "wall_seconds", r["measured"], ".1f"),
             _cell(r, i, "cpu_seconds", r["measured"], ".1f"),
             _cell(r, i, "energy_kwh", r["measured"] or "not measured", detail=r["energy_of"]),
-            Cell(r["hardware"] or "–", r["layout"]),
+            Cell(r["hardware"], r["layout"], of=of("cost", i, "hardware", "layout"))
+            if r["hardware"] else Cell("–"),
         )
         for i, r in enumerate(table.frame.to_dict("records"))
     )  # fmt: skip
@@ -135,7 +136,7 @@ def _sites(table: Table) -> Grid:
     rows = tuple(
         (
             Cell(f"{r['model']}, {r['site']}", f"{r['n_devices']} {r['device']}",
-                 of=of("cost_sites", i, "n_devices")),
+                 of=of("cost_sites", i, "model", "site", "n_devices", "device")),
             Cell(f"{r['gpu_hours']:,.0f}", of=of("cost_sites", i, "gpu_hours")),
             Cell(f"{r['days']:.1f}", of=of("cost_sites", i, "days")),
             Cell(f"{r['energy_mwh']:.3g}", of=of("cost_sites", i, "energy_mwh")),
