@@ -288,11 +288,8 @@ def test_hostile_names_do_no_harm(tmp_path, name):
     assert " ".join(name.split()).replace("\u202e", "\ufffd") in text
     readme = (tmp_path / "latest" / "README.md").read_text(encoding="utf-8")
     assert "<script>" not in readme
-    widths = [len(re.findall(r"(?<!\\)\|", line)) for line in readme.splitlines()]
-    lines = zip(readme.splitlines(), widths, [0, *widths[:-1]], strict=True)
-    rows = [(width, above) for line, width, above in lines if line.startswith("| ")]
-    # A row has as many cells as the row above it, and the head of a table has none above.
-    assert rows and all(above in (0, width) for width, above in rows)
+    for rows in re.findall(r"(?:^\|.*\n)+", readme, flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows.splitlines()}) == 1
     table = pd.read_csv(tmp_path / "latest" / "tables" / "scores.csv")
     assert not table["model"].str.startswith("=").any()
     for path in (tmp_path / "latest" / "figures").iterdir():
