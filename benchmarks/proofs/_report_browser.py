@@ -156,7 +156,11 @@ def not_operable(page: Page) -> list[str]:
     for key in ("Enter", "Space"):
         press("#theme", key, "document.documentElement.dataset.theme")
         press("details.grid > summary", key, "document.querySelector('details.grid').open")
-        press("div.grid thead button", key, "document.querySelector('div.grid thead').outerHTML")
+        press(
+            "div.grid thead button",
+            key,
+            "document.querySelector('div.grid thead:has(button)').outerHTML",
+        )
         press(".explorer thead button", key, "document.querySelector('.explorer thead').outerHTML")
         press(
             ".explorer .pager button:enabled",

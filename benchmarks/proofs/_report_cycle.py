@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skald_report.build import build
 from skald_report.reading.inputs import ReportInputs
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from skald_specs.params import Params
@@ -19,11 +20,15 @@ PUBLISHED, EVIDENCE, PARAMS = Path("evals/published"), Path("reports/evidence"),
 
 
 class Cycle(NamedTuple):
-    """Where the records lie, the baselines' names, and what they are: `the last cycle` or `simulated`."""
+    """Where the records lie, the baselines' names, what they are, and the report that was made of them.
+
+    `source` is `the last cycle` or `simulated`.
+    """
 
     artifacts: Path
     baselines: tuple[str, ...]
     source: str
+    page: Path
 
     @property
     def evaluation(self) -> Path:
@@ -38,11 +43,15 @@ class Cycle(NamedTuple):
 
 
 def cycle(artifacts: Path, folder: Path) -> Cycle:
-    """Return the last cycle where one has left its records, else simulated ones below `folder`."""
+    """Return the last cycle where one has left its records, else simulated ones; build the report."""
+    page = folder / "page"
     if (artifacts / "eval" / SUITE / "items.jsonl").is_file():
-        return Cycle(artifacts, tuple(Params.load(PARAMS).baselines), "the last cycle")
-    support_report.write_inputs(folder)
-    return Cycle(folder / "artifacts", support_report.BASELINES, "simulated")
+        made = Cycle(artifacts, tuple(Params.load(PARAMS).baselines), "the last cycle", page)
+    else:
+        support_report.write_inputs(folder)
+        made = Cycle(folder / "artifacts", support_report.BASELINES, "simulated", page)
+    build(made.inputs(), page)
+    return made
 
 
 def evaluation_of(

@@ -48,7 +48,7 @@ def look_up(page: Reader, report: Mapping[str, Any]) -> Shown:
                 wrong.append(Wrong(where, cell.text, f"no {cell.of}"))
                 continue
             n_numbers += len(values)
-            if not _agree(cell.text, values):
+            if not _agree(cell.text, values) and not _agree(_bare(cell.text, texts), values):
                 wrong.append(Wrong(where, cell.text, f"{cell.of} = {values}"))
         elif not cell.heads and cell.table not in TEXTS and cell.text not in {cell.row, *texts}:
             unsourced += [Wrong(where, cell.text, "")] if re.search(r"\d", cell.text) else []
@@ -70,18 +70,35 @@ def _values(report: Mapping[str, Any], of: str) -> list[Any] | None:
         if not set(columns.split(",")) <= set(table["columns"]):
             return None
         own = dict(zip(table["columns"], table["rows"][int(row)], strict=True))
-        values += [own[column] for column in columns.split(",")]
+        # A size in billions is shown with its letter.
+        values += [
+            own[column] * 1e9 if column.endswith("_b") and own[column] is not None else own[column]
+            for column in columns.split(",")
+        ]
     return values
 
 
 def _agree(text: str, values: Sequence[Any]) -> bool:
     """Return whether the numbers of a text are these values, in their order."""
-    numbers = [value for value in values if isinstance(value, int | float)]
+    numbers = [
+        float(value)
+        for value in values
+        if isinstance(value, int | float) or (isinstance(value, str) and value.isdigit())
+    ]
     for value in values:
-        # A value that is a text, such as a name with digits, is shown as it is.
-        text = text.replace(value, " ", 1) if isinstance(value, str) and value in text else text
+        # A value that is a text, such as a unit, is shown as it is.
+        if isinstance(value, str) and not value.isdigit():
+            text = text.replace(value, " ", 1)
     shown = list(_NUMBER.finditer(text.replace("–", " to ")))
     return len(shown) == len(numbers) and all(map(_same, shown, numbers))
+
+
+def _bare(text: str, texts: set[str]) -> str:
+    """Return a cell's text without names that hold digits themselves, as `Apertus 8B`."""
+    named = (name for name in texts if name in text and re.search(r"[^\W\d].*\d|\d.*[^\W\d]", name))
+    for name in sorted(named, key=len, reverse=True):
+        text = text.replace(name, " ")
+    return text
 
 
 def _same(shown: re.Match[str], value: float) -> bool:

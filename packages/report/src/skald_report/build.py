@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from skald_specs.files import atomic_folder, write_json, write_text
+from skald_specs.files import atomic_folder, write_text
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps
@@ -31,7 +31,7 @@ from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.evidence import evidence_tables
-from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain
+from skald_report.tables.file import as_csv, column_values, write_report
 from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
 from skald_report.tables.tasks import task_tables
@@ -75,24 +75,18 @@ def build(inputs: ReportInputs, out: Path) -> None:
             write_text(folder / CARDS_FOLDER / name, text)
         for table in tables.values():
             write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
-        write_json(
-            folder / REPORT_FILE,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "claims": list(said.all),
-                "provenance": provenance(sources),
-                "headline": headline(tables),
-                "tables": {name: as_json(table) for name, table in tables.items()},
-            },
-        )
+        facts = {
+            "claims": list(said.all),
+            "provenance": provenance(sources),
+            "headline": headline(tables),
+        }
+        write_report(folder, facts, tables)
 
 
 def headline(tables: Mapping[str, Table]) -> dict[str, float]:
     """Return the scores under stable names: suite/kind/language/model."""
     if "scores" not in tables:
         return {}
-    rows = tables["scores"].frame.to_dict("records")
-    return {
-        "/".join(str(row[key]) for key in tables["scores"].keys): plain(row["score"])
-        for row in rows
-    }
+    frame, keys = tables["scores"].frame, tables["scores"].keys
+    names = zip(*(frame[key].tolist() for key in keys), strict=True)
+    return dict(zip(map("/".join, names), column_values(frame["score"]), strict=True))

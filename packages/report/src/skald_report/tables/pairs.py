@@ -17,6 +17,9 @@ from skald_report.statistics.sums import Floats
 from skald_report.tables.cells import AGAINST_CHANCE, LOWER_IS_BETTER, Cells, Panel
 from skald_report.tables.models import Cast
 
+#: Instead of a test: one cluster cannot tell two models apart, so they are tied.
+NO_TEST = "no test: one cluster"
+
 
 class Pairs(NamedTuple):
     """Pairs of models on the items that both answered.
