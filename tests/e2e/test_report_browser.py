@@ -103,6 +103,9 @@ def test_the_explorer_sorts_filters_and_keeps_its_state_in_the_location(browser,
     with browsing.opened(browser, index, fragment=fragment) as at:
         assert at.page.locator(f"#{EXPLORER} tbody").inner_text() == rows
         assert at.page.locator(f"#{EXPLORER} thead th").nth(score).get_attribute("aria-sort")
+        at.page.evaluate("(name) => { location.hash = name; }", f"{EXPLORER}?q=mini-2.6b")
+        at.page.wait_for_function("document.querySelector('.explorer input').value === 'mini-2.6b'")
+        assert set(browsing.shown_column(at.page, EXPLORER, 1)) > {"Danish"}
         at.page.get_by_text("Show all").click()
         assert at.page.evaluate("location.hash") == f"#{EXPLORER}"
         assert "filtered" not in at.page.locator(f"#{EXPLORER} [aria-live]").inner_text()

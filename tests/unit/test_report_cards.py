@@ -20,12 +20,12 @@ from skald_report.build import build
 from skald_report.cards.check import ask_hub, check_report, problems
 from skald_report.cards.model_card import model_cards
 from skald_report.reading.inputs import ReportInputs, Sources, load
-from skald_report.sections.provenance import tasks
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.exported import card_file, exported, without_card
 from skald_report.tables.file import read_report, rows_of
 from skald_report.tables.measured import all_tables
+from skald_report.tables.tasks import task_tables
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from skald_specs.plan import Plan
@@ -46,7 +46,7 @@ def made(inputs: ReportInputs) -> dict[str, str]:
     """Return the cards of some inputs without building the page."""
     sources = load(inputs)
     tables = all_tables(sources) | cost_tables(sources) | data_tables(sources)
-    tables["tasks"] = tasks(sources, tables["scores"])
+    tables |= task_tables(sources, tables["scores"])
     return model_cards(sources, tables, inputs.command)
 
 

@@ -224,7 +224,9 @@ def test_the_matrix_leaves_out_all_but_the_best():
     table = pairwise(overall(HUNDRED), HUNDRED)
     drawing = pairwise_matrix(table, "tasks")
     assert "76 more contestants are in the table alone" in [w.text for w in words(drawing)]
-    assert 'class="wide"' in drawing.svg and clashes(drawing) == []
+    assert 'class="wide"' in drawing.svg and drawing.scrolls and clashes(drawing) == []
+    few = models(["a", "b"])
+    assert not pairwise_matrix(pairwise(overall(few), few), "tasks").scrolls
 
 
 LONG = [f"some-laboratory/a-model-with-a-very-long-name-{n}-of-many-parts" for n in range(9)]

@@ -25,7 +25,7 @@ from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
-from skald_report.sections.provenance import provenance, tasks
+from skald_report.sections.provenance import provenance
 from skald_report.sections.untransferred import untransferred
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
@@ -34,6 +34,7 @@ from skald_report.tables.evidence import evidence_tables
 from skald_report.tables.file import as_csv, column_values, write_report
 from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
+from skald_report.tables.tasks import task_tables
 from skald_report.tables.transfer import transfer_tables
 
 
@@ -58,7 +59,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
         checked = control_table(sources, tables["scores"])
         tables |= {checked.name: checked} if len(checked.frame) else {}
-        tables["tasks"] = tasks(sources, tables["scores"])
+        tables |= task_tables(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)

@@ -92,6 +92,11 @@ class Drawing(NamedTuple):
     alt: str
     table: str = ""
 
+    @property
+    def scrolls(self) -> bool:
+        """Whether it is wider than a telephone's screen, so that a reader has to scroll in it."""
+        return self.svg.count("min-width: ", 0, self.svg.find(">", self.svg.find("<svg "))) > 0
+
 
 class Look(NamedTuple):
     """The colour and shape of a model, the same in every figure, and what the model is there for."""
@@ -245,6 +250,21 @@ def subplots(
     return figure, axes
 
 
+def headed(figure: Figure, title: str, n_columns: int, **legend: Any) -> None:
+    """Set a title above a figure, and its legend under it.
+
+    Args:
+        figure: Its labelled marks make the legend where `legend` names none.
+        title: What the figure is about.
+        n_columns: Entries of the legend beside each other.
+        **legend: More for matplotlib's legend, such as handles.
+    """
+    spacing: Any = {"handletextpad": 0.4, "columnspacing": 1.2, "handlelength": 1.7, **legend}
+    made = figure.legend(loc="outside upper left", ncols=n_columns, title=title, alignment="left",
+                         borderpad=0, **spacing)  # fmt: skip
+    made.get_title().set(weight="bold", size=9.5)
+
+
 def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
             title: str, shapes: bool = True) -> None:  # fmt: skip
     """Set a title above a figure, and under it the models with their colours and shapes."""
@@ -261,9 +281,7 @@ def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look]
         )
         for name, label in names.items()
     ]
-    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
-                           title=title, alignment="left", borderpad=0)  # fmt: skip
-    legend.get_title().set(weight="bold", size=9.5)
+    headed(figure, title, 2, handles=handles)
 
 
 def drawing(figure: Figure, name: str, alt: str, table: str = "") -> Drawing:

@@ -47,7 +47,8 @@ def summary(context: Context) -> Iterator[Block]:
             lacking = [f"{counted(len(lacking), 'score')} of a model on a task are missing or partial; "
                        "the section on trust names them."]  # fmt: skip
         sentences = [*said.verdict, *said.controls, *cost_sentences(tables), *lacking]
-        yield Claims(tuple(sentences))
+        yield from (Paragraph(first, "lead") for first in sentences[:1])
+        yield Claims(tuple(sentences[1:]))
         yield from _overview(context)
         yield from _standing(tables)
     yield from not_shown(context)

@@ -31,6 +31,13 @@ function locate(name, state) {
   history.replaceState(null, "", "#" + name + (state.size ? "?" + state : ""));
 }
 
+/** Gives a table the state that the location has for it, now and when the location changes. */
+function restoring(box, restore) {
+  const follow = () => { if (located().name === box.id) restore(located().state); };
+  addEventListener("hashchange", follow);
+  follow();
+}
+
 /** Compares two keys of one column; what is missing (null) comes last in either direction. */
 function order(a, b, down) {
   if (a === null || b === null) return (a === null) - (b === null);
@@ -89,9 +96,10 @@ function startGrid(box) {
     show(pressed(view, at));
     locate(box.id, new URLSearchParams(view.sort < 0 ? {} : { sort: at, down: view.down ? 1 : "" }));
   }));
-  const { name, state } = located();
-  const sort = Number(state.get("sort") ?? -1);
-  if (name === box.id && sort in heads) show({ sort, down: state.has("down") });
+  restoring(box, (state) => {
+    const sort = Number(state.get("sort") ?? -1);
+    show({ sort: sort in heads ? sort : -1, down: state.has("down") });
+  });
 }
 
 // ---- long tables: the rows are data
@@ -234,17 +242,6 @@ function startExplorer(box) {
     locate(box.id, state);
   }
 
-  const { name, state } = located();
-  if (name === box.id) {
-    search.value = state.get("q") ?? "";
-    for (const { column, select } of filters) {
-      const code = column.words.indexOf(state.get(column.title));
-      if (code >= 0) select.value = code;
-    }
-    view.sort = columns.findIndex((column) => column.title === state.get("sort"));
-    view.down = view.sort >= 0 && state.has("down");
-    view.page = (parseInt(state.get("page"), 10) || 1) - 1;
-  }
   search.addEventListener("input", () => change({ page: 0 }));
   for (const { select } of filters) select.addEventListener("change", () => change({ page: 0 }));
   reset.addEventListener("click", () => {
@@ -256,6 +253,17 @@ function startExplorer(box) {
   on.addEventListener("click", () => change({ page: view.page + 1 }));
   select();
   draw();
+  restoring(box, (state) => {
+    search.value = state.get("q") ?? "";
+    for (const { column, select } of filters) {
+      const code = column.words.indexOf(state.get(column.title));
+      select.value = code < 0 ? "" : code;
+    }
+    const sort = columns.findIndex((column) => column.title === state.get("sort"));
+    view = { sort, down: sort >= 0 && state.has("down"), page: (parseInt(state.get("page"), 10) || 1) - 1 };
+    select();
+    draw();
+  });
 }
 
 /** Gives every word its place among the words; none for an empty one, which comes last. */
