@@ -38,10 +38,10 @@ def number(value: float, digits: str) -> str:
 
 
 def p_value(p: float) -> str:
-    """Return a p value as sentences have it: p = 0.012, or p < 0.001."""
+    """Return a p value as sentences have it, on one line: p = 0.012, or p < 0.001."""
     if math.isnan(p):
         return "no p value"
-    return "p < 0.001" if p < _SMALLEST_P else f"p = {p:.3f}"
+    return "p\u00a0<\u00a00.001" if p < _SMALLEST_P else f"p\u00a0=\u00a0{p:.3f}"
 
 
 def power_of_ten(value: float, digits: int = 2) -> str:

@@ -12,13 +12,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from skald_report.page.formatting import join
-from skald_report.sections.above import above_controls
+from skald_report.sections.above import above_controls, task_by_task
 from skald_report.sections.chance import chance_claims
-from skald_report.sections.clearance import clearances
 from skald_report.sections.lacking import lacking
 from skald_report.sections.verdict import verdicts
-from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.models import task_checks
 from skald_report.tables.table import MACRO, Table
 
 
@@ -28,14 +25,14 @@ class Said(NamedTuple):
     Attributes:
         verdict: Which model is better.
         controls: How far the models are above the controls.
-        clearances: On which tasks, language by language.
+        cells: The same task by task and language by language.
         chance: What the controlled tasks came to.
         gaps: What some model lacks.
     """
 
     verdict: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
-    clearances: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
     chance: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
 
@@ -55,12 +52,10 @@ def claims(tables: Mapping[str, Table]) -> Said:
         return Said()
     scores, frame = tables["scores"], tables["models"].frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
-    controls = list(frame.loc[(frame["role"] == "control") & ~task_checks(frame), "model"])
-    contest = scores._replace(frame=scores.frame[~scores.frame["kind"].isin(AGAINST_CHANCE)])
     return Said(
         verdict=tuple(verdicts(tables)),
         controls=tuple(above_controls(tables)),
-        clearances=tuple(clearances(contest, baselines, controls)) if baselines else (),
+        cells=tuple(task_by_task(tables)),
         chance=tuple(chance_claims(scores, baselines)),
         gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )

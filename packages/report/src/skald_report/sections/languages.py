@@ -11,7 +11,7 @@ from skald_specs.languages import BY_TAG
 from skald_report.figures.forest import forest
 from skald_report.figures.heat import heat_map
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, join, number, numbered, some, span
+from skald_report.page.formatting import MAX_OPEN, capital, join, number, numbered, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
@@ -19,6 +19,8 @@ from skald_report.tables.table import MACRO
 
 #: Columns that a table of models beside each other may have; beyond, models are rows.
 _MAX_ABREAST = 6
+#: Models that a sentence names one by one.
+_MAX_NAMED = 3
 _WORST = "worst"
 _BRANCHES = ("North", "West", "Insular")
 
@@ -82,25 +84,17 @@ def language_sentences(rows: pd.DataFrame, named: Sequence[str]) -> Iterator[str
             continue
         n_languages = own.loc[own["scope_kind"] == "language", "scope"].nunique()
         if n_languages < 2:
-            yield f"{_begin(measure.place)} only {english(own['language'].iloc[0])} was asked."
+            yield f"{capital(measure.place)} only {english(own['language'].iloc[0])} was asked."
             continue
-        by = {
-            tag: [name for name in named if name in set(found["model"])]
-            for tag, found in worst.groupby("language", sort=False)
-        }
-        ordered = sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))
-        parts = [f"{english(str(tag))} for {_who(models, worst)}" for tag, models in ordered]
-        yield f"The worst language {measure.place} is {join(parts)}."
+        yield f"The worst language {measure.place} is {_grouped(worst, 'language', named)}."
         yield from _branches(own, measure, named)
 
 
-def _who(models: Sequence[str], worst: pd.DataFrame) -> str:
-    total = worst["model"].nunique()
+def _who(models: Sequence[str], total: int, scores: Mapping[str, float]) -> str:
     if len(models) == total > 1:
         return "both models" if total == 2 else f"all {total} models"
-    if len(models) > 3:
+    if len(models) > _MAX_NAMED:
         return f"{len(models)} of {total} models"
-    scores = dict(zip(worst["model"], worst["score"], strict=True))
     return join(f"{name} ({number(scores[name], '.3f')})" for name in models)
 
 
@@ -110,20 +104,27 @@ def _branches(own: pd.DataFrame, measure: Measure, named: Sequence[str]) -> Iter
     if rows["scope"].nunique() < 2:
         return
     best = rows.sort_values("score", ascending=measure.lower_is_better, kind="stable")
-    firsts = best.drop_duplicates("model")
-    lasts = best.drop_duplicates("model", keep="last")
-    parts = []
-    for words, found in (("best", firsts), ("worst", lasts)):
-        by = {
-            str(scope): [name for name in named if name in set(models["model"])]
-            for scope, models in found.groupby("scope", sort=False)
-        }
-        ordered = sorted(by.items(), key=lambda item: -len(item[1]))
-        parts.append(
-            f"the {words} branch is "
-            + join(f"{scope} for {some(models, 'models', 3)}" for scope, models in ordered)
-        )
-    yield f"{_begin(measure.place)} {join(parts)}, by means alone."
+    first = _grouped(best.drop_duplicates("model"), "scope", named)
+    last = _grouped(best.drop_duplicates("model", keep="last"), "scope", named)
+    yield (
+        f"{capital(measure.place)}, the best branch is {first} and the worst branch is {last}; these are means, "
+        "not tested against each other."
+    )
+
+
+def _grouped(rows: pd.DataFrame, column: str, named: Sequence[str]) -> str:
+    """Say what applies to which models, what applies to most first."""
+    total = rows["model"].nunique()
+    scores = dict(zip(rows["model"], rows["score"], strict=True))
+    by = {
+        str(value): [name for name in named if name in set(models)]
+        for value, models in rows.groupby(column, sort=False)["model"]
+    }
+    ordered = sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))
+    return join(
+        f"{english(value)} for {_who(models, total, scores)}" if total > 1 else english(value)
+        for value, models in ordered
+    )
 
 
 def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
@@ -189,7 +190,3 @@ def _cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is not None and row["scope"] == _WORST:
         return cell._replace(note=english(str(row["language"])))
     return cell
-
-
-def _begin(text: str) -> str:
-    return text[:1].upper() + text[1:]
