@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -105,15 +106,21 @@ def _same(shown: re.Match[str], value: float) -> bool:
     text = shown["number"].replace("−", "-").replace(",", "")
     scale = _SCALES[(shown["scale"] or "").strip()]
     number = float(text) * scale
-    if shown["bound"]:
-        # A bound is rounded like any other number.
-        below = shown["bound"].strip() in ("<", "≤", "at most")
-        return value <= number * (1 + 1e-2) if below else value >= number * (1 - 1e-2)
+    bound = (shown["bound"] or "").strip()
+    if bound in ("<", ">"):
+        # The least or most that is told apart is a power of ten.
+        return (value < number if bound == "<" else value > number) and _is_round(number)
+    if bound and _is_round(number):
+        return value <= number if bound in ("≤", "at most") else value >= number
     mantissa, _, exponent = text.partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (int(exponent or 0) - decimals) * scale
     # `report.json` keeps nine digits, and the page was rounded from all of them.
     return abs(number - value) <= half * (1 + 1e-6) + 1e-8 * abs(value)
+
+
+def _is_round(number: float) -> bool:
+    return number > 0 and abs(math.log10(number) - round(math.log10(number))) < 1e-9
 
 
 def texts_of(report: Mapping[str, Any]) -> set[str]:
