@@ -8,7 +8,7 @@ import pandas as pd
 
 from skald_report.figures import scores as figures
 from skald_report.figures.style import Look
-from skald_report.page.blocks import Block, Claims, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Block, Claims, Gallery, Grid
 from skald_report.page.formatting import (
     MAX_OPEN,
     MAX_ROWS,
@@ -43,7 +43,6 @@ def score_blocks(context: Context) -> Iterator[Block]:
     """Show every model's score on every task, and against chance where that is what counts."""
     tables, look = context.tables, context.look
     if "scores" not in tables:
-        yield Paragraph("No evaluation was given: there are no scores to show.", "gap")
         return
     frame = tables["scores"].frame
     roles = context.roles

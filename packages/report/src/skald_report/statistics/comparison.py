@@ -158,16 +158,25 @@ def mcnemar_exact(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
     return np.asarray(p[at].reshape(one.shape))
 
 
-def minimum_detectable(se: ArrayLike, level: float = LEVEL, power: float = POWER) -> Floats:
+def minimum_detectable(
+    se: ArrayLike, df: ArrayLike, level: float = LEVEL, power: float = POWER
+) -> Floats:
     """Return the smallest true difference that would be found with the given power.
 
-    (z_{1 - level/2} + z_power) se, with the standard error of the paired difference. NaN where that
-    is 0: models that never differ do not say how far they might.
+    (t_{1 - level/2} + t_power) se, with the standard error of the paired difference and Student's
+    quantiles, which with many clusters are the normal ones. NaN where the error is 0: models that
+    never differ do not say how far they might.
 
-    Source: Miller 2024, arXiv 2411.00640, section 5.
+    Args:
+        se: Standard error of the paired difference.
+        df: Its degrees of freedom.
+        level: Of the test, two-sided.
+        power: Chance of finding the difference.
+
+    Source: Miller 2024, arXiv 2411.00640, section 5, there with normal quantiles.
     """
-    error = np.asarray(se, float)
-    times = float(special.ndtri(1 - level / 2) + special.ndtri(power))
+    error, freedom = np.asarray(se, float), np.asarray(df, float)
+    times = special.stdtrit(freedom, 1 - level / 2) + special.stdtrit(freedom, power)
     return np.where(error > 0, times * error, np.nan)
 
 

@@ -145,10 +145,12 @@ class Tested(NamedTuple):
 def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_clusters: int) -> Tested:
     """Return Student's intervals and p values of differences.
 
-    p is never below 2^(1 - clusters that differ), the smallest that changing the signs of whole
-    clusters could yield, so that three items are not significant for being alike; `within` keeps the
-    interval in step. Where all clusters differ by the same, their spread says nothing, and Wilson's
-    bound for as many clusters out of as many takes its place. Where none differs, p is 1.
+    The variance is taken as if one more cluster differed than the D that do, times 1 + 1/D: of models
+    that differ in few items the spread is else too small too often. p is never below 2^(1 - D), the
+    smallest that changing the signs of whole clusters could yield, so that three items are not
+    significant for being alike; `within` keeps the interval in step. Where all clusters differ by
+    the same, their spread says nothing, and Wilson's bound for as many clusters out of as many takes
+    its place. Where none differs, p is 1.
 
     Args:
         difference: First minus second.
@@ -156,15 +158,17 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
         n_differing: Clusters in which the pair differs.
         n_clusters: Clusters.
 
-    Source: sign changes of clusters, Canay, Romano and Shaikh 2017, Econometrica 85:1013.
+    Source: one more discordant pair, Agresti and Min 2005, Statistics in Medicine 24:729, there for
+        items; sign changes of clusters, Canay, Romano and Shaikh 2017, Econometrica 85:1013.
     """
+    se = found.se * np.sqrt(1 + 1 / np.maximum(n_differing, 1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = 2 * special.stdtr(found.df, -np.abs(difference) / found.se)
-    p = np.where((found.se == 0) & (difference == 0), 1.0, p)
+        p = 2 * special.stdtr(found.df, -np.abs(difference) / se)
+    p = np.where((se == 0) & (difference == 0), 1.0, p)
     p = np.minimum(1.0, np.maximum(p, 2.0 ** (1.0 - n_differing)))
-    half = t_quantile(found.df) * found.se
+    half = t_quantile(found.df) * se
     low, high = difference - half, difference + half
-    alike = (found.se == 0) & (difference != 0)
+    alike = (se == 0) & (difference != 0)
     nearest = difference * n_clusters / (n_clusters + special.ndtri(1 - TAIL) ** 2)
     low = np.where(alike, np.minimum(difference, nearest), low)
     high = np.where(alike, np.maximum(difference, nearest), high)

@@ -12,7 +12,7 @@ from skald_report.statistics.comparison import LEVEL, minimum_detectable, verdic
 from skald_report.statistics.families import benjamini_hochberg, holm
 from skald_report.statistics.means import hierarchical_mean, mean_differences
 from skald_report.tables.measures import Measured, chosen
-from skald_report.tables.pairs import Pairs
+from skald_report.tables.pairs import NO_TEST, Pairs
 from skald_report.tables.table import Table
 
 _COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "p", "p_holm", "p_bh",
@@ -46,7 +46,9 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
     if not len(first):
         return
     n_pairs = len(first)
-    columns = {name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se")}
+    columns = {
+        name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se", "df")
+    }
     n_cells, n_items = np.zeros(n_pairs, np.int64), np.zeros(n_pairs, np.int64)
     sizes = np.array([len(panel.scores) for panel in measured.panels])
     for own, at in _by_common_cells(measured.complete, first, second):
@@ -71,14 +73,14 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
             "p": p,
             "p_holm": corrected,
             "p_bh": benjamini_hochberg(p),
-            "mde": minimum_detectable(columns["se"][known]),
+            "mde": minimum_detectable(columns["se"][known], columns["df"][known]),
             "verdict": verdicts(columns["difference"][known], corrected, measured.higher_is_better),
             "wins": won[known],
             "losses": lost[known],
             "ties": n_cells[known] - won[known] - lost[known],
             "n_cells": n_cells[known],
             "n_items": n_items[known],
-            "test": TEST,
+            "test": np.where(np.isnan(p), NO_TEST, TEST),
         }
     )
 
