@@ -63,7 +63,7 @@ def _none(name: str, wrong: Any) -> Measure:
 
 def _unclaimed(page: Reader, report: dict[str, Any]) -> list[str]:
     """Return sentences with a number in the page's lists that no claim of the report is."""
-    known = [" ".join(claim.split()) for claim in report["claims"]]
+    known = [" ".join(claim.split()) for claim in (*report["claims"], *report["remarks"])]
     return [said for said in page.claims if re.search(r"\d", said) and said not in known]
 
 

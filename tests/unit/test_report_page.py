@@ -150,7 +150,7 @@ def test_claims_are_true_of_the_data(whole):
         for row in rows_of(report, "differences")
         if row["model"] == "mini-7.8b" and row["reference"] == "mini-2.6b" and row["kind"] != "text"
     ]
-    counts = {verdict: verdicts.count(verdict) for verdict in ("better", "worse", "tie")}
+    counts = {verdict: verdicts.count(verdict) or "none" for verdict in ("better", "worse", "tie")}
     (said,) = [claim for claim in report["claims"] if claim.startswith("Task by task, of ")]
     assert f"of {len(verdicts)} pairs of task and language on tasks mini-7.8b is better" in said
     assert f"better in {counts['better']} " in said and f"worse in {counts['worse']} " in said
