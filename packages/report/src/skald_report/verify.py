@@ -18,10 +18,10 @@ from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
 from skald_report.sections.controls import control_table
-from skald_report.sections.provenance import tasks
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
 from skald_report.tables.measured import all_tables
+from skald_report.tables.tasks import tasks
 
 #: Tables that need nothing but evaluations, and what was scored over training beside them.
 _OF_EVALUATIONS = (
