@@ -30,7 +30,7 @@ def differences(pairs: Pairs) -> Table:
         been found with 80 % power at 5 %, before any correction.
     """
     n = pairs.n_anchored
-    explored = benjamini_hochberg(pairs.p[:, :n]) if n else pairs.p[:, :n]
+    explored = benjamini_hochberg(pairs.p[:, :n]) if pairs.p[:, :n].size else pairs.p[:, :n]
     parts = []
     for number, (panel, found) in enumerate(zip(pairs.panels, pairs.anchored, strict=True)):
         shared = np.flatnonzero(found.n_items > 0)

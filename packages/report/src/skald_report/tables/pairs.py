@@ -51,23 +51,21 @@ class Pairs(NamedTuple):
 
 def compare_all(cells: Cells, cast: Cast) -> Pairs:
     """Compare every contestant with every other one and with the controls that are models."""
-    names = pairs_of(cast)
     anchors = set(cast.anchors)
-    n_anchored = sum(not anchors.isdisjoint(pair) for pair in names)
     column = {model: number for number, model in enumerate(cells.models)}
-    known = [pair for pair in names if pair[0] in column and pair[1] in column]
+    known = [pair for pair in pairs_of(cast) if column.keys() >= set(pair)]
+    n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
     first = np.array([column[model] for model, _ in known], np.int64)
     second = np.array([column[reference] for _, reference in known], np.int64)
-    n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
-    panels = tuple(panel for panel in cells.panels if panel.task.kind not in AGAINST_CHANCE)
-    shape = (len(panels), len(known))
-    difference, se, p = (np.full(shape, np.nan) for _ in range(3))
+    panels = tuple(
+        panel for panel in cells.panels if known and panel.task.kind not in AGAINST_CHANCE
+    )
+    difference, se, p = (np.full((len(panels), len(known)), np.nan) for _ in range(3))
     anchored = []
-    if known:
-        for number, panel in enumerate(panels):
-            found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
-            difference[number], se[number], p[number] = found.difference, found.se, found.p
-            anchored.append(Differences._make(column[:n_anchored] for column in found))
+    for number, panel in enumerate(panels):
+        found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
+        difference[number], se[number], p[number] = found.difference, found.se, found.p
+        anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
     return Pairs(
         tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, se, p,
