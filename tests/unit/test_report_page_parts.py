@@ -136,6 +136,11 @@ def test_columns_of_numbers_words_and_prose_are_told_apart():
     assert html.column_looks(grid) == ["word", "number", "word", "prose"]
 
 
+def test_a_folded_table_says_how_long_it_is():
+    grid = Grid("g", "T", "C", ("h",), ((Cell("1"),),), folded=True)
+    assert "1 row<" in page(grid) and "2 rows<" in page(grid._replace(rows=grid.rows * 2))
+
+
 def test_the_readme_is_short_and_links_the_rest():
     row = (Cell("a|b"), Cell("1"))
     short = Grid("short", "Short", "C", ("h", "n"), (row,), "tables/short.csv")
