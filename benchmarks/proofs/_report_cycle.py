@@ -7,8 +7,12 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from skald_report.build import build
+from skald_report.figures.style import Drawing
+from skald_report.page import html
+from skald_report.page.blocks import Gallery
 from skald_report.reading.inputs import ReportInputs
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from skald_specs.params import Params
@@ -22,13 +26,14 @@ PUBLISHED, EVIDENCE, PARAMS = Path("evals/published"), Path("reports/evidence"),
 class Cycle(NamedTuple):
     """Where the records lie, the baselines' names, what they are, and the report that was made of them.
 
-    `source` is `the last cycle` or `simulated`.
+    `source` is `the last cycle` or `simulated`; `drawings` are the figures of the report.
     """
 
     artifacts: Path
     baselines: tuple[str, ...]
     source: str
     page: Path
+    drawings: tuple[Drawing, ...] = ()
 
     @property
     def evaluation(self) -> Path:
@@ -50,8 +55,12 @@ def cycle(artifacts: Path, folder: Path) -> Cycle:
     else:
         support_report.write_inputs(folder)
         made = Cycle(folder / "artifacts", support_report.BASELINES, "simulated", page)
-    build(made.inputs(), page)
-    return made
+    with mock.patch.object(html, "render", wraps=html.render) as rendered:
+        build(made.inputs(), page)
+    (laid_out,) = rendered.call_args.args
+    blocks = (block for section in laid_out.sections for block in section.blocks)
+    galleries = (block for block in blocks if isinstance(block, Gallery))
+    return made._replace(drawings=tuple(d for gallery in galleries for d in gallery.drawings))
 
 
 def evaluation_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from _report_html import Reader
 
 #: A number as the page writes it: sign, thousands, exponent; what precedes or follows says how to read it.
 _NUMBER = re.compile(
-    r"(?P<bound>[<>≤≥] ?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
+    r"(?P<bound>(?:[<>≤≥]|at least|at most) ?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
 )
 _SCALES = {"": 1.0, "%": 0.01, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 #: Tables whose cells are texts: words of the glossary, fingerprints, sources. Their numbers are
@@ -39,7 +40,7 @@ def look_up(page: Reader, report: Mapping[str, Any]) -> Shown:
     """Compare every number of tables and explorers with `report.json`."""
     wrong: list[Wrong] = []
     unsourced: list[Wrong] = []
-    n_numbers, texts = 0, _texts(report)
+    n_numbers, texts = 0, texts_of(report)
     for cell in page.cells:
         where = f"{cell.table}: {cell.row}"
         if cell.of:
@@ -105,8 +106,12 @@ def _same(shown: re.Match[str], value: float) -> bool:
     text = shown["number"].replace("−", "-").replace(",", "")
     scale = _SCALES[(shown["scale"] or "").strip()]
     number = float(text) * scale
-    if shown["bound"]:
-        return value <= number if shown["bound"][0] in "<≤" else value >= number
+    bound = (shown["bound"] or "").strip()
+    if bound in ("<", ">"):
+        # The least or most that is told apart is a power of ten.
+        return (value < number if bound == "<" else value > number) and _is_round(number)
+    if bound and _is_round(number):
+        return value <= number if bound in ("≤", "at most") else value >= number
     mantissa, _, exponent = text.partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (int(exponent or 0) - decimals) * scale
@@ -114,7 +119,11 @@ def _same(shown: re.Match[str], value: float) -> bool:
     return abs(number - value) <= half * (1 + 1e-6) + 1e-8 * abs(value)
 
 
-def _texts(report: Mapping[str, Any]) -> set[str]:
+def _is_round(number: float) -> bool:
+    return number > 0 and abs(math.log10(number) - round(math.log10(number))) < 1e-9
+
+
+def texts_of(report: Mapping[str, Any]) -> set[str]:
     """Return every text of a report's tables: names, details, bounds; they may hold digits."""
     rows = (row for table in report["tables"].values() for row in table["rows"])
     return {" ".join(value.split()) for row in rows for value in row if isinstance(value, str)}

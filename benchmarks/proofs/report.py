@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import _report_browsing as browser_part
 import _report_builds as build_part
 import _report_copies as copy_part
+import _report_coverage as coverage_part
 import _report_names as name_part
 import _report_numbers as number_part
 from _report_cycle import Cycle, cycle
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[Cycle, Path], list[Measure]]] = {
     "builds": build_part.measures,
     "names": lambda _, folder: name_part.measures(folder),
     "browser": browser_part.measures,
+    "coverage": lambda _, folder: coverage_part.measures(folder),
 }
 
 

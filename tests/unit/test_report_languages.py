@@ -1,7 +1,8 @@
 """What the page says by language: worst languages, branches, and tables that name their rows."""
 
-from skald_report.page.blocks import Claims, Gallery, Grid, Paragraph
-from skald_report.sections.languages import language_blocks, language_sentences
+from skald_report.page.blocks import Gallery, Grid, Paragraph
+from skald_report.sections.branches import language_sentences
+from skald_report.sections.languages import language_blocks
 from skald_report.tables.table import Table
 from support_words import context, models, overall, tables, untraced
 
@@ -14,8 +15,7 @@ def blocks_of(table, roles=ROLES):
 
 
 def test_worst_language_and_branches_are_said_for_both_models():
-    rows = overall(GIVEN).frame
-    assert list(language_sentences(rows, list(ROLES))) == [
+    assert list(language_sentences(tables(models(ROLES), overall(GIVEN)))) == [
         "The worst language on tasks is Danish for both models.",
         "On tasks, the best branch is West for both models and the worst branch is North for both models; these "
         "are means, not tested against each other.",
@@ -29,7 +29,7 @@ def test_models_that_differ_in_their_worst_language_are_named_with_it():
     frame = overall(GIVEN).frame
     at = (frame["scope"] == "worst") & (frame["model"] == "large") & (frame["measure"] == "tasks")
     frame.loc[at, ["language", "score"]] = ["fo", 0.48]
-    (first, *_) = language_sentences(frame, list(ROLES))
+    (first, *_) = language_sentences(tables(models(ROLES), Table("overall", (), {}, frame)))
     assert (
         first
         == "The worst language on tasks is Danish for small (0.400) and Faroese for large (0.480)."
@@ -55,8 +55,11 @@ def test_many_models_are_rows_and_the_table_is_folded():
     blocks = blocks_of(overall(given), dict.fromkeys(names, "external"))
     (grid,) = [block for block in blocks if isinstance(block, Grid)]
     assert grid.folded and len(grid.rows) == 30 and grid.header[:2] == ("model", "mean")
-    (claims,) = [block for block in blocks if isinstance(block, Claims)]
-    assert claims.sentences[0] == "The worst language on tasks is Danish for all 30 models."
+    found = tables(models(dict.fromkeys(names, "external")), overall(given))
+    assert (
+        next(language_sentences(found))
+        == "The worst language on tasks is Danish for all 30 models."
+    )
 
 
 def test_a_model_that_lacks_a_language_has_a_dash_there_and_no_mean():

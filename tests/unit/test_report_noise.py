@@ -5,7 +5,8 @@ import math
 import pandas as pd
 from skald_report.page.blocks import Grid, Paragraph
 from skald_report.sections.noise import noise_blocks, noise_sentences
-from skald_report.sections.trust import trust_blocks, wordings
+from skald_report.sections.trust import trust_blocks
+from skald_report.sections.wordings import wordings
 from skald_report.tables.table import Table
 from support_words import context, models, scores, tables, untraced
 

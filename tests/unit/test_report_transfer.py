@@ -190,7 +190,7 @@ def test_a_plan_stands_beside_what_it_reached(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, languages=("da", "sv"), n_items=4)
     blocks = _blocks(inputs)
     small = _grid(blocks, "transfers").rows[0]
-    text = " ".join(f"{cell.text} {cell.detail}" for cell in small)
+    text = " ".join(f"{cell.text} {cell.detail} {cell.note}" for cell in small)
     for words in ("0.01184", "0.40 %", "35 %", "1.500", "inside", "fitted"):
         assert words in text
     for words in (

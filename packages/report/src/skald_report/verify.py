@@ -21,12 +21,12 @@ from skald_report.sections.controls import control_table
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
 from skald_report.tables.measured import all_tables
-from skald_report.tables.tasks import tasks
+from skald_report.tables.tasks import task_tables
 
 #: Tables that need nothing but evaluations, and what was scored over training beside them.
 _OF_EVALUATIONS = (
     "models", "scores", "overall", "pairwise", "differences", "noise", "curves", "clean",
-    "controls", "tasks",
+    "controls", "tasks", "task_families",
 )  # fmt: skip
 
 
@@ -110,9 +110,10 @@ def _recompute(
     )
     tables = all_tables(sources)
     scores = tables["scores"]
-    for made in (clean_scores, control_table, tasks):
+    for made in (clean_scores, control_table):
         table = made(sources, scores)
         tables |= {table.name: table} if len(table.frame) else {}
+    tables |= task_tables(sources, scores)
     return {
         "claims": list(claims(tables).all),
         "headline": headline(tables),

@@ -33,8 +33,11 @@ def capital(text: str) -> str:
 
 
 def number(value: float, digits: str) -> str:
-    """Return a number with a true minus sign."""
-    return f"{value:{digits}}".replace("-", "−")
+    """Return a number with a true minus sign; what rounds to nothing has none."""
+    text = f"{value:{digits}}"
+    return (
+        text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
+    )
 
 
 def p_value(p: float) -> str:

@@ -13,9 +13,11 @@ import pandas as pd
 
 from skald_report.page.formatting import join
 from skald_report.sections.above import above_controls, task_by_task
+from skald_report.sections.branches import language_sentences
 from skald_report.sections.chance import chance_claims
 from skald_report.sections.lacking import lacking
 from skald_report.sections.verdict import verdicts
+from skald_report.sections.wordings import wordings
 from skald_report.tables.table import MACRO, Table
 
 
@@ -26,6 +28,8 @@ class Said(NamedTuple):
         verdict: Which model is better.
         controls: How far the models are above the controls.
         cells: The same task by task and language by language.
+        languages: Worst languages and branches.
+        wordings: How far a score depends on its prompt.
         chance: What the controlled tasks came to.
         gaps: What some model lacks.
     """
@@ -33,6 +37,8 @@ class Said(NamedTuple):
     verdict: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    wordings: tuple[str, ...] = ()
     chance: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
 
@@ -56,6 +62,8 @@ def claims(tables: Mapping[str, Table]) -> Said:
         verdict=tuple(verdicts(tables)),
         controls=tuple(above_controls(tables)),
         cells=tuple(task_by_task(tables)),
+        languages=tuple(language_sentences(tables)),
+        wordings=tuple(wordings(scores)),
         chance=tuple(chance_claims(scores, baselines)),
         gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )

@@ -11,7 +11,7 @@ from skald_specs.languages import BY_TAG
 from skald_report.figures.forest import forest
 from skald_report.figures.heat import heat_map
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, capital, join, number, numbered, span
+from skald_report.page.formatting import MAX_OPEN, join, numbered, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
@@ -19,8 +19,6 @@ from skald_report.tables.table import MACRO
 
 #: Columns that a table of models beside each other may have; beyond, models are rows.
 _MAX_ABREAST = 6
-#: Models that a sentence names one by one.
-_MAX_NAMED = 3
 _WORST = "worst"
 _BRANCHES = ("North", "West", "Insular")
 
@@ -36,7 +34,7 @@ def language_blocks(context: Context) -> Iterator[Block]:
     if rows.empty:
         yield Paragraph("No model but controls was evaluated, so no language is shown.", "gap")
         return
-    yield Claims(tuple(language_sentences(rows, named)))
+    yield Claims(context.said.languages)
     yield from _figures(context, rows)
     for measure in MEASURES:
         own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
@@ -68,63 +66,6 @@ def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
 
 def _branch_order(tag: str) -> int:
     return [*_BRANCHES, ""].index(branch_of(tag))
-
-
-def language_sentences(rows: pd.DataFrame, named: Sequence[str]) -> Iterator[str]:
-    """Say which language each model is worst in, and which branch is hardest.
-
-    Args:
-        rows: Rows of `overall` of the named models.
-        named: The models, in the order of the page.
-    """
-    for measure in MEASURES:
-        own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
-        worst = own[own["scope"] == _WORST]
-        if worst.empty:
-            continue
-        n_languages = own.loc[own["scope_kind"] == "language", "scope"].nunique()
-        if n_languages < 2:
-            yield f"{capital(measure.place)} only {english(own['language'].iloc[0])} was asked."
-            continue
-        yield f"The worst language {measure.place} is {_grouped(worst, 'language', named)}."
-        yield from _branches(own, measure, named)
-
-
-def _who(models: Sequence[str], total: int, scores: Mapping[str, float]) -> str:
-    if len(models) == total > 1:
-        return "both models" if total == 2 else f"all {total} models"
-    if len(models) > _MAX_NAMED:
-        return f"{len(models)} of {total} models"
-    return join(f"{name} ({number(scores[name], '.3f')})" for name in models)
-
-
-def _branches(own: pd.DataFrame, measure: Measure, named: Sequence[str]) -> Iterator[str]:
-    """Say which branch has the best and which the worst mean of every model."""
-    rows = own[own["scope_kind"] == "branch"]
-    if rows["scope"].nunique() < 2:
-        return
-    best = rows.sort_values("score", ascending=measure.lower_is_better, kind="stable")
-    first = _grouped(best.drop_duplicates("model"), "scope", named)
-    last = _grouped(best.drop_duplicates("model", keep="last"), "scope", named)
-    yield (
-        f"{capital(measure.place)}, the best branch is {first} and the worst branch is {last}; these are means, "
-        "not tested against each other."
-    )
-
-
-def _grouped(rows: pd.DataFrame, column: str, named: Sequence[str]) -> str:
-    """Say what applies to which models, what applies to most first."""
-    total = rows["model"].nunique()
-    scores = dict(zip(rows["model"], rows["score"], strict=True))
-    by = {
-        str(value): [name for name in named if name in set(models)]
-        for value, models in rows.groupby(column, sort=False)["model"]
-    }
-    ordered = sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))
-    return join(
-        f"{english(value)} for {_who(models, total, scores)}" if total > 1 else english(value)
-        for value, models in ordered
-    )
 
 
 def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:

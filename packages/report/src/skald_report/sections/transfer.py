@@ -142,7 +142,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
     rows = tuple(
         (
             Cell(str(r["model"]), f"{tokens(r['horizon_tokens'])} tokens"),
-            _with_interval(r, i, f"{r['lr']:.4g}", "lr", ".3g"),
+            _with_interval(r, i, f"{r['lr']:.4g}", "lr", ".3g")._replace(note=str(r["standing"])),
             _with_interval(r, i, f"{r['batch']:,}", "batch", ".3g", str(r["batch_standing"])),
             _octaves(r, i),
             _regret(r, i),
@@ -151,7 +151,6 @@ def _transfers(frame: pd.DataFrame) -> Grid:
             _with_interval(r, i, f"{r['expected']:.3f}", "expected", ".3f"),
             Cell("–") if math.isnan(r["reached"])
             else Cell(f"{r['reached']:.3f}", _against(r), of=of("transfers", i, "reached")),
-            Cell(str(r["standing"])),
         )
         for i, r in enumerate(frame.to_dict("records"))
     )  # fmt: skip
@@ -163,7 +162,7 @@ def _transfers(frame: pd.DataFrame) -> Grid:
         "last validation, which may read more of it."
     )
     header = ("model", "base learning rate", "batch, tokens", "octaves beyond", "regret", "prior",
-              "expected loss", "reached", "standing")  # fmt: skip
+              "expected loss", "reached")  # fmt: skip
     return Grid("transfers", "What each plan chose", caption, header, rows, "tables/transfers.csv")
 
 

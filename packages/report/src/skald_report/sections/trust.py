@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skald_report.page.blocks import Block, Claims, Paragraph
-from skald_report.page.formatting import counted
 from skald_report.reading.inputs import Sources
 from skald_report.sections.clean import clean_subset
 from skald_report.sections.context import Context
 from skald_report.sections.controls import control_blocks
 from skald_report.sections.noise import noise_blocks
-from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.table import MACRO, Table
 
 #: Gaps that are named one by one.
 _MAX_GAPS = 12
@@ -29,30 +26,9 @@ def trust_blocks(context: Context) -> Iterator[Block]:
     if said.cells:
         yield Claims(said.cells)
     yield from clean_subset(sources, tables)
-    yield Claims((*wordings(tables["scores"]), *rechecks(sources)))
+    yield Claims((*said.wordings, *rechecks(sources)))
     if said.gaps:
         yield Paragraph(_gaps(said.gaps), "gap")
-
-
-def wordings(scores: Table) -> Iterator[str]:
-    """Say how much the wording of a prompt moves a score, or that each task had one.
-
-    Args:
-        scores: All scores.
-    """
-    frame = scores.frame[scores.frame["language"] != MACRO]
-    contest = frame[~frame["kind"].isin(AGAINST_CHANCE)]
-    several = contest[contest["n_wordings"] > 1]
-    if several.empty:
-        yield "Wordings: every task was asked in one, so how far a score depends on it is not known."
-        return
-    moved = (several["highest_wording"] - several["lowest_wording"]).sort_values()
-    widest = several.loc[moved.index[-1]]
-    yield (
-        f"Wordings: asked in other words, a score moves by {moved.median():.3f} at the median and by at most "
-        f"{moved.iloc[-1]:.3f} ({widest['model']} on {widest['label']} in {widest['language']}), of "
-        f"{counted(len(several), 'score')} with several wordings; scores are means over the wordings."
-    )
 
 
 def rechecks(sources: Sources) -> Iterator[str]:

@@ -147,7 +147,8 @@ def _without_formula(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
-    return _FORMULA.sub(r"\1'\2", value.replace("\r\n", "\n").replace("\r", "\n"))
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return _FORMULA.sub(r"\1'\2", text)
 
 
 def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
