@@ -40,7 +40,7 @@ def _not_measured(context: Context) -> str:
     who = "Of this report's models"
     if len(own):
         sizes = join(dict.fromkeys(size or "an unknown size" for size in own["size_class"]))
-        who = f"Of {join(own['model'])} (size class {sizes})"
+        who = f"Of this report's models (size class {sizes})"
     return (
         f"{who} no distance is given: no European model of other makers of their size class was measured here. "
         "Published scores do not replace it, since their protocol is another. "

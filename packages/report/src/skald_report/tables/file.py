@@ -28,7 +28,7 @@ _DIGITS = 9
 #: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
 _SMALL, _LARGE = 1e-12, 1e15
 #: What a spreadsheet takes for the start of a formula; also where it cuts cells at another separator.
-_FORMULA = re.compile(r"(^|[\t\n;,|])([=+@\t-])")
+_FORMULA = re.compile(r"(?<![^\t\n;,|])(?=[=+@\t-])")
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -147,8 +147,7 @@ def _without_formula(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
-    text = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _FORMULA.sub(r"\1'\2", text)
+    return _FORMULA.sub("'", value.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
         panels: The panels compared.
         anchored: What came of the pairs with an anchor, by panel.
         difference: Panels x pairs, model minus reference.
-        detectable: Smallest true difference that would be found, Panels x pairs.
+        detectable: The smallest true difference that would have been found, by panel and pair.
         p: Its p value; NaN where the two share no item.
         p_holm: Corrected within a pair, over its panels.
     """
@@ -73,7 +73,8 @@ def compare_all(cells: Cells, cast: Cast) -> Pairs:
         anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
     return Pairs(
-        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, detectable, p,
+        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference,
+        detectable, p,
         corrected,
     )  # fmt: skip
 
