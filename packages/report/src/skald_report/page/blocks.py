@@ -18,9 +18,10 @@ class Paragraph(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Sentences derived from the data, as a list."""
+    """Sentences derived from the data, as a list; with a title they are folded under it."""
 
     sentences: tuple[str, ...]
+    folded: str = ""
 
 
 class Cell(NamedTuple):
@@ -88,10 +89,14 @@ class Explorer(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Figures that belong together, with one caption that states n and method."""
+    """Figures that belong together, with one caption that states n and method.
+
+    With a title they are folded under it.
+    """
 
     drawings: tuple[Drawing, ...]
     caption: str
+    folded: str = ""
 
 
 class Term(NamedTuple):

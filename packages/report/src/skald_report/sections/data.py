@@ -13,9 +13,6 @@ from skald_report.sections.context import Context
 from skald_report.tables.data import is_generated
 from skald_report.tables.table import Table
 
-#: A grid of models by language has no more columns than this unfolded.
-_WIDE = 6
-
 
 def data_blocks(context: Context) -> Iterator[Block]:
     """Yield the section."""
@@ -120,7 +117,7 @@ def _read(table: Table) -> Iterator[Block]:
         ("language", *models),
         rows,
         "tables/mixture.csv",
-        len(models) > _WIDE,
+        folded=True,
     )
 
 

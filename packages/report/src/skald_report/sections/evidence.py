@@ -119,6 +119,7 @@ def transfer_evidence(folder: Path | None, table: Table | None = None) -> Iterat
         yield Gallery(
             tuple(fit_drawings(fit, prefix="proof-", only=_FIGURES)),
             f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are {COVERED} intervals.",
+            "What the proof fitted",
         )
     yield from _grids(shown, "transfer", "time transfer")
 
@@ -151,7 +152,7 @@ def _grids(table: Table, proof: str, subject: str) -> Iterator[Grid]:
     first += [i for i in own.index if i not in first]
     first = first[: max(_OPEN, n_first)]
     yield _grid(
-        own.loc[first], f"{proof}-first", f"What the proof of {subject} measured first of all"
+        own.loc[first], f"{proof}-first", f"What the proof of {subject} measured first of all", True
     )
     yield _grid(own, proof, f"Every measure of the proof of {subject}", True)
 

@@ -26,9 +26,8 @@ def published(context: Context) -> Iterator[Block]:
         yield from measured_blocks(context)
         return
     yield Paragraph(
-        "These figures were measured by others, on real text, with other tasks and another "
-        "harness. They stand here to show the field in which a baseline of this kind competes, and "
-        "are never mixed with the scores measured here.",
+        "Measured by others on real text, with other tasks and another harness: the field in which a baseline of "
+        "this kind competes, never mixed with the scores measured here.",
         "important",
     )
     yield from gap_blocks(context)
@@ -36,7 +35,6 @@ def published(context: Context) -> Iterator[Block]:
     frame = table.frame
     shown = frame[frame["shown"]]
     newest = max(shown["source_date"])
-    yield Claims(tuple(_claims(frame, shown, newest)))
     languages = page_languages(shown)
     panels = {tag: shown[shown["page_language"] == tag] for tag in languages}
     drawn = [tag for tag in languages if len(leaders(panels[tag]))]
@@ -47,6 +45,7 @@ def published(context: Context) -> Iterator[Block]:
         "language and task the best of each size class, and the highlighted family; all others stand in the "
         f"table below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
     )
+    yield Claims(tuple(_claims(frame, shown, newest)), "How these figures are to be read")
     yield _explorer(table)
 
 
@@ -55,13 +54,12 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
     older = int((frame["source_date"] != newest).sum())
     yield (
         f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
-        f"European, each with its source and date; {older:,} are older than {newest}, some by an older version "
-        "of the harness, so a small distance between an open and a filled dot may be the harness's."
+        f"European; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
+        "between an open and a filled dot may be the harness's."
     )
     yield (
-        "The published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, which "
-        "shrink with the number of replicates: about 2.5 times narrower than the sampling error of the items. "
-        "They are multiplied by sqrt(10) here to approximate the sampling error of one score."
+        "Published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, about 2.5 times "
+        "narrower than the sampling error of the items. Multiplied by sqrt(10) here, they approximate it."
     )
     yield (
         "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
@@ -69,12 +67,12 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
     )
     yield _floors(shown)
     yield (
-        "Base models are compared with base models of their size class alone: a model trained to follow "
-        "instructions is asked in another way. The table shows both, and says which is which."
+        "Base models are compared with base models of their size class alone; the table to search has "
+        "instruction-tuned ones too, and says which is which."
     )
     yield (
-        "A missing dot was not published there. No average is taken over missing cells: models are sorted by "
-        "their first column, and those without it come last."
+        "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
+        "column."
     )
     rest = frame[~frame["shown"]]
     if len(rest):
@@ -97,8 +95,8 @@ def _floors(shown: pd.DataFrame) -> str:
         for kind, row in by_kind.iterrows()
     )
     return (
-        f"Scores of base models that cannot be told from chance: {counts}. Such zeros are common under this "
-        "protocol, which asks for an answer label: a floor of the protocol, not a proof that a model knows nothing."
+        f"Scores of base models that cannot be told from chance: {counts}. The protocol asks for an answer label: "
+        "a floor of the protocol, not a proof that a model knows nothing."
     )
 
 

@@ -16,7 +16,7 @@ from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import capital, interval, join, language_name, number, of
+from skald_report.page.formatting import interval, join, language_name, number, numbered, of
 from skald_report.sections.context import Context
 from skald_report.tables.table import MACRO
 
@@ -40,10 +40,13 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         return
     model = newest(context, frame)
     own = frame[frame["model"] == model]
-    yield Claims((*_summary(own), *_by_language(own)))
+    yield Paragraph(_lead(own), "lead")
+    for sentence in _prices(own):
+        yield Paragraph(sentence)
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
+    yield _overview(own, order)
     yield Gallery(
         (
             figures.gap_panel(
@@ -52,14 +55,12 @@ def gap_blocks(context: Context) -> Iterator[Block]:
                 f"{label} against the best European {size}",
             ),
         ),
-        "Points by which the best European base model of the size class leads, with 95 % intervals of two "
-        "independent scores. Filled: beyond noise (Holm-corrected over every rival and task of the language, "
-        f"below {why.LEVEL:g}); open: not. A cross: the model's own score is at the protocol's floor. The mean "
-        "is over the languages in which neither checkpoint is at the floor, and has the rival that is best "
-        "over them.",
+        "The same gaps with their intervals. Filled: beyond noise; open: tied. A cross: the model's own score is at "
+        "the protocol's floor. The mean is over the languages in which neither checkpoint is at the floor, and "
+        "has the rival that is best over them.",
     )
     yield _grid(frame, order)
-    yield Paragraph(_method(own))
+    yield Claims(tuple(_method(own)), "How gaps are priced in tokens")
 
 
 def newest(context: Context, frame: pd.DataFrame) -> str:
@@ -68,65 +69,93 @@ def newest(context: Context, frame: pd.DataFrame) -> str:
     return str(max(sorted(set(frame["model"])), key=lambda m: seen.get(m, 0.0)))
 
 
-def _summary(own: pd.DataFrame) -> Iterator[str]:
+def _lead(own: pd.DataFrame) -> str:
+    """Say in one sentence where a model stands."""
     cells = own[own["language"] != MACRO]
     counts = cells["verdict"].value_counts()
     behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
-    label, size = own["label"].iloc[0], own["size_class"].iloc[0]
     kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
-    yield (
-        f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
-        f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
-        f"in {len(cells) - behind - ahead}."
+    text = (
+        f"{own['label'].iloc[0]} against the best other European {kind} of {own['size_class'].iloc[0]} "
+        f"parameters: behind in {behind} of {len(cells)} pairs of language and task, ahead in {ahead or 'none'}, "
+        f"tied in {len(cells) - behind - ahead}"
     )
     means = own[own["language"] == MACRO].to_dict("records")
-    if means:
-        told = "; ".join(
-            f"{TASK_KINDS[row['task_kind']]} {_lead(row)} ({_ends(row)}; "
-            f"{'' if row['verdict'] != 'tie' else 'not '}beyond noise; {row['n_cells']} data sets)"
-            for row in means
-        )
-        yield f"As means over languages, in points: {told}."
-    if behind:
-        lost = cells[cells["verdict"] == "behind"]
-        priced = int(lost["tokens"].notna().sum())
-        reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
-        named = join(f"{reason} ({count})" for reason, count in reasons.items())
-        rest = f"; not known of the others: {named}" if priced and named else f": {named}"
-        yield (
-            f"What closing it would take in tokens is known of {priced or 'none'} of these {behind} gaps"
-            f"{rest if named else ''}."
-        )
+    clear = [
+        f"{number(abs(row['gap']), _DIGITS)} points {row['verdict']} on {TASK_KINDS[row['task_kind']]}"
+        for row in means
+        if row["verdict"] != "tie"
+    ]
+    tied = [TASK_KINDS[row["task_kind"]] for row in means if row["verdict"] == "tie"]
+    told = [*clear, *([f"tied on {join(tied)}"] if tied else [])]
+    return f"{text}; as a mean over languages {join(told)}." if told else f"{text}."
 
 
-def _by_language(own: pd.DataFrame) -> Iterator[str]:
-    pages = set(own.loc[own["language"] != MACRO, "page_language"])
-    for page in [tag for tag in BY_TAG if tag in pages]:
-        rows = own[own["page_language"] == page].to_dict("records")
-        clear = [
-            f"{row['column']}, {_lead(row)} ({_ends(row)}; {price(row, _BRIEF)})"
-            for row in rows
-            if row["verdict"] != "tie"
-        ]
-        rest = [f"{row['column']} ({_lead(row)})" for row in rows if row["verdict"] == "tie"]
-        parts = [f"beyond noise on {join(clear)}"] if clear else ["no difference beyond noise"]
-        parts += [f"{'not beyond noise: ' if clear else ''}{join(rest)}"] if rest else []
-        yield f"{language_name(page)}: {(': ' if not clear else '. ').join(_sentences(parts, bool(clear)))}."
+def _prices(own: pd.DataFrame) -> Iterator[str]:
+    """Say for how many gaps it is known what closing them takes in tokens, and why not for the others."""
+    lost = own[(own["language"] != MACRO) & (own["verdict"] == "behind")]
+    if lost.empty:
+        return
+    priced = int(lost["tokens"].notna().sum())
+    reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
+    named = join(f"{reason} ({count})" for reason, count in reasons.items())
+    rest = f"; not known of the others: {named}" if priced and named else f": {named}"
+    yield (
+        f"What closing it would take in tokens is known of {priced or 'none'} of these {len(lost)} gaps"
+        f"{rest if named else ''}."
+    )
 
 
-def _sentences(parts: list[str], each: bool) -> list[str]:
-    return [parts[0], *(capital(part) if each else part for part in parts[1:])]
+def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
+    """Return the gaps of one model at a glance: a row a language, a column a kind of task."""
+    kinds = [kind for kind in TASK_KINDS if kind in set(own["task_kind"])]
+    at = {(row["language"], row["task_kind"]): row for row in numbered(own)}
+    label, most = str(own["label"].iloc[0]), int(own["n_rivals"].max())
+    return Grid(
+        "published-gaps",
+        f"{label}: points behind (+) or ahead (−) of the best European model of its class",
+        "Per cell: gap, 95 % interval of two independent scores, rival, tokens that closing it would take. Tied: p of "
+        f"no gap not below {why.LEVEL:g}, Holm-corrected over every rival and task of the language. The best of up to "
+        f"{most} rivals is partly the luckiest, so a gap and its interval are too large rather than too small; p allows "
+        "for that.",
+        ("language", *(TASK_KINDS[kind] for kind in kinds)),
+        tuple(
+            (Cell(_OVER if tag == MACRO else language_name(tag)),
+             *(_gap_cell(at.get((tag, kind))) for kind in kinds))
+            for tag in order
+        ),
+        "tables/published_gaps.csv",
+    )  # fmt: skip
 
 
-def _lead(row: Mapping[Any, Any]) -> str:
-    """Return by how much a model is behind or ahead of which one."""
-    side = "behind" if row["gap"] > 0 else "ahead of"
-    return f"{number(abs(row['gap']), _DIGITS)} {side} {row['best_label']}"
+def _gap_cell(row: Mapping[Any, Any] | None) -> Cell:
+    if row is None:
+        return Cell("–")
+    verdict = str(row["verdict"])
+    columns, note = ["gap", "low", "high"], str(row["best_label"])
+    if verdict == "behind":
+        note += f"; {_tokens(row)}"
+        columns += _known(row)
+    return Cell(
+        f"{number(row['gap'], '+.1f')} {'tied' if verdict == 'tie' else verdict}",
+        interval(row["low"], row["high"], "+.1f"),
+        {"behind": "worse", "ahead": "better"}.get(verdict, "tie"),
+        note,
+        of(_TABLE, row["row"], *columns),
+    )
 
 
-def _ends(row: Mapping[Any, Any]) -> str:
-    low, high = (row["low"], row["high"]) if row["gap"] > 0 else (-row["high"], -row["low"])
-    return interval(low, high, _DIGITS)
+def _known(row: Mapping[Any, Any]) -> list[str]:
+    return [name for name in ("tokens", "tokens_low") if pd.notna(row[name])][:1]
+
+
+def _tokens(row: Mapping[Any, Any]) -> str:
+    """Return in a word or two what closing a gap takes."""
+    if pd.notna(row["tokens"]):
+        return f"{tokens(row['tokens'])} tokens"
+    if pd.notna(row["tokens_low"]):
+        return f"at least {_count(row['tokens_low'])} tokens"
+    return f"tokens: {_BRIEF.get(row['why_no_tokens'], row['why_no_tokens'])}"
 
 
 def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -175,7 +204,7 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
-        "published-gaps",
+        "published-gaps-all",
         "Every gap of this family, with what closing it would take",
         "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
         "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
@@ -202,18 +231,25 @@ def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) ->
     )
 
 
-def _method(own: pd.DataFrame) -> str:
+def _method(own: pd.DataFrame) -> Iterator[str]:
     mean, sd = HORIZON_EXPONENT_PRIOR
+    yield (
+        "Between two checkpoints of one run the score is taken as linear in the horizon term of the planner's loss "
+        "law, B T^-beta; T solves for the rival's score at the same model size. Beta is the planner's prior: "
+        f"{mean:g} with a spread of {sd:g}, assumed. For the interval both scores, the gap and beta are drawn."
+    )
+    yield (
+        "The price says what more of the same tokens would do and nothing of other data. It assumes that both "
+        "checkpoints were as well annealed, which is not published."
+    )
+    yield (
+        "No price is known where the score did not grow beyond noise between the checkpoints, and where a score is at "
+        "the protocol's floor. `At least` is the end of the interval."
+    )
+    yield (
+        "Errors of two models are taken as independent: how they did on the same items is not published."
+    )
     dates = [*own["source_date"], *own["best_source_date"]]
     snapshots = sorted({day for joined in dates for day in joined.split("; ")})
-    old = f" The figures compared are of {join(snapshots)}." if len(snapshots) > 1 else ""
-    return (
-        "How a gap is priced in tokens: between two checkpoints of one run the score is taken as linear in the "
-        "horizon term of the planner's loss law, B T^-beta, and T solves for the rival's score at the same "
-        f"model size; beta is {mean:g} with a spread of {sd:g} (the planner's prior, assumed), and both scores, "
-        "the gap and beta are drawn for the interval. It says what more of the same tokens would do and "
-        "nothing of other data, and it assumes that both checkpoints were as well annealed, which is not published. "
-        "It is not known where the score did not grow beyond noise between the checkpoints, and where a score "
-        "is at the protocol's floor. Errors of two models are taken as independent: how they did on the same "
-        f"items is not published.{old}"
-    )
+    if len(snapshots) > 1:
+        yield f"The figures compared are of {join(snapshots)}."

@@ -41,9 +41,10 @@ def summary(context: Context) -> Iterator[Block]:
     said, tables = context.said, context.tables
     if "scores" not in tables:
         yield Paragraph("No evaluation was given, so this page makes no claim.", "gap")
-        yield from not_shown(context)
+        yield _judged(context.sources)
         return
     yield Paragraph(said.verdict[0], "lead")
+    yield _judged(context.sources)
     gaps = list(said.gaps)
     if len(gaps) > _MAX_GAPS:
         gaps = [f"{counted(len(gaps), 'score')} of a model on a task are missing or partial; the section "
@@ -55,29 +56,29 @@ def summary(context: Context) -> Iterator[Block]:
     yield from _facts(context.sources, tables)
 
 
-def not_shown(context: Context) -> Iterator[Paragraph]:
-    """Say what the figures do not show, and why."""
-    sources, tables = context.sources, context.tables
+def _judged(sources: Sources) -> Paragraph:
+    """Say on what text the models were trained: it decides how everything else is read."""
     if sources.corpus is None:
-        yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
+        return Paragraph("No corpus manifest was given, so this page cannot say what the models "
                         "were trained on.", "gap")  # fmt: skip
-    elif is_generated(sources.corpus):
-        yield Paragraph(
+    if is_generated(sources.corpus):
+        return Paragraph(
             "The models were trained and tested on synthetic text from a small generator. These "
             "scores test the machinery: whether training learns and evaluation tells models apart. "
             "They say nothing about competence in Danish or in any other language.",
             "important",
         )
-    else:
-        yield Paragraph(
-            f"The models were trained on text from the folder {sources.corpus.recipe.source!r}. "
-            "What the scores mean depends on that text and on the items, which this page does not "
-            "judge.",
-            "important",
-        )
-    if "scores" not in tables:
-        return
-    limits = list(_limits(tables))
+    return Paragraph(
+        f"The models were trained on text from the folder {sources.corpus.recipe.source!r}. "
+        "What the scores mean depends on that text and on the items, which this page does not "
+        "judge.",
+        "important",
+    )
+
+
+def not_shown(context: Context) -> Iterator[Paragraph]:
+    """Say what the scores do not show, and why."""
+    limits = list(_limits(context.tables))
     if limits:
         yield Paragraph(" ".join(limits), "gap")
 
