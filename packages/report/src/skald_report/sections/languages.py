@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from skald_specs.languages import BY_TAG
 
 from skald_report.figures.forest import forest
 from skald_report.figures.heat import heat_map
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, join, numbered, span
+from skald_report.page.formatting import MAX_OPEN, join, language_cell, numbered, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
@@ -86,7 +85,7 @@ def _together(measured: Sequence[Measure], known: pd.DataFrame, named: Sequence[
         (_head(scope, known), *(_cell(at.get((measure, scope, name))) for measure, name in columns))
         for scope in _scopes(known)
     )
-    methods = join(dict.fromkeys(map(str, known["method"])))
+    methods = join(dict.fromkeys(known.loc[known["scope_kind"] == "language", "method"]))
     return Grid(
         "languages",
         "Means by language",
@@ -150,10 +149,7 @@ def _head(scope: str, own: pd.DataFrame) -> Cell:
     if scope in _BRANCHES:
         tags = [str(t) for t in own.loc[own["scope_kind"] == "language", "scope"].unique()]
         return Cell(f"{scope} branch", ", ".join(sorted(t for t in tags if branch_of(t) == scope)))
-    known = BY_TAG.get(scope)
-    if known is None:
-        return Cell(scope)
-    return Cell(known.english, known.endonym if known.endonym != known.english else "")
+    return language_cell(scope)
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:

@@ -98,7 +98,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
             verdict,
             of=at("difference", *known),
         ),
-        _number(row["p_holm"], ".2g", at("p_holm")),
+        _number(row["p_holm"], "#.2g", at("p_holm")),
         _number(row["mde"], ".3f", at("mde")),
         Cell(f"{row['wins']}–{row['losses']}–{row['ties']}", of=at("wins", "losses", "ties")),
         Cell(f"{row['n_items']:,}", of=at("n_items")),

@@ -38,12 +38,11 @@ def published(context: Context) -> Iterator[Block]:
     languages = page_languages(shown)
     panels = {tag: shown[shown["page_language"] == tag] for tag in languages}
     drawn = [tag for tag in languages if len(leaders(panels[tag]))]
-    sources = "; ".join(f"{name} ({date})" for name, date in _sources(shown))
     yield Gallery(
         tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
         "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
         "language and task the best of each size class, and the highlighted family; all others stand in the "
-        f"table below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
+        f"table below. Filled dots: snapshot of {newest}, open dots: older.",
     )
     yield Claims(tuple(_claims(frame, shown, newest)), "How these figures are to be read")
     yield _explorer(table)
@@ -74,6 +73,8 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
         "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
         "column."
     )
+    sources = "; ".join(f"{name} ({date})" for name, date in _sources(shown))
+    yield f"Sources: {sources}."
     rest = frame[~frame["shown"]]
     if len(rest):
         yield (

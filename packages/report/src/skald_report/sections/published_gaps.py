@@ -16,7 +16,7 @@ from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import interval, join, language_name, number, numbered, of
+from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
 from skald_report.tables.table import MACRO
 
@@ -114,13 +114,13 @@ def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
     return Grid(
         "published-gaps",
         f"{label}: points behind (+) or ahead (−) of the best European model of its class",
-        "Per cell: gap, 95 % interval of two independent scores, rival, tokens that closing it would take. Tied: p of "
-        f"no gap not below {why.LEVEL:g}, Holm-corrected over every rival and task of the language. The best of up to "
-        f"{most} rivals is partly the luckiest, so a gap and its interval are too large rather than too small; p allows "
-        "for that.",
+        "Gap with the 95 % interval of two independent scores; rival; tokens that closing it would take, or why that "
+        f"is not known. Tied: p not below {why.LEVEL:g}, Holm-corrected over every rival and task of the language, "
+        f"because the best of up to {most} rivals is partly the luckiest: gaps and intervals are not corrected for it "
+        "and are rather too large.",
         ("language", *(TASK_KINDS[kind] for kind in kinds)),
         tuple(
-            (Cell(_OVER if tag == MACRO else language_name(tag)),
+            (Cell(_OVER if tag == MACRO else BY_TAG[tag].english),
              *(_gap_cell(at.get((tag, kind))) for kind in kinds))
             for tag in order
         ),
@@ -200,7 +200,7 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
+                 f"p {row['p_holm']:#.2g}", of=of(_TABLE, at, "p_holm")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
