@@ -138,7 +138,7 @@ def _gap_cell(row: Mapping[Any, Any] | None) -> Cell:
         columns += _known(row)
     return Cell(
         f"{number(row['gap'], '+.1f')} {'tied' if verdict == 'tie' else verdict}",
-        interval(row["low"], row["high"], "+.1f"),
+        interval(row["low"], row["high"], _DIGITS),
         {"behind": "worse", "ahead": "better"}.get(verdict, "tie"),
         note,
         of(_TABLE, row["row"], *columns),
