@@ -151,9 +151,7 @@ def _grids(table: Table, proof: str, subject: str) -> Iterator[Grid]:
     # A proof with other measures still shows some.
     first += [i for i in own.index if i not in first]
     first = first[: max(_OPEN, n_first)]
-    yield _grid(
-        own.loc[first], f"{proof}-first", f"What the proof of {subject} measured first of all"
-    )
+    yield _grid(own.loc[first], f"{proof}-first", f"Main measures of the proof of {subject}")
     yield _grid(own, proof, f"Every measure of the proof of {subject}", whole=True)
 
 

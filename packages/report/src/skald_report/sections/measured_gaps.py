@@ -80,7 +80,7 @@ def _grid(frame: pd.DataFrame) -> Grid:
             Cell(number(row["best_score"], ".3f"), str(row["best"]), of=of(_GAPS, at, "best_score")),
             Cell(number(row["gap"], "+.3f"), interval(row["low"], row["high"], "+.3f"), mark,
                  of=of(_GAPS, at, "gap", "low", "high")),
-            Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"), f"p {row['p_holm']:#.2g}",
+            Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"), f"p {number(row['p_holm'], '#.2g')}",
                  of=of(_GAPS, at, "p_holm")),
             tokens_cell(row, at, _GAPS),
         ))  # fmt: skip

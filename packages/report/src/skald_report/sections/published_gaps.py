@@ -200,7 +200,7 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {row['p_holm']:#.2g}", of=of(_TABLE, at, "p_holm")),
+                 f"p {number(row['p_holm'], '#.2g')}", of=of(_TABLE, at, "p_holm")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(

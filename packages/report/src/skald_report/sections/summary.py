@@ -45,12 +45,12 @@ def summary(context: Context) -> Iterator[Block]:
         return
     yield Paragraph(said.verdict[0], "lead")
     yield _judged(context.sources)
+    yield from _overview(context)
     gaps = list(said.gaps)
     if len(gaps) > _MAX_GAPS:
         gaps = [f"{counted(len(gaps), 'score')} of a model on a task are missing or partial; the section "
                 "on trust names them."]  # fmt: skip
     yield Claims((*said.verdict[1:], *said.controls, *cost_sentences(tables), *gaps))
-    yield from _overview(context)
     yield from not_shown(context)
     yield from _standing(tables)
     yield from _facts(context.sources, tables)
