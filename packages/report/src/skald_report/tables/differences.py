@@ -52,7 +52,7 @@ def differences(pairs: Pairs) -> Table:
                 "p": found.p[shared],
                 "p_holm": corrected,
                 "p_bh": explored[number, shared],
-                "mde": minimum_detectable(found.se[shared]),
+                "mde": minimum_detectable(found.se[shared], found.df[shared]),
                 "test": found.test[shared],
                 "n_items": found.n_items[shared],
                 "n_keys": found.n_keys[shared],

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skald_report.statistics.comparison import minimum_detectable
 from skald_report.statistics.noise import (
     checkpoint_deviation,
     seed_deviation,
@@ -117,11 +116,11 @@ def _detectable(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], float]:
     contestants = set(cast.contestants)
     among = np.array([set(names) <= contestants for names in pairs.names], bool)
     found: dict[tuple[str, ...], float] = {}
-    for panel, errors in zip(pairs.panels, pairs.se, strict=True):
-        known: Floats = errors[among][np.isfinite(errors[among])]
+    for panel, effects in zip(pairs.panels, pairs.detectable, strict=True):
+        known: Floats = effects[among][np.isfinite(effects[among])]
         if len(known):
             key = (panel.task.suite, panel.task.name, panel.language)
-            found[key] = float(minimum_detectable(np.median(known)))
+            found[key] = float(np.median(known))
     return found
 
 

@@ -11,7 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skald_report.statistics.comparison import Differences, paired_differences
+from skald_report.statistics.comparison import (
+    Differences,
+    minimum_detectable,
+    paired_differences,
+)
 from skald_report.statistics.families import holm
 from skald_report.statistics.sums import Floats
 from skald_report.tables.cells import AGAINST_CHANCE, LOWER_IS_BETTER, Cells, Panel
@@ -29,7 +33,7 @@ class Pairs(NamedTuple):
         panels: The panels compared.
         anchored: What came of the pairs with an anchor, by panel.
         difference: Panels x pairs, model minus reference.
-        se: Its standard error.
+        detectable: Smallest true difference that would be found, Panels x pairs.
         p: Its p value; NaN where the two share no item.
         p_holm: Corrected within a pair, over its panels.
     """
@@ -41,7 +45,7 @@ class Pairs(NamedTuple):
     panels: tuple[Panel, ...]
     anchored: tuple[Differences, ...]
     difference: Floats
-    se: Floats
+    detectable: Floats
     p: Floats
     p_holm: Floats
 
@@ -58,16 +62,17 @@ def compare_all(cells: Cells, cast: Cast) -> Pairs:
     n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
     panels = tuple(panel for panel in cells.panels if panel.task.kind not in AGAINST_CHANCE)
     shape = (len(panels), len(known))
-    difference, se, p = (np.full(shape, np.nan) for _ in range(3))
+    difference, detectable, p = (np.full(shape, np.nan) for _ in range(3))
     anchored = []
     if known:
         for number, panel in enumerate(panels):
             found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
-            difference[number], se[number], p[number] = found.difference, found.se, found.p
+            difference[number], p[number] = found.difference, found.p
+            detectable[number] = minimum_detectable(found.se, found.df)
             anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
     return Pairs(
-        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, se, p,
+        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, detectable, p,
         corrected,
     )  # fmt: skip
 

@@ -46,7 +46,9 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
     if not len(first):
         return
     n_pairs = len(first)
-    columns = {name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se")}
+    columns = {
+        name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se", "df")
+    }
     n_cells, n_items = np.zeros(n_pairs, np.int64), np.zeros(n_pairs, np.int64)
     sizes = np.array([len(panel.scores) for panel in measured.panels])
     for own, at in _by_common_cells(measured.complete, first, second):
@@ -71,7 +73,7 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
             "p": p,
             "p_holm": corrected,
             "p_bh": benjamini_hochberg(p),
-            "mde": minimum_detectable(columns["se"][known]),
+            "mde": minimum_detectable(columns["se"][known], columns["df"][known]),
             "verdict": verdicts(columns["difference"][known], corrected, measured.higher_is_better),
             "wins": won[known],
             "losses": lost[known],
