@@ -17,7 +17,7 @@ from skald_specs.records import EvaluatedModel, EvaluationSummary, TaskInfo
 
 LANGUAGES = ("af", "da", "de", "en", "fo", "fy", "is", "lb", "nb", "nl", "nn", "sv")
 BASELINES = ("mini-2.6b", "mini-7.8b")
-CONTROLS = tuple(f"{RANDOM_INIT}{name}" for name in BASELINES) + (BYTE_NGRAM, ORACLE)
+CONTROLS = (*(f"{RANDOM_INIT}{name}" for name in BASELINES), BYTE_NGRAM, ORACLE)
 N_MODELS, N_TASKS, N_ITEMS = 100, 40, 42
 SUITE = "large"
 #: What the tasks are, in turn; every eighth gives no chance level, one is text.

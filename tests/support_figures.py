@@ -127,6 +127,21 @@ def boxes(drawing: Drawing) -> list[Box]:
     return found
 
 
+def stamped(drawing: Drawing) -> list[Box]:
+    """Return the shapes that are defined apart and set down where they are used: markers, bands."""
+    root = ET.fromstring(drawing.svg[drawing.svg.index("<svg") :])
+    outline = {node.get("id"): node.get("d", "") for node in root.iter(f"{_SVG}path")}
+    found = []
+    for node in root.iter(f"{_SVG}use"):
+        reference = node.attrib["{http://www.w3.org/1999/xlink}href"].removeprefix("#")
+        numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", outline[reference])]
+        x, y = _place(node)
+        xs, ys = [x + n for n in numbers[0::2]], [y + n for n in numbers[1::2]]
+        fill = _style(node).get("fill", "")
+        found.append(Box((min(xs), max(xs)), (min(ys), max(ys)), fill, "", 0.0))
+    return found
+
+
 def marks(drawing: Drawing) -> list[tuple[float, float]]:
     """Return the places of all markers."""
     root = ET.fromstring(drawing.svg[drawing.svg.index("<svg") :])

@@ -147,22 +147,18 @@ def not_operable(page: Page) -> list[str]:
         control = page.locator(selector).first
         if control.count() == 0:
             return
-        before = page.evaluate(state)
+        before = control.evaluate(state)
         control.focus()
         page.keyboard.press(key)
-        if page.evaluate(state) == before:
+        if control.evaluate(state) == before:
             wrong.append(f"{selector} by {key}")
 
     for key in ("Enter", "Space"):
-        press("#theme", key, "document.documentElement.dataset.theme")
-        press("details.grid > summary", key, "document.querySelector('details.grid').open")
-        press("div.grid thead button", key, "document.querySelector('div.grid thead').outerHTML")
-        press(".explorer thead button", key, "document.querySelector('.explorer thead').outerHTML")
-        press(
-            ".explorer .pager button:enabled",
-            key,
-            "document.querySelector('.explorer .pager').textContent",
-        )
+        press("#theme", key, "() => document.documentElement.dataset.theme")
+        press("details.grid > summary", key, "(e) => e.parentElement.open")
+        for table in ("div.grid", ".explorer"):
+            press(f"{table} thead button", key, "(e) => e.closest('thead').outerHTML")
+        press(".pager button:enabled", key, "(e) => e.parentElement.textContent")
     return wrong
 
 

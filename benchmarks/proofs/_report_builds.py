@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from _report_cycle import Cycle
+from _report_cycle import EVIDENCE, PUBLISHED, Cycle
 from skald_specs.claims import Measure
 from skald_specs.files import read_text, write_text
 
@@ -23,19 +23,19 @@ inputs = ReportInputs.from_folders(
 )
 build(inputs, Path(out))
 """
-#: Settings of the second process that no figure may follow.
+#: Settings of the other process that no figure may follow.
 _ELSEWHERE = {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Auckland", "LC_ALL": "C", "COLUMNS": "40"}
 
 
 def measures(source: Cycle, folder: Path) -> list[Measure]:
-    """Build twice and compare every file."""
-    shuffled = _shuffled(source, folder / "artifacts")
-    outs = [folder / "first", folder / "second"]
-    _build(source.artifacts, outs[0], source.baselines, {"PYTHONHASHSEED": "1"})
-    _build(shuffled, outs[1], source.baselines, _ELSEWHERE)
+    """Build again in another process and compare every file."""
+    shuffled, again = _shuffled(source, folder / "artifacts"), folder / "again"
+    words = [shuffled, PUBLISHED, EVIDENCE, again, *source.baselines]
+    command = [sys.executable, "-c", _BUILD, *map(str, words)]
+    subprocess.run(command, check=True, env={**os.environ, **_ELSEWHERE})
     first, second = (
         {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
-        for out in outs
+        for out in (source.page, again)
     )
     unlike = sorted(n for n in first.keys() | second.keys() if first.get(n) != second.get(n))
     return [
@@ -63,10 +63,3 @@ def _shuffled(source: Cycle, artifacts: Path) -> Path:
     random.Random(1).shuffle(lines)
     write_text(artifacts / "eval" / source.evaluation.name / "items.jsonl", "".join(lines))
     return artifacts
-
-
-def _build(artifacts: Path, out: Path, names: tuple[str, ...], settings: dict[str, str]) -> None:
-    words = [str(artifacts), "evals/published", "reports/evidence", str(out), *names]
-    subprocess.run(
-        [sys.executable, "-c", _BUILD, *words], check=True, env={**os.environ, **settings}
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,19 @@ _PAIRED = ("differences", "pairwise")
 
 
 def measures(source: Cycle, folder: Path) -> list[Measure]:
-    """Copy the first baseline, build the report, and look for any difference."""
+    """Put a copy of the first baseline in the place of the others, and look for any difference."""
     original, out = source.baselines[0], folder / "eval"
 
     def both(row: dict[str, Any]) -> Iterable[dict[str, Any]]:
-        yield row
+        if row["model"] not in source.baselines[1:]:
+            yield row
         if row["model"] == original:
             yield row | {"model": COPY}
 
     summary = evaluation_of(source.evaluation, out, both)
     own = next(model for model in summary["models"] if model["name"] == original)
-    summary["models"].insert(1, own | {"name": COPY})
+    others = [m for m in summary["models"] if m["name"] not in source.baselines]
+    summary["models"] = [own, own | {"name": COPY}, *others]
     write_json(out / "summary.json", summary)
     build(ReportInputs(evaluations=(out,)), folder / "page")
     report = read_report(folder / "page")
@@ -89,10 +92,16 @@ def _scores(report: dict[str, Any], original: str) -> list[Measure]:
 def _said(page: Path, original: str) -> Measure:
     claims = Reader((page / "index.html").read_text(encoding="utf-8")).claims
     about = [c for c in claims if original in c and COPY in c]
-    tied = [c for c in about if "tied" in c or " tie" in c]
+    tied = [
+        c for c in about if re.search(rf"({original}|{COPY}) and ({original}|{COPY}) are tied", c)
+    ]
+    ahead = [
+        c for c in about if re.search(rf"({original}|{COPY}) is better than ({original}|{COPY})", c)
+    ]
     return Measure(
         measure="sentences of the page that call a copy tied", value=len(tied), unit="sentences",
-        bound=">= 1", holds=bool(tied), detail=(tied or about or ["the page names no such pair"])[0],
+        bound=">= 1", holds=bool(tied) and not ahead,
+        detail=(ahead or tied or about or ["the page names no such pair"])[0],
     )  # fmt: skip
 
 

@@ -7,7 +7,12 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
+from skald_report.build import build
+from skald_report.figures.style import Drawing
+from skald_report.page import html
+from skald_report.page.blocks import Gallery
 from skald_report.reading.inputs import ReportInputs
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from skald_specs.params import Params
@@ -19,11 +24,16 @@ PUBLISHED, EVIDENCE, PARAMS = Path("evals/published"), Path("reports/evidence"),
 
 
 class Cycle(NamedTuple):
-    """Where the records lie, the baselines' names, and what they are: `the last cycle` or `simulated`."""
+    """Where the records lie, the baselines' names, what they are, and the report that was made of them.
+
+    `source` is `the last cycle` or `simulated`; `drawings` are the figures of the report.
+    """
 
     artifacts: Path
     baselines: tuple[str, ...]
     source: str
+    page: Path
+    drawings: tuple[Drawing, ...] = ()
 
     @property
     def evaluation(self) -> Path:
@@ -38,11 +48,19 @@ class Cycle(NamedTuple):
 
 
 def cycle(artifacts: Path, folder: Path) -> Cycle:
-    """Return the last cycle where one has left its records, else simulated ones below `folder`."""
+    """Return the last cycle where one has left its records, else simulated ones; build the report."""
+    page = folder / "page"
     if (artifacts / "eval" / SUITE / "items.jsonl").is_file():
-        return Cycle(artifacts, tuple(Params.load(PARAMS).baselines), "the last cycle")
-    support_report.write_inputs(folder)
-    return Cycle(folder / "artifacts", support_report.BASELINES, "simulated")
+        made = Cycle(artifacts, tuple(Params.load(PARAMS).baselines), "the last cycle", page)
+    else:
+        support_report.write_inputs(folder)
+        made = Cycle(folder / "artifacts", support_report.BASELINES, "simulated", page)
+    with mock.patch.object(html, "render", wraps=html.render) as rendered:
+        build(made.inputs(), page)
+    (laid_out,) = rendered.call_args.args
+    blocks = (block for section in laid_out.sections for block in section.blocks)
+    galleries = (block for block in blocks if isinstance(block, Gallery))
+    return made._replace(drawings=tuple(d for gallery in galleries for d in gallery.drawings))
 
 
 def evaluation_of(

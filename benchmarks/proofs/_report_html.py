@@ -35,7 +35,7 @@ class Reader(HTMLParser):
         elements: How often each element with these attributes occurs.
         cells: Cells of tables, row by row.
         labels: Texts in figures.
-        claims: Items of the lists of claims.
+        claims: Leading paragraphs, and items of the lists of claims.
         data: What scripts of type application/json hold, by the name of their table.
         targets: Values of href and src.
         unclosed: Elements that nothing closes, or that close nothing.
@@ -62,7 +62,7 @@ class Reader(HTMLParser):
         known = {name: value or "" for name, value in attrs}
         self.elements[tag, tuple(sorted(known))] += 1
         self.targets += [known[name] for name in ("href", "src") if name in known]
-        if tag in ("td", "th", "li", "script") or (tag == "text" and self._inside("svg")):
+        if tag in ("td", "th", "li", "script", "p") or (tag == "text" and self._inside("svg")):
             self._text = []
         if tag == "small":
             self._text.append(" ")
@@ -94,13 +94,18 @@ class Reader(HTMLParser):
             self.cells.append(Cell(self._table(), self._row, text, known.get("data-of", ""), heads))
         elif tag == "text" and (figure := self._inside("svg")) is not None:
             self.labels.append(Label(figure.get("aria-label", ""), text))
-        elif tag == "li" and (held := self._inside("ul")) and "claims" in held.get("class", ""):
+        elif self._claims(tag, known):
             self.claims.append(text)
         elif tag == "script" and known.get("type") == "application/json":
             self.data[self._table()] = "".join(self._text)
 
     def _inside(self, tag: str) -> dict[str, str] | None:
         return next((known for name, known in reversed(self._open) if name == tag), None)
+
+    def _claims(self, tag: str, known: dict[str, str]) -> bool:
+        if tag == "p":
+            return "lead" in known.get("class", "").split()
+        return tag == "li" and "claims" in (self._inside("ul") or {}).get("class", "")
 
     def _table(self) -> str:
         ids = (known.get("id", "") for _, known in reversed(self._open))

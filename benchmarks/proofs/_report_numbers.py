@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import re
 import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from _report_cycle import Cycle, evaluation_of
 from _report_html import Reader
-from _report_shown import look_up
-from skald_report.build import build
+from _report_shown import look_up, texts_of
+from skald_report.figures.style import Drawing
 from skald_report.tables.file import read_report
 from skald_report.verify import Checked, verify_report
 from skald_specs.claims import Measure
@@ -20,16 +22,18 @@ from skald_specs.files import read_json, write_json
 #: Digits changed on the page, each of which must be found.
 _N_PLANTS = 200
 _SEED = 8
+#: Tables whose numbers figures write beside their marks.
+_WRITTEN = ("overall", "pairwise")
 
 
 def measures(source: Cycle, folder: Path) -> list[Measure]:
-    """Build the page and look every number up; then plant wrong digits and look again."""
-    page = folder / "page"
-    build(source.inputs(), page)
+    """Look every number of the page up; then plant wrong digits and look again."""
+    page = source.page
     report, text = read_report(page), (page / "index.html").read_text(encoding="utf-8")
     reader = Reader(text)
     shown = look_up(reader, report)
     checked = _verified(source, page)
+    n_drawn, undrawn = _undrawn(source.drawings, report)
     return [
         Measure(
             measure="numbers of the page looked up in report.json", value=shown.n_numbers,
@@ -37,8 +41,9 @@ def measures(source: Cycle, folder: Path) -> list[Measure]:
         ),
         _none("numbers of the page that report.json has not", shown.wrong),
         _none("cells with a number that do not say where it stands", shown.unsourced),
-        _none("claims of the page that are not report.json's", _unclaimed(reader, report)),
-        _none("numbers drawn in figures that their table has not", _undrawn(reader, report)),
+        _none("decimals of other sentences that no table has", _unclaimed(reader, report)),
+        _none(f"of {n_drawn} scores written into figures, those their table has not", undrawn),
+        _misdrawn(source, report),
         Measure(
             measure="cells of report.json recomputed from records", value=checked.n_cells,
             unit="cells", bound=">= 500", holds=checked.n_cells >= 500,
@@ -64,14 +69,61 @@ def _none(name: str, wrong: Any) -> Measure:
 
 
 def _unclaimed(page: Reader, report: dict[str, Any]) -> list[str]:
-    """Return sentences with a number in the page's lists that no claim of the report is."""
-    known = [" ".join(claim.split()) for claim in report["claims"]]
-    return [said for said in page.claims if re.search(r"\d", said) and said not in known]
+    """Return decimals of sentences that are no recomputed claim and stand in no table of the report.
+
+    Many a number of one or two digits stands somewhere: this finds wrong ones of three, not every one.
+    """
+    claims = {" ".join(claim.split()) for claim in report["claims"]}
+    texts = [text for text in texts_of(report) if re.search(r"[^\W\d].*\d", text)]
+    numbers = [abs(value) for value in _floats(report, report["tables"])]
+    known = {digits: {f"{value:.{digits}f}" for value in numbers} for digits in range(1, 7)}
+    wrong = []
+    for said in (said for said in page.claims if said not in claims):
+        bare = said
+        for name in sorted((text for text in texts if text in said), key=len, reverse=True):
+            bare = bare.replace(name, " ")
+        for number in re.findall(r"(?<![\w.])\d[\d,]*\.(?:\d+)(?![\w.]|e-)", bare):
+            if number.replace(",", "") not in known.get(len(number.partition(".")[2]), ()):
+                wrong.append(f"{number} in: {said}")
+    return wrong
 
 
-def _undrawn(page: Reader, report: dict[str, Any]) -> list[str]:
-    """Return decimal numbers written into figures that no table of the report has."""
-    return [f"{label.text} in {label.figure[:60]}" for label in page.labels if False] or []
+def _undrawn(drawings: Sequence[Drawing], report: dict[str, Any]) -> tuple[int, list[str]]:
+    """Return how many scores are written into figures, and those that their table has not.
+
+    Ticks of axes have fewer digits than scores.
+    """
+    n_labels, wrong = 0, []
+    for drawing in drawings:
+        if drawing.table not in _WRITTEN:
+            continue
+        labels = re.findall(r"<text[^>]*>\(?([+−]?\d+\.\d{2,})\)?</text>", drawing.svg)
+        counts = Counter(label.lstrip("+−") for label in labels)
+        # A matrix of pairs shows each difference from both sides.
+        values = 2 * [abs(value) for value in _floats(report, [drawing.table])]
+        have = Counter(f"{value:.{digits}f}" for value in values for digits in (2, 3))
+        n_labels += len(labels)
+        wrong += [f"{drawing.name}: {label}" for label in (counts - have).elements()]
+    return n_labels, wrong
+
+
+def _floats(report: dict[str, Any], names: Iterable[str]) -> Iterator[float]:
+    for name in names:
+        for row in report["tables"][name]["rows"]:
+            yield from (value for value in row if isinstance(value, float))
+
+
+def _misdrawn(source: Cycle, report: dict[str, Any]) -> Measure:
+    """Write a number into a figure that no model has."""
+    wrong = []
+    for drawing in source.drawings:
+        planted = re.sub(r">([+−]?)0\.\d\d</text>", r">\g<1>9.87</text>", drawing.svg, count=1)
+        if drawing.table in _WRITTEN and planted != drawing.svg:
+            wrong.append(bool(_undrawn([drawing._replace(svg=planted)], report)[1]))
+    return Measure(
+        measure="numbers planted in figures that were found", value=sum(wrong) / max(1, len(wrong)),
+        unit="share", bound="== 1", holds=all(wrong) and bool(wrong), detail=f"of {len(wrong)}",
+    )  # fmt: skip
 
 
 def _on_page(text: str, report: dict[str, Any]) -> Measure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from _report_html import Reader
 
 #: A number as the page writes it: sign, thousands, exponent; what precedes or follows says how to read it.
 _NUMBER = re.compile(
-    r"(?P<bound>[<>≤≥] ?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
+    r"(?P<bound>(?:[<>≤≥]|at least|at most) ?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
 )
 _SCALES = {"": 1.0, "%": 0.01, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 #: Tables whose cells are texts: words of the glossary, fingerprints, sources. Their numbers are
@@ -39,7 +40,7 @@ def look_up(page: Reader, report: Mapping[str, Any]) -> Shown:
     """Compare every number of tables and explorers with `report.json`."""
     wrong: list[Wrong] = []
     unsourced: list[Wrong] = []
-    n_numbers, texts = 0, _texts(report)
+    n_numbers, texts = 0, texts_of(report)
     for cell in page.cells:
         where = f"{cell.table}: {cell.row}"
         if cell.of:
@@ -48,7 +49,7 @@ def look_up(page: Reader, report: Mapping[str, Any]) -> Shown:
                 wrong.append(Wrong(where, cell.text, f"no {cell.of}"))
                 continue
             n_numbers += len(values)
-            if not _agree(cell.text, values):
+            if not _agree(cell.text, values) and not _agree(_bare(cell.text, texts), values):
                 wrong.append(Wrong(where, cell.text, f"{cell.of} = {values}"))
         elif not cell.heads and cell.table not in TEXTS and cell.text not in {cell.row, *texts}:
             unsourced += [Wrong(where, cell.text, "")] if re.search(r"\d", cell.text) else []
@@ -70,26 +71,47 @@ def _values(report: Mapping[str, Any], of: str) -> list[Any] | None:
         if not set(columns.split(",")) <= set(table["columns"]):
             return None
         own = dict(zip(table["columns"], table["rows"][int(row)], strict=True))
-        values += [own[column] for column in columns.split(",")]
+        # A size in billions is shown with its letter.
+        values += [
+            own[column] * 1e9 if column.endswith("_b") and own[column] is not None else own[column]
+            for column in columns.split(",")
+        ]
     return values
 
 
 def _agree(text: str, values: Sequence[Any]) -> bool:
     """Return whether the numbers of a text are these values, in their order."""
-    numbers = [value for value in values if isinstance(value, int | float)]
+    numbers = [
+        float(value)
+        for value in values
+        if isinstance(value, int | float) or (isinstance(value, str) and value.isdigit())
+    ]
     for value in values:
-        # A value that is a text, such as a name with digits, is shown as it is.
-        text = text.replace(value, " ", 1) if isinstance(value, str) and value in text else text
+        # A value that is a text, such as a unit, is shown as it is.
+        if isinstance(value, str) and not value.isdigit():
+            text = text.replace(value, " ", 1)
     shown = list(_NUMBER.finditer(text.replace("–", " to ")))
     return len(shown) == len(numbers) and all(map(_same, shown, numbers))
+
+
+def _bare(text: str, texts: set[str]) -> str:
+    """Return a cell's text without names that hold digits themselves, as `Apertus 8B`."""
+    named = (name for name in texts if name in text and re.search(r"[^\W\d].*\d|\d.*[^\W\d]", name))
+    for name in sorted(named, key=len, reverse=True):
+        text = text.replace(name, " ")
+    return text
 
 
 def _same(shown: re.Match[str], value: float) -> bool:
     text = shown["number"].replace("−", "-").replace(",", "")
     scale = _SCALES[(shown["scale"] or "").strip()]
     number = float(text) * scale
-    if shown["bound"]:
-        return value <= number if shown["bound"][0] in "<≤" else value >= number
+    bound = (shown["bound"] or "").strip()
+    if bound in ("<", ">"):
+        # The least or most that is told apart is a power of ten.
+        return (value < number if bound == "<" else value > number) and _is_round(number)
+    if bound and _is_round(number):
+        return value <= number if bound in ("≤", "at most") else value >= number
     mantissa, _, exponent = text.partition("e")
     decimals = len(mantissa.partition(".")[2])
     half = 0.5 * 10.0 ** (int(exponent or 0) - decimals) * scale
@@ -97,7 +119,11 @@ def _same(shown: re.Match[str], value: float) -> bool:
     return abs(number - value) <= half * (1 + 1e-6) + 1e-8 * abs(value)
 
 
-def _texts(report: Mapping[str, Any]) -> set[str]:
+def _is_round(number: float) -> bool:
+    return number > 0 and abs(math.log10(number) - round(math.log10(number))) < 1e-9
+
+
+def texts_of(report: Mapping[str, Any]) -> set[str]:
     """Return every text of a report's tables: names, details, bounds; they may hold digits."""
     rows = (row for table in report["tables"].values() for row in table["rows"])
     return {" ".join(value.split()) for row in rows for value in row if isinstance(value, str)}

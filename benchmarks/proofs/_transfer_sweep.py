@@ -26,7 +26,7 @@ from skald_planner.deciding.reach import Asked
 from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_planner.plans.proxy import proxy_plans
-from skald_report.sections.transfer import write_drawings
+from skald_report.sections.fit_figures import write_drawings
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import COVERAGE, Plan

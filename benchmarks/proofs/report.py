@@ -15,8 +15,10 @@ from pathlib import Path
 # The tests know how to simulate an evaluation.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
+import _report_browsing as browser_part
 import _report_builds as build_part
 import _report_copies as copy_part
+import _report_coverage as coverage_part
 import _report_names as name_part
 import _report_numbers as number_part
 from _report_cycle import Cycle, cycle
@@ -28,13 +30,15 @@ PARTS: dict[str, Callable[[Cycle, Path], list[Measure]]] = {
     "numbers": number_part.measures,
     "builds": build_part.measures,
     "names": lambda _, folder: name_part.measures(folder),
+    "browser": browser_part.measures,
+    "coverage": lambda _, folder: coverage_part.measures(folder),
 }
 
 
 def main() -> int:
     """Run the parts and conclude."""
     shutil.rmtree(FOLDER, ignore_errors=True)
-    source = cycle(ARTIFACTS, (FOLDER / "simulated").absolute())
+    source = cycle(ARTIFACTS, (FOLDER / "cycle").absolute())
     found: list[Measure] = []
     for name, part in PARTS.items():
         began, cpu = time.perf_counter(), time.process_time()

@@ -92,17 +92,21 @@ def test_the_explorer_sorts_filters_and_keeps_its_state_in_the_location(browser,
         cell = page.locator(f"#{EXPLORER} thead th").nth(score)
         assert cell.get_attribute("aria-sort") == "descending"
         page.get_by_label("language", exact=True).select_option(label="Danish (dansk)")
-        page.get_by_label("Search", exact=True).fill("MINI-7 minimal")
+        page.get_by_label("model", exact=True).select_option("mini-7.8b")
+        page.get_by_label("Search", exact=True).fill("MINIMAL dansk")
         said = page.locator(f"#{EXPLORER} [aria-live]").inner_text()
         assert said.endswith(f"(filtered from {len(report['rows']):,})")
-        models = set(browsing.shown_column(page, EXPLORER, 0))
-        assert models == {"mini-7.8b"}
+        assert set(browsing.shown_column(page, EXPLORER, 0)) == {"mini-7.8b"}
         assert set(browsing.shown_column(page, EXPLORER, 1)) == {"Danish"}
+        assert set(browsing.shown_column(page, EXPLORER, 2)) == {"minimal pairs"}
         rows = page.locator(f"#{EXPLORER} tbody").inner_text()
         fragment = page.evaluate("location.hash.slice(1)")
     with browsing.opened(browser, index, fragment=fragment) as at:
         assert at.page.locator(f"#{EXPLORER} tbody").inner_text() == rows
         assert at.page.locator(f"#{EXPLORER} thead th").nth(score).get_attribute("aria-sort")
+        at.page.evaluate("(name) => { location.hash = name; }", f"{EXPLORER}?q=mini-2.6b")
+        at.page.wait_for_function("document.querySelector('.explorer input').value === 'mini-2.6b'")
+        assert set(browsing.shown_column(at.page, EXPLORER, 1)) > {"Danish"}
         at.page.get_by_text("Show all").click()
         assert at.page.evaluate("location.hash") == f"#{EXPLORER}"
         assert "filtered" not in at.page.locator(f"#{EXPLORER} [aria-live]").inner_text()

@@ -5,6 +5,7 @@ import math
 
 import pandas as pd
 import pytest
+from skald_report.landscape.gaps import AHEAD, FLOOR, NOISE, published_gaps
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import landscape
 from skald_report.reading.inputs import ReportInputs, load
@@ -122,3 +123,16 @@ def test_a_floor_is_a_correlation_that_cannot_be_told_from_chance(table):
     clear = (frame["metric"] == "mcc") & (frame["low"] > 0)
     assert not frame.loc[clear, "floor"].any()
     assert clear.any()
+
+
+def test_what_the_page_says_of_the_highlighted_model(table):
+    """The users' question in numbers, from the committed figures."""
+    known = load(ReportInputs(published=FOLDER)).published_models
+    gaps = published_gaps(table, known).frame
+    own = gaps[(gaps["model"] == TRUSTLLM[1]) & (gaps["language"] != "mean")]
+    assert own["verdict"].value_counts().to_dict() == {"tie": 22, "behind": 10}
+    danish = own[(own["language"] == "da") & (own["task_kind"] == "reading-comprehension")].iloc[0]
+    assert danish["best"] == "utter-project/EuroLLM-9B"
+    assert danish["gap"] == pytest.approx(75.35 - 68.28)
+    assert own["tokens"].isna().all()
+    assert set(own.loc[own["floor"], "why_no_tokens"]) <= {FLOOR, NOISE, AHEAD}

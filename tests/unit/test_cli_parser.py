@@ -64,6 +64,7 @@ FLAGS = {
     "evals check": {"--accept"},
     "evals items": {"--out", "--items", "--language"},
     "report build": {"--artifacts", "--suites", "--published", "--evidence", "--out"},
+    "report cards": {"--hub", "--out"},
     "report compare": {"--records", "--out"},
     "report import-published": {"--date", "--source", "--out"},
     "report release": {"--report"},

@@ -106,6 +106,16 @@ def test_an_item_scored_twice_is_an_error(artifacts, skald):
     )
 
 
+def test_one_model_asked_other_versions_of_the_items_is_an_error(artifacts, skald):
+    def renamed(row):
+        other = (row["model"], row["item_id"]) == ("mini-7.8b", "pairs-0")
+        return row | {"key": "another scene"} if other else row
+
+    change(artifacts, renamed)
+    code, said = build(skald)
+    assert code == 2 and "they were asked different versions of it" in said
+
+
 def test_a_model_without_a_language_is_named_and_has_no_mean_over_it(artifacts, skald):
     def without(row):
         return None if (row["model"], row["language"]) == ("mini-2.6b", "sv") else row

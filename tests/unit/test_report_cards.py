@@ -20,12 +20,13 @@ from skald_report.build import build
 from skald_report.cards.check import ask_hub, check_report, problems
 from skald_report.cards.model_card import model_cards
 from skald_report.reading.inputs import ReportInputs, Sources, load
-from skald_report.sections.provenance import tasks
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.exported import card_file, exported, without_card
 from skald_report.tables.file import read_report, rows_of
 from skald_report.tables.measured import all_tables
+from skald_report.tables.table import Table
+from skald_report.tables.tasks import task_tables
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from skald_specs.plan import Plan
@@ -46,7 +47,7 @@ def made(inputs: ReportInputs) -> dict[str, str]:
     """Return the cards of some inputs without building the page."""
     sources = load(inputs)
     tables = all_tables(sources) | cost_tables(sources) | data_tables(sources)
-    tables["tasks"] = tasks(sources, tables["scores"])
+    tables |= task_tables(sources, tables["scores"])
     return model_cards(sources, tables, inputs.command)
 
 
@@ -242,6 +243,26 @@ def test_only_text_of_the_generator_is_called_synthetic(report: Path, tmp_path: 
     inputs = write_inputs(tmp_path, source="/home/me/text", n_items=20, kinds=("pairs",))
     text = made(inputs)["mini-7.8b.md"]
     assert "synthetic" not in text and "/home/me/text" in text
+
+
+@pytest.mark.parametrize(
+    ("licences", "named"), [(("CC0-1.0",), "cc0-1.0"), (("CC0-1.0", "CC-BY-4.0"), None)]
+)
+def test_a_licence_is_named_only_where_all_text_has_it(
+    tmp_path: Path, licences: tuple[str, ...], named: str | None
+) -> None:
+    inputs = write_inputs(tmp_path, n_items=20, kinds=("pairs",))
+    sources = load(inputs)
+    tables = all_tables(sources) | cost_tables(sources) | data_tables(sources)
+    rows = [
+        {"language": "da", "licence": name, "n_documents": 1, "n_bytes": 9} for name in licences
+    ]
+    tables["data_licences"] = Table(
+        "data_licences", ("language", "licence"), {}, pd.DataFrame(rows)
+    )
+    text = model_cards(sources, tables, "")["mini-7.8b.md"]
+    assert ModelCard(text).data.get("license") == named
+    assert all(licence in text for licence in licences) and "is not stated" not in text
 
 
 def test_the_committed_cards_are_those_of_the_reference() -> None:

@@ -25,8 +25,12 @@ def whole(tmp_path_factory):
     return built(tmp_path_factory.mktemp("chance"))
 
 
+def chance_of(report):
+    return [c for c in report["claims"] if c.startswith("On ") and ", chance 0." in c]
+
+
 def about(report, words):
-    (claim,) = [claim for claim in report["claims"] if claim.startswith(f"On {words}")]
+    (claim,) = [claim for claim in chance_of(report) if claim.startswith(f"On {words}")]
     return claim
 
 
@@ -53,7 +57,8 @@ def test_a_planted_leak_is_called_one_for_the_model_that_has_it(tmp_path):
 def test_claims_and_differences_of_the_other_tasks_do_not_depend_on_facts(whole, tmp_path):
     report, _ = whole
     without, _ = built(tmp_path, kinds=KINDS)
-    assert [c for c in report["claims"] if not c.startswith("On ")] == without["claims"]
+    others = [c for c in report["claims"] if c not in chance_of(report)]
+    assert others == without["claims"] and not chance_of(without)
     assert report["tables"]["differences"] == without["tables"]["differences"]
     assert {row["kind"] for row in rows_of(report, "scores")} == {*KINDS, *FACTS}
 
@@ -65,7 +70,7 @@ def test_the_page_has_one_table_of_facts_and_no_figure_of_them(whole):
     assert not names & {f"scores-core-{kind}.svg" for kind in FACTS}
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert readme.count("Controlled tasks of suite core, against chance") == 1
-    assert "must stay at chance" in readme
+    assert "must stay at chance" in (folder / "index.html").read_text(encoding="utf-8")
 
 
 def test_one_language_alone_is_judged_by_itself(tmp_path):

@@ -17,9 +17,11 @@ from skald_report.sections.cost import cost_blocks
 from skald_report.sections.data import data_blocks
 from skald_report.tables.cost import cost_tables, trained_tokens
 from skald_report.tables.data import data_tables
+from skald_specs.datacard import DataCard
 from skald_specs.decontamination import CorpusHits, Decontamination, DecontaminationReport
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_json
+from skald_specs.funnel import Amount, Funnel, FunnelRow
 from skald_specs.manifest import RunManifest
 from skald_specs.outlook import SiteCost
 from skald_specs.plan import Plan
@@ -73,15 +75,16 @@ def test_cost_is_planned_by_the_plan_and_measured_by_the_manifest(inputs: Report
     assert math.isnan(other["energy_kwh"]) and math.isnan(other["wall_seconds"])
     found = blocks(inputs)
     cells = grid(found, "cost").rows
-    assert [cell.text for cell in cells[0]][1:7] == ["798,720", "3e+15", "–", "12.2", "20.5", "2"]
-    assert cells[0][4].of == "cost:0:wall_seconds" and cells[1][4].text == "–"
+    assert [cell.text for cell in cells[0]][1:6] == ["798,720", "3e+15", "12.2", "20.5", "2"]
+    assert cells[0][3].of == "cost:0:wall_seconds" and cells[1][3].text == "–"
+    assert "not in the plans" in grid(found, "cost").caption
     assert "Time and energy of mini-7.8b are not known: no manifest" in gaps(found)
 
 
 def test_energy_that_was_not_measured_is_never_a_number(inputs: ReportInputs) -> None:
     inputs = trained(trained(inputs, 0), 1)
     found = blocks(inputs)
-    assert all(row[6].text == "–" and row[6].detail == "not measured" for row in grid(found, "cost").rows)  # fmt: skip
+    assert all(row[5].text == "–" and row[5].detail == "not measured" for row in grid(found, "cost").rows)  # fmt: skip
     assert "Energy of mini-2.6b and mini-7.8b was not measured" in gaps(found)
 
 
@@ -112,9 +115,12 @@ def test_machines_are_planned_and_said_to_be_assumed(inputs: ReportInputs) -> No
     for path in (inputs.plans[0], inputs.runs[0] / "plan.yaml"):
         plan = Plan.load(path)
         assert plan.outlook and plan.outlook.cost
-        cost = plan.outlook.cost.model_copy(update={"sites": (site,)})
+        swept = {"sites": (site,), "sweep_flops": 5e14, "sweep_share": 1 / 6}
+        cost = plan.outlook.cost.model_copy(update=swept)
         outlook = plan.outlook.model_copy(update={"cost": cost})
         plan.model_copy(update={"outlook": outlook}).save(path)
+    of_sweep = [row[3].text for row in grid(blocks(inputs), "cost").rows]
+    assert of_sweep == ["5e+14", "–"]
     shown = grid(blocks(inputs), "cost-sites")
     assert "not measured" in shown.caption and "assumed" in shown.caption
     assert [c.text for c in shown.rows[0][:4]] == ["mini-2.6b, JUPITER", "1,234", "1.6", "0.86"]
@@ -188,3 +194,32 @@ def test_a_corpus_that_a_model_was_not_trained_on_is_said_to_be_another(
     plan.model_copy(update={"identity": plan.identity.model_copy(update={"data": data})}).save(path)
     _, found = data_of(inputs)
     assert any("mini-2.6b was trained on another corpus" in b.text for b in found if isinstance(b, Paragraph))  # fmt: skip
+
+
+def test_a_data_card_says_what_stages_left_and_under_which_licences(
+    inputs: ReportInputs, tmp_path: Path
+) -> None:
+    kept, gone = Amount(documents=8, bytes=80), Amount(documents=2, bytes=20)
+    row = FunnelRow(
+        language="da", source="avis", read=kept + gone, kept=kept, removed={"short": gone}
+    )
+    card = DataCard(
+        name="nordic", about="News of five lands.", sources=(), text=(), lengths={}, clusters={},
+        funnels=(Funnel(stage="quality", on=True, rows=(row,)),),
+        licences={"da": {"CC-BY-4.0": kept}, "sv": {"CC0-1.0": gone}}, idle_opt_outs=(),
+        masked=None, confusion=None, complaints=None, contamination=None, fertility=None, mixture=None,
+    )  # fmt: skip
+    path = inputs.plans[0].parents[1] / "card" / "card.json"
+    write_json(path, card.model_dump(mode="json"))
+    _, found = data_of(replace(inputs, data_card=path))
+    assert "News of five lands." in found[0].text
+    stage = grid(found, "data-stages").rows[0]
+    assert [cell.text for cell in stage] == ["quality", "10", "8", "80"]
+    licences = grid(found, "data-licences").rows
+    assert [(row[0].detail, row[2].text) for row in licences] == [
+        ("CC-BY-4.0", "80"),
+        ("CC0-1.0", "20"),
+    ]
+    assert "licence" not in gaps(found)
+    by_place = ReportInputs.from_folders(inputs.plans[0].parents[1], ["mini-2.6b"], ["core"], None)
+    assert by_place.data_card == path

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from skald_report.page.blocks import Gallery, Grid, Paragraph
 from skald_report.sections.evidence import mup_evidence, transfer_evidence
+from skald_report.tables.evidence import measures
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_json
 from support_report import make_fit
@@ -51,16 +52,38 @@ def written(folder: Path) -> Path:
 def test_figures_and_every_measure_are_shown(tmp_path: Path) -> None:
     blocks = list(mup_evidence(written(tmp_path)))
     words = next(block for block in blocks if isinstance(block, Paragraph))
-    assert "1 of 3 measures hold" in words.text and "nox -s prove -- mup" in words.text
+    assert "1 of 2 measures hold; does not: drift of SP; 1 more figure stands there" in words.text
+    assert "nox -s prove -- mup" in words.text
     gallery = next(block for block in blocks if isinstance(block, Gallery))
     assert len(gallery.drawings) == 4
     assert all(drawing.alt and "<svg" in drawing.svg for drawing in gallery.drawings)
     grid = next(block for block in blocks if isinstance(block, Grid))
-    assert not grid.folded, "a folded table leads to a file, and this one has none"
+    assert not grid.folded, "three measures are few enough to stand open"
     marks = [(row[0].text, row[3].text) for row in grid.rows]
     assert marks == [
         ("drift of muP", "holds"), ("drift of SP", "does not hold"), ("on a GPU", "not measured"),
     ]  # fmt: skip
+
+
+def test_of_many_measures_the_first_ones_stand_open_and_one_that_fails_before_them(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path)
+    many = [MEASURES[0] | {"measure": f"other {n}"} for n in range(6)]
+    many += [MEASURES[0] | {"measure": f"{what}: drift of the best learning rate, width 9"} for what in ("SP", "muP")]  # fmt: skip
+    write_json(tmp_path / "mup" / "measures.json", [*many, MEASURES[1]])
+    table = measures(tmp_path)
+    first, every = (b for b in mup_evidence(tmp_path, table) if isinstance(b, Grid))
+    assert [row[0].text.split(":")[0] for row in first.rows] == ["drift of SP", "muP", "SP"]
+    assert not first.folded and every.folded and len(every.rows) == 9
+    assert first.rows[0][1].of == "measures:8:value,unit" and every.file == "tables/measures.csv"
+
+
+def test_a_measure_without_a_bound_is_not_said_to_hold(tmp_path: Path) -> None:
+    written(tmp_path)
+    write_json(tmp_path / "mup" / "measures.json", [MEASURES[0], MEASURES[0] | {"bound": "none", "measure": "x"}])  # fmt: skip
+    words = next(b for b in mup_evidence(tmp_path) if isinstance(b, Paragraph))
+    assert "1 of 1 measure holds; 1 more figure stands there without a bound." in words.text
 
 
 def test_without_evidence_the_page_says_so(tmp_path: Path) -> None:
@@ -75,7 +98,7 @@ def test_time_transfer_shows_its_measures_and_a_fit_only_where_there_is_one(tmp_
     own.mkdir()
     write_json(own / "measures.json", MEASURES)
     words, grid = transfer_evidence(tmp_path)
-    assert isinstance(words, Paragraph) and "1 of 3 measures hold" in words.text
+    assert isinstance(words, Paragraph) and "1 of 2 measures hold" in words.text
     assert isinstance(grid, Grid) and len(grid.rows) == 3
     make_fit(batches=(1024, 4096)).save(own / "fit.json")
     gallery = list(transfer_evidence(tmp_path))[1]

@@ -141,7 +141,7 @@ def test_heat_map_cells_hold_the_tables_numbers_in_letters_that_stand_out(measur
     drawing = heat_map(means, measure, looks(NINE))
     every = words(drawing)
     column = {w.text: w.x for w in every if w.text in (*TAGS, "mean")}
-    assert list(column) == ["da", "sv", "nb", "de", "en", "nl", "is", "fo", "mean"]
+    assert list(column) == ["da", "nb", "sv", "nl", "en", "de", "fo", "is", "mean"]
     cells = [b for b in boxes(drawing) if b.fill.startswith("#") and 0 < b.x[1] - b.x[0] < 40]
     rows = means.frame[means.frame["measure"] == measure]
     names = short_names(NINE["model"], 20)
@@ -224,7 +224,9 @@ def test_the_matrix_leaves_out_all_but_the_best():
     table = pairwise(overall(HUNDRED), HUNDRED)
     drawing = pairwise_matrix(table, "tasks")
     assert "76 more contestants are in the table alone" in [w.text for w in words(drawing)]
-    assert 'class="wide"' in drawing.svg and clashes(drawing) == []
+    assert 'class="wide"' in drawing.svg and drawing.scrolls and clashes(drawing) == []
+    few = models(["a", "b"])
+    assert not pairwise_matrix(pairwise(overall(few), few), "tasks").scrolls
 
 
 LONG = [f"some-laboratory/a-model-with-a-very-long-name-{n}-of-many-parts" for n in range(9)]

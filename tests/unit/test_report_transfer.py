@@ -14,9 +14,10 @@ from skald_planner.fitting.cells import Points
 from skald_planner.fitting.surface import Surface as FittedSurface
 from skald_report.build import build
 from skald_report.figures.style import looks
-from skald_report.page.blocks import Claims, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Gallery, Grid, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
-from skald_report.sections.transfer import fit_drawings, time_transfer, write_drawings
+from skald_report.sections.fit_figures import fit_drawings, write_drawings
+from skald_report.sections.transfer import time_transfer
 from skald_report.sections.untransferred import untransferred
 from skald_report.statistics.comparison import paired_mean
 from skald_report.tables.file import rows_of
@@ -45,7 +46,9 @@ def _texts(blocks: list[object]) -> str:
 
 
 def _claims(blocks: list[object]) -> tuple[str, ...]:
-    return next((b.sentences for b in blocks if isinstance(b, Claims)), ())
+    return tuple(
+        b.text for b in blocks if isinstance(b, Paragraph) and "transferred against" in b.text
+    )
 
 
 def _grid(blocks: list[object], name: str) -> Grid:
@@ -187,7 +190,7 @@ def test_a_plan_stands_beside_what_it_reached(tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, languages=("da", "sv"), n_items=4)
     blocks = _blocks(inputs)
     small = _grid(blocks, "transfers").rows[0]
-    text = " ".join(f"{cell.text} {cell.detail}" for cell in small)
+    text = " ".join(f"{cell.text} {cell.detail} {cell.note}" for cell in small)
     for words in ("0.01184", "0.40 %", "35 %", "1.500", "inside", "fitted"):
         assert words in text
     for words in (

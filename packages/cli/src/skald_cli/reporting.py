@@ -131,17 +131,24 @@ def run_compare(args: argparse.Namespace) -> int:
     made = compared(args.old, args.new, records)
     failed = [measure for measure in made.measures if measure.holds is not True]
     for measure in failed[:_SHOWN]:
-        print(f"{measure.measure}: {measure.value} {measure.unit}, {measure.bound}")
+        print(_line(f"{measure.measure}: {measure.value} {measure.unit}, {measure.bound}"))
     if len(failed) > _SHOWN:
         print(f"{len(failed) - _SHOWN:,} more numbers differ")
     for sentence in made.said:
-        print(sentence)
+        print(_line(sentence))
     agreeing, n = len(made.measures) - len(failed), len(made.measures)
     print(f"{args.new} against {args.old}: {agreeing} of {n} agree")
     if args.out:
         write_comparison(made, args.out)
         print(f"{args.out / 'index.html'}")
     return EXIT_CLAIM_FAILED if failed else EXIT_DONE
+
+
+def _line(text: str) -> str:
+    """Return text that may hold names of others as one line without control characters."""
+    from skald_report.page.prose import readable
+
+    return readable(" ".join(text.split()))
 
 
 def run_release(args: argparse.Namespace) -> int:

@@ -10,29 +10,32 @@ report.json   every number of the page, with units, for comparison
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from skald_specs.files import atomic_folder, write_json, write_text
+from skald_specs.files import atomic_folder, write_text
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps
+from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
-from skald_report.page.blocks import Gallery
+from skald_report.page.blocks import Claims, Gallery, Page
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
-from skald_report.sections.provenance import provenance, tasks
+from skald_report.sections.provenance import provenance
 from skald_report.sections.untransferred import untransferred
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
-from skald_report.tables.file import REPORT_FILE, SCHEMA_VERSION, as_csv, as_json, plain
+from skald_report.tables.evidence import evidence_tables
+from skald_report.tables.file import as_csv, column_values, write_report
 from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
+from skald_report.tables.tasks import task_tables
 from skald_report.tables.transfer import transfer_tables
 
 
@@ -48,7 +51,7 @@ def build(inputs: ReportInputs, out: Path) -> None:
     """
     sources = load(inputs)
     tables = all_tables(sources) | transfer_tables(sources)
-    tables |= cost_tables(sources) | data_tables(sources)
+    tables |= cost_tables(sources) | data_tables(sources) | evidence_tables(inputs.evidence)
     compared = untransferred(sources)
     tables |= {compared.name: compared} if len(compared.frame) else {}
     said = claims(tables)
@@ -57,10 +60,12 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
         checked = control_table(sources, tables["scores"])
         tables |= {checked.name: checked} if len(checked.frame) else {}
-        tables["tasks"] = tasks(sources, tables["scores"])
+        tables |= task_tables(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
+    for found in (measured_gaps(tables, sources), published_beside(tables, sources)):
+        tables |= {found.name: found} if len(found.frame) else {}
     page = compose(context_of(sources, tables, said, inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
@@ -73,24 +78,31 @@ def build(inputs: ReportInputs, out: Path) -> None:
             write_text(folder / CARDS_FOLDER / name, text)
         for table in tables.values():
             write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
-        write_json(
-            folder / REPORT_FILE,
-            {
-                "schema_version": SCHEMA_VERSION,
-                "claims": list(said.all),
-                "provenance": provenance(sources),
-                "headline": headline(tables),
-                "tables": {name: as_json(table) for name, table in tables.items()},
-            },
-        )
+        facts = {
+            "claims": list(said.all),
+            "remarks": remarks(page, said.all),
+            "provenance": provenance(sources),
+            "headline": headline(tables),
+        }
+        write_report(folder, facts, tables)
+
+
+def remarks(page: Page, claimed: Collection[str]) -> list[str]:
+    """Return the sentences of the page's lists that follow from more than the records of evaluations."""
+    return [
+        sentence
+        for section in page.sections
+        for block in section.blocks
+        if isinstance(block, Claims)
+        for sentence in block.sentences
+        if sentence not in claimed
+    ]
 
 
 def headline(tables: Mapping[str, Table]) -> dict[str, float]:
     """Return the scores under stable names: suite/kind/language/model."""
     if "scores" not in tables:
         return {}
-    rows = tables["scores"].frame.to_dict("records")
-    return {
-        "/".join(str(row[key]) for key in tables["scores"].keys): plain(row["score"])
-        for row in rows
-    }
+    frame, keys = tables["scores"].frame, tables["scores"].keys
+    names = zip(*(frame[key].tolist() for key in keys), strict=True)
+    return dict(zip(map("/".join, names), column_values(frame["score"]), strict=True))

@@ -15,13 +15,19 @@ from skald_specs.errors import UserInputError
 
 from skald_report.build import headline
 from skald_report.reading.inputs import ReportInputs, load
+from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
+from skald_report.sections.controls import control_table
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
 from skald_report.tables.measured import all_tables
+from skald_report.tables.tasks import task_tables
 
-#: Tables that need nothing but evaluations.
-_OF_EVALUATIONS = ("models", "scores", "differences", "clean")
+#: Tables that need nothing but evaluations, and what was scored over training beside them.
+_OF_EVALUATIONS = (
+    "models", "scores", "overall", "pairwise", "differences", "noise", "curves", "clean",
+    "controls", "tasks", "task_families",
+)  # fmt: skip
 
 
 class Changed(NamedTuple):
@@ -85,16 +91,29 @@ def verify_report(
 def _recompute(
     report: Mapping[str, Any], evaluations: tuple[Path, ...], corpus: Path | None
 ) -> dict[str, Any]:
-    inputs = ReportInputs(evaluations=evaluations)
+    watched = dict.fromkeys(str(row["model"]) for row in rows_of(report, "curves"))
+    beside = dict.fromkeys(folder.parent / POINTS_FOLDER for folder in evaluations)
+    points = [folder / f"{name}.jsonl" for folder in beside for name in watched]
+    inputs = ReportInputs(
+        evaluations=evaluations, points=tuple(path for path in points if path.is_file())
+    )
     if corpus is not None:
         found = ReportInputs.from_folders(corpus.parent, (), (), None)
         inputs = replace(inputs, searched=found.searched, clean=found.clean)
-    # The order of the baselines decides which of two is subtracted from the other.
-    baselines = [row["model"] for row in rows_of(report, "models") if row["role"] == "baseline"]
-    sources = replace(load(inputs), order=tuple(map(str, baselines)))
+    # The order of the baselines decides which of two is subtracted from the other. Both this and what
+    # repeats what with other seeds come from the plans, not from records.
+    recorded = rows_of(report, "models")
+    sources = replace(
+        load(inputs),
+        order=tuple(str(row["model"]) for row in recorded if row["role"] == "baseline"),
+        seed_groups={str(row["model"]): row["seed_group"] for row in recorded if row["seed_group"]},
+    )
     tables = all_tables(sources)
-    cleaned = clean_scores(sources, tables["scores"])
-    tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
+    scores = tables["scores"]
+    for made in (clean_scores, control_table):
+        table = made(sources, scores)
+        tables |= {table.name: table} if len(table.frame) else {}
+    tables |= task_tables(sources, scores)
     return {
         "claims": list(claims(tables).all),
         "headline": headline(tables),
@@ -107,9 +126,11 @@ def _pairs(report: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tupl
     yield from _both("headline", report.get("headline", {}), found["headline"])
     yield "claims", report.get("claims"), found["claims"]
     for name in _OF_EVALUATIONS:
+        yield f"{name}, rows", len(rows_of(report, name)), len(rows_of(found, name))
         old, new = _by_key(report, name), _by_key(found, name)
-        for key in old.keys() | new.keys():
-            yield from _both(f"{name}/{key}", old.get(key, {}), new.get(key, {}))
+        for key in dict.fromkeys((*old, *new)):
+            at = "/".join(map(str, (name, *key)))
+            yield from _both(at, old.get(key, {}), new.get(key, {}))
 
 
 def _both(
@@ -119,6 +140,6 @@ def _both(
         yield f"{at}/{column}", old.get(column), new.get(column)
 
 
-def _by_key(report: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+def _by_key(report: Mapping[str, Any], name: str) -> dict[tuple[Any, ...], Mapping[str, Any]]:
     keys = report["tables"].get(name, {}).get("keys", ())
-    return {"/".join(str(row[part]) for part in keys): row for row in rows_of(report, name)}
+    return {tuple(row[part] for part in keys): row for row in rows_of(report, name)}

@@ -187,10 +187,8 @@ def _evaluation(card: Card) -> Iterator[str]:
     # Another model's untrained twin is no control of this one.
     beside = [c for c in controls if not c.startswith("random-init-") or c.endswith(card.name)]
     own = card.scores[card.scores["model"] == card.name]
-    at = {
-        (r["suite"], r["task"], r["language"], r["model"]): r
-        for r in card.scores.to_dict("records")
-    }
+    of_controls = card.scores[card.scores["model"].isin(beside)].to_dict("records")
+    at = {(r["suite"], r["task"], r["language"], r["model"]): r for r in of_controls}
     rows = []
     for r in own.to_dict("records"):
         others = [at.get((r["suite"], r["task"], r["language"], name)) for name in beside]

@@ -33,7 +33,8 @@ def filled(
     axes: Axes, x: float, y: float, colour: Colour, lines: Sequence[str], size: float
 ) -> None:
     """Draw one cell of one by one around a place, with one or two lines of letters."""
-    axes.add_patch(
+    # The axes have their limits; add_patch would work them out anew at each of a thousand cells.
+    axes.add_artist(
         Rectangle((x - 0.49, y - 0.48), 0.98, 0.96, facecolor=colour, lw=0, clip_on=False)
     )
     shifts = (0.0,) if len(lines) == 1 else (-0.19, 0.23)
@@ -44,6 +45,6 @@ def filled(
 
 def empty(axes: Axes, x: float, y: float, size: float) -> None:
     """Draw a cell about which nothing is known: hatched, with a dash."""
-    axes.add_patch(Rectangle((x - 0.49, y - 0.48), 0.98, 0.96, facecolor=PAPER, edgecolor=RULE,
+    axes.add_artist(Rectangle((x - 0.49, y - 0.48), 0.98, 0.96, facecolor=PAPER, edgecolor=RULE,
                              hatch="////", lw=0, clip_on=False))  # fmt: skip
     axes.text(x, y, "–", ha="center", va="center_baseline", size=size, color=MUTED)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import pandas as pd
 
-from skald_report.figures.style import INK, MUTED, RULE, Drawing, drawing, short, subplots, theme
-from skald_report.tables.table import Table
+from skald_report.figures.style import INK, MUTED, PAPER, Drawing, drawing, short, subplots, theme
+from skald_report.tables.table import MACRO, Table
 
 #: Models drawn; a figure of more would be taller than a screen.
 _MAX_MODELS = 40
@@ -15,41 +15,37 @@ _XLABELS = {
 }
 
 
-def change_panel(table: Table | None) -> Drawing | None:
-    """Draw the change of every model's means, better to the right; None where there is no mean.
+def change_panels(table: Table | None) -> tuple[Drawing, ...]:
+    """Draw the change of every model's means, one figure a measure, better to the right.
 
     Args:
-        table: Changes of `overall`.
+        table: Changes of `overall`; None where a report has no means.
     """
     if table is None:
-        return None
-    rows = table.frame[(table.frame["scope"] == "mean") & table.frame["low"].notna()]
-    measures = [m for m in _XLABELS if (rows["measure"] == m).any()]
-    if not measures:
-        return None
-    counts = [min(_MAX_MODELS, int((rows["measure"] == m).sum())) for m in measures]
+        return ()
+    rows = table.frame[(table.frame["scope"] == MACRO) & table.frame["low"].notna()]
+    parts = {measure: rows[rows["measure"] == measure].head(_MAX_MODELS) for measure in _XLABELS}
+    return tuple(_panel(measure, own) for measure, own in parts.items() if len(own))
+
+
+def _panel(measure: str, own: pd.DataFrame) -> Drawing:
+    sign = -1.0 if measure == "text" else 1.0
+    at = range(len(own))
+    clear = own["verdict"].isin(("better", "worse"))
     with theme():
-        figure, axes = subplots(0.6 * len(counts) + 0.3 * sum(counts) + 0.4, counts)
-        told = []
-        for panel, measure in zip(np.ravel(axes), measures, strict=True):
-            own = rows[rows["measure"] == measure].head(_MAX_MODELS)
-            sign = -1.0 if measure == "text" else 1.0
-            at = range(len(own))
-            panel.axvline(0, color=MUTED, lw=1, ls=(0, (2, 2)))
-            panel.hlines(at, sign * own["low"], sign * own["high"], color=INK, lw=1.6)
-            clear = own["verdict"].isin(("better", "worse"))
-            # Filled where it is more than noise.
-            panel.scatter(
-                sign * own["change"], at, s=34, zorder=3, edgecolor=INK, linewidth=1.2,
-                c=[INK if c else RULE for c in clear],
-            )  # fmt: skip
-            panel.set_yticks(at, labels=[short(name) for name in own["model"]])
-            panel.set(xlabel=_XLABELS[measure], ylim=(len(own) - 0.5, -0.5))
-            panel.grid(visible=False, axis="y")
-            moved = zip(own["model"], sign * own["change"], own["verdict"], strict=True)
-            told += [
-                f"{short(model)} {change:+.3f} ({verdict})" for model, change, verdict in moved
-            ]
-        return drawing(
-            figure, "changes", f"Change of the means with 95 % intervals: {'; '.join(told)}"
+        figure, axes = subplots(0.75 + 0.25 * len(own))
+        axes.axvline(0, color=MUTED, lw=1, ls=(0, (2, 2)))
+        axes.hlines(at, sign * own["low"], sign * own["high"], color=INK, lw=1.6)
+        # Filled where it is more than noise.
+        axes.scatter(
+            sign * own["change"], at, s=34, zorder=3, edgecolor=INK, linewidth=1.2,
+            c=[INK if told else PAPER for told in clear],
+        )  # fmt: skip
+        axes.set_yticks(at, labels=[short(name) for name in own["model"]])
+        axes.set(xlabel=_XLABELS[measure], ylim=(len(own) - 0.5, -0.5))
+        axes.grid(visible=False, axis="y")
+        moved = zip(own["model"], sign * own["change"], own["verdict"], strict=True)
+        told = "; ".join(
+            f"{short(model)} {change:+.3f} ({verdict})" for model, change, verdict in moved
         )
+        return drawing(figure, f"changes-{measure}", f"{_XLABELS[measure]}, 95 % intervals: {told}")

@@ -14,6 +14,7 @@ from skald_report.figures.style import (
     SHAPES,
     Drawing,
     drawing,
+    headed,
     powers_of_two,
     subplots,
     theme,
@@ -78,9 +79,9 @@ def coordinate_panels(rows: pd.DataFrame, axis: str, name: str = "") -> Drawing:
         figure.supxlabel(f"{along}, log2 scale", size=8.5)
         step = int(last["step"].iloc[0])
         figure.supylabel(f"mean |change| after {step} steps, log2 scale", size=8.5)
-        if len(tables) > 1:
-            lines, names = panels[0].get_legend_handles_labels()
-            figure.legend(lines, names, loc="outside upper left", ncols=3, columnspacing=1.2)
+        lines, names = panels[0].get_legend_handles_labels()
+        shown = (lines, names) if len(tables) > 1 else ([], [])
+        headed(figure, f"Change of activations over {axis}", 3, handles=shown[0], labels=shown[1])
         alt = f"Change of activations after {step} steps over {axis}: " + ", ".join(
             ACTIVATIONS[quantity] for quantity in present
         )
@@ -126,7 +127,8 @@ def transfer_curves(runs: pd.DataFrame, optima: pd.DataFrame, name: str, along: 
         figure.supxlabel("base learning rate, log2 scale", size=8.5)
         figure.supylabel("validation bits per byte", size=8.5)
         lines, names = np.ravel(grid)[0].get_legend_handles_labels()
-        figure.legend(lines, names, loc="outside upper left", ncols=2, columnspacing=1.2)
+        headed(figure, f"Loss over learning rate by {along}", 4, handles=lines, labels=names,
+               columnspacing=0.8)  # fmt: skip
         alt = f"Loss over base learning rate by {along}. " + " ".join(
             f"{row.rules}, {along} {getattr(row, along)}: optimum at 2^{row.log2_lr:.2f}."
             for row in optima.itertuples()
@@ -159,9 +161,9 @@ def optimum_lines(optima: pd.DataFrame, name: str, along: str) -> Drawing:
         low, high = axes.get_ylim()
         axes.set_yticks(*powers_of_two(min(low, high - 1), high))
         axes.set_xlabel(f"{along}, log2 scale")
-        axes.set_ylabel("best base learning rate, log2 scale")
+        axes.set_ylabel("base learning rate, log2 scale")
         axes.tick_params(colors=MUTED, labelcolor=INK)
-        figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2)
+        headed(figure, f"Best learning rate over {along}", 3)
         alt = f"Best base learning rate over {along}: " + "; ".join(
             f"{rules} " + ", ".join(f"2^{v:.2f}" for v in own.sort_values(along)["log2_lr"])
             for rules, own in optima.groupby("rules", sort=False)

@@ -1,4 +1,4 @@
-"""The order of languages in every figure: branch by branch, as in the register."""
+"""The order of languages in every figure: branch by branch, in a branch by their English names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ BRANCHES = ("North", "West", "Insular", "-")
 
 
 def by_branch(tags: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Return the languages of each branch that has any, in the register's order.
+    """Return the languages of each branch that has any, by their English names.
 
     Args:
         tags: BCP-47 tags; one the register lacks goes into the branch `-`.
     """
-    register = list(BY_TAG)
     present = sorted(
-        dict.fromkeys(tags), key=lambda t: (register.index(t) if t in BY_TAG else len(register), t)
+        set(tags), key=lambda tag: (BY_TAG[tag].english if tag in BY_TAG else "~", tag)
     )
     grouped: dict[str, list[str]] = {branch: [] for branch in BRANCHES}
     for tag in present:

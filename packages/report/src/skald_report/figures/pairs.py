@@ -91,7 +91,9 @@ def pairwise_matrix(pairwise: Table, measure: str) -> Drawing:
     columns = [*shown, *controls]
     names = short_names(columns, _NAME_LIMIT)
     roomy = len(columns) <= _ROOMY
-    largest = max((abs(r.difference) for (m, o), r in found.items() if o in shown), default=1.0)
+    largest = max(
+        (abs(r.difference) for pair, r in found.items() if not {*pair} & {*controls}), default=1.0
+    )
     heads = {n: str(i + 1) for i, n in enumerate(shown)}
     heads |= {n: chr(ord("a") + i) for i, n in enumerate(controls)}
     size, row = (7.5, 0.36) if roomy else (7.0, 0.23)

@@ -21,6 +21,7 @@ from skald_report.figures.style import (
     INK,
     MUTED,
     RULE,
+    UNKNOWN,
     WIDTH_INCHES,
     Drawing,
     Look,
@@ -67,6 +68,16 @@ def ranked(rows: pd.DataFrame, look: Mapping[str, Look]) -> list[str]:
     tasks = known[known["measure"] == "tasks"].sort_values("score", ascending=False, kind="stable")
     text = known[known["measure"] == "text"].sort_values("score", kind="stable")
     return list(dict.fromkeys([*tasks["model"], *text["model"]]))
+
+
+def leaders(overall: pd.DataFrame) -> list[str]:
+    """Return all models by their mean over languages, the best on tasks first.
+
+    Args:
+        overall: The frame of that table.
+    """
+    mean = overall[overall["scope_kind"] == "mean"]
+    return ranked(mean, dict.fromkeys(map(str, mean["model"]), UNKNOWN))
 
 
 def places(rows: pd.DataFrame, look: Mapping[str, Look], most: int = MOST_MODELS) -> Places:
@@ -136,10 +147,9 @@ def interval_rows(
     head, foot = 0.4 + 0.24 * bool(title), 0.38 + 0.15 * len(notes)
     height = head + _ROW * n_rows + foot
     left = 0.08 + max(text_inches(label, 8) for label in labels.values())
-    value = 0.06 + max(
-        text_inches(signed(v, ".3f"), 7.5) for v in rows[rows["model"].isin(at)]["score"]
-    )
-    between = 0.16
+    # The same in every drawing, so that panels set side by side are equally wide.
+    value = 0.06 + text_inches("−0.000", 7.5)
+    between = 0.12
     width = (WIDTH_INCHES - left - len(spans) * value - (len(spans) - 1) * between) / len(spans)
     with theme():
         figure = Figure(figsize=(WIDTH_INCHES, height))

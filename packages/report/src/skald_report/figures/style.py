@@ -44,7 +44,7 @@ WIDTH_INCHES = 4.4
 #: Pixels an inch of a drawing takes on a screen at least (7 points are then 9 pixels) and at most.
 _PIXELS = (92, 120)
 #: A wider drawing has a row of the page for itself.
-_ROW_INCHES = 5.6
+_ROW_INCHES = 5.0
 MAX_TICKS = 7
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 #: As matplotlib writes it.
@@ -91,6 +91,11 @@ class Drawing(NamedTuple):
     svg: str
     alt: str
     table: str = ""
+
+    @property
+    def scrolls(self) -> bool:
+        """Whether it is wider than a telephone's screen, so that a reader has to scroll in it."""
+        return self.svg.count("min-width: ", 0, self.svg.find(">", self.svg.find("<svg "))) > 0
 
 
 class Look(NamedTuple):
@@ -168,12 +173,25 @@ def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
     bare = {name: name.rsplit("/", 1)[-1] or name for name in names}
     if len(set(bare.values())) < len(names):
         bare = {name: name for name in names}
+    cut = {name: short(bare[name], limit) or "?" for name in names}
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(cut[name], []).append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            # What tells them apart stands where they begin to differ.
+            columns = enumerate(zip(*(bare[name] for name in group), strict=False))
+            apart = next((n for n, letters in columns if len(set(letters)) > 1), 0)
+            start = max(4, apart - 4)
+            for name in group:
+                text = "".join(c for c in bare[name] if c.isprintable())
+                cut[name] = short(f"{text[:3]}…{text[start : start + limit - 4]}", limit)
     found: dict[str, str] = {}
     taken: dict[str, int] = {}
     for name in names:
-        text = short(bare[name], limit) or "?"
-        taken[text] = taken.get(text, 0) + 1
-        found[name] = text if taken[text] == 1 else f"{text} ({taken[text]})"
+        taken[cut[name]] = taken.get(cut[name], 0) + 1
+        number = taken[cut[name]]
+        found[name] = cut[name] if number == 1 else f"{cut[name]} ({number})"
     return found
 
 
@@ -192,10 +210,10 @@ def text_inches(text: str, size: float) -> float:
     return float(width) / 72
 
 
-def powers_of_two(low: float, high: float) -> tuple[list[int], list[str]]:
-    """Return ticks of a log2 axis, at most `MAX_TICKS` whole octaves, and their labels."""
+def powers_of_two(low: float, high: float, most: int = MAX_TICKS) -> tuple[list[int], list[str]]:
+    """Return ticks of a log2 axis, at most `most` whole octaves, and their labels."""
     first, last = math.floor(low), math.ceil(high)
-    step = max(1, math.ceil((last - first) / (MAX_TICKS - 1)))
+    step = max(1, math.ceil((last - first) / (most - 1)))
     ticks = list(range(first, last + 1, step))
     return ticks, [f"2{str(tick).translate(_SUPERSCRIPT)}" for tick in ticks]
 
@@ -232,6 +250,21 @@ def subplots(
     return figure, axes
 
 
+def headed(figure: Figure, title: str, n_columns: int, **legend: Any) -> None:
+    """Set a title above a figure, and its legend under it.
+
+    Args:
+        figure: Its labelled marks make the legend where `legend` names none.
+        title: What the figure is about.
+        n_columns: Entries of the legend beside each other.
+        **legend: More for matplotlib's legend, such as handles.
+    """
+    spacing: Any = {"handletextpad": 0.4, "columnspacing": 1.2, "handlelength": 1.7, **legend}
+    made = figure.legend(loc="outside upper left", ncols=n_columns, title=title, alignment="left",
+                         borderpad=0, **spacing)  # fmt: skip
+    made.get_title().set(weight="bold", size=9.5)
+
+
 def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
             title: str, shapes: bool = True) -> None:  # fmt: skip
     """Set a title above a figure, and under it the models with their colours and shapes."""
@@ -248,9 +281,7 @@ def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look]
         )
         for name, label in names.items()
     ]
-    legend = figure.legend(handles=handles, loc="outside upper left", ncols=2, columnspacing=1.2,
-                           title=title, alignment="left", borderpad=0)  # fmt: skip
-    legend.get_title().set(weight="bold", size=9.5)
+    headed(figure, title, 2, handles=handles)
 
 
 def drawing(figure: Figure, name: str, alt: str, table: str = "") -> Drawing:

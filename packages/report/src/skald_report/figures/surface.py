@@ -23,6 +23,7 @@ from skald_report.figures.style import (
     Drawing,
     Look,
     drawing,
+    headed,
     powers_of_two,
     records,
     short,
@@ -103,7 +104,7 @@ def learning_rates(points: Table, optima: Table | None, transfers: Table | None,
         below.set_xticks(*powers_of_two(*below.get_xlim()))
         top.tick_params(labelbottom=False)
         top.set(xlabel="", ylabel=_axis(points.units["loss"]))
-        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.2)
+        headed(figure, "Loss over learning rate", 4, handletextpad=0.2, columnspacing=0.8)
         alt = "Loss over base learning rate. " + " ".join(
             [_in_words(horizon, row) for horizon, row in vertex.items()]
             + [f"{short(r['model'])} trains at {2 ** r['log2_lr']:.4g}." for r in given]
@@ -214,7 +215,7 @@ def loss_surface(
         for panel in panels:
             panel.set_xlim(x_all.min() - 0.5, x_all.max() + 0.5)
             panel.set_ylim(*shown)
-            panel.set_xticks(*powers_of_two(x_all.min(), x_all.max()))
+            panel.set_xticks(*powers_of_two(x_all.min(), x_all.max(), most=5))
             panel.set_yticks(*powers_of_two(y_all.min(), y_all.max()))
         for panel in panels[len(horizons) :]:
             panel.set_visible(False)
@@ -277,5 +278,5 @@ def _legend(figure: Any, axes: Axes, shades: Sequence[Any], whole: bool) -> None
     if whole:
         axes.plot([], [], color=MUTED, lw=0.8, label="fit, same steps")
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, handletextpad=0.3,
-                  columnspacing=1.0, handlelength=1.4)  # fmt: skip
+    headed(figure, "Loss over learning rate and batch", 3, handles=handles, labels=labels,
+           handletextpad=0.3, columnspacing=1.0, handlelength=1.4)  # fmt: skip

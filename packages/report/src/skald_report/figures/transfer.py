@@ -22,9 +22,11 @@ from skald_report.figures.style import (
     Drawing,
     Look,
     drawing,
+    headed,
     powers_of_two,
     records,
     short,
+    signed,
     subplots,
     theme,
     tokens,
@@ -97,8 +99,7 @@ def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, s
         axes.set_ylim(low - 0.8, high + 0.8)
         axes.set_yticks(*powers_of_two(low - 0.8, high + 0.8))
         axes.set_ylabel("base learning rate, log2 scale")
-        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.0,
-                      handlelength=1.7)  # fmt: skip
+        headed(figure, "Best learning rate over the horizon", 3)
         lines = ", ".join(f"{f.kind} {f.weight:.2f}" for f in fit.families)
         alt = (
             f"Best base learning rate over the horizon at batches of "
@@ -219,7 +220,7 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
         _horizons(axes, [*fit.table.horizons_tokens, *(r["horizon_tokens"] for r in given)])
         axes.set_yticks(*powers_of_two(*axes.get_ylim()))
         axes.set_ylabel("batch in tokens, log2 scale")
-        figure.legend(loc="outside upper left", ncols=2, handletextpad=0.4, columnspacing=1.0)
+        headed(figure, "Batch over the horizon", 2)
         return drawing(figure, name, "Batch sizes over the horizon. " + " ".join(words))
 
 
@@ -237,11 +238,14 @@ def sensitivity(fit: TimeFit, table: Table, name: str = "sensitivity") -> Drawin
         axes.set_ylim(bottom=min(0.0, 100 * float(rows["low"].min())))
         _horizons(axes, rows["horizon_tokens"])
         axes.set_ylabel("rise of loss at one octave, %")
+        figure.suptitle("What one octave off costs", x=0.01, ha="left", weight="bold", size=9.5)
         slope = fit.sensitivity_exponent
         if slope is not None:
             low, high = slope.interval
-            axes.set_title(f"exponent {slope.value:+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−"),
-                           weight="normal", size=8)  # fmt: skip
+            words = (
+                f"{signed(slope.value, '+.2f')} ({signed(low, '+.2f')} to {signed(high, '+.2f')})"
+            )
+            axes.set_title(f"exponent {words}", weight="normal", size=8)
         alt = (
             "Rise of loss one octave of learning rate off the best, over the horizon: "
             + ", ".join(
@@ -275,7 +279,7 @@ def held_out_optima(table: Table, name: str = "held-out") -> Drawing:
         axes.set_yticks(*powers_of_two(*ends))
         axes.set(xlim=ends, ylim=ends, xlabel="measured best learning rate, log2 scale",
                  ylabel="predicted without that horizon")  # fmt: skip
-        figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.0)
+        headed(figure, "Predicted against measured", 3, columnspacing=0.8)
         error = float(np.sqrt(np.mean((rows["predicted"] - rows["measured"]) ** 2)))
         inside = int(((rows["measured"] >= rows["predicted_low"])
                       & (rows["measured"] <= rows["predicted_high"])).sum())  # fmt: skip

@@ -8,6 +8,7 @@ independent: the interval is then wider than need be, never narrower. Where item
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,8 @@ JUDGED: Mapping[str, str] = {
 _OF_PAIRS = ("pairwise", "differences")
 #: Columns that must agree for a mean to be one of the same things.
 _EXTENT = ("n_languages", "n_tasks", "n_cells", "languages")
+#: Reports keep nine digits of either figure.
+_SAME_CHANGE = 1e-6
 INDEPENDENT = "independent, from the standard errors of both reports"
 _COLUMNS = (
     "old",
@@ -74,21 +77,23 @@ class Changes(NamedTuple):
 
 
 def changes(
-    old: Mapping[str, Any], new: Mapping[str, Any], paired: pd.DataFrame | None = None
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    paired: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> Changes:
     """Return what changed.
 
     Args:
         old: The earlier report, as `read_report` returns it.
         new: The later one.
-        paired: Changes of scores by item, as `records.paired_changes` returns them; None: not known.
+        paired: Changes by item of some tables, as `records.paired_changes` returns them.
     """
     tasks = _other_tasks(old, new)
     judged = {}
     for name, column in JUDGED.items():
         if name in old["tables"] and name in new["tables"]:
             keys = list(old["tables"][name]["keys"])
-            found = _judged(old, new, name, keys, column, tasks, paired)
+            found = _judged(old, new, name, keys, column, tasks, paired.get(name))
             units = dict.fromkeys(("old", "new", "change", "low", "high"), "by kind")
             judged[name] = Table(name, tuple(keys), units | {"p": "p", "p_holm": "p"}, found)
     return Changes(judged, _flipped(old, new), _moved(old, new), _provenance(old, new))
@@ -117,7 +122,7 @@ def _judged(
     with np.errstate(divide="ignore", invalid="ignore"):
         rows["p"] = 2 * stats.norm.sf(np.abs(rows["change"]) / error)
     rows["test"] = INDEPENDENT
-    if paired is not None and name == "scores":
+    if paired is not None:
         rows = _with_paired(rows, keys, paired)
     same = rows["change"] == 0
     rows.loc[same, "p"] = 1.0
@@ -154,9 +159,13 @@ def _error(both: pd.DataFrame, side: str) -> pd.Series[float]:
 
 
 def _with_paired(rows: pd.DataFrame, keys: list[str], paired: pd.DataFrame) -> pd.DataFrame:
-    """Put paired intervals and p values where there are some; the change stays that of the reports."""
+    """Put paired intervals and p values where the records give the change that the reports show.
+
+    Where they give another, they are of other items or languages, and say nothing of this row.
+    """
     found = rows[keys].merge(paired, on=keys, how="left", validate="one_to_one")
-    there = found["p"].notna().to_numpy()
+    moved = found["difference"].astype(float).to_numpy() - rows["change"].to_numpy()
+    there = (np.abs(moved) <= _SAME_CHANGE) & found["p"].notna().to_numpy()
     for column in ("low", "high", "p", "test"):
         rows[column] = np.where(there, found[column], rows[column])
     return rows

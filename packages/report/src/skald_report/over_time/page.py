@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 from skald_specs.claims import Measure
 
-from skald_report.figures.changes import change_panel
+from skald_report.figures.changes import change_panels
 from skald_report.over_time.changes import Changes
 from skald_report.over_time.words import METHOD, why_in_words
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.page.formatting import interval, number, of
-from skald_report.tables.table import Table
+from skald_report.tables.table import MACRO, Table
 
 #: Rows of a table that the page prints; the CSV has all.
 _SHOWN = 60
@@ -60,14 +60,12 @@ def comparison_page(
 
 def _summary(found: Changes, said: Sequence[str]) -> Iterator[Block]:
     yield Claims(tuple(said))
-    drawn = change_panel(found.judged.get("overall"))
-    if drawn is not None:
-        rows = found.judged["overall"].frame
-        n_items = int((rows["scope"] == "mean").sum())
+    drawings = change_panels(found.judged.get("overall"))
+    if drawings:
         yield Gallery(
-            (drawn,),
-            f"Change of the means of {n_items} models and measures with 95 % intervals; to the right of the "
-            "line is better. How they are made is said below.",
+            drawings,
+            "Change of each model's mean over tasks and languages with its 95 % interval; right of the line is "
+            "better. Filled: more than noise after Holm's correction. How intervals are made is said below.",
         )
     yield Paragraph(METHOD)
 
@@ -76,7 +74,7 @@ def _judged(table: Table, found: Changes) -> Iterator[Block]:
     frame = table.frame
     told = frame[~frame["verdict"].isin(_PLAIN)]
     if table.name == "overall":
-        told = frame
+        told = frame[~frame["verdict"].isin(_PLAIN) | (frame["scope"] == MACRO)]
     if not len(told):
         yield Paragraph(
             f"None of {len(frame):,} rows is better, worse or not comparable: each is the same figure, no more "
@@ -94,7 +92,7 @@ def _grid(table: Table, rows: pd.DataFrame, n_all: int) -> Grid:
     shown = "All" if len(rows) == n_all else f"{len(rows):,} of"
     return Grid(
         table.name,
-        _TITLES[table.name],
+        "What is better, worse or not comparable",
         f"{shown} {n_all:,} rows, the clearest first; change with its 95 % interval, p after Holm's correction.",
         ("of", "old", "new", "change", "p (Holm)", "weights", "verdict"),
         tuple(_row(table, int(str(at)), row) for at, row in rows.iterrows()),

@@ -24,7 +24,7 @@ RELEASE_FILE = "release.json"
 RELEASES, REFERENCE, INDEX, CHANGES = "releases", "reference", "README.md", "changes"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: Figures that a README shows.
-_IMAGE = re.compile(r"!\[[^\]]*\]\((figures/[^)]+)\)")
+_IMAGE = re.compile(r"\]\((figures/[^)]+)\)")
 #: Claims of a report that the index quotes.
 _QUOTED = 3
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from skald_report.over_time.changes import INDEPENDENT, Changes
 from skald_report.page.formatting import interval, join, number
+from skald_report.tables.table import MACRO
 
 #: How a verdict is worded, in the order of a sentence.
 VERDICTS: Mapping[str, str] = {
@@ -77,12 +78,16 @@ def _means(found: Changes) -> Iterator[str]:
     if "overall" not in found.judged:
         return
     frame = found.judged["overall"].frame
-    own = frame[frame["scope"] == "mean"]
-    for row in own.head(2 * _MAX_NAMED).to_dict("records"):
+    own = frame[frame["scope"] == MACRO]
+    moved = own[own["verdict"] != "same"]
+    for row in moved.head(2 * _MAX_NAMED).to_dict("records"):
         what = f"{row['model']}, {_MEASURES[row['measure']]}"
         yield f"{what} from {change_in_words(row)}: {why_in_words(row)}."
-    if len(own) > 2 * _MAX_NAMED:
-        yield f"The other {len(own) - 2 * _MAX_NAMED} means stand in the table."
+    if len(moved) > 2 * _MAX_NAMED:
+        yield f"The other {len(moved) - 2 * _MAX_NAMED:,} means that changed stand in the table."
+    still = [name for name in dict.fromkeys(own["model"]) if name not in set(moved["model"])]
+    if still:
+        yield f"The same means as before: {_named(still)}."
 
 
 def _counts(found: Changes) -> Iterator[str]:

@@ -59,11 +59,12 @@ def compared(
         UserInputError: A folder holds no report of this schema, or a record does not fit its report.
     """
     before, after = read_report(old), read_report(new)
-    paired = None
-    if records is not None:
+    if records is None:
+        found = changes(before, after)
+    else:
         sides = zip(records, (before, after), (old, new), strict=True)
-        paired = paired_changes(*(records_of(*side) for side in sides))
-    found = changes(before, after, paired)
+        then, now = (records_of(*side) for side in sides)
+        found = changes(before, after, paired_changes(then, now, after))
     same = (old / REPORT_FILE).read_bytes() == (new / REPORT_FILE).read_bytes()
     return Comparison(
         *(names or _names(old, new)),

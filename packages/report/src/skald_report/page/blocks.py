@@ -112,12 +112,13 @@ Block = Paragraph | Claims | Grid | Explorer | Gallery | Glossary
 
 
 class Section(NamedTuple):
-    """A heading and its blocks. `foreign` sets figures of others apart."""
+    """A heading and its blocks. `foreign` sets figures of others apart; `brief`: the README has it too."""
 
     anchor: str
     title: str
     blocks: Sequence[Block]
     foreign: bool = False
+    brief: bool = True
 
 
 class Page(NamedTuple):

@@ -33,15 +33,18 @@ def capital(text: str) -> str:
 
 
 def number(value: float, digits: str) -> str:
-    """Return a number with a true minus sign."""
-    return f"{value:{digits}}".replace("-", "−")
+    """Return a number with a true minus sign; what rounds to nothing has none."""
+    text = f"{value:{digits}}"
+    return (
+        text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
+    )
 
 
 def p_value(p: float) -> str:
-    """Return a p value as sentences have it: p = 0.012, or p < 0.001."""
+    """Return a p value as sentences have it, on one line: p = 0.012, or p < 0.001."""
     if math.isnan(p):
         return "no p value"
-    return "p < 0.001" if p < _SMALLEST_P else f"p = {p:.3f}"
+    return "p\u00a0<\u00a00.001" if p < _SMALLEST_P else f"p\u00a0=\u00a0{p:.3f}"
 
 
 def power_of_ten(value: float, digits: int = 2) -> str:

@@ -1,6 +1,6 @@
 """The page in short as Markdown, for a forge to show beside the HTML.
 
-It has all words, the first figure and the short tables; what is long is linked.
+It has the words and the short tables of the brief sections and the first figure; the rest is linked.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ def _section(section: Section, shown: Gallery | None) -> Iterator[str]:
     if not blocks:
         return
     yield f"## {escape(section.title)}"
+    if not section.brief:
+        yield f"[In the report](index.html#{section.anchor})."
+        found = [link for block in blocks if (link := _link(block))]
+        yield "\n".join(found)
+        return
     for block in blocks:
         yield _gallery(block, block is shown) if isinstance(block, Gallery) else _block(block)
 
@@ -56,21 +61,29 @@ def escape(text: str) -> str:
 
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
-        plain = _code(block.text)
-        return plain if block.kind == "text" else f"> {plain}"
+        form = {"text": "{}", "lead": "**{}**"}.get(block.kind, "> {}")
+        return form.format(_code(block.text))
     if isinstance(block, Claims):
         return "\n".join(f"- {_code(sentence)}" for sentence in block.sentences)
     if isinstance(block, Grid) and not block.folded and len(block.rows) <= _ROWS:
         return _grid(block)
-    assert isinstance(block, Grid | Explorer)
-    where = f"[all rows as CSV]({block.file})" if block.file else "in [index.html](index.html)"
-    return f"- {escape(block.title)}: {where}."
+    return _link(block)
+
+
+def _link(block: Block) -> str:
+    """Return where the rows or the drawings of a block are; nothing for words."""
+    if isinstance(block, Gallery):
+        links = [f"[{escape(d.name)}](figures/{d.name}.svg)" for d in block.drawings]
+        return f"- Figures: {', '.join(links)}."
+    if isinstance(block, Grid | Explorer):
+        where = f"[CSV]({block.file})" if block.file else "[in the report](index.html)"
+        return f"- {escape(block.title)}: {where}."
+    return ""
 
 
 def _gallery(gallery: Gallery, shown: bool) -> str:
     if not shown:
-        links = [f"[{escape(d.name)}](figures/{d.name}.svg)" for d in gallery.drawings]
-        return f"Figures: {', '.join(links)}."
+        return _link(gallery)
     images = [f"![{escape(d.alt)}](figures/{d.name}.svg)" for d in gallery.drawings]
     return "\n".join([*images, "", f"*{_code(gallery.caption)}*"])
 

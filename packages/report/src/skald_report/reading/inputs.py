@@ -32,6 +32,7 @@ from skald_specs.records import EvaluationSummary
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 from skald_specs.timefit import FittedRun, TimeFit
 
+from skald_report.reading.agreement import check_agreement
 from skald_report.reading.manifests import Manifests, read_manifests
 from skald_report.reading.points import POINTS_FOLDER, read_points
 from skald_report.reading.published import (
@@ -196,7 +197,7 @@ def load(inputs: ReportInputs) -> Sources:
     summaries = tuple(
         EvaluationSummary.load(folder / "summary.json") for folder in inputs.evaluations
     )
-    _check_same_models(summaries)
+    check_agreement(inputs.evaluations, summaries)
     files = [folder / "items.jsonl" for folder in inputs.evaluations]
     plans = [Plan.load(path) for path in inputs.plans]
     plans += [Plan.load(run / PLAN_FILE) for run in inputs.runs if (run / PLAN_FILE).is_file()]
@@ -237,18 +238,6 @@ def load(inputs: ReportInputs) -> Sources:
         ),
         data_card=DataCard.load(inputs.data_card) if inputs.data_card else None,
     )
-
-
-def _check_same_models(summaries: Iterable[EvaluationSummary]) -> None:
-    weights: dict[str, str] = {}
-    for summary in summaries:
-        for model in summary.models:
-            if weights.setdefault(model.name, model.weights_sha256) != model.weights_sha256:
-                raise UserInputError(
-                    f"suite {summary.suite}",
-                    f"model {model.name!r} has other weights than in another suite",
-                    "Evaluate both suites again with the same exports",
-                )
 
 
 def _baseline_of(run: Path) -> str:

@@ -76,6 +76,7 @@ def _read(path: Path, summary: EvaluationSummary) -> pa.Table:
     _check_once(path, codes)
     _check_known(path, codes, summary)
     _check_same(path, codes, table["n_bytes"].to_numpy())
+    _check_whole(path, codes, summary)
     names = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(len(table), np.int32)), pa.array([summary.suite])
     )
@@ -126,15 +127,20 @@ def _check_values(path: Path, table: pa.Table) -> None:
     scores = table["score"].to_numpy()
     if not np.isfinite(scores).all():
         _name_bad_line(path)
-    kinds = table["kind"].chunk(0).dictionary.to_pylist()
-    if not set(kinds) <= set(get_args(TaskKind)):
+    kind = _codes(table["kind"])
+    if not set(kind.names) <= set(get_args(TaskKind)):
         _name_bad_line(path)
-    is_choice = np.array([kind in CHOICE_KINDS for kind in kinds])[_codes(table["kind"]).rows]
-    if (is_choice & ((scores < 0) | (scores > 1))).any():
-        _name_bad_line(path)
-        raise UserInputError(
-            str(path), "the score of a choice lies outside 0 to 1", "Evaluate again"
-        )
+    is_choice = np.array([name in CHOICE_KINDS for name in kind.names])[kind.rows]
+    is_text = np.array([name == "text" for name in kind.names])[kind.rows]
+    for wrong, what in (
+        (is_choice & ((scores < 0) | (scores > 1)), "the score of a choice lies outside 0 to 1"),
+        (is_text & (table["n_bytes"].to_numpy() <= 0), "a text has no bytes"),
+        (is_text & (scores < 0), "the bits per byte of a text lie below 0"),
+    ):
+        if wrong.any():
+            raise UserInputError(
+                f"{path}:{int(np.flatnonzero(wrong)[0]) + 1}", what, "Evaluate again"
+            )
 
 
 def _check_once(path: Path, codes: dict[str, _Codes]) -> None:
@@ -204,6 +210,22 @@ def _check_same(path: Path, codes: dict[str, _Codes], n_bytes: NDArray[np.int64]
             "different versions of it",
             "Evaluate all models again into an empty folder",
         )
+
+
+def _check_whole(path: Path, codes: dict[str, _Codes], summary: EvaluationSummary) -> None:
+    """Refuse a task with other items than were asked: some model's may be missing, not all's."""
+    task, item = codes["task"], codes["item_id"]
+    asked = np.unique(task.rows * len(item.names) + item.rows) // len(item.names)
+    counts = dict(zip(task.names, np.bincount(asked, minlength=len(task.names)), strict=True))
+    for info in summary.tasks:
+        found = int(counts.get(info.name, info.n_items))
+        if found != info.n_items:
+            raise UserInputError(
+                str(path),
+                f"holds {found:,} items of task {info.name!r}, of which summary.json says "
+                f"{info.n_items:,} were asked",
+                "Evaluate again into an empty folder",
+            )
 
 
 def _sorted_names(column: pd.Series[Any]) -> pd.Categorical:

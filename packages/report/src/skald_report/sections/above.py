@@ -11,7 +11,8 @@ import pandas as pd
 from skald_specs.controls import BYTE_NGRAM, RANDOM_INIT
 
 from skald_report.page.formatting import join, some
-from skald_report.sections.rivals import MEASURES, Measure, contestants, seen_from
+from skald_report.sections.cell_words import where_words
+from skald_report.sections.rivals import MEASURES, Measure, cells_of, contestants, seen_from
 from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.models import task_checks
 from skald_report.tables.table import Table
@@ -19,6 +20,7 @@ from skald_report.tables.table import Table
 _ABOUT = {BYTE_NGRAM: ", which only counts bytes"}
 #: Models that a sentence names one by one.
 _MAX_NAMED = 3
+_SURE = f"Holm-corrected p\u00a0<\u00a0{LEVEL}"
 _WORDS = {"better": "better", "tie": "tied", "worse": "worse"}
 
 
@@ -28,8 +30,7 @@ def above_controls(tables: Mapping[str, Table]) -> list[str]:
     Args:
         tables: `models`, and where present `pairwise`.
     """
-    models = tables["models"].frame
-    controls = list(models.loc[(models["role"] == "control") & ~task_checks(models), "model"])
+    controls = _controls(tables["models"].frame)
     named = contestants(tables["models"])
     if not named:
         return []
@@ -65,10 +66,10 @@ def _against(
     if all((rows["verdict"] == "better").all() for _, rows in found):
         by = join(f"{_by(rows)} {measure.place}" for measure, rows in found)
         everyone = [model for model in named if model in set(found[0][1]["model"])]
-        yield f"{_begin(_who(everyone, everyone))} better than {who}: {by}."
+        yield f"{_capital(_who(everyone, everyone))} better than {who}: {by} ({_SURE})."
         return
     parts = [f"{measure.place} {_verdicts(rows, named)}" for measure, rows in found]
-    yield f"Against {who}, {'; '.join(parts)} (Holm-corrected p < {LEVEL})."
+    yield f"Against {who}, {'; '.join(parts)} ({_SURE})."
 
 
 def _standing(
@@ -108,6 +109,51 @@ def _who(models: Sequence[str], everyone: Sequence[str]) -> str:
     return f"{join(models)} {'is' if len(models) == 1 else 'are'}"
 
 
-def _begin(text: str) -> str:
+def _capital(text: str) -> str:
     """Return a text with a capital, unless it begins with a model's name, which keeps its letters."""
     return text[:1].upper() + text[1:] if text.startswith(("both ", "all ")) else text
+
+
+def task_by_task(tables: Mapping[str, Table]) -> list[str]:
+    """Say how often each control is beaten and beats, task by task and language by language.
+
+    Args:
+        tables: `models`, and where present `pairwise` and `differences`.
+    """
+    named, pairwise = contestants(tables["models"]), tables.get("pairwise")
+    controls = _controls(tables["models"].frame)
+    if pairwise is None or not controls:
+        return []
+    found = [seen_from(pairwise, m, name, controls) for m in MEASURES for name in named]
+    columns = ["wins", "losses", "ties"]
+    rows = pd.concat([part for part in found if len(part)] or found[:1])
+    if rows.empty:
+        return []
+    counts = rows.groupby(["reference", "model"], sort=False)[columns].sum()
+    told = []
+    for control in [name for name in controls if name in counts.index]:
+        own = counts.loc[control]
+        if len(own) > _MAX_NAMED:
+            told.append(
+                f"Task by task, {control} is better than {int(own['losses'].gt(0).sum())} of {len(own)} models "
+                "in at least one pair of task and language."
+            )
+            continue
+        differences = tables.get("differences")
+        parts = []
+        for model, row in own.iterrows():
+            lost = where_words(cells_of(differences, str(model), control), "worse")
+            parts.append(
+                f"{model} is better in {row['wins'] or 'none'}, worse in {row['losses'] or 'none'}{lost} and "
+                f"tied in {row['ties'] or 'none'}"
+            )
+        n = int(own[columns].to_numpy().sum(axis=1).max())
+        told.append(
+            f"Task by task against {control}, of {n} pairs of task and language {'; '.join(parts)}."
+        )
+    return told
+
+
+def _controls(models: pd.DataFrame) -> list[str]:
+    """Return the controls that are models themselves."""
+    return list(models.loc[(models["role"] == "control") & ~task_checks(models), "model"])

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from skald_report.page.formatting import join
-from skald_report.sections.above import above_controls
+from skald_report.sections.above import above_controls, task_by_task
+from skald_report.sections.branches import language_sentences
 from skald_report.sections.chance import chance_claims
-from skald_report.sections.clearance import clearances
+from skald_report.sections.lacking import lacking
 from skald_report.sections.verdict import verdicts
-from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.models import task_checks
+from skald_report.sections.wordings import wordings
 from skald_report.tables.table import MACRO, Table
 
 
@@ -27,14 +27,18 @@ class Said(NamedTuple):
     Attributes:
         verdict: Which model is better.
         controls: How far the models are above the controls.
-        clearances: On which tasks, language by language.
+        cells: The same task by task and language by language.
+        languages: Worst languages and branches.
+        wordings: How far a score depends on its prompt.
         chance: What the controlled tasks came to.
         gaps: What some model lacks.
     """
 
     verdict: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
-    clearances: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    wordings: tuple[str, ...] = ()
     chance: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
 
@@ -54,14 +58,14 @@ def claims(tables: Mapping[str, Table]) -> Said:
         return Said()
     scores, frame = tables["scores"], tables["models"].frame
     baselines = list(frame.loc[frame["role"] == "baseline", "model"])
-    controls = list(frame.loc[(frame["role"] == "control") & ~task_checks(frame), "model"])
-    contest = scores._replace(frame=scores.frame[~scores.frame["kind"].isin(AGAINST_CHANCE)])
     return Said(
         verdict=tuple(verdicts(tables)),
         controls=tuple(above_controls(tables)),
-        clearances=tuple(clearances(contest, baselines, controls)) if baselines else (),
+        cells=tuple(task_by_task(tables)),
+        languages=tuple(language_sentences(tables)),
+        wordings=tuple(wordings(scores)),
         chance=tuple(chance_claims(scores, baselines)),
-        gaps=tuple(gaps(tables["models"], scores)),
+        gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )
 
 

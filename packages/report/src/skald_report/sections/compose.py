@@ -38,15 +38,16 @@ class _Entry(NamedTuple):
     title: str
     blocks: Callable[[Context], Iterator[Block]]
     foreign: bool = False
+    brief: bool = False
 
 
 _SECTIONS = (
-    _Entry("summary", "Which model is better", summary),
-    _Entry("languages", "By language", language_blocks),
-    _Entry("pairs", "Pair by pair", pair_blocks),
-    _Entry("scores", "Every score", lambda c: chain(explore(c), score_blocks(c))),
+    _Entry("summary", "Which model is better", summary, brief=True),
+    _Entry("languages", "By language", language_blocks, brief=True),
+    _Entry("pairs", "Pair by pair", pair_blocks, brief=True),
+    _Entry("scores", "Every score", lambda c: chain(explore(c), score_blocks(c)), brief=True),
     _Entry("training", "Training", training_blocks),
-    _Entry("trust", "Can these numbers be trusted?", trust_blocks),
+    _Entry("trust", "Can these numbers be trusted?", trust_blocks, brief=True),
     _Entry(
         "learning-rate",
         "How learning rate and batch were transferred",
@@ -55,12 +56,12 @@ _SECTIONS = (
     _Entry(
         "mup",
         "Whether learning rates carry over in width and depth",
-        lambda c: mup_evidence(c.inputs.evidence),
+        lambda c: mup_evidence(c.inputs.evidence, c.tables.get("measures")),
     ),
     _Entry(
         "transfer",
         "Whether learning rates carry over in time",
-        lambda c: transfer_evidence(c.inputs.evidence),
+        lambda c: transfer_evidence(c.inputs.evidence, c.tables.get("measures")),
     ),
     _Entry("data", "What the training text is", data_blocks),
     _Entry("cost", "What it cost", cost_blocks),
@@ -79,7 +80,7 @@ def compose(context: Context) -> Page:
     """Lay the page out."""
     subtitle = join(context.baselines) if context.baselines else "no baseline"
     sections = tuple(
-        Section(entry.anchor, entry.title, tuple(entry.blocks(context)), entry.foreign)
+        Section(entry.anchor, entry.title, tuple(entry.blocks(context)), entry.foreign, entry.brief)
         for entry in _SECTIONS
     )
     return Page(

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from skald_report.figures.rows import leaders
 from skald_report.figures.style import Look, looks
 from skald_report.reading.inputs import ReportInputs, Sources
 from skald_report.sections.claims import Said
@@ -51,5 +52,6 @@ def context_of(
     placed = dict.fromkeys(named, "baseline") | roles
     everyone = pd.DataFrame({"model": list(placed), "role": list(placed.values())})
     # Rules about answers would only clutter the figures of models.
-    look = looks(everyone[~task_checks(everyone)])
+    best = leaders(tables["overall"].frame) if "overall" in tables else ()
+    look = looks(everyone[~task_checks(everyone)], best)
     return Context(sources, tables, said, inputs, tuple(named), roles, look)

@@ -37,26 +37,30 @@ def cost_blocks(context: Context) -> Iterator[Block]:
 
 
 def _models(table: Table) -> Grid:
+    swept = bool(table.frame["flops_sweep"].notna().any())
     rows = tuple(
         (
-            Cell(str(r["model"])),
+            Cell(str(r["model"]), r["hardware"], note=r["layout"]),
             Cell(f"{r['tokens']:,}", of=of("cost", i, "tokens")),
             _cell(r, i, "flops_train"),
-            _cell(r, i, "flops_sweep", "not in the plan"),
+            *([_cell(r, i, "flops_sweep", "not in the plan")] if swept else []),
             _cell(r, i, "wall_seconds", r["measured"], ".1f"),
             _cell(r, i, "cpu_seconds", r["measured"], ".1f"),
             _cell(r, i, "energy_kwh", r["measured"] or "not measured", detail=r["energy_of"]),
-            Cell(r["hardware"] or "–", r["layout"]),
         )
         for i, r in enumerate(table.frame.to_dict("records"))
-    )  # fmt: skip
-    header = ("model", "training tokens", "planned FLOPs", "of the sweep", "wall, s",
-              "processors, s", "energy, kWh", "on")  # fmt: skip
+    )
+    header = ("model and machine", "training tokens", "planned FLOPs", *(["of the sweep"] if swept else []),
+              "wall, s", "processors, s", "energy, kWh")  # fmt: skip
+    of_sweep = (
+        "the sweep for the learning rate comes on top and serves all models of its family"
+        if swept
+        else "those of the sweep for the learning rate, which come on top, are not in the plans"
+    )
     caption = (
-        f"One training run a model. {FLOPS}; the sweep for the learning rate comes on top and serves all models of "
-        "its family. Wall and processor seconds and energy are those of the run's manifest: of the last "
-        "start where training was interrupted, energy of all of it. They say what this machine took, not what "
-        "the method costs, and no comparison of reports judges them."
+        f"One training run a model. {FLOPS}; {of_sweep}. Wall and processor seconds and energy are those of the "
+        "run's manifest: of the last start where training was interrupted, energy of all of it. They say what "
+        "this machine took, not what the method costs, and no comparison of reports judges them."
     )
     return Grid("cost", "What training took", caption, header, rows, "tables/cost.csv")
 
@@ -135,7 +139,7 @@ def _sites(table: Table) -> Grid:
     rows = tuple(
         (
             Cell(f"{r['model']}, {r['site']}", f"{r['n_devices']} {r['device']}",
-                 of=of("cost_sites", i, "n_devices")),
+                 of=of("cost_sites", i, "model", "site", "n_devices", "device")),
             Cell(f"{r['gpu_hours']:,.0f}", of=of("cost_sites", i, "gpu_hours")),
             Cell(f"{r['days']:.1f}", of=of("cost_sites", i, "days")),
             Cell(f"{r['energy_mwh']:.3g}", of=of("cost_sites", i, "energy_mwh")),

@@ -28,7 +28,7 @@ def cost_sentences(tables: Mapping[str, Table]) -> list[str]:
     least, most = ordered.iloc[0], ordered.iloc[-1]
     if len(known) > _NAMED:
         text = (
-            f"Training was planned to take {power_of_ten(least['flops_train'])} FLOPs "
+            f"Training is planned at {power_of_ten(least['flops_train'])} FLOPs "
             f"({least['model']}) to {power_of_ten(most['flops_train'])} FLOPs ({most['model']})"
         )
     else:
@@ -36,11 +36,11 @@ def cost_sentences(tables: Mapping[str, Table]) -> list[str]:
             f"{power_of_ten(row['flops_train'])} FLOPs for {row['model']}"
             for row in ordered.to_dict("records")
         ]
-        text = f"Training was planned to take {join(listed)}"
+        text = f"Training is planned at {join(listed)}"
     if len(known) > 1 and most["flops_train"] > least["flops_train"]:
         text += f", {most['flops_train'] / least['flops_train']:.1f} times as much"
     energy = known["energy_kwh"].dropna()
     if energy.empty:
-        return [f"{text}; its energy was not measured."]
+        return [f"{text}; energy was not measured."]
     of = "all" if len(energy) == len(known) else f"{len(energy)} of {len(known)}"
     return [f"{text}; measured energy of {of} together {energy.sum():.3g} kWh."]

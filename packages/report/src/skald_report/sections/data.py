@@ -86,12 +86,12 @@ def _searched(sources: Sources, frame: pd.DataFrame) -> Paragraph:
     found = sum(task.n_contaminated for task in report.tasks)
     asked = sum(task.n_items for task in report.tasks)
     was = "was" if found == 1 else "were"
-    done = {"drop": "documents with such items dropped", "cut": "such text cut out",
-            "report": "such text left in"}[rule.policy]  # fmt: skip
+    done = {"drop": "documents that had them were dropped", "cut": "such text was cut out",
+            "report": "such text was left in"}[rule.policy]  # fmt: skip
     return Paragraph(
         f"{asked:,} evaluation items of {len(report.tasks)} tasks were looked for in the text, by runs of "
-        f"{rule.ngram_words} words ({rule.short_ngram_words} for shorter items); {found:,} {was} found and {done}: "
-        f"{int(frame['n_documents_dropped'].sum()):,} documents less."
+        f"{rule.ngram_words} words ({rule.short_ngram_words} for shorter items); {found:,} {was} found; {done} "
+        f"({int(frame['n_documents_dropped'].sum()):,} documents taken out)."
     )
 
 

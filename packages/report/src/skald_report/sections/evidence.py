@@ -7,32 +7,48 @@ module reads `<folder>/mup/`: measures.json, coordinates.csv, width.csv, depth.c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
-from skald_specs.claims import Measure
-from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
 from skald_specs.plan import COVERED
 from skald_specs.timefit import TimeFit
 
 from skald_report.figures.evidence import coordinate_panels, optimum_lines, transfer_curves
 from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
-from skald_report.sections.transfer import fit_drawings
+from skald_report.page.formatting import counted, join, number, of
+from skald_report.reading.evidence import read_evidence
+from skald_report.sections.fit_figures import fit_drawings
+from skald_report.tables.evidence import FAILS, HOLDS, NO_BOUND, UNKNOWN, measures
+from skald_report.tables.table import Table
 
-MEASURES_FILE = "measures.json"
 FIT_FILE = "fit.json"
-_AGAIN = "Run `nox -s prove -- {}` and copy its files here"
-_MARKS = {True: ("holds", "better"), False: ("does not hold", "worse"), None: ("not measured", "")}
+_MARKS = {HOLDS: "better", FAILS: "worse", UNKNOWN: "", NO_BOUND: ""}
+#: Beginnings of the measures that a reader needs first; those that do not hold stand before them.
+_FIRST = {
+    "mup": (
+        "muP: drift of the best learning rate",
+        "SP: drift of the best learning rate",
+        "CompleteP: drift of the best learning rate",
+    ),
+    "transfer": (
+        "90 % intervals that hold the true rate: all tables",
+        "held-out regret of Skald less that of argmin, 12 runs",
+        "transferred against untransferred rate",
+    ),
+}
+#: So many rows stand open.
+_OPEN = 3
+#: Figures of the proof's own fit that the page shows; the proof's folder has the others.
+_FIGURES = ("surface", "transfer", "held-out")
 
 
-def mup_evidence(folder: Path | None) -> Iterator[Block]:
+def mup_evidence(folder: Path | None, table: Table | None = None) -> Iterator[Block]:
     """Yield the section's blocks, or why it is empty.
 
     Args:
         folder: The evidence folder, or None.
+        table: The report's table of measures; None: read it.
 
     Raises:
         UserInputError: A file of the evidence is missing or malformed.
@@ -45,19 +61,18 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         )
         return
     own = folder / "mup"
-    measures = _measures(own / MEASURES_FILE)
-    held = sum(measure.holds is True for measure in measures)
+    shown = table or measures(folder)
     yield Paragraph(
         "Learning rates are tuned on narrow proxies and used at other widths, which is right only if "
         "the parametrisation is. Standard parametrisation (SP) is the negative control: a check that "
-        f"it also passed would show nothing. {held} of {len(measures)} measures hold. They were taken "
-        "once, on the family of recipes/mup-transfer.yaml and recipes/mup-depth.yaml, not in this "
-        "cycle; `nox -s prove -- mup` takes them again."
+        f"it also passed would show nothing. {_held(shown, 'mup')} They were taken once, on the family of "
+        "recipes/mup-transfer.yaml and recipes/mup-depth.yaml, not in this cycle; `nox -s prove -- mup` takes "
+        "them again."
     )
     coordinates, width, depth = (
-        _table(own / f"{name}.csv") for name in ("coordinates", "width", "depth")
+        read_evidence(own / f"{name}.csv") for name in ("coordinates", "width", "depth")
     )
-    optima = {along: _table(own / f"optima-{along}.csv") for along in ("width", "depth")}
+    optima = {along: read_evidence(own / f"optima-{along}.csv") for along in ("width", "depth")}
     over_width = coordinates[coordinates["axis"] == "width"]
     seeds = width["seed"].nunique()
     yield Gallery(
@@ -72,14 +87,15 @@ def mup_evidence(folder: Path | None) -> Iterator[Block]:
         f"{len(width)} and {len(depth)} proxy runs, mean of {seeds} paired seeds with its standard "
         "error; dotted: the optimum of a parabola through the points near the lowest.",
     )
-    yield _grid("mup", "What the proof of muP measured", measures)
+    yield from _grids(shown, "mup", "muP")
 
 
-def transfer_evidence(folder: Path | None) -> Iterator[Block]:
+def transfer_evidence(folder: Path | None, table: Table | None = None) -> Iterator[Block]:
     """Yield what the proof of time transfer measured, or why that is missing.
 
     Args:
         folder: The evidence folder, or None.
+        table: The report's table of measures; None: read it.
 
     Raises:
         UserInputError: A file of the evidence is missing or malformed.
@@ -92,53 +108,67 @@ def transfer_evidence(folder: Path | None) -> Iterator[Block]:
         )
         return
     own = folder / "transfer"
-    measures = _measures(own / MEASURES_FILE)
-    held = sum(measure.holds is True for measure in measures)
+    shown = table or measures(folder)
     yield Paragraph(
         "The fits above are trusted as far as they found the truth where it was known: on drawn surfaces, "
-        "at horizons left out, and on tables that hold no law to find. "
-        f"{held} of {len(measures)} measures hold. They were taken once, not in this cycle; "
-        "`nox -s prove -- transfer` takes them again."
+        f"at horizons left out, and on tables that hold no law to find. {_held(shown, 'transfer')} They were taken "
+        "once, not in this cycle; `nox -s prove -- transfer` takes them again."
     )
     if (own / FIT_FILE).is_file():
         fit = TimeFit.load(own / FIT_FILE)
         yield Gallery(
-            tuple(fit_drawings(fit, prefix="proof-")),
+            tuple(fit_drawings(fit, prefix="proof-", only=_FIGURES)),
             f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are {COVERED} intervals.",
         )
-    yield _grid("transfer", "What the proof of time transfer measured", measures)
+    yield from _grids(shown, "transfer", "time transfer")
 
 
-def _grid(name: str, title: str, measures: Sequence[Measure]) -> Grid:
-    rows = tuple(
+def _held(table: Table, proof: str) -> str:
+    """Say how many measures hold, which do not, and how many no bound judges."""
+    own = table.frame[table.frame["proof"] == proof]
+    judged, free = own[own["bounded"]], own[~own["bounded"]]
+    held = int((judged["verdict"] == HOLDS).sum())
+    text = f"{held} of {counted(len(judged), 'measure')} hold{'s' if len(judged) == 1 else ''}"
+    for verdict, words in ((FAILS, "does not"), (UNKNOWN, "was not taken")):
+        names = list(judged.loc[judged["verdict"] == verdict, "measure"])
+        if names:
+            text += f"; {words}: {join(names)}"
+    if len(free):
+        text += f"; {counted(len(free), 'more figure')} stand{'s' if len(free) == 1 else ''} there without a bound"
+    return f"{text}."
+
+
+def _grids(table: Table, proof: str, subject: str) -> Iterator[Grid]:
+    own = table.frame[table.frame["proof"] == proof]
+    first = [i for i in own.index if own.at[i, "verdict"] in (FAILS, UNKNOWN)]
+    n_first = len(first)
+    for start in _FIRST[proof]:
+        first += [i for i in own.index if str(own.at[i, "measure"]).startswith(start) and i not in first]  # fmt: skip
+    if len(own) <= _OPEN:
+        yield _grid(own, proof, f"What the proof of {subject} measured")
+        return
+    # A proof with other measures still shows some.
+    first += [i for i in own.index if i not in first]
+    first = first[: max(_OPEN, n_first)]
+    yield _grid(
+        own.loc[first], f"{proof}-first", f"What the proof of {subject} measured first of all"
+    )
+    yield _grid(own, proof, f"Every measure of the proof of {subject}", True)
+
+
+def _grid(rows: pd.DataFrame, name: str, title: str, folded: bool = False) -> Grid:
+    body = tuple(
         (
-            Cell(m.measure),
-            Cell("–" if m.value is None else f"{m.value:.4g} {m.unit}".strip(), mark=_MARKS[m.holds][1]),
-            Cell(m.bound),
-            Cell(_MARKS[m.holds][0]),
-            Cell(m.detail),
+            Cell(str(r["measure"])),
+            Cell("–") if pd.isna(r["value"])
+            else Cell(number(r["value"], ".4g") + (f" {r['unit']}" if r["unit"] else ""),
+                      mark=_MARKS[r["verdict"]], of=of("measures", int(i), "value", "unit")),
+            Cell(str(r["bound"]) or "–"),
+            Cell(str(r["verdict"])),
+            Cell(str(r["detail"])),
         )
-        for m in measures
+        for i, r in zip(rows.index, rows.to_dict("records"), strict=True)
     )  # fmt: skip
     header = ("measure", "value", "bound", "verdict", "detail")
-    return Grid(name, title, "Drifts and slopes are signed in the detail.", header, rows)
-
-
-def _measures(path: Path) -> list[Measure]:
-    try:
-        return TypeAdapter(list[Measure]).validate_python(read_json(path))
-    except ValidationError as error:
-        raise UserInputError(
-            str(path),
-            f"no list of measures ({error.error_count()} problems)",
-            _AGAIN.format(path.parent.name),
-        ) from None
-
-
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise UserInputError(
-            str(path), f"no readable table ({error})", _AGAIN.format("mup")
-        ) from None
+    caption = f"{counted(len(rows), 'measure')}; drifts and slopes are signed in the detail."
+    return Grid(name, title, caption, header, body, "tables/measures.csv", folded)

@@ -15,7 +15,6 @@ _NUMBERS = (
     Column("corrected", "above chance", 3, "corrected_low", "corrected_high"),
     Column("chance", "chance", 2),
     Column("n_items", "items", 0),
-    Column("n_keys", "clusters", 0),
 )
 
 

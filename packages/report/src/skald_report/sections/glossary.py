@@ -57,14 +57,8 @@ _TERMS = (
     Term(
         "Cluster",
         "Items that share a key, such as one word or one template. They are right or wrong together, "
-        "so that intervals draw whole clusters and are wider than if items were independent.",
+        "so that intervals count whole clusters and are wider than if items were independent.",
         r"[Cc]lusters?",
-    ),
-    Term(
-        "Cluster bootstrap",
-        "An interval found by drawing clusters again and again, with replacement, from those that were "
-        "evaluated, and looking how far the score moves.",
-        r"(?:paired )?cluster bootstrap",
     ),
     Term(
         "Contamination",
@@ -154,6 +148,12 @@ _TERMS = (
         "Token",
         "A piece of text, often a word or a part of one, that a model reads and predicts as a unit.",
         r"[Tt]okens?",
+    ),
+    Term(
+        "Student's t",
+        "An interval or test from the standard error, here found by leaving out one cluster at a time. "
+        "It is wider the fewer clusters decide the result.",
+        r"(?:paired cluster t|[Pp]aired t|Student's t)",
     ),
     Term(
         "Wilson interval",

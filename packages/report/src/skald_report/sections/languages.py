@@ -11,7 +11,7 @@ from skald_specs.languages import BY_TAG
 from skald_report.figures.forest import forest
 from skald_report.figures.heat import heat_map
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, join, number, numbered, some, span
+from skald_report.page.formatting import MAX_OPEN, join, numbered, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
@@ -34,7 +34,7 @@ def language_blocks(context: Context) -> Iterator[Block]:
     if rows.empty:
         yield Paragraph("No model but controls was evaluated, so no language is shown.", "gap")
         return
-    yield Claims(tuple(language_sentences(rows, named)))
+    yield Claims(context.said.languages)
     yield from _figures(context, rows)
     for measure in MEASURES:
         own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
@@ -66,64 +66,6 @@ def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
 
 def _branch_order(tag: str) -> int:
     return [*_BRANCHES, ""].index(branch_of(tag))
-
-
-def language_sentences(rows: pd.DataFrame, named: Sequence[str]) -> Iterator[str]:
-    """Say which language each model is worst in, and which branch is hardest.
-
-    Args:
-        rows: Rows of `overall` of the named models.
-        named: The models, in the order of the page.
-    """
-    for measure in MEASURES:
-        own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
-        worst = own[own["scope"] == _WORST]
-        if worst.empty:
-            continue
-        n_languages = own.loc[own["scope_kind"] == "language", "scope"].nunique()
-        if n_languages < 2:
-            yield f"{_begin(measure.place)} only {english(own['language'].iloc[0])} was asked."
-            continue
-        by = {
-            tag: [name for name in named if name in set(found["model"])]
-            for tag, found in worst.groupby("language", sort=False)
-        }
-        ordered = sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))
-        parts = [f"{english(str(tag))} for {_who(models, worst)}" for tag, models in ordered]
-        yield f"The worst language {measure.place} is {join(parts)}."
-        yield from _branches(own, measure, named)
-
-
-def _who(models: Sequence[str], worst: pd.DataFrame) -> str:
-    total = worst["model"].nunique()
-    if len(models) == total > 1:
-        return "both models" if total == 2 else f"all {total} models"
-    if len(models) > 3:
-        return f"{len(models)} of {total} models"
-    scores = dict(zip(worst["model"], worst["score"], strict=True))
-    return join(f"{name} ({number(scores[name], '.3f')})" for name in models)
-
-
-def _branches(own: pd.DataFrame, measure: Measure, named: Sequence[str]) -> Iterator[str]:
-    """Say which branch has the best and which the worst mean of every model."""
-    rows = own[own["scope_kind"] == "branch"]
-    if rows["scope"].nunique() < 2:
-        return
-    best = rows.sort_values("score", ascending=measure.lower_is_better, kind="stable")
-    firsts = best.drop_duplicates("model")
-    lasts = best.drop_duplicates("model", keep="last")
-    parts = []
-    for words, found in (("best", firsts), ("worst", lasts)):
-        by = {
-            str(scope): [name for name in named if name in set(models["model"])]
-            for scope, models in found.groupby("scope", sort=False)
-        }
-        ordered = sorted(by.items(), key=lambda item: -len(item[1]))
-        parts.append(
-            f"the {words} branch is "
-            + join(f"{scope} for {some(models, 'models', 3)}" for scope, models in ordered)
-        )
-    yield f"{_begin(measure.place)} {join(parts)}, by means alone."
 
 
 def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
@@ -189,7 +131,3 @@ def _cell(row: Mapping[Any, Any] | None) -> Cell:
     if row is not None and row["scope"] == _WORST:
         return cell._replace(note=english(str(row["language"])))
     return cell
-
-
-def _begin(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -13,6 +13,7 @@ import pandas as pd
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
 from skald_report.page.formatting import counted, join, number, numbered, of, some, span
 from skald_report.sections.rivals import english
+from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.table import Table
 
 #: Signal to noise at which the spread between models is no larger than noise alone.
@@ -33,7 +34,11 @@ def noise_blocks(table: Table | None) -> Iterator[Block]:
             "gap",
         )
         return
-    frame = table.frame
+    # Controlled tasks are judged by their means over languages and enter no comparison.
+    frame = table.frame[~table.frame["kind"].isin(AGAINST_CHANCE)]
+    if frame.empty:
+        yield Paragraph("Only controlled tasks were asked, and those compare no models.", "gap")
+        return
     yield Claims(tuple(noise_sentences(frame)))
     if len(frame[["suite", "task"]].drop_duplicates()) <= _MAX_ROWS:
         yield _grid(frame)
@@ -48,13 +53,13 @@ def noise_sentences(frame: pd.DataFrame) -> Iterator[str]:
     total = len(frame)
     known = frame[frame["signal_to_noise"].notna()]
     if known.empty:
-        yield "No task has a signal-to-noise ratio: its noise is zero or not known."
+        yield "Noise: no task has a signal-to-noise ratio: its noise is zero or not known."
     else:
         weak = known[known["signal_to_noise"] <= _NO_SIGNAL]
         yield (
-            f"In {len(weak)} of {counted(total, 'pair')} of task and language the models spread no wider than "
-            f"noise alone would make them (signal to noise at most {_NO_SIGNAL:.0f}): these "
-            f"cannot tell the models apart{_most(weak)}."
+            f"Noise: in {len(weak)} of {counted(total, 'pair')} of task and language{_most(weak)} the models spread no wider than "
+            f"the noise of one score (signal to noise at most {_NO_SIGNAL:.0f}): alone, these "
+            f"cannot tell the models apart."
         )
         best = known.sort_values("signal_to_noise", kind="stable").iloc[-1]
         yield (
@@ -81,12 +86,12 @@ def _seeds(frame: pd.DataFrame) -> str:
         many = frame[frame["n_seeds"] > 1]
         n = span(many["n_seeds"])
         return (
-            f"Noise between training runs is that of {n} seeds, on {len(many)} of "
+            f"Seeds: noise between training runs is that of {n} seeds, on {len(many)} of "
             f"{counted(len(frame), 'pair')} of task and language."
         )
     checkpoints = frame["n_checkpoints"].fillna(0) > 1
     text = (
-        "Each model was trained with one seed, so noise between training runs is not known: a difference may "
+        "Seeds: each model was trained with one, so noise between training runs is not known: a difference may "
         "be that of these runs alone"
     )
     if checkpoints.any():
@@ -99,7 +104,7 @@ def _most(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     counts = rows["label"].value_counts(sort=True)
-    listed = [f"{label} in {n}" for label, n in counts.items()]
+    listed = [f"{label} {n}" for label, n in counts.items()]
     return f" ({join(listed)})" if len(listed) <= 6 else f" ({len(listed)} tasks)"
 
 

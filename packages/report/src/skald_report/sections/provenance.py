@@ -1,65 +1,110 @@
-"""What the results belong to: fingerprints, versions, models, tasks, and how they were checked."""
+"""What the results belong to: how to make them again, fingerprints, versions, files, models, tasks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 from skald_specs import __version__
 from skald_specs.records import Recheck
 
 from skald_report.page.blocks import Block, Cell, Grid, Paragraph
-from skald_report.page.formatting import join, span
+from skald_report.page.formatting import counted, join, of
 from skald_report.reading.inputs import ReportInputs, Sources
-from skald_report.tables.cells import page_names
+from skald_report.tables.cost import run_manifest
+from skald_report.tables.exported import card_file, exported, without_card
 from skald_report.tables.table import Table
+
+#: Hash of a git commit as people write it.
+_COMMIT = 10
 
 
 def provenance_blocks(
     sources: Sources, tables: Mapping[str, Table], inputs: ReportInputs
 ) -> Iterator[Block]:
-    """Yield the section: how to make the page again, fingerprints, corpus, models and tasks."""
-    yield Paragraph(f"To make this page again, run `{inputs.command}` in the same checkout. Hardware and "
-                    "wall times are not results and are kept in the run manifests.")  # fmt: skip
+    """Yield the section: how to make the page again, fingerprints, files, models and tasks."""
+    yield Paragraph(
+        f"To make this page again, run `{inputs.command}` in the same checkout: the same inputs give the same bytes. "
+        "`nox -s reproduce` runs everything and compares it with the committed report within stated tolerances."
+    )
+    yield Paragraph(
+        "Every number of this page stands in `report.json` beside it, and every table as CSV with all digits in "
+        f"`tables/` ({counted(len(tables), 'table')}). `skald evaluate --verify` recomputes the scores from the records."
+    )
+    yield from _cards(sources)
     facts = provenance(sources)
     rows = tuple((Cell(name), Cell(value)) for name, value in facts.items())
     yield Grid(
         "provenance",
         "What these results belong to",
-        "Fingerprints are SHA-256.",
+        "Fingerprints are SHA-256. Hardware and wall times are no results: the section on cost has them.",
         ("fact", "value"),
         rows,
     )
-    if "corpus" in tables:
-        columns = ("n_documents", "n_tokens", "n_bytes")
-        body = tuple(
-            (Cell(f"{r['language']} {r['split']}"), *(Cell(f"{r[c]:,}") for c in columns))
-            for r in tables["corpus"].frame.to_dict("records")
-        )
-        yield Grid(
-            "corpus",
-            "The corpus",
-            "Tokens and UTF-8 bytes.",
-            ("split", *columns),
-            body,
-            "tables/corpus.csv",
-            True,
-        )
     if "models" in tables:
-        body = tuple(
-            (
-                Cell(str(r["model"]), str(r["role"])),
-                Cell("–" if pd.isna(r["n_params_total"]) else f"{r['n_params_total']:,}"),
-                Cell(str(r["about"])),
-            )
-            for r in tables["models"].frame.to_dict("records")
+        yield _models(tables["models"].frame)
+    if "task_families" in tables:
+        yield _tasks(tables["task_families"].frame)
+
+
+def _cards(sources: Sources) -> Iterator[Paragraph]:
+    files = [f"`cards/{card_file(name)}`" for name in exported(sources)]
+    if files:
+        yield Paragraph(f"Model cards: {join(files)}.")
+    for name, why in without_card(sources).items():
+        yield Paragraph(f"{name} has no model card: {why}.", "gap")
+
+
+def _models(frame: pd.DataFrame) -> Grid:
+    body = tuple(
+        (
+            Cell(str(r["model"]), str(r["role"])),
+            Cell("–") if pd.isna(r["n_params_total"])
+            else Cell(f"{r['n_params_total']:,}", of=of("models", i, "n_params_total")),
+            Cell(str(r["dtype"])),
+            Cell(str(r["about"])),
         )
-        yield Grid("models", "The evaluated models", "Baselines and controls.", ("model", "parameters", "about"), body,
-                   "tables/models.csv", True)  # fmt: skip
-    if "tasks" in tables:
-        yield _tasks(tables["tasks"].frame)
+        for i, r in enumerate(frame.to_dict("records"))
+    )  # fmt: skip
+    caption = f"{counted(len(body), 'model')}, controls among them."
+    return Grid("models", "The evaluated models", caption, ("model", "parameters", "computed in", "about"),
+                body, "tables/models.csv", True)  # fmt: skip
+
+
+def _tasks(frame: pd.DataFrame) -> Grid:
+    body = tuple(
+        (
+            Cell(str(r["label"]), f"suite {r['suite']}"),
+            Cell(str(r["metric"])),
+            _span(r["chance_low"], r["chance_high"], ".2f", i, "chance_low", "chance_high"),
+            _span(r["fewest_examples"], r["most_examples"], "d", i, "fewest_examples", "most_examples"),
+            Cell(f"{r['n_languages']}", of=of("task_families", i, "n_languages")),
+            Cell(f"{r['n_wordings']}", of=of("task_families", i, "n_wordings")),
+            Cell(f"{r['n_items']:,}", of=of("task_families", i, "n_items")),
+            Cell(str(r["versions"])),
+            Cell(str(r["translated"])),
+            Cell(str(r["license"]) or "–"),
+            Cell(str(r["source"]) or "–"),
+        )
+        for i, r in enumerate(frame.to_dict("records"))
+    )  # fmt: skip
+    header = ("task", "metric", "chance", "examples", "languages", "wordings", "items", "version",
+              "translated", "licence", "source")  # fmt: skip
+    return Grid(
+        "tasks", "The tasks", "By family; items over all languages and wordings.", header,
+        body, "tables/task_families.csv", True,
+    )  # fmt: skip
+
+
+def _span(low: float, high: float, digits: str, row: int, *columns: str) -> Cell:
+    """Return the smallest and the largest of some numbers; one where they look alike."""
+    if math.isnan(low):
+        return Cell("–")
+    ends = (f"{low:{digits}}", f"{high:{digits}}")
+    if ends[0] == ends[1]:
+        return Cell(ends[0], of=of("task_families", row, columns[0]))
+    return Cell("–".join(ends), of=of("task_families", row, *columns))
 
 
 def _recheck(rechecks: Sequence[Recheck]) -> str:
@@ -71,71 +116,6 @@ def _recheck(rechecks: Sequence[Recheck]) -> str:
         f"{drawn:,} of {asked:,} requests scored again by the plain path, largest difference "
         f"{worst.largest_nats:.1e} nats ({worst.model})"
     )
-
-
-def _tasks(frame: pd.DataFrame) -> Grid:
-    body = []
-    for (suite, label), own in frame.groupby(["suite", "label"], sort=False):
-        chance = [f"{c:.2f}" for c in sorted(set(own["chance"].dropna()))]
-        body.append(
-            (
-                Cell(str(label), f"suite {suite}"),
-                Cell(join(dict.fromkeys(own["metric"]))),
-                Cell(f"{chance[0]}–{chance[-1]}" if len(chance) > 1 else "".join(chance) or "–"),
-                Cell(span(own["num_fewshot"])),
-                Cell(f"{own['language'].nunique()}"),
-                Cell(f"{own['variant'].nunique()}"),
-                Cell(f"{int(own['n_items'].sum()):,}"),
-                Cell(_translated(own["translated"])),
-                Cell(join(sorted(set(own["license"]) - {""})) or "–"),
-                Cell(join(sorted(set(own["source"]) - {""})) or "–"),
-            )
-        )
-    header = ("task", "metric", "chance", "examples", "languages", "wordings", "items", "translated",
-              "licence", "source")  # fmt: skip
-    return Grid(
-        "tasks", "The tasks", "By family; items over all languages and wordings.", header,
-        tuple(body), "tables/tasks.csv", True,
-    )  # fmt: skip
-
-
-def _translated(values: pd.Series[Any]) -> str:
-    known = set(values)
-    return known.pop() if len(known) == 1 else "partly"
-
-
-def tasks(sources: Sources, scores: Table) -> Table:
-    """Return the evaluated tasks with what a reader must know of each.
-
-    Args:
-        sources: The evaluations.
-        scores: The table of all scores, for the names that the page uses.
-    """
-    shown = scores.frame[["suite", "task", "label"]].drop_duplicates()
-    labels = {(suite, task): label for suite, task, label in shown.itertuples(index=False)}
-    named = page_names(sources)
-    rows = [
-        {
-            "suite": summary.suite,
-            "task": task.name,
-            "language": task.language,
-            "label": labels.get((summary.suite, named[summary.suite, task.name]), task.family),
-            "kind": task.kind,
-            "variant": task.variant,
-            "metric": task.metric,
-            "chance": math.nan if task.chance is None else task.chance,
-            "num_fewshot": task.num_fewshot,
-            "n_items": task.n_items,
-            "version": task.version,
-            "translated": {True: "yes", False: "no", None: "not known"}[task.translated],
-            "license": task.license or "",
-            "source": task.source,
-            "data_sha256": task.data_sha256,
-        }
-        for summary in sources.summaries
-        for task in summary.tasks
-    ]
-    return Table("tasks", ("suite", "task"), {}, pd.DataFrame(rows))
 
 
 def provenance(sources: Sources) -> dict[str, str]:
@@ -154,6 +134,26 @@ def provenance(sources: Sources) -> dict[str, str]:
     for model in (m for s in sources.summaries[:1] for m in s.models if m.role != "control"):
         facts[f"weights of {model.name}"] = model.weights_sha256
         facts[f"scorer of {model.name}"] = model.scorer
+    facts |= _trained_with(sources)
     for summary in sources.summaries:
         facts[f"recheck of {summary.suite}"] = _recheck(summary.rechecks)
     return facts
+
+
+def _trained_with(sources: Sources) -> dict[str, str]:
+    """Return commits and library versions of the training runs, by their manifests."""
+    found = {name: run_manifest(sources, name, plan)[0] for name, plan in sources.plans.items()}
+    known = {name: manifest for name, manifest in found.items() if manifest is not None}
+    facts = {}
+    for name, manifest in known.items():
+        if manifest.git_commit:
+            changed = " with uncommitted changes" if manifest.git_dirty else ""
+            facts[f"commit that trained {name}"] = manifest.git_commit[:_COMMIT] + changed
+    versions = dict.fromkeys(
+        join(
+            f"{library} {version}"
+            for library, version in {"Python": m.python, **m.libraries}.items()
+        )
+        for m in known.values()
+    )
+    return facts | ({"trained with": "; ".join(versions)} if versions else {})

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import pandas as pd
 
 from skald_report.figures import landscape as figures
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.landscape.scores import columns_of, leaders, page_languages, sorted_models
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import language_name, number, of
+from skald_report.landscape.scores import leaders, page_languages
+from skald_report.page.blocks import Block, Claims, Column, Explorer, Gallery, Paragraph
+from skald_report.page.formatting import language_name
 from skald_report.sections.context import Context
+from skald_report.sections.measured_gaps import measured_blocks
 from skald_report.sections.published_gaps import gap_blocks
+from skald_report.tables.table import Table
 
 
 def published(context: Context) -> Iterator[Block]:
@@ -22,6 +23,7 @@ def published(context: Context) -> Iterator[Block]:
     if table is None:
         yield Paragraph("No published scores were given, so this page cannot place the models "
                         "among those of others.", "gap")  # fmt: skip
+        yield from measured_blocks(context)
         return
     yield Paragraph(
         "These figures were measured by others, on real text, with other tasks and another "
@@ -30,6 +32,7 @@ def published(context: Context) -> Iterator[Block]:
         "important",
     )
     yield from gap_blocks(context)
+    yield from measured_blocks(context)
     frame = table.frame
     shown = frame[frame["shown"]]
     newest = max(shown["source_date"])
@@ -42,12 +45,9 @@ def published(context: Context) -> Iterator[Block]:
         tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
         "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
         "language and task the best of each size class, and the highlighted family; all others stand in the "
-        f"tables below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
+        f"table below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
     )
-    for tag in languages:
-        european = panels[tag][panels[tag]["eu"] == True]  # noqa: E712  # None is neither
-        if len(european):
-            yield _grid(european, tag)
+    yield _explorer(table)
 
 
 def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
     yield _floors(shown)
     yield (
         "Base models are compared with base models of their size class alone: a model trained to follow "
-        "instructions is asked in another way. The tables show both, and say which is which."
+        "instructions is asked in another way. The table shows both, and says which is which."
     )
     yield (
         "A missing dot was not published there. No average is taken over missing cells: models are sorted by "
@@ -111,50 +111,41 @@ def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
-def _grid(rows: pd.DataFrame, language: str) -> Grid:
-    columns = columns_of(rows)
-    sources = sorted(set(zip(rows["source_date"], rows["source"], strict=True)), reverse=True)
-    letter = {source: _letters(number) for number, source in enumerate(sources)}
-    body = []
-    for model in sorted_models(rows):
-        own = rows[rows["model"] == model]
-        at = {row["column"]: (index, row) for index, row in own.iterrows()}
-        first_index, first = int(str(own.index[0])), own.iloc[0]
-        size = "" if pd.isna(first["size_b"]) else f"{first['size_b']:.3g}B, "
-        cells = []
-        for column in columns:
-            if column not in at:
-                cells.append(Cell("–", "not published"))
-                continue
-            index, row = at[column]
-            half = row["high"] - row["score"]
-            mark = letter[(row["source_date"], row["source"])]
-            width = "" if math.isnan(half) else f" ± {half:.1f}"
-            notes = [f"{row['shots']}-shot", *(["validation split"] if row["split"] == "val" else []),
-                     *(["at chance"] if row["floor"] else [])]  # fmt: skip
-            where = of(
-                "published", int(str(index)), "score", *(["half_width"] if width else []), "shots"
+def _explorer(table: Table) -> Explorer:
+    """Return every shown score of a European model; rows keep their numbers."""
+    frame = table.frame
+    rows = frame[frame["shown"] & (frame["eu"] == True)]  # noqa: E712  # None is neither
+    rows = rows.assign(
+        protocol=[
+            f"{shots}-shot, {split}{', ' + version if version else ''}"
+            for shots, split, version in zip(
+                rows["shots"], rows["split"], rows["harness_version"], strict=True
             )
-            cells.append(
-                Cell(f"{number(row['score'], '.1f')}{width} [{mark}]", ", ".join(notes), of=where)
-            )
-        head = Cell(str(first["label"]), f"{size}{first['model_type']}",
-                    "strong" if first["highlight"] else "",
-                    of=of("published", first_index, "size_b"))  # fmt: skip
-        body.append((head, *cells))
-    notes_of = "; ".join(f"[{letter[s]}] {s[1]}, {s[0]}" for s in sources)
-    return Grid(
-        f"published-{language}",
-        f"{language_name(language)}: every figure with its source and date",
-        f"Published score ± 1.96 sqrt(10) published standard errors. Sources: {notes_of}.",
-        ("model", *columns),
-        tuple(body),
-        "tables/published.csv",
-        folded=True,
+        ],
+        at_chance=["at chance" if floor else "" for floor in rows["floor"]],
+        from_where=[
+            f"{source.removeprefix('https://github.com/')} ({date})"
+            for source, date in zip(rows["source"], rows["source_date"], strict=True)
+        ],
     )
-
-
-def _letters(number: int) -> str:
-    """Return a, b, ..., z, aa, ab, ..."""
-    first, last = divmod(number, 26)
-    return (_letters(first - 1) if first else "") + chr(ord("a") + last)
+    tags = {str(tag): language_name(str(tag)) for tag in rows["language"].unique()}
+    return Explorer(
+        "published-scores",
+        "Every figure with its source and date",
+        "Published score, below it score ± 1.96 sqrt(10) published standard errors. The protocol: examples in the "
+        "prompt, split, and the harness' version where the source names it. The rows are those of the table "
+        "`published`.",
+        Table(table.name, table.keys, table.units, rows),
+        (
+            Column("label", "model"),
+            Column("size_class", "size class"),
+            Column("model_type", "type"),
+            Column("language", "language", words=tags),
+            Column("task_kind", "task", words=TASK_KINDS),
+            Column("score", "score", 1, "low", "high"),
+            Column("at_chance", "chance"),
+            Column("protocol", "protocol"),
+            Column("from_where", "source"),
+        ),
+        ("label", "size_class", "model_type", "language", "task_kind"),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,8 @@ from skald_report.tables.table import MACRO
 _TABLE = "published_gaps"
 _DIGITS = ".1f"
 _OVER = "mean over languages"
+#: The reasons why a price is not known, for a list that says them often.
+_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
 
 
 def gap_blocks(context: Context) -> Iterator[Block]:
@@ -37,7 +40,7 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         return
     model = newest(context, frame)
     own = frame[frame["model"] == model]
-    yield Claims((_summary(own), *_by_language(own)))
+    yield Claims((*_summary(own), *_by_language(own)))
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -65,73 +68,84 @@ def newest(context: Context, frame: pd.DataFrame) -> str:
     return str(max(sorted(set(frame["model"])), key=lambda m: seen.get(m, 0.0)))
 
 
-def _summary(own: pd.DataFrame) -> str:
+def _summary(own: pd.DataFrame) -> Iterator[str]:
     cells = own[own["language"] != MACRO]
     counts = cells["verdict"].value_counts()
     behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
     label, size = own["label"].iloc[0], own["size_class"].iloc[0]
     kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
-    text = (
+    yield (
         f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
         f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
         f"in {len(cells) - behind - ahead}."
     )
-    means = [_mean(row) for row in own[own["language"] == MACRO].to_dict("records")]
+    means = own[own["language"] == MACRO].to_dict("records")
     if means:
-        text += f" As means over languages: {'; '.join(means)}."
-    priced = cells[cells["tokens"].notna()]
-    lacking = cells[(cells["verdict"] == "behind") & cells["tokens"].isna()]
-    if len(priced):
-        text += f" {len(priced)} of the gaps have a price in tokens."
-    elif behind:
-        reasons = lacking["why_no_tokens"].value_counts()
+        told = "; ".join(
+            f"{TASK_KINDS[row['task_kind']]} {_lead(row)} ({_ends(row)}; "
+            f"{'' if row['verdict'] != 'tie' else 'not '}beyond noise; {row['n_cells']} data sets)"
+            for row in means
+        )
+        yield f"As means over languages, in points: {told}."
+    if behind:
+        lost = cells[cells["verdict"] == "behind"]
+        priced = int(lost["tokens"].notna().sum())
+        reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
         named = join(f"{reason} ({count})" for reason, count in reasons.items())
-        text += f" None of the gaps beyond noise has a price in tokens: {named}."
-    return text
+        rest = f"; not known of the others: {named}" if priced and named else f": {named}"
+        yield (
+            f"What closing it would take in tokens is known of {priced or 'none'} of these {behind} gaps"
+            f"{rest if named else ''}."
+        )
 
 
-def _mean(row: Mapping[Any, Any]) -> str:
-    return f"{TASK_KINDS[row['task_kind']]} {_where(row)} over {row['n_cells']} data sets"
-
-
-def _by_language(own: pd.DataFrame) -> list[str]:
-    found = []
-    pages = dict.fromkeys(own.loc[own["language"] != MACRO, "page_language"])
+def _by_language(own: pd.DataFrame) -> Iterator[str]:
+    pages = set(own.loc[own["language"] != MACRO, "page_language"])
     for page in [tag for tag in BY_TAG if tag in pages]:
         rows = own[own["page_language"] == page].to_dict("records")
-        clear = [row for row in rows if row["verdict"] != "tie"]
-        rest = [row for row in rows if row["verdict"] == "tie"]
-        parts = [f"{row['column']} {_where(row)}; {_price(row)}" for row in clear]
-        if rest:
-            named = join(f"{row['column']} ({_where(row, short=True)})" for row in rest)
-            parts.append(f"no difference beyond noise on {named}")
-        found.append(f"{language_name(page)}: {'. '.join(capital(p) for p in parts)}.")
-    return found
+        clear = [
+            f"{row['column']}, {_lead(row)} ({_ends(row)}; {price(row, _BRIEF)})"
+            for row in rows
+            if row["verdict"] != "tie"
+        ]
+        rest = [f"{row['column']} ({_lead(row)})" for row in rows if row["verdict"] == "tie"]
+        parts = [f"beyond noise on {join(clear)}"] if clear else ["no difference beyond noise"]
+        parts += [f"{'not beyond noise: ' if clear else ''}{join(rest)}"] if rest else []
+        yield f"{language_name(page)}: {(': ' if not clear else '. ').join(_sentences(parts, bool(clear)))}."
 
 
-def _where(row: Mapping[Any, Any], short: bool = False) -> str:
+def _sentences(parts: list[str], each: bool) -> list[str]:
+    return [parts[0], *(capital(part) if each else part for part in parts[1:])]
+
+
+def _lead(row: Mapping[Any, Any]) -> str:
     """Return by how much a model is behind or ahead of which one."""
-    behind = row["gap"] > 0
-    low, high = (row["low"], row["high"]) if behind else (-row["high"], -row["low"])
-    text = f"{number(abs(row['gap']), _DIGITS)} {'behind' if behind else 'ahead of'} {row['best_label']}"
-    if short:
-        return text
-    noise = "beyond noise" if row["verdict"] != "tie" else "not beyond noise"
-    return f"{text} ({interval(low, high, _DIGITS)}; {noise})"
+    side = "behind" if row["gap"] > 0 else "ahead of"
+    return f"{number(abs(row['gap']), _DIGITS)} {side} {row['best_label']}"
 
 
-def _price(row: Mapping[Any, Any]) -> str:
-    """Return what closing a gap takes in tokens, in words."""
+def _ends(row: Mapping[Any, Any]) -> str:
+    low, high = (row["low"], row["high"]) if row["gap"] > 0 else (-row["high"], -row["low"])
+    return interval(low, high, _DIGITS)
+
+
+def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what closing a gap takes in tokens, in words.
+
+    Args:
+        row: Of a table of gaps.
+        words: Other words for the reasons why it is not known.
+    """
     reason = row["why_no_tokens"]
     if pd.notna(row["tokens"]):
         most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
         return f"closed at {tokens(row['tokens'])} tokens ({tokens(row['tokens_low'])} to {most})"
-    if reason == why.AHEAD:
+    if row["verdict"] == "ahead":
         return "nothing to close"
     if reason == why.NEVER:
-        return "tokens alone close it at no horizon"
+        return "closed by tokens alone at no horizon"
     least = f", at least {_count(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
-    return f"tokens to close it: not known ({reason}){least}"
+    return f"tokens not known: {words.get(reason, reason)}{least}"
 
 
 def _count(value: float) -> str:
@@ -158,7 +172,7 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
                  f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
-            _tokens_cell(row, at),
+            tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
         "published-gaps",
@@ -173,17 +187,18 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
     )  # fmt: skip
 
 
-def _tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int) -> Cell:
+def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) -> Cell:
+    """Return what closing a gap takes in tokens, or why that is not known."""
     if pd.isna(row["tokens"]):
         if pd.notna(row["tokens_low"]):
             least = f"at least {_count(row['tokens_low'])}"
-            return Cell(least, str(row["why_no_tokens"]), of=of(_TABLE, at, "tokens_low"))
+            return Cell(least, str(row["why_no_tokens"]), of=of(table, at, "tokens_low"))
         return Cell("–", str(row["why_no_tokens"]))
     most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
     return Cell(
         tokens(row["tokens"]),
         f"{tokens(row['tokens_low'])} to {most}",
-        of=of(_TABLE, at, "tokens", "tokens_low", "tokens_high"),
+        of=of(table, at, "tokens", "tokens_low", "tokens_high"),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from skald_report.figures import scores as figures
 from skald_report.figures.style import Look
-from skald_report.page.blocks import Block, Claims, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Block, Claims, Gallery, Grid
 from skald_report.page.formatting import (
     MAX_OPEN,
     MAX_ROWS,
@@ -43,7 +43,6 @@ def score_blocks(context: Context) -> Iterator[Block]:
     """Show every model's score on every task, and against chance where that is what counts."""
     tables, look = context.tables, context.look
     if "scores" not in tables:
-        yield Paragraph("No evaluation was given: there are no scores to show.", "gap")
         return
     frame = tables["scores"].frame
     roles = context.roles
@@ -79,7 +78,8 @@ def _panels(scores: Table, contest: pd.DataFrame, look: Mapping[str, Look]) -> I
         f"Each dot is one model in one language with its 95 % interval, from "
         f"{span(counts['n_items'])} items in {span(counts['n_keys'])} clusters (items that share "
         f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
-        "(cluster bootstrap over keys, stratified by language; the languages are fixed). Grey marks "
+        "(its interval from leaving out one key at a time, in all languages that share it; the languages are "
+        "fixed). Grey marks "
         "are controls.",
     )
 

@@ -38,21 +38,21 @@ _MAX_GAPS = 2
 
 def summary(context: Context) -> Iterator[Block]:
     """Say which model is better, by how much, how sure, at what cost, and what that does not show."""
-    sources, said, tables = context.sources, context.said, context.tables
+    said, tables = context.said, context.tables
     if "scores" not in tables:
         yield Paragraph("No evaluation was given, so this page makes no claim.", "gap")
-    else:
-        lacking = list(said.gaps)
-        if len(lacking) > _MAX_GAPS:
-            lacking = [f"{counted(len(lacking), 'score')} of a model on a task are missing or partial; "
-                       "the section on trust names them."]  # fmt: skip
-        sentences = [*said.verdict, *said.controls, *cost_sentences(tables), *lacking]
-        yield Claims(tuple(sentences))
-        yield from _overview(context)
-        yield from _standing(tables)
+        yield from not_shown(context)
+        return
+    yield Paragraph(said.verdict[0], "lead")
+    gaps = list(said.gaps)
+    if len(gaps) > _MAX_GAPS:
+        gaps = [f"{counted(len(gaps), 'score')} of a model on a task are missing or partial; the section "
+                "on trust names them."]  # fmt: skip
+    yield Claims((*said.verdict[1:], *said.controls, *cost_sentences(tables), *gaps))
+    yield from _overview(context)
     yield from not_shown(context)
-    if "scores" in tables:
-        yield from _facts(sources, tables)
+    yield from _standing(tables)
+    yield from _facts(context.sources, tables)
 
 
 def not_shown(context: Context) -> Iterator[Paragraph]:
@@ -214,8 +214,8 @@ def _facts(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Grid]:
         "facts",
         "What they were asked",
         f"{counted(int((roles != 'control').sum()), 'model')} and {counted(int((roles == 'control').sum()), 'control')} "
-        f"in {tags}. Items that share a key (the same scene or document) form a cluster and are resampled "
-        "together.",
+        f"in {tags}. Items that share a key (the same scene or document) form a cluster. Tasks that "
+        "are set against chance rank no model and are not counted here.",
         ("measure", "languages", "tasks", "items", "clusters"),
         tuple(body),
         "tables/overall.csv",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skald_report.page.blocks import Block, Claims, Paragraph
-from skald_report.page.formatting import counted
 from skald_report.reading.inputs import Sources
 from skald_report.sections.clean import clean_subset
 from skald_report.sections.context import Context
 from skald_report.sections.controls import control_blocks
 from skald_report.sections.noise import noise_blocks
-from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.table import MACRO, Table
 
 #: Gaps that are named one by one.
 _MAX_GAPS = 12
@@ -26,33 +23,12 @@ def trust_blocks(context: Context) -> Iterator[Block]:
         return
     yield from noise_blocks(tables.get("noise"))
     yield from control_blocks(sources, tables.get("controls"))
-    if said.clearances:
-        yield Claims(said.clearances)
+    if said.cells:
+        yield Claims(said.cells)
     yield from clean_subset(sources, tables)
-    yield Claims((*wordings(tables["scores"]), *rechecks(sources)))
+    yield Claims((*said.wordings, *rechecks(sources)))
     if said.gaps:
         yield Paragraph(_gaps(said.gaps), "gap")
-
-
-def wordings(scores: Table) -> Iterator[str]:
-    """Say how much the wording of a prompt moves a score, or that each task had one.
-
-    Args:
-        scores: All scores.
-    """
-    frame = scores.frame[scores.frame["language"] != MACRO]
-    contest = frame[~frame["kind"].isin(AGAINST_CHANCE)]
-    several = contest[contest["n_wordings"] > 1]
-    if several.empty:
-        yield "Every task was asked in one wording, so how far a score depends on it is not known."
-        return
-    moved = (several["highest_wording"] - several["lowest_wording"]).sort_values()
-    widest = several.loc[moved.index[-1]]
-    yield (
-        f"Asked in other words, a score moves by {moved.median():.3f} at the median and by at most "
-        f"{moved.iloc[-1]:.3f} ({widest['model']} on {widest['label']} in {widest['language']}), of "
-        f"{counted(len(several), 'score')} with several wordings; scores are means over the wordings."
-    )
 
 
 def rechecks(sources: Sources) -> Iterator[str]:
@@ -63,13 +39,13 @@ def rechecks(sources: Sources) -> Iterator[str]:
     """
     for summary in sources.summaries:
         if not summary.rechecks:
-            yield f"In suite {summary.suite} no request was scored a second time by the plain path."
+            yield f"Recheck: in suite {summary.suite} no request was scored a second time by the plain path."
             continue
         drawn = sum(r.n_rechecked for r in summary.rechecks)
         asked = sum(r.n_requests for r in summary.rechecks)
         worst = max(summary.rechecks, key=lambda recheck: recheck.largest_nats)
         yield (
-            f"In suite {summary.suite} {drawn:,} of {asked:,} requests were scored again by the plain path; the "
+            f"Recheck: in suite {summary.suite} {drawn:,} of {asked:,} requests were scored again by the plain path; the "
             f"largest difference of log-probability is {worst.largest_nats:.1e} nats ({worst.model})."
         )
 

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 from skald_specs.plan import Plan
 
-from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.page.formatting import interval, join, number
+from skald_report.page.blocks import Block, Cell, Grid, Paragraph
+from skald_report.page.formatting import interval, join, number, of
 from skald_report.reading.inputs import Sources
 from skald_report.statistics.comparison import paired_mean
 from skald_report.tables.table import MACRO, Table
@@ -88,21 +88,25 @@ def _plain(value: Any) -> Any:
     return value["value"] if isinstance(value, dict) and "standing" in value else value
 
 
-def compared(sources: Sources, table: Table | None) -> Iterator[Block]:
-    """Yield the comparison's blocks, or why there is none."""
-    yield from _gaps(sources, table)
+def compared(sources: Sources, table: Table | None) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
+    """Return whether transferring helped, in words with what cannot be said, and the figures behind it."""
+    gaps = tuple(_gaps(sources, table))
     if table is None:
-        return
-    means = table.frame[table.frame["language"] == MACRO].to_dict("records")
-    yield Claims(tuple(_said({str(k): v for k, v in row.items()}) for row in means))
-    tags = list(dict.fromkeys(table.frame["language"]))
+        return gaps, ()
+    frame = table.frame
+    means = frame[frame["language"] == MACRO].to_dict("records")
+    said = tuple(Paragraph(_said({str(k): v for k, v in row.items()})) for row in means)
+    tags = list(dict.fromkeys(frame["language"]))
     tags = [MACRO] + [tag for tag in tags if tag != MACRO]
     body = []
-    for model, rows in table.frame.groupby("model", sort=False):
-        at = {str(r["language"]): r for r in rows.to_dict("records")}
-        cells = [_cell(at[tag]) if tag in at else Cell("–") for tag in tags]
+    for model, rows in frame.groupby("model", sort=False):
+        at = {
+            str(r["language"]): (int(i), r)
+            for i, r in zip(rows.index, rows.to_dict("records"), strict=True)
+        }
+        cells = [_cell(*at[tag]) if tag in at else Cell("–") for tag in tags]
         body.append((Cell(str(model), "transferred − untransferred"), *cells))
-    yield Grid(
+    grid = Grid(
         "untransferred",
         "Transferred against untransferred",
         "Difference of final validation bits per byte, lower is better for the transferred run; below it "
@@ -112,7 +116,9 @@ def compared(sources: Sources, table: Table | None) -> Iterator[Block]:
         ("model", *tags),
         tuple(body),
         "tables/untransferred.csv",
+        True,
     )
+    return (*said, *gaps), (grid,)
 
 
 def _gaps(sources: Sources, table: Table | None) -> Iterator[Block]:
@@ -130,10 +136,15 @@ def _gaps(sources: Sources, table: Table | None) -> Iterator[Block]:
         yield Paragraph(f"{why}, so this page cannot say what transferring changed for it.", "gap")
 
 
-def _cell(row: Mapping[Any, Any]) -> Cell:
-    both = f"{row['transferred']:.4f} and {row['control']:.4f}"
-    detail = interval(row["low"], row["high"], "+.4f") if row["language"] == MACRO else both
-    return Cell(number(row["difference"], "+.4f"), detail)
+def _cell(number: int, row: Mapping[Any, Any]) -> Cell:
+    difference = f"{row['difference']:+.4f}".replace("-", "−")
+    if row["language"] != MACRO:
+        both = f"{row['transferred']:.4f} and {row['control']:.4f}"
+        where = of("untransferred", number, "difference", "transferred", "control")
+        return Cell(difference, both, of=where)
+    ends = interval(row["low"], row["high"], "+.4f")
+    columns = ("difference", "low", "high") if ends != "no interval" else ("difference",)
+    return Cell(difference, ends, of=of("untransferred", number, *columns))
 
 
 def _said(row: Mapping[str, Any]) -> str:

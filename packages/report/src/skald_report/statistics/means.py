@@ -117,7 +117,9 @@ def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
         np.add.at(by_task, of_task, weights[:, None] * (scores - of_language[in_language]))
         by_task *= math.sqrt(len(tasks) / (len(tasks) - 1))
     lowest = float(weights @ [cell.lowest for cell in cells])
-    return Mean(weights @ scores, parts, by_key, by_task, _strata(at, sizes), lowest)
+    # Not a matrix product, whose order of summing differs by column: a copy of a model has its mean.
+    estimate = (weights[:, None] * scores).sum(axis=0)
+    return Mean(estimate, parts, by_key, by_task, _strata(at, sizes), lowest)
 
 
 def _strata(keys: Ints, sizes: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ import pandas as pd
 from skald_report.statistics.comparison import minimum_detectable, verdicts
 from skald_report.statistics.families import benjamini_hochberg
 from skald_report.tables.cells import CELL
-from skald_report.tables.pairs import Pairs, higher_is_better
+from skald_report.tables.pairs import NO_TEST, Pairs, higher_is_better
 from skald_report.tables.table import Table
 
 _COLUMNS = [*CELL, "model", "reference", "kind", "label", "difference", "low", "high", "p",
@@ -30,7 +30,7 @@ def differences(pairs: Pairs) -> Table:
         been found with 80 % power at 5 %, before any correction.
     """
     n = pairs.n_anchored
-    explored = benjamini_hochberg(pairs.p[:, :n]) if n else pairs.p[:, :n]
+    explored = benjamini_hochberg(pairs.p[:, :n]) if pairs.p[:, :n].size else pairs.p[:, :n]
     parts = []
     for number, (panel, found) in enumerate(zip(pairs.panels, pairs.anchored, strict=True)):
         shared = np.flatnonzero(found.n_items > 0)
@@ -53,7 +53,7 @@ def differences(pairs: Pairs) -> Table:
                 "p_holm": corrected,
                 "p_bh": explored[number, shared],
                 "mde": minimum_detectable(found.se[shared], found.df[shared]),
-                "test": found.test[shared],
+                "test": np.where(np.isnan(found.p[shared]), NO_TEST, found.test[shared]),
                 "n_items": found.n_items[shared],
                 "n_keys": found.n_keys[shared],
                 "verdict": verdicts(found.difference[shared], corrected, higher_is_better(panel)),

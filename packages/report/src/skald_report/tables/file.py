@@ -6,15 +6,17 @@ repeated in every row would be most of the file.
 
 from __future__ import annotations
 
-import math
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
+from skald_specs.files import read_json, write_text
 
 from skald_report.tables.table import Table
 
@@ -23,8 +25,10 @@ REPORT_FILE = "report.json"
 SCHEMA_VERSION = 2
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
+#: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
+_SMALL, _LARGE = 1e-12, 1e15
 #: What a spreadsheet takes for the start of a formula; also where it cuts cells at another separator.
-_FORMULA = re.compile(r"(^|[\t\n;,|])([=+@\t-])")
+_FORMULA = re.compile(r"(?<![^\t\n;,|])(?=[=+@\t-])")
 
 
 def read_report(folder: Path) -> dict[str, Any]:
@@ -71,10 +75,37 @@ def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
 
 
+def write_report(folder: Path, facts: Mapping[str, Any], tables: Mapping[str, Table]) -> None:
+    """Write `report.json`, one row a line.
+
+    Args:
+        folder: Of the report.
+        facts: What stands beside the tables.
+        tables: By name.
+    """
+    content = {**facts, "schema_version": SCHEMA_VERSION, "tables": {}}
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
+    parts = ",\n".join(f" {_text(name)}: {_table_text(tables[name])}" for name in sorted(tables))
+    # Of the keys, `tables` is the last.
+    start = text.rindex('"tables": {}')
+    write_text(folder / REPORT_FILE, f'{text[:start]}"tables": {{\n{parts}\n}}\n}}\n')
+
+
+def _table_text(table: Table) -> str:
+    found = as_json(table)
+    rows = ",\n".join(_text(row) for row in found.pop("rows"))
+    said = ",\n".join(f"  {_text(name)}: {_text(value)}" for name, value in found.items())
+    return f'{{\n{said},\n  "rows": [\n{rows}\n  ]\n }}'
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def as_json(table: Table) -> dict[str, Any]:
     """Return a table as plain data with its keys and units; a missing number is null."""
     frame = table.frame
-    columns = [[plain(value) for value in frame[name].tolist()] for name in frame.columns]
+    columns = [column_values(frame[name]) for name in frame.columns]
     return {
         "keys": list(table.keys),
         "units": dict(table.units),
@@ -83,27 +114,61 @@ def as_json(table: Table) -> dict[str, Any]:
     }
 
 
+def column_values(column: pd.Series[Any]) -> list[Any]:
+    """Return a column as JSON has it: numbers rounded to the digits kept, a missing one as None."""
+    if column.dtype == np.float64:
+        numbers = column.to_numpy()
+        values: list[Any] = _rounded(numbers).tolist()
+        return values if np.isfinite(numbers).all() else [
+            value if known else None
+            for value, known in zip(values, np.isfinite(numbers).tolist(), strict=True)
+        ]  # fmt: skip
+    return [_plain(value) for value in column.tolist()]
+
+
 def as_csv(frame: pd.DataFrame) -> str:
     """Return a table as CSV; text that a spreadsheet would run as a formula is quoted with '."""
-    safe = pd.DataFrame({name: [_cell(value) for value in frame[name].tolist()] for name in frame})
+    safe = pd.DataFrame({name: _safe(frame[name]) for name in frame})
     return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
-def plain(value: Any) -> Any:
-    """Return a value as JSON has it: rounded to the digits kept, a missing one as None."""
+def _safe(column: pd.Series[Any]) -> Any:
+    if column.dtype == np.float64:
+        numbers = column.to_numpy()
+        return np.where(np.isfinite(numbers), _rounded(numbers), np.nan)
+    if column.dtype.kind in "iub":
+        return column.to_numpy()
+    # A name stands in many rows.
+    codes, names = pd.factorize(column, use_na_sentinel=False)
+    return np.array([_without_formula(_plain(name)) for name in names.tolist()], object)[codes]
+
+
+def _without_formula(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
+    return _FORMULA.sub("'", value.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers with the digits kept, each the nearest to its decimal form."""
+    size = np.abs(numbers)
+    usual = (size >= _SMALL) & (size < _LARGE)
+    found = numbers.copy()
+    own = numbers[usual]
+    places = _DIGITS - 1 - np.floor(np.log10(size[usual])).astype(np.int64)
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    found[usual] = np.round(own * up / down) / up * down
+    for at in np.flatnonzero(~usual & np.isfinite(numbers) & (size > 0)):
+        found[at] = float(f"{numbers[at]:.{_DIGITS}g}")
+    return found
+
+
+def _plain(value: Any) -> Any:
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     if hasattr(value, "item"):
         value = value.item()
     if not isinstance(value, float):
         return value
-    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-
-
-def _cell(value: Any) -> Any:
-    found = plain(value)
-    if not isinstance(found, str):
-        return found
-    # A lone carriage return ends a row for most readers, and pandas puts no quotes around it.
-    text = found.replace("\r\n", "\n").replace("\r", "\n")
-    return _FORMULA.sub(r"\1'\2", text)
+    return float(f"{value:.{_DIGITS}g}") if np.isfinite(value) else None

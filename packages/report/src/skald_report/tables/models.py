@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import pandas as pd
 from skald_specs.controls import TASK_CHECKS
+from skald_specs.sizes import size_class
 
 from skald_report.reading.inputs import Sources
 from skald_report.tables.table import Table
@@ -14,8 +14,6 @@ from skald_report.tables.table import Table
 _COLUMNS = ["model", "role", "about", "n_params_total", "dtype", "weights_sha256", "hub_id",
             "tuning", "size_class", "seed_group"]  # fmt: skip
 _RANK = {"baseline": 0, "external": 1, "control": 2}
-#: Upper bounds of the size classes, parameters.
-_SIZES = ((1e9, "<1B"), (4e9, "1-4B"), (10e9, "4-10B"), (40e9, "10-40B"), (math.inf, ">40B"))
 
 
 class Cast(NamedTuple):
@@ -60,13 +58,6 @@ def models(sources: Sources) -> Table:
     frame = pd.DataFrame(ordered, columns=_COLUMNS)
     frame["n_params_total"] = frame["n_params_total"].astype("Int64")
     return Table("models", ("model",), {"n_params_total": "parameters"}, frame)
-
-
-def size_class(n_params_total: int | None) -> str:
-    """Return the class of size that a model is compared in; empty where its size is not known."""
-    if n_params_total is None:
-        return ""
-    return next(name for bound, name in _SIZES if n_params_total < bound)
 
 
 def cast_of(frame: pd.DataFrame) -> Cast:

@@ -116,8 +116,8 @@ def _detectable(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], float]:
     contestants = set(cast.contestants)
     among = np.array([set(names) <= contestants for names in pairs.names], bool)
     found: dict[tuple[str, ...], float] = {}
-    for panel, effects in zip(pairs.panels, pairs.detectable, strict=True):
-        known: Floats = effects[among][np.isfinite(effects[among])]
+    for panel, sizes in zip(pairs.panels, pairs.detectable, strict=True):
+        known: Floats = sizes[among][np.isfinite(sizes[among])]
         if len(known):
             key = (panel.task.suite, panel.task.name, panel.language)
             found[key] = float(np.median(known))

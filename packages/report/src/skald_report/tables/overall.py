@@ -13,6 +13,7 @@ from skald_report.statistics.means import Mean, hierarchical_mean, mean_interval
 from skald_report.tables.cells import Cells
 from skald_report.tables.measures import WORST, Measured, chosen, scopes
 from skald_report.tables.models import Cast
+from skald_report.tables.scores import NO_INTERVAL
 from skald_report.tables.table import Table
 
 _COLUMNS = ["measure", "scope", "model", "scope_kind", "language", "score", "low", "high",
@@ -91,7 +92,7 @@ def _scoped(
                     "n_tasks": len({(p.task.suite, p.task.name) for p in panels}),
                     "n_items": sum(len(p.scores) for p in panels),
                     "n_keys": len(mean.by_key),
-                    "method": METHODS[measured.scale],
+                    "method": np.where(np.isnan(told.low), NO_INTERVAL, METHODS[measured.scale]),
                 }
             )
         )

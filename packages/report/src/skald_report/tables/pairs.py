@@ -21,6 +21,9 @@ from skald_report.statistics.sums import Floats
 from skald_report.tables.cells import AGAINST_CHANCE, LOWER_IS_BETTER, Cells, Panel
 from skald_report.tables.models import Cast
 
+#: Instead of a test: one cluster cannot tell two models apart, so they are tied.
+NO_TEST = "no test: one cluster"
+
 
 class Pairs(NamedTuple):
     """Pairs of models on the items that both answered.
@@ -33,7 +36,7 @@ class Pairs(NamedTuple):
         panels: The panels compared.
         anchored: What came of the pairs with an anchor, by panel.
         difference: Panels x pairs, model minus reference.
-        detectable: Smallest true difference that would be found, Panels x pairs.
+        detectable: The smallest true difference that would have been found, by panel and pair.
         p: Its p value; NaN where the two share no item.
         p_holm: Corrected within a pair, over its panels.
     """
@@ -52,27 +55,26 @@ class Pairs(NamedTuple):
 
 def compare_all(cells: Cells, cast: Cast) -> Pairs:
     """Compare every contestant with every other one and with the controls that are models."""
-    names = pairs_of(cast)
     anchors = set(cast.anchors)
-    n_anchored = sum(not anchors.isdisjoint(pair) for pair in names)
     column = {model: number for number, model in enumerate(cells.models)}
-    known = [pair for pair in names if pair[0] in column and pair[1] in column]
+    known = [pair for pair in pairs_of(cast) if column.keys() >= set(pair)]
+    n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
     first = np.array([column[model] for model, _ in known], np.int64)
     second = np.array([column[reference] for _, reference in known], np.int64)
-    n_anchored = sum(not anchors.isdisjoint(pair) for pair in known)
-    panels = tuple(panel for panel in cells.panels if panel.task.kind not in AGAINST_CHANCE)
-    shape = (len(panels), len(known))
-    difference, detectable, p = (np.full(shape, np.nan) for _ in range(3))
+    panels = tuple(
+        panel for panel in cells.panels if known and panel.task.kind not in AGAINST_CHANCE
+    )
+    difference, detectable, p = (np.full((len(panels), len(known)), np.nan) for _ in range(3))
     anchored = []
-    if known:
-        for number, panel in enumerate(panels):
-            found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
-            difference[number], p[number] = found.difference, found.p
-            detectable[number] = minimum_detectable(found.se, found.df)
-            anchored.append(Differences._make(column[:n_anchored] for column in found))
+    for number, panel in enumerate(panels):
+        found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
+        difference[number], p[number] = found.difference, found.p
+        detectable[number] = minimum_detectable(found.se, found.df)
+        anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
     return Pairs(
-        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference, detectable, p,
+        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference,
+        detectable, p,
         corrected,
     )  # fmt: skip
 

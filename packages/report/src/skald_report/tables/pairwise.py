@@ -12,7 +12,7 @@ from skald_report.statistics.comparison import LEVEL, minimum_detectable, verdic
 from skald_report.statistics.families import benjamini_hochberg, holm
 from skald_report.statistics.means import hierarchical_mean, mean_differences
 from skald_report.tables.measures import Measured, chosen
-from skald_report.tables.pairs import Pairs
+from skald_report.tables.pairs import NO_TEST, Pairs
 from skald_report.tables.table import Table
 
 _COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "p", "p_holm", "p_bh",
@@ -80,7 +80,7 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
             "ties": n_cells[known] - won[known] - lost[known],
             "n_cells": n_cells[known],
             "n_items": n_items[known],
-            "test": TEST,
+            "test": np.where(np.isnan(p), NO_TEST, TEST),
         }
     )
 

@@ -20,6 +20,8 @@ _COLUMNS = [*CELL, "model", "kind", "label", "score", "low", "high", "standard_e
             "languages", "n_wordings", "lowest_wording", "highest_wording"]  # fmt: skip
 _UNITS = {"score": "by kind", "low": "by kind", "high": "by kind", "n_items": "count",
           "n_keys": "count", "chance": "by kind"}  # fmt: skip
+#: Instead of a method: nothing says how far a single cluster might lie from another one.
+NO_INTERVAL = "no interval: one cluster"
 
 
 def scores(cells: Cells, models: pd.DataFrame) -> Table:
@@ -64,6 +66,7 @@ def _of_panel(cells: Cells, panel: Panel) -> pd.DataFrame:
     have = np.flatnonzero(known.any(axis=0))
     values = {"score": found.estimate, "low": found.low, "high": found.high,
               "standard_error": found.se}  # fmt: skip
+    method = np.where(np.isnan(found.low), NO_INTERVAL, found.method)
     return _frame(
         cells,
         panel,
@@ -71,7 +74,7 @@ def _of_panel(cells: Cells, panel: Panel) -> pd.DataFrame:
         panel.language,
         panel.language,
         values,
-        {"n_items": panel.n_items, "n_keys": found.n_keys, "method": found.method},
+        {"n_items": panel.n_items, "n_keys": found.n_keys, "method": method},
         panel.chance,
         panel.wordings,
     )
@@ -108,7 +111,7 @@ def _mean_over_languages(
     counts = {
         "n_items": np.sum([panel.n_items for panel in own], axis=0),
         "n_keys": np.full(len(cells.models), len(mean.by_key)),
-        "method": np.full(len(cells.models), METHODS[scale], object),
+        "method": np.where(np.isnan(spread["low"]), NO_INTERVAL, METHODS[scale]),
     }
     levels = {panel.chance for panel in own}
     languages = " ".join(panel.language for panel in own)

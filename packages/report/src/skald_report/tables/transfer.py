@@ -14,6 +14,7 @@ from skald_specs.plan import Plan, Quantity
 from skald_specs.timefit import Estimate, TimeFit
 
 from skald_report.reading.inputs import Sources
+from skald_report.tables.published_exponents import EXPONENTS
 from skald_report.tables.table import Table
 
 #: What names a model shape, horizon and batch.
@@ -103,6 +104,7 @@ def exponents(fit: TimeFit) -> Table:
             "low": estimate.interval[0],
             "high": estimate.interval[1],
             "p": _or_nan(fit.size_drift_p_value) if name == "size" else math.nan,
+            "published": EXPONENTS[name][1],
         }
         for name, estimate in found.items()
         if estimate is not None
@@ -213,10 +215,13 @@ def _transfer(name: str, plan: Plan, validation: pd.DataFrame | None) -> dict[st
         "model": name,
         "horizon_tokens": identity.horizon_tokens.value,
         **_logged(base_lr, "log2_lr", ""),
+        **_ends(base_lr, "lr"),
+        "lr": base_lr.value,
         "standing": base_lr.standing,
         "source": base_lr.source,
         "batch": batch.value,
         **_logged(batch, "log2_batch", "batch_"),
+        **_ends(batch, "batch_tokens"),
         "batch_standing": batch.standing,
         "horizon_octaves": distance.horizon_octaves if distance else math.nan,
         "batch_octaves": distance.batch_octaves if distance else math.nan,
@@ -280,6 +285,11 @@ def _logged(quantity: Quantity[Any], name: str, prefix: str) -> dict[str, float]
         f"{prefix}low": _log2(low),
         f"{prefix}high": _log2(high),
     }
+
+
+def _ends(quantity: Quantity[Any], name: str) -> dict[str, float]:
+    low, high = quantity.interval or (math.nan, math.nan)
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def _estimate(estimate: Estimate | None, name: str) -> dict[str, float]:

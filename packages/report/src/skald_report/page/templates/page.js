@@ -3,7 +3,7 @@
 // set as text, never as markup; what the location says is used only where the page knows it. A table's
 // state stands in the location: #table-scores?sort=score&down=1&language=Danish&page=2
 
-const PAGE_ROWS = 50;
+const PAGE_ROWS = 25;
 const wide = matchMedia("(min-width: 68rem)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -29,6 +29,13 @@ function located() {
 function locate(name, state) {
   for (const [key, value] of [...state]) if (!value) state.delete(key);
   history.replaceState(null, "", "#" + name + (state.size ? "?" + state : ""));
+}
+
+/** Gives a table the state that the location has for it, now and when the location changes. */
+function restoring(box, restore) {
+  const follow = () => { if (located().name === box.id) restore(located().state); };
+  addEventListener("hashchange", follow);
+  follow();
 }
 
 /** Compares two keys of one column; what is missing (null) comes last in either direction. */
@@ -89,9 +96,10 @@ function startGrid(box) {
     show(pressed(view, at));
     locate(box.id, new URLSearchParams(view.sort < 0 ? {} : { sort: at, down: view.down ? 1 : "" }));
   }));
-  const { name, state } = located();
-  const sort = Number(state.get("sort") ?? -1);
-  if (name === box.id && sort in heads) show({ sort, down: state.has("down") });
+  restoring(box, (state) => {
+    const sort = Number(state.get("sort") ?? -1);
+    show({ sort: sort in heads ? sort : -1, down: state.has("down") });
+  });
 }
 
 // ---- long tables: the rows are data
@@ -234,17 +242,6 @@ function startExplorer(box) {
     locate(box.id, state);
   }
 
-  const { name, state } = located();
-  if (name === box.id) {
-    search.value = state.get("q") ?? "";
-    for (const { column, select } of filters) {
-      const code = column.words.indexOf(state.get(column.title));
-      if (code >= 0) select.value = code;
-    }
-    view.sort = columns.findIndex((column) => column.title === state.get("sort"));
-    view.down = view.sort >= 0 && state.has("down");
-    view.page = (parseInt(state.get("page"), 10) || 1) - 1;
-  }
   search.addEventListener("input", () => change({ page: 0 }));
   for (const { select } of filters) select.addEventListener("change", () => change({ page: 0 }));
   reset.addEventListener("click", () => {
@@ -256,6 +253,17 @@ function startExplorer(box) {
   on.addEventListener("click", () => change({ page: view.page + 1 }));
   select();
   draw();
+  restoring(box, (state) => {
+    search.value = state.get("q") ?? "";
+    for (const { column, select } of filters) {
+      const code = column.words.indexOf(state.get(column.title));
+      select.value = code < 0 ? "" : code;
+    }
+    const sort = columns.findIndex((column) => column.title === state.get("sort"));
+    view = { sort, down: sort >= 0 && state.has("down"), page: (parseInt(state.get("page"), 10) || 1) - 1 };
+    select();
+    draw();
+  });
 }
 
 /** Gives every word its place among the words; none for an empty one, which comes last. */
@@ -304,6 +312,17 @@ function startTheme() {
   name();
 }
 
+/** Lets the keyboard into what scrolls sideways, and only there. */
+function startScrolling() {
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".scroll, .drawing").forEach((box) => watch.observe(box));
+}
+
 /** Unfolds everything for paper, and folds it again. */
 function startPrint() {
   let opened = [];
@@ -319,5 +338,6 @@ document.querySelectorAll(".grid").forEach(startGrid);
 startContents();
 startTheme();
 startPrint();
+startScrolling();
 addEventListener("hashchange", goto);
 goto();

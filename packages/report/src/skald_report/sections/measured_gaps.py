@@ -1,0 +1,139 @@
+"""How far the models measured here are from European ones of their class, and what others published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from skald_report.landscape.protocol import TASK_KINDS
+from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
+from skald_report.page.formatting import interval, join, language_name, number, of
+from skald_report.sections.context import Context
+from skald_report.sections.published_gaps import price, tokens_cell
+from skald_report.tables.measures import TASKS, TEXT
+from skald_report.tables.table import MACRO
+
+_GAPS, _BESIDE = "measured_gaps", "published_beside"
+_MEASURES = {TASKS: "tasks (chance-corrected)", TEXT: "text (bits per byte)"}
+
+
+def measured_blocks(context: Context) -> Iterator[Block]:
+    """Yield the gaps of the models measured here, or what was not measured and how to."""
+    table = context.tables.get(_GAPS)
+    if table is None:
+        yield Paragraph(_not_measured(context), "gap")
+    else:
+        frame = table.frame
+        means = frame[frame["scope"] == MACRO]
+        yield Claims(tuple(_said(row) for row in means.to_dict("records")))
+        yield _grid(frame)
+    beside = context.tables.get(_BESIDE)
+    if beside is not None:
+        yield _beside(beside.frame)
+
+
+def _not_measured(context: Context) -> str:
+    models = context.tables.get("models")
+    own = models.frame[models.frame["role"] == "baseline"] if models is not None else pd.DataFrame()
+    who = "Of this report's models"
+    if len(own):
+        sizes = join(dict.fromkeys(size or "an unknown size" for size in own["size_class"]))
+        who = f"Of this report's models (size class {sizes})"
+    return (
+        f"{who} no distance is given: no European model of other makers of their size class was measured here. "
+        "Published scores do not replace it, since their protocol is another. "
+        "`skald evaluate --models eu-small` measures European models on the same items (groups and names: "
+        "evals/models.yaml); the next report then has the gap in bits per byte and on tasks, and what closing it "
+        "would take in tokens by the loss law of the sweep."
+    )
+
+
+def _said(row: Mapping[Any, Any]) -> str:
+    place = _MEASURES[row["measure"]]
+    if row["verdict"] == "tie":
+        return (
+            f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "
+            f"mean over languages: no difference beyond noise ({interval(row['low'], row['high'], '+.3f')})."
+        )
+    return (
+        f"{row['model']} is {number(abs(row['gap']), '.3f')} {row['verdict']} "
+        f"{'of ' if row['verdict'] == 'ahead' else ''}{row['best']}, the best measured European model of "
+        f"{row['size_class']}, on {place}, mean over languages "
+        f"({interval(row['low'], row['high'], '+.3f')}; beyond noise). {_tokens(row)}"
+    )
+
+
+def _tokens(row: Mapping[Any, Any]) -> str:
+    text = price(row)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _grid(frame: pd.DataFrame) -> Grid:
+    rows = []
+    for index, row in frame.iterrows():
+        at = int(str(index))
+        place = "mean over languages" if row["scope"] == MACRO else language_name(row["scope"])
+        mark = {"behind": "worse", "ahead": "better"}.get(row["verdict"], "")
+        rows.append((
+            Cell(str(row["model"]), f"{place}, {_MEASURES[row['measure']]}"),
+            Cell(number(row["score"], ".3f"), of=of(_GAPS, at, "score")),
+            Cell(number(row["best_score"], ".3f"), str(row["best"]), of=of(_GAPS, at, "best_score")),
+            Cell(number(row["gap"], "+.3f"), interval(row["low"], row["high"], "+.3f"), mark,
+                 of=of(_GAPS, at, "gap", "low", "high")),
+            Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"), f"p {row['p_holm']:.2g}",
+                 of=of(_GAPS, at, "p_holm")),
+            tokens_cell(row, at, _GAPS),
+        ))  # fmt: skip
+    return Grid(
+        "measured-gaps",
+        "Models measured here against the best measured European model of their class",
+        "Same items, same prompts. Positive: the rival leads. Of a language: interval of two independent means, p "
+        "Holm-corrected over languages and rivals; of the mean: paired over keys, Holm-corrected over all pairs. "
+        "Tokens: the loss law of the sweep, at the horizon at which its loss is lower by the gap's share of the "
+        "model's own bits per byte; learning rate and batch are taken to be the best at both horizons.",
+        ("model", "score", "best European model of its class", "gap (95 %)", "beyond noise?",
+         "tokens to close (90 %)"),
+        tuple(rows),
+        "tables/measured_gaps.csv",
+        folded=True,
+    )  # fmt: skip
+
+
+def _beside(frame: pd.DataFrame) -> Grid:
+    kinds = {kind: kind.replace("-", "_") for kind in TASK_KINDS}
+    rows = []
+    for index, row in frame.iterrows():
+        at = int(str(index))
+        cells = [Cell(str(row["model"]), language_name(row["language"]))]
+        for measure in (TASKS, TEXT):
+            cells.append(
+                Cell("–", "not measured")
+                if pd.isna(row[measure])
+                else Cell(
+                    number(row[measure], ".3f"),
+                    interval(row[f"{measure}_low"], row[f"{measure}_high"]),
+                    of=of(_BESIDE, at, measure, f"{measure}_low", f"{measure}_high"),
+                )
+            )
+        cells += [
+            Cell("–", "not published")
+            if pd.isna(row[name])
+            else Cell(number(row[name], ".1f"), of=of(_BESIDE, at, name))
+            for name in kinds.values()
+        ]
+        rows.append(tuple(cells))
+    return Grid(
+        "published-beside",
+        "Measured here, and published by others",
+        "Two protocols, in columns of their own; no column compares them. Measured here: the likeliest of the given "
+        "continuations on this report's items, chance-corrected mean over tasks (0 to 1), and bits per byte (lower is "
+        "better). Published: EuroEval's few-shot prompts that ask for an answer label, Matthews correlation or F1 "
+        f"x 100, on other items; snapshots of {join(sorted({d for s in frame['source_date'] for d in s.split('; ')}))}.",
+        ("model", "measured: tasks", "measured: bits per byte",
+         *(f"published: {title}" for title in TASK_KINDS.values())),
+        tuple(rows),
+        "tables/published_beside.csv",
+        folded=True,
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""One pair of models in words: its difference, how sure that is, and what would have been found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from skald_report.page.formatting import interval, number, p_value
+from skald_report.sections.rivals import Measure
+from skald_report.tables.table import Table
+
+#: What a detectable difference is, in words.
+FOUND = "would have been found with 80 % power"
+#: Models or cells that a sentence names one by one.
+MAX_NAMED = 6
+
+
+def among(pairwise: Table | None, measure: Measure, named: Sequence[str]) -> pd.DataFrame:
+    """Return the pairs of a measure whose models are both named."""
+    if pairwise is None:
+        return pd.DataFrame()
+    frame = pairwise.frame
+    among = frame["model"].isin(named) & frame["reference"].isin(named)
+    return frame[among & (frame["measure"] == measure.name)]
+
+
+def difference_words(pair: pd.Series[Any]) -> str:
+    """Return a pair's difference with its interval and corrected p value."""
+    between = f"95 % interval {interval(pair['low'], pair['high'], '+.3f')}"
+    return f"{number(pair['difference'], '+.3f')} ({between}, Holm-corrected {p_value(pair['p_holm'])})"
+
+
+def detectable_words(pair: pd.Series[Any]) -> str:
+    """Return what a tied pair would have shown, had it been there; nothing for others."""
+    if pair["verdict"] != "tie":
+        return ""
+    if math.isnan(pair["mde"]):
+        return "; how small a difference would have been found is not known"
+    return f"; a true difference of {pair['mde']:.3f} {FOUND}"

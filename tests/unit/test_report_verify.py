@@ -1,0 +1,84 @@
+"""A report is made again from its records: a changed digit of any table is found."""
+
+import json
+import math
+
+import pytest
+from skald_report.build import build
+from skald_report.reading.inputs import ReportInputs
+from skald_report.verify import _OF_EVALUATIONS, verify_report
+from skald_specs.curves import ScorePoint
+from skald_specs.files import read_json, write_json, write_jsonl
+from skald_specs.plan import Plan
+from support_report import BASELINES, write_inputs
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    root = tmp_path_factory.mktemp("made")
+    inputs = write_inputs(root, languages=("da", "is"), n_items=12)
+    plan = Plan.load(inputs.plans[0])
+    point = ScorePoint(
+        run=plan.name, step=0, tokens=10, plan_fingerprint=plan.fingerprint, weights_sha256="0",
+        suite="core", task="core_pairs_da", version=1.0, data_sha256="0" * 64, kind="pairs",
+        language="da", metric="acc", score=0.5, standard_error=0.1, n_items=12,
+        higher_is_better=True,
+    )  # fmt: skip
+    points = [
+        point.model_copy(update={"step": step, "score": math.sin(step)}).model_dump()
+        for step in range(8)
+    ]
+    write_jsonl(root / "artifacts" / "eval" / "curves" / f"{plan.name}.jsonl", points)
+    inputs = ReportInputs.from_folders(root / "artifacts", BASELINES, ["core"], None)
+    build(inputs, root / "report")
+    return root
+
+
+def checked(root):
+    return verify_report(root / "report", {"core": root / "artifacts" / "eval" / "core"})
+
+
+def test_an_untouched_report_follows_from_its_records(made):
+    found = checked(made)
+    assert found.changed == () and found.n_cells > 2000
+
+
+def test_every_table_is_there_to_be_changed(made):
+    tables = read_json(made / "report" / "report.json")["tables"]
+    assert set(_OF_EVALUATIONS) - set(tables) == {"clean"}
+
+
+@pytest.mark.parametrize("name", sorted(set(_OF_EVALUATIONS) - {"clean"}))
+def test_a_changed_digit_is_found_in_every_column(made, name):
+    path = made / "report" / "report.json"
+    text = path.read_text(encoding="utf-8")
+    try:
+        report = json.loads(text)
+        table = report["tables"][name]
+        changed = set()
+        for number, column in enumerate(table["columns"]):
+            row = next(
+                (r for r in table["rows"] if isinstance(r[number], int | float)
+                 and not isinstance(r[number], bool)), None
+            )  # fmt: skip
+            if row is not None and column not in table["keys"]:
+                row[number] += 1e-7 * max(1, abs(row[number]))
+                changed.add(column)
+        write_json(path, report)
+        found = {change.item.rsplit("/", 1)[-1] for change in checked(made).changed}
+        assert found == changed and (changed or name == "none")
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [lambda rows: rows.pop(), lambda rows: rows.append(rows[0])])
+def test_a_row_that_lacks_or_stands_twice_is_found(made, change):
+    path = made / "report" / "report.json"
+    text = path.read_text(encoding="utf-8")
+    try:
+        report = json.loads(text)
+        change(report["tables"]["pairwise"]["rows"])
+        write_json(path, report)
+        assert any(found.item == "pairwise, rows" for found in checked(made).changed)
+    finally:
+        path.write_text(text, encoding="utf-8")
