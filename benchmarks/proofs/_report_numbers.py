@@ -135,7 +135,10 @@ def _on_page(text: str, report: dict[str, Any]) -> Measure:
     for cell in chance.sample(cells, n):
         places = [cell.start(1) + m.start() for m in re.finditer(r"\d", cell[1])]
         at = chance.choice(places)
-        other = chance.choice([digit for digit in "0123456789" if digit != text[at]])
+        # Two apart: of a tie of rounding, such as 7.45, either neighbour is right.
+        other = chance.choice(
+            [digit for digit in "0123456789" if abs(int(digit) - int(text[at])) > 1]
+        )
         # The row alone: reading the whole page two hundred times would take minutes.
         start, end = text.rfind("<tr", 0, at), text.find("</tr>", at)
         planted = text[start:at] + other + text[at + 1 : end] + "</tr>"

@@ -91,9 +91,11 @@ def test_the_explorer_sorts_filters_and_keeps_its_state_in_the_location(browser,
         assert shown == [round(value, 3) for value in best]
         cell = page.locator(f"#{EXPLORER} thead th").nth(score)
         assert cell.get_attribute("aria-sort") == "descending"
-        page.get_by_label("language", exact=True).select_option(label="Danish (dansk)")
-        page.get_by_label("model", exact=True).select_option("mini-7.8b")
-        page.get_by_label("Search", exact=True).fill("MINIMAL dansk")
+        page.locator(f"#{EXPLORER}").get_by_label("language", exact=True).select_option(
+            label="Danish (dansk)"
+        )
+        page.locator(f"#{EXPLORER}").get_by_label("model", exact=True).select_option("mini-7.8b")
+        page.locator(f"#{EXPLORER}").get_by_label("Search", exact=True).fill("MINIMAL dansk")
         said = page.locator(f"#{EXPLORER} [aria-live]").inner_text()
         assert said.endswith(f"(filtered from {len(report['rows']):,})")
         assert set(browsing.shown_column(page, EXPLORER, 0)) == {"mini-7.8b"}
@@ -107,7 +109,7 @@ def test_the_explorer_sorts_filters_and_keeps_its_state_in_the_location(browser,
         at.page.evaluate("(name) => { location.hash = name; }", f"{EXPLORER}?q=mini-2.6b")
         at.page.wait_for_function("document.querySelector('.explorer input').value === 'mini-2.6b'")
         assert set(browsing.shown_column(at.page, EXPLORER, 1)) > {"Danish"}
-        at.page.get_by_text("Show all").click()
+        at.page.locator(f"#{EXPLORER}").get_by_text("Show all").click()
         assert at.page.evaluate("location.hash") == f"#{EXPLORER}"
         assert "filtered" not in at.page.locator(f"#{EXPLORER} [aria-live]").inner_text()
 

@@ -281,7 +281,7 @@ function goto() {
   const target = document.getElementById(located().name);
   const folded = target?.closest("details");
   if (folded) folded.open = true;
-  if (target && location.hash.includes("?")) target.scrollIntoView();
+  if (target && location.hash.includes("?")) target.scrollIntoView({ behavior: "instant" });
 }
 
 /** Folds the contents on a narrow page and marks the section in view. */
