@@ -45,7 +45,7 @@ _COLUMNS = (
     "model", "language", "task", "page_language", "task_kind", "column", "label", "highlight", "size_class",
     "model_type", "floor", "source_date", "score", "standard_error", "best", "best_label", "best_score",
     "best_source_date", "n_rivals", "gap", "low", "high", "p", "p_holm", "n_family", "verdict", "n_cells",
-    "languages", "earlier", "earlier_score", "growth", "tokens", "tokens_low", "tokens_high", "why_no_tokens",
+    "languages", "tokens_seen", "earlier", "earlier_score", "growth", "tokens", "tokens_low", "tokens_high", "why_no_tokens",
 )  # fmt: skip
 #: What tells one cell of the boards from another; figures of two cells are not compared.
 _CELL = ["language", "task", "metric", "split", "shots"]
@@ -90,6 +90,8 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     earlier = _earlier(known)
     rows = list(_in_languages(frame, earlier, known)) + list(_means(frame, earlier, known))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    seen = {c.model: float(c.tokens) for c in known.checkpoints}
+    table["tokens_seen"] = table["model"].map(seen).astype(float)
     points = (
         "score",
         "standard_error",
@@ -102,6 +104,7 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     )
     units = dict.fromkeys(points, "points") | dict.fromkeys(("p", "p_holm"), "p")
     units |= dict.fromkeys(("n_rivals", "n_family", "n_cells"), "count")
+    units["tokens_seen"] = "tokens"
     units |= dict.fromkeys(("tokens", "tokens_low", "tokens_high"), "tokens by a law")
     return Table("published_gaps", ("model", "language", "task"), units, table)
 
