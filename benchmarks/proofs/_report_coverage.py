@@ -1,7 +1,7 @@
 """The part of the report's proof whose truth is known: intervals cover, tests keep their level.
 
 Evaluations are drawn with clustered items, clusters of unequal size and texts of heavy-tailed lengths
-(`_report_simulated`), and the report's own functions are asked what it would print.
+(`_report_truths`), and the report's own functions are asked what it would print.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from _report_negations import must_fail
-from _report_simulated import (
+from _report_truths import (
     COVERED,
     LEVEL,
     MOST_FALSE,
@@ -28,10 +28,10 @@ from _report_simulated import (
     drawn_tasks,
     inside,
     languages,
+    outcome,
     paired,
     share_of,
     sizes,
-    tested,
     text_pairs,
     texts,
 )
@@ -157,7 +157,9 @@ def _paired(
 ) -> Iterator[Design]:
     for n_clusters, share, latent in product(CLUSTERS, SHARES, LATENT):
         held = [
-            judged(tested(answered_pairs(rng, n_clusters, part, (share + gap, share), latent)), gap)
+            judged(
+                outcome(answered_pairs(rng, n_clusters, part, (share + gap, share), latent)), gap
+            )
             for part in _PARTS
         ]
         name = f"share {share:g}, latent correlation {latent:g}"
@@ -168,7 +170,7 @@ def _paired_texts(
     rng: np.random.Generator, gap: float, judged: Callable[[Tested, float], Held]
 ) -> Iterator[Design]:
     for n_clusters, tail in product(CLUSTERS, (*TAILS, HEAVIEST_TAIL)):
-        held = judged(tested(text_pairs(rng, n_clusters, N, tail, gap)), gap)
+        held = judged(outcome(text_pairs(rng, n_clusters, N, tail, gap)), gap)
         yield Design(n_clusters, f"tail {tail:g}", share_of(held))
 
 
@@ -276,7 +278,7 @@ def _families(rng: np.random.Generator) -> Iterator[Measure]:
     for run in range(n):
         cells = Sums(np.arange(50), rng.binomial(4, rng.beta(3, 3, (50, 1)), (50, n_models)).astype(float),
                      np.full((50, n_models), 4.0))  # fmt: skip
-        p = tested(Pairs(cells, one, other)).p
+        p = outcome(Pairs(cells, one, other)).p
         corrected[run], plain[run] = (holm(p) < LEVEL).any(), (p < LEVEL).any()
     yield Measure(
         measure="families of 45 pairs of equal models with any claim, after Holm",
@@ -308,7 +310,7 @@ def _power(rng: np.random.Generator) -> Measure:
     equal = drawn(0.0)
     error = spread_of_pairs(displacements(equal.sums), equal.first, equal.second, len(items))
     gap = float(np.median(minimum_detectable(error.se, error.df)))
-    found = tested(drawn(gap)).p < LEVEL
+    found = outcome(drawn(gap)).p < LEVEL
     return Measure(
         measure="differences as large as the minimum detectable effect that are found",
         value=round(share_of(found), 4),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
-from _report_simulated import (
+from _report_truths import (
     COVERED,
     LEVEL,
     MOST_FALSE,
@@ -16,8 +16,8 @@ from _report_simulated import (
     accuracies,
     answered_pairs,
     inside,
+    outcome,
     share_of,
-    tested,
     texts,
 )
 from scipy import special
@@ -44,7 +44,7 @@ def must_fail(rng: np.random.Generator, n: int) -> Iterator[Measure]:
     yield _must("McNemar on clustered items of equal models at 5 %: must err",
                 share_of(mcnemar_exact(first, second) < LEVEL), "> 0.06", lambda v: v > MOST_FALSE)  # fmt: skip
     better = answered_pairs(rng, 100, n, (0.72, 0.67), 0.15, alike=0.8)
-    ours, unpaired = tested(better), _unpaired(better)
+    ours, unpaired = outcome(better), _unpaired(better)
     power = share_of(ours.p < LEVEL)
     yield _must("power of the unpaired test over that of the paired: must lose",
                 share_of(unpaired < LEVEL) / power, "< 0.7", lambda v: v < 0.7, f"paired {power:.2f}")  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from skald_report.landscape import gaps as why
 from skald_report.landscape.gaps import published_gaps
 from skald_report.landscape.scores import landscape
-from skald_report.page.blocks import Claims, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Claims, Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.published import COLUMNS
 from skald_report.sections.published_gaps import gap_blocks
@@ -201,7 +201,12 @@ def test_every_number_is_of_its_row_and_the_luck_of_the_best_is_told(made):
 def test_the_rest_is_folded_and_the_figure_is_not(made):
     blocks, _ = made
     assert [b.folded for b in blocks if isinstance(b, Grid)] == [False, True]
-    assert all(b.folded for b in blocks if isinstance(b, Claims))
+    (method,) = (b for b in blocks if isinstance(b, Notes))
+    assert "priced in tokens" in method.title and len(method.texts) > 3
+    (prices,) = (b for b in blocks if isinstance(b, Claims))
+    assert prices.sentences == (
+        "What closing it would take in tokens is known of none of these 1 gaps: one checkpoint is published (1).",
+    )
     assert [bool(b.folded) for b in blocks if isinstance(b, Gallery)] == [False]
 
 

@@ -24,6 +24,13 @@ class Claims(NamedTuple):
     folded: str = ""
 
 
+class Notes(NamedTuple):
+    """How something was done, or what is left open, folded under its title."""
+
+    title: str
+    texts: tuple[str, ...]
+
+
 class Cell(NamedTuple):
     """A table's cell: the figure, a smaller second line, a mark (better, worse, strong), a third line.
 
@@ -113,7 +120,7 @@ class Glossary(NamedTuple):
     terms: tuple[Term, ...]
 
 
-Block = Paragraph | Claims | Grid | Explorer | Gallery | Glossary
+Block = Paragraph | Claims | Notes | Grid | Explorer | Gallery | Glossary
 
 
 class Section(NamedTuple):

@@ -57,14 +57,8 @@ _TERMS = (
     Term(
         "Cluster",
         "Items that share a key, such as one word or one template. They are right or wrong together, "
-        "so that intervals draw whole clusters and are wider than if items were independent.",
+        "so that intervals count whole clusters and are wider than if items were independent.",
         r"[Cc]lusters?",
-    ),
-    Term(
-        "Cluster bootstrap",
-        "An interval found by drawing clusters again and again, with replacement, from those that were "
-        "evaluated, and looking how far the score moves.",
-        r"(?:paired )?cluster bootstrap",
     ),
     Term(
         "Contamination",
@@ -138,6 +132,12 @@ _TERMS = (
         "Models with a similar number of parameters: below 1, 1 to 4, 4 to 10, 10 to 40 and above 40 "
         "billion (B). Only within a class is a comparison of quality one of equal cost in use.",
         r"[Ss]ize class(?:es)?",
+    ),
+    Term(
+        "Student's t",
+        "An interval or test from the standard error, here found by leaving out one cluster at a time. "
+        "It is wider the fewer clusters decide the result.",
+        r"(?:paired cluster t|[Pp]aired t|Student's t)",
     ),
     Term(
         "Tie",

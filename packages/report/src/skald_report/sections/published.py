@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from skald_report.figures import landscape as figures
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import leaders, page_languages
@@ -44,70 +42,8 @@ def published(context: Context) -> Iterator[Block]:
         "language and task the best of each size class, and the highlighted family; all others stand in the "
         f"table below. Filled dots: snapshot of {newest}, open dots: older.",
     )
-    yield Claims(tuple(_claims(frame, shown, newest)), "How these figures are to be read")
+    yield Claims(context.remarks.published, "How these figures are to be read")
     yield _explorer(table)
-
-
-def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
-    european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
-    older = int((frame["source_date"] != newest).sum())
-    yield (
-        f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
-        f"European; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
-        "between an open and a filled dot may be the harness's."
-    )
-    yield (
-        "Published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, about 2.5 times "
-        "narrower than the sampling error of the items. Multiplied by sqrt(10) here, they approximate it."
-    )
-    yield (
-        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
-        "is chance; reading is F1 x 100."
-    )
-    yield _floors(shown)
-    yield (
-        "Base models are compared with base models of their size class alone; the table to search has "
-        "instruction-tuned ones too, and says which is which."
-    )
-    yield (
-        "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
-        "column."
-    )
-    sources = "; ".join(f"{name} ({date})" for name, date in _sources(shown))
-    yield f"Sources: {sources}."
-    rest = frame[~frame["shown"]]
-    if len(rest):
-        yield (
-            f"{len(rest):,} of the scores are of {rest['task_kind'].nunique()} other kinds of task and stand in "
-            "the CSV alone."
-        )
-    outside = shown.loc[shown["eu"] != True, "model"].nunique()  # noqa: E712  # None is neither
-    if outside:
-        yield (
-            f"{outside} models that are not European, or not known to be, stand in the CSV alone."
-        )
-
-
-def _floors(shown: pd.DataFrame) -> str:
-    asked = shown[(shown["metric"] == "mcc") & (shown["model_type"] == "base")]
-    by_kind = asked.groupby("task_kind", sort=False)["floor"].agg(["sum", "size"])
-    counts = "; ".join(
-        f"{TASK_KINDS[str(kind)]} {int(row['sum'])} of {int(row['size'])}"
-        for kind, row in by_kind.iterrows()
-    )
-    return (
-        f"Scores of base models that cannot be told from chance: {counts}. The protocol asks for an answer label: "
-        "a floor of the protocol, not a proof that a model knows nothing."
-    )
-
-
-def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the distinct sources without their file, newest first."""
-    pairs = {
-        (" ".join(s.split(" ")[:2]).removeprefix("https://"), d)
-        for s, d in zip(frame["source"], frame["source_date"], strict=True)
-    }
-    return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
 def _explorer(table: Table) -> Explorer:

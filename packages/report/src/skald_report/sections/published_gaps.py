@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -15,34 +14,32 @@ from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Notes, Paragraph
 from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
+from skald_report.sections.published_words import newest_of, quantity, worded
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
 _DIGITS = ".1f"
 _OVER = "mean over languages"
-#: The reasons why a price is not known, for a list that says them often.
-_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
 
 
 def gap_blocks(context: Context) -> Iterator[Block]:
     """Yield the answer for the newest checkpoint of the highlighted family, its figure and tables."""
     table = context.tables.get(_TABLE)
-    frame = table.frame[table.frame["highlight"]] if table is not None else pd.DataFrame()
-    if not len(frame):
+    if table is None or not table.frame["highlight"].any():
         yield Paragraph(
             "No published model of the highlighted family has a European rival of its size class "
             "on the same data, so no gap is shown.",
             "gap",
         )
         return
-    model = newest(context, frame)
-    own = frame[frame["model"] == model]
-    yield Paragraph(_lead(own), "lead")
-    for sentence in _prices(own):
-        yield Paragraph(sentence)
+    frame, own = table.frame[table.frame["highlight"]], newest_of(table)
+    lead, *prices = context.remarks.published_gaps
+    yield Paragraph(lead, "lead")
+    if prices:
+        yield Claims(tuple(prices))
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -60,50 +57,7 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         "has the rival that is best over them.",
     )
     yield _grid(frame, order)
-    yield Claims(tuple(_method(own)), "How gaps are priced in tokens")
-
-
-def newest(context: Context, frame: pd.DataFrame) -> str:
-    """Return the model of some gaps that saw most tokens; without token counts the first by name."""
-    seen = {c.model: c.tokens for c in context.sources.published_models.checkpoints}
-    return str(max(sorted(set(frame["model"])), key=lambda m: seen.get(m, 0.0)))
-
-
-def _lead(own: pd.DataFrame) -> str:
-    """Say in one sentence where a model stands."""
-    cells = own[own["language"] != MACRO]
-    counts = cells["verdict"].value_counts()
-    behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
-    kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
-    text = (
-        f"{own['label'].iloc[0]} against the best other European {kind} of {own['size_class'].iloc[0]} "
-        f"parameters: behind in {behind} of {len(cells)} pairs of language and task, ahead in {ahead or 'none'}, "
-        f"tied in {len(cells) - behind - ahead}"
-    )
-    means = own[own["language"] == MACRO].to_dict("records")
-    clear = [
-        f"{number(abs(row['gap']), _DIGITS)} points {row['verdict']} on {TASK_KINDS[row['task_kind']]}"
-        for row in means
-        if row["verdict"] != "tie"
-    ]
-    tied = [TASK_KINDS[row["task_kind"]] for row in means if row["verdict"] == "tie"]
-    told = [*clear, *([f"tied on {join(tied)}"] if tied else [])]
-    return f"{text}; as a mean over languages {join(told)}." if told else f"{text}."
-
-
-def _prices(own: pd.DataFrame) -> Iterator[str]:
-    """Say for how many gaps it is known what closing them takes in tokens, and why not for the others."""
-    lost = own[(own["language"] != MACRO) & (own["verdict"] == "behind")]
-    if lost.empty:
-        return
-    priced = int(lost["tokens"].notna().sum())
-    reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
-    named = join(f"{reason} ({count})" for reason, count in reasons.items())
-    rest = f"; not known of the others: {named}" if priced and named else f": {named}"
-    yield (
-        f"What closing it would take in tokens is known of {priced or 'none'} of these {len(lost)} gaps"
-        f"{rest if named else ''}."
-    )
+    yield Notes("How gaps are priced in tokens", tuple(_method(own)))
 
 
 def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
@@ -134,7 +88,7 @@ def _gap_cell(row: Mapping[Any, Any] | None) -> Cell:
     verdict = str(row["verdict"])
     columns, note = ["gap", "low", "high"], str(row["best_label"])
     if verdict == "behind":
-        note += f"; {_tokens(row)}"
+        note += f"; {worded(row)}"
         columns += _known(row)
     return Cell(
         f"{number(row['gap'], '+.1f')} {'tied' if verdict == 'tie' else verdict}",
@@ -147,39 +101,6 @@ def _gap_cell(row: Mapping[Any, Any] | None) -> Cell:
 
 def _known(row: Mapping[Any, Any]) -> list[str]:
     return [name for name in ("tokens", "tokens_low") if pd.notna(row[name])][:1]
-
-
-def _tokens(row: Mapping[Any, Any]) -> str:
-    """Return in a word or two what closing a gap takes."""
-    if pd.notna(row["tokens"]):
-        return f"{tokens(row['tokens'])} tokens"
-    if pd.notna(row["tokens_low"]):
-        return f"at least {_count(row['tokens_low'])} tokens"
-    return f"tokens: {_BRIEF.get(row['why_no_tokens'], row['why_no_tokens'])}"
-
-
-def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return what closing a gap takes in tokens, in words.
-
-    Args:
-        row: Of a table of gaps.
-        words: Other words for the reasons why it is not known.
-    """
-    reason = row["why_no_tokens"]
-    if pd.notna(row["tokens"]):
-        most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
-        return f"closed at {tokens(row['tokens'])} tokens ({tokens(row['tokens_low'])} to {most})"
-    if row["verdict"] == "ahead":
-        return "nothing to close"
-    if reason == why.NEVER:
-        return "closed by tokens alone at no horizon"
-    least = f", at least {_count(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
-    return f"tokens not known: {words.get(reason, reason)}{least}"
-
-
-def _count(value: float) -> str:
-    # Beyond what anybody trains on, a figure would claim what the law cannot know.
-    return tokens(value) if value < 1e15 else "1000T"
 
 
 def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
@@ -220,7 +141,7 @@ def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) ->
     """Return what closing a gap takes in tokens, or why that is not known."""
     if pd.isna(row["tokens"]):
         if pd.notna(row["tokens_low"]):
-            least = f"at least {_count(row['tokens_low'])}"
+            least = f"at least {quantity(row['tokens_low'])}"
             return Cell(least, str(row["why_no_tokens"]), of=of(table, at, "tokens_low"))
         return Cell("–", str(row["why_no_tokens"]))
     most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"

@@ -17,8 +17,8 @@ from skald_specs.plan import COVERED
 from skald_report.figures.style import Look, tokens
 from skald_report.figures.surface import learning_rates
 from skald_report.figures.transfer import BATCH_FIGURE
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import interval, join, of
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Notes, Paragraph
+from skald_report.page.formatting import capital, interval, join, of
 from skald_report.reading.inputs import Sources
 from skald_report.sections.fit_figures import batches_of, caption_of, fit_drawings
 from skald_report.sections.laws import exponents_grid, families_grid, published_laws_grid
@@ -59,14 +59,14 @@ def time_transfer(
         yield Paragraph(f"The plan of {join(names)} says: {warning}", "important")
     yield from details
     if given is not None and (origins := tuple(_origins(given.frame))):
-        yield Claims(origins, "Where the learning rates come from")
+        yield Notes("Where the learning rates come from", origins)
     for name, grid in _FOLDED.items():
         if name in tables:
             yield grid(tables[name].frame)
     if sources.fit is not None and sources.fit.offered:
-        yield Claims(
-            tuple(f"{offered}." for offered in sources.fit.offered),
+        yield Notes(
             "What this table of runs cannot show",
+            tuple(f"{capital(offered)}." for offered in sources.fit.offered),
         )
 
 

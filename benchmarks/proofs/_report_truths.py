@@ -188,7 +188,7 @@ def inside(low: Floats, high: Floats, truth: float) -> Held:
     return np.asarray((low <= truth) & (truth <= high))
 
 
-def tested(pairs: Pairs) -> Tested:
+def outcome(pairs: Pairs) -> Tested:
     """Return what the report says of pairs that are there as sums."""
     cells, first, second = pairs
     difference = ratios(cells)[first] - ratios(cells)[second]
