@@ -205,7 +205,7 @@ def test_the_rest_is_folded_and_the_figure_is_not(made):
     assert "priced in tokens" in method.title and len(method.texts) > 3
     (prices,) = (b for b in blocks if isinstance(b, Claims))
     assert prices.sentences == (
-        "What closing it would take in tokens is known of none of these 1 gaps: one checkpoint is published (1).",
+        "What closing it would take in tokens is known of none of 1 such gap: one checkpoint is published (1).",
     )
     assert [bool(b.folded) for b in blocks if isinstance(b, Gallery)] == [False]
 

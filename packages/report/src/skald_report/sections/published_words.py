@@ -14,7 +14,7 @@ import pandas as pd
 from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.page.formatting import join, number
+from skald_report.page.formatting import counted, join, number
 from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
@@ -142,7 +142,7 @@ def _prices(own: pd.DataFrame) -> Iterator[str]:
     named = join(f"{reason} ({count})" for reason, count in reasons.items())
     rest = f"; not known of the others: {named}" if priced and named else f": {named}"
     yield (
-        f"What closing it would take in tokens is known of {priced or 'none'} of these {len(lost)} gaps"
+        f"What closing it would take in tokens is known of {priced or 'none'} of {counted(len(lost), 'such gap')}"
         f"{rest if named else ''}."
     )
 
