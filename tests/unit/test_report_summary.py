@@ -1,6 +1,7 @@
 """What the page says first: which model is better, by how much, how sure; ties and gaps as outcomes."""
 
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,8 +10,9 @@ from skald_report.sections.above import above_controls, task_by_task
 from skald_report.sections.claims import claims
 from skald_report.sections.cost_words import cost_sentences
 from skald_report.sections.summary import not_shown, summary
+from skald_report.sections.trained_on import trained_on
 from skald_report.sections.verdict import verdicts
-from skald_report.tables.table import Table
+from skald_report.tables.table import MACRO, Table
 from support_words import (
     context,
     differences,
@@ -288,3 +290,37 @@ def test_hostile_names_stand_in_sentences_as_they_are():
 
 def test_nothing_is_claimed_without_scores():
     assert claims({}).all == ()
+
+
+def test_only_the_languages_that_were_asked_are_listed():
+    found = tables(models(ROLES), scores(ROLES, ("de", MACRO)), overall(TWO, tags=("de",)))
+    (facts,) = [b for b in summary(context(found)) if isinstance(b, Grid) and b.name == "facts"]
+    assert facts.caption.startswith("2 models and 0 controls in German (Deutsch). ")
+
+
+def read(source="data/text", items=("generated",), roles=("baseline", "external")):
+    """Say what a page is about whose models, texts and items these are."""
+    corpus = SimpleNamespace(recipe=SimpleNamespace(source=source))
+    asked = SimpleNamespace(
+        suite="core",
+        models=[SimpleNamespace(name=f"m{n}", role=role) for n, role in enumerate(roles)],
+        tasks=[SimpleNamespace(source=item) for item in items],
+    )
+    return trained_on(SimpleNamespace(corpus=corpus, summaries=(asked,))).text
+
+
+def test_what_was_trained_on_is_said_of_the_baselines_and_tested_on_of_the_items():
+    assert "The baselines were trained and tested on synthetic text" in read()
+    assert read().endswith(
+        "m1 was trained elsewhere, on text that this page does not know; synthetic items say nothing about its "
+        "competence either."
+    )
+    assert "elsewhere" not in read(roles=("baseline", "control"))
+    users = read(items=("generated", "user"))
+    assert "The baselines were trained on synthetic text" in users and "and tested" not in users
+    assert "Items of suite core are not, or not all, synthetic." in users
+    assert users.endswith("on text that this page does not know.")
+    real = read(source="elsewhere")
+    assert real.startswith("The baselines were trained on text from the folder 'elsewhere'.")
+    assert "The items are synthetic" in real and "synthetic" not in read("elsewhere", ("user",))
+    assert "baselines" not in read(roles=("external",))
