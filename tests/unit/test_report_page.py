@@ -125,7 +125,7 @@ def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):
 
 def test_the_mean_over_languages_names_its_method(whole):
     _, text = _read(whole[1])
-    assert "stratified by language; the languages are fixed" in text
+    assert "one key at a time, in every language that has it; the languages are fixed" in text
     assert "hierarchical" not in text
 
 

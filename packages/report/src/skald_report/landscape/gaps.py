@@ -45,7 +45,7 @@ _COLUMNS = (
     "model", "language", "task", "page_language", "task_kind", "column", "label", "highlight", "size_class",
     "model_type", "floor", "source_date", "score", "standard_error", "best", "best_label", "best_score",
     "best_source_date", "n_rivals", "gap", "low", "high", "p", "p_holm", "n_family", "verdict", "n_cells",
-    "languages", "earlier", "earlier_score", "growth", "tokens", "tokens_low", "tokens_high", "why_no_tokens",
+    "languages", "tokens_seen", "earlier", "earlier_score", "growth", "tokens", "tokens_low", "tokens_high", "why_no_tokens",
 )  # fmt: skip
 #: What tells one cell of the boards from another; figures of two cells are not compared.
 _CELL = ["language", "task", "metric", "split", "shots"]
@@ -90,6 +90,8 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     earlier = _earlier(known)
     rows = list(_in_languages(frame, earlier, known)) + list(_means(frame, earlier, known))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    seen = {c.model: float(c.tokens) for c in known.checkpoints}
+    table["tokens_seen"] = table["model"].map(seen).astype(float)
     points = (
         "score",
         "standard_error",
@@ -102,6 +104,7 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     )
     units = dict.fromkeys(points, "points") | dict.fromkeys(("p", "p_holm"), "p")
     units |= dict.fromkeys(("n_rivals", "n_family", "n_cells"), "count")
+    units["tokens_seen"] = "tokens"
     units |= dict.fromkeys(("tokens", "tokens_low", "tokens_high"), "tokens by a law")
     return Table("published_gaps", ("model", "language", "task"), units, table)
 
@@ -110,24 +113,24 @@ def _in_languages(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels)
     kept = [*_SAME, "model", "label", "score", "standard_error", "source_date"]
     pairs = frame.merge(frame[kept], on=_SAME, suffixes=("", "_rival"))
     pairs = _tested(pairs[_rivals(pairs["model"], pairs["model_rival"], known)])
-    at = frame.set_index(["model", *_CELL]).sort_index()
+    at = {
+        (model, *map(str, cell)): _Earlier(Score(score, error), bool(floor))
+        for model, score, error, floor, *cell in zip(
+            *(
+                frame[name].tolist()
+                for name in ("model", "score", "standard_error", "floor", *_CELL)
+            ),
+            strict=True,
+        )
+    }
     family = pairs.groupby(["model", "page_language"], sort=False)
     pairs["p_holm"] = family["p"].transform(lambda p: holm(list(p)))
     pairs["n_family"] = family["p"].transform("size")
-    for key, rivals in pairs.groupby(["model", *_CELL], sort=False):
-        model, *cell = map(str, key)
-        row = _row(rivals)
-        row |= {"n_cells": 1, "languages": cell[0]}
+    for best in _bests(pairs, ["model", *_CELL]):
+        model, *cell = (str(best[name]) for name in ("model", *_CELL))
+        row = _row(best) | {"n_cells": 1, "languages": cell[0]}
         before = earlier.get(model)
-        yield row | _price(row, before, _in_cell(at, before.model, cell) if before else None)
-
-
-def _in_cell(at: pd.DataFrame, model: str, cell: list[str]) -> _Earlier | None:
-    key: Any = (model, *cell)
-    if key not in at.index:
-        return None
-    row: Any = at.loc[key]
-    return _Earlier(Score(float(row["score"]), float(row["standard_error"])), bool(row["floor"]))
+        yield row | _price(row, before, at.get((before.model, *cell)) if before else None)
 
 
 def _means(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels) -> Iterator[Row]:
@@ -168,7 +171,8 @@ def _means(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels) -> Ite
             for theirs, rival in rivals
         ]))  # fmt: skip
         pairs["p_holm"], pairs["n_family"] = holm(list(pairs["p"])), len(pairs)
-        row = _row(pairs)
+        (best,) = _bests(pairs, ["model"])
+        row = _row(best)
         row |= {"n_cells": len(cells), "languages": " ".join(cell[0] for cell in cells)}
         first = None if before is None else _Earlier(_mean(before, cells), floor=False)
         yield row | _price(row, earlier.get(model), first)
@@ -201,9 +205,19 @@ def _tested(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(gap=gap, low=gap - half, high=gap + half, p=2 * ndtr(-z))
 
 
-def _row(rivals: pd.DataFrame) -> Row:
+def _bests(pairs: pd.DataFrame, keys: list[str]) -> Iterator[Row]:
+    """Yield the pair with the best rival for each key, in the order of the keys' first pairs."""
+    numbered = pairs.assign(
+        first=pairs.groupby(keys, sort=False).ngroup(),
+        n_rivals=pairs.groupby(keys, sort=False)["score_rival"].transform("size"),
+    )
+    best = numbered.sort_values("score_rival", ascending=False, kind="stable")
+    for row in best.drop_duplicates("first").sort_values("first").to_dict("records"):
+        yield {str(name): value for name, value in row.items()}
+
+
+def _row(best: Row) -> Row:
     """Return a model's row against the best of its rivals in one cell."""
-    best: Any = rivals.nlargest(1, "score_rival").to_dict("records")[0]
     own = {name: best[name] for name in _COLUMNS if name in best}
     beyond = best["p_holm"] < LEVEL
     return own | {
@@ -212,7 +226,6 @@ def _row(rivals: pd.DataFrame) -> Row:
         "best_score": best["score_rival"],
         "best_source_date": best["source_date_rival"],
         "best_error": best["standard_error_rival"],
-        "n_rivals": len(rivals),
         "verdict": ("behind" if best["gap"] > 0 else "ahead") if beyond else "tie",
     }
 

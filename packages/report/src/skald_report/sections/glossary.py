@@ -134,6 +134,12 @@ _TERMS = (
         r"[Ss]ize class(?:es)?",
     ),
     Term(
+        "Student's t",
+        "An interval or test from the standard error, here found by leaving out one cluster at a time. "
+        "It is wider the fewer clusters decide the result.",
+        r"(?:paired cluster t|[Pp]aired t|Student's t)",
+    ),
+    Term(
         "Tie",
         "Two models whose difference is not beyond noise after correction. It is a result of its own.",
         r"[Tt]ie[sd]?",
@@ -148,12 +154,6 @@ _TERMS = (
         "Token",
         "A piece of text, often a word or a part of one, that a model reads and predicts as a unit.",
         r"[Tt]okens?",
-    ),
-    Term(
-        "Student's t",
-        "An interval or test from the standard error, here found by leaving out one cluster at a time. "
-        "It is wider the fewer clusters decide the result.",
-        r"(?:paired cluster t|[Pp]aired t|Student's t)",
     ),
     Term(
         "Wilson interval",

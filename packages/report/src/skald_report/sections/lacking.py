@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.page.formatting import join
+from skald_report.page.formatting import counted, join
 from skald_report.sections.cell_words import belongs
 from skald_report.sections.rivals import MEASURES, english, whole
 from skald_report.tables.cells import AGAINST_CHANCE, CELL
@@ -17,6 +17,8 @@ from skald_report.tables.table import MACRO, Table
 _MEANS = {TASKS: "tasks", TEXT: "bits per byte"}
 #: Models or tasks that a sentence names; of more it says how many.
 _NAMED = 6
+#: Gaps that the summary names one by one.
+_MAX_GAPS = 2
 
 
 def gaps(models: Table, scores: Table) -> list[str]:
@@ -67,6 +69,14 @@ def lacking(tables: Mapping[str, Table]) -> list[str]:
         *_left_out(models, single),
         *_without_mean(models, tables),
     ]
+
+
+def in_short(gaps: Sequence[str]) -> list[str]:
+    """Return what the summary says of all that lacks: each gap, or how many there are."""
+    if len(gaps) <= _MAX_GAPS:
+        return list(gaps)
+    return [f"{counted(len(gaps), 'gap')} in what the models answered, and in means for want of it: the section "
+            "on trust names them."]  # fmt: skip
 
 
 def _silent(models: pd.DataFrame, scores: pd.DataFrame) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -11,12 +10,12 @@ from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
 from skald_report.page.formatting import interval, join, language_name, number, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_gaps import price, tokens_cell
+from skald_report.sections.measured_words import PLACES
+from skald_report.sections.published_gaps import tokens_cell
 from skald_report.tables.measures import TASKS, TEXT
 from skald_report.tables.table import MACRO
 
 _GAPS, _BESIDE = "measured_gaps", "published_beside"
-_MEASURES = {TASKS: "tasks (chance-corrected)", TEXT: "text (bits per byte)"}
 
 
 def measured_blocks(context: Context) -> Iterator[Block]:
@@ -26,8 +25,7 @@ def measured_blocks(context: Context) -> Iterator[Block]:
         yield Paragraph(_not_measured(context), "gap")
     else:
         frame = table.frame
-        means = frame[frame["scope"] == MACRO]
-        yield Claims(tuple(_said(row) for row in means.to_dict("records")))
+        yield Claims(context.remarks.measured_gaps)
         yield _grid(frame)
     beside = context.tables.get(_BESIDE)
     if beside is not None:
@@ -50,26 +48,6 @@ def _not_measured(context: Context) -> str:
     )
 
 
-def _said(row: Mapping[Any, Any]) -> str:
-    place = _MEASURES[row["measure"]]
-    if row["verdict"] == "tie":
-        return (
-            f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "
-            f"mean over languages: no difference beyond noise ({interval(row['low'], row['high'], '+.3f')})."
-        )
-    return (
-        f"{row['model']} is {number(abs(row['gap']), '.3f')} {row['verdict']} "
-        f"{'of ' if row['verdict'] == 'ahead' else ''}{row['best']}, the best measured European model of "
-        f"{row['size_class']}, on {place}, mean over languages "
-        f"({interval(row['low'], row['high'], '+.3f')}; beyond noise). {_tokens(row)}"
-    )
-
-
-def _tokens(row: Mapping[Any, Any]) -> str:
-    text = price(row)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _grid(frame: pd.DataFrame) -> Grid:
     rows = []
     for index, row in frame.iterrows():
@@ -77,7 +55,7 @@ def _grid(frame: pd.DataFrame) -> Grid:
         place = "mean over languages" if row["scope"] == MACRO else language_name(row["scope"])
         mark = {"behind": "worse", "ahead": "better"}.get(row["verdict"], "")
         rows.append((
-            Cell(str(row["model"]), f"{place}, {_MEASURES[row['measure']]}"),
+            Cell(str(row["model"]), f"{place}, {PLACES[row['measure']]}"),
             Cell(number(row["score"], ".3f"), of=of(_GAPS, at, "score")),
             Cell(number(row["best_score"], ".3f"), str(row["best"]), of=of(_GAPS, at, "best_score")),
             Cell(number(row["gap"], "+.3f"), interval(row["low"], row["high"], "+.3f"), mark,

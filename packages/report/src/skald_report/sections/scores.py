@@ -78,9 +78,8 @@ def _panels(scores: Table, contest: pd.DataFrame, look: Mapping[str, Look]) -> I
         f"Each dot is one model in one language with its 95 % interval, from "
         f"{span(counts['n_items'])} items in {span(counts['n_keys'])} clusters (items that share "
         f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
-        "(its interval from leaving out one key at a time, in all languages that share it; the languages are "
-        "fixed). Grey marks "
-        "are controls.",
+        "(its interval from leaving out one key at a time, in every language that has it; the languages "
+        "are fixed). Grey marks are controls.",
     )
 
 
