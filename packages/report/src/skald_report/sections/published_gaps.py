@@ -14,10 +14,10 @@ from skald_specs.plan import COVERAGE
 from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
-from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
 from skald_report.page.formatting import capital, interval, join, language_name, number, of
 from skald_report.sections.context import Context
+from skald_report.sections.published_means import means_and_limits
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
@@ -40,7 +40,7 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         return
     model = newest(context, frame)
     own = frame[frame["model"] == model]
-    yield Claims((*_summary(own), *_by_language(own)))
+    yield Claims((*_summary(own), *means_and_limits(context, own), *_by_language(own)))
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -52,10 +52,10 @@ def gap_blocks(context: Context) -> Iterator[Block]:
                 f"{label} against the best European {size}",
             ),
         ),
-        "Points by which the best European base model of the size class leads, with 95 % intervals of two "
-        "independent scores. Filled: beyond noise (Holm-corrected over every rival and task of the language, "
-        f"below {why.LEVEL:g}); open: not. A cross: the model's own score is at the protocol's floor. The mean "
-        "is over the languages in which neither checkpoint is at the floor, and has the rival that is best "
+        "Points by which the best European base model of the size class leads, with intervals of two independent "
+        "scores that hold with 95 % for every rival and task of the language at once. Filled: beyond noise, the "
+        "interval leaves zero out; open: not. A cross: the model's own score is at the protocol's floor. The mean "
+        "is over all data sets that the model has, floors counted as they are, and has the rival that is best "
         "over them.",
     )
     yield _grid(frame, order)
@@ -79,14 +79,6 @@ def _summary(own: pd.DataFrame) -> Iterator[str]:
         f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
         f"in {len(cells) - behind - ahead}."
     )
-    means = own[own["language"] == MACRO].to_dict("records")
-    if means:
-        told = "; ".join(
-            f"{TASK_KINDS[row['task_kind']]} {_lead(row)} ({_ends(row)}; "
-            f"{'' if row['verdict'] != 'tie' else 'not '}beyond noise; {row['n_cells']} data sets)"
-            for row in means
-        )
-        yield f"As means over languages, in points: {told}."
     if behind:
         lost = cells[cells["verdict"] == "behind"]
         priced = int(lost["tokens"].notna().sum())
@@ -171,15 +163,15 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
+                 f"p {row['p_corrected']:.2g}", of=of(_TABLE, at, "p_corrected")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
         "published-gaps",
         "Every gap of this family, with what closing it would take",
-        "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
+        "Points; positive: the rival leads. Interval and p: corrected (Bonferroni) for every rival and task of the "
         "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
-        ("language and task", "score", "best European model of its class", "gap (95 %)",
+        ("language and task", "score", "best European model of its class", "gap (95 % together)",
          "beyond noise?", f"tokens to close ({COVERAGE:.0%})"),
         tuple(rows),
         "tables/published_gaps.csv",
