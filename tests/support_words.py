@@ -13,6 +13,7 @@ from skald_report.page.blocks import Block, Grid
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
 from skald_report.sections.context import Context
+from skald_report.sections.remarks import remarks
 from skald_report.tables.table import Table
 
 TAGS = ("da", "de", "fo")
@@ -130,7 +131,9 @@ def context(found: Mapping[str, Table]) -> Context:
     frame = found["models"].frame if "models" in found else pd.DataFrame(columns=["model", "role"])
     inputs = ReportInputs()
     roles = dict(zip(frame["model"], frame["role"], strict=True))
-    return Context(load(inputs), found, claims(found), inputs, tuple(roles), roles, looks(frame))
+    sources, said = load(inputs), claims(found)
+    beside = remarks(sources, found, said.gaps)
+    return Context(sources, found, said, beside, inputs, tuple(roles), roles, looks(frame))
 
 
 def untraced(blocks: Sequence[Block], found: Mapping[str, Table]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from _report_cycle import Cycle, evaluation_of
 from _report_html import Reader
-from _report_shown import look_up, texts_of
+from _report_shown import look_up
 from skald_report.figures.style import Drawing
 from skald_report.tables.file import read_report
 from skald_report.verify import Checked, verify_report
@@ -41,7 +41,6 @@ def measures(source: Cycle, folder: Path) -> list[Measure]:
         ),
         _none("numbers of the page that report.json has not", shown.wrong),
         _none("cells with a number that do not say where it stands", shown.unsourced),
-        _none("decimals of other sentences that no table has", _unclaimed(reader, report)),
         _none(f"of {n_drawn} scores written into figures, those their table has not", undrawn),
         _misdrawn(source, report),
         Measure(
@@ -66,26 +65,6 @@ def _none(name: str, wrong: Any) -> Measure:
     return Measure(
         measure=name, value=len(wrong), unit="", bound="== 0", holds=not wrong, detail=detail
     )
-
-
-def _unclaimed(page: Reader, report: dict[str, Any]) -> list[str]:
-    """Return decimals of sentences that are no recomputed claim and stand in no table of the report.
-
-    Many a number of one or two digits stands somewhere: this finds wrong ones of three, not every one.
-    """
-    claims = {" ".join(claim.split()) for claim in report["claims"]}
-    texts = [text for text in texts_of(report) if re.search(r"[^\W\d].*\d", text)]
-    numbers = [abs(value) for value in _floats(report, report["tables"])]
-    known = {digits: {f"{value:.{digits}f}" for value in numbers} for digits in range(1, 7)}
-    wrong = []
-    for said in (said for said in page.claims if said not in claims):
-        bare = said
-        for name in sorted((text for text in texts if text in said), key=len, reverse=True):
-            bare = bare.replace(name, " ")
-        for number in re.findall(r"(?<![\w.])\d[\d,]*\.(?:\d+)(?![\w.]|e-)", bare):
-            if number.replace(",", "") not in known.get(len(number.partition(".")[2]), ()):
-                wrong.append(f"{number} in: {said}")
-    return wrong
 
 
 def _undrawn(drawings: Sequence[Drawing], report: dict[str, Any]) -> tuple[int, list[str]]:

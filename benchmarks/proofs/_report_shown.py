@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from _report_html import Reader
@@ -133,24 +134,28 @@ def _explorer(
     name: str, data: Mapping[str, Any], report: Mapping[str, Any]
 ) -> Iterator[tuple[int, list[Wrong]]]:
     """Yield for each column of an explorer its number of values and those that are wrong."""
-    table = report["tables"][data["table"]]
+    table, letters = report["tables"][data["table"]], data["letters"]
+    numbers = list(
+        accumulate(_unpacked(data.get("steps", {"runs": [1, data["n"]]}), letters), initial=-1)
+    )[1:]
+    rows = [table["rows"][number] for number in numbers]
     for column in data["columns"]:
         if "values" not in column:
             continue
         unit = 10.0 ** -column["digits"]
-        shown = [_unpacked(column["values"])]
+        shown = [_unpacked(column["values"], letters)]
         if "below" in column:
-            below, above = _unpacked(column["below"]), _unpacked(column["above"])
+            below, above = (_unpacked(column[part], letters) for part in ("below", "above"))
             shown.append([_sum(v, b, -1) for v, b in zip(shown[0], below, strict=True)])
             shown.append([_sum(v, a, 1) for v, a in zip(shown[0], above, strict=True)])
         for where, values in zip(column["of"].split(","), shown, strict=True):
             at = table["columns"].index(where)
-            pairs = zip(values, (row[at] for row in table["rows"]), strict=True)
+            pairs = zip(numbers, values, (row[at] for row in rows), strict=True)
             yield (
                 len(values),
                 [
                     Wrong(f"{name}: row {number}, {where}", str(v), str(recorded))
-                    for number, (v, recorded) in enumerate(pairs)
+                    for number, v, recorded in pairs
                     if not _near(v, recorded, unit)
                 ],
             )
@@ -167,8 +172,13 @@ def _sum(value: int | None, distance: int | None, sign: int) -> int | None:
     return None if value is None or distance is None else value + sign * distance
 
 
-def _unpacked(values: Any) -> list[int | None]:
+def _unpacked(values: Any, letters: str) -> list[Any]:
     if not isinstance(values, Mapping):
         return list(values)
-    runs = values["runs"]
-    return [v for v, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
+    if runs := values.get("runs"):
+        return [v for v, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
+    one, two = letters[: values["short"]], letters[values["short"] :]
+    words = [*one, *(first + second for first in two for second in letters)]
+    meant = dict(zip(words, values["distinct"], strict=False))
+    found = re.findall(f"[{re.escape(two)}].|.", values["text"]) if two else values["text"]
+    return [meant[word] for word in found]

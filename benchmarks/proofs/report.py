@@ -21,6 +21,7 @@ import _report_copies as copy_part
 import _report_coverage as coverage_part
 import _report_names as name_part
 import _report_numbers as number_part
+import _report_sentences as sentence_part
 from _report_cycle import Cycle, cycle
 from skald_specs.claims import Measure, conclude
 
@@ -28,6 +29,7 @@ FOLDER, ARTIFACTS = Path("build/proofs/report"), Path("artifacts")
 PARTS: dict[str, Callable[[Cycle, Path], list[Measure]]] = {
     "copies": copy_part.measures,
     "numbers": number_part.measures,
+    "sentences": sentence_part.measures,
     "builds": build_part.measures,
     "names": lambda _, folder: name_part.measures(folder),
     "browser": browser_part.measures,

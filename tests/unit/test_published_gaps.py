@@ -10,6 +10,7 @@ from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.scores import landscape
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.published import COLUMNS
+from skald_report.sections.published_words import gap_sentences
 from skald_specs.loss_law import Score, tokens_to_reach
 from skald_specs.published import PublishedCheckpoint, PublishedModels
 
@@ -144,6 +145,20 @@ def test_a_kind_without_a_mean_is_listed_with_the_reason():
     }
     frame = gaps(*known, *single)
     assert "mean" not in set(frame["language"])
+
+
+def test_the_page_names_languages_reasons_luck_and_harness():
+    rows = [row(m, s, tag) for m, s in ((LATE, 50), ("good", 60)) for tag in ("da", "sv")]
+    rows += [row(m, 50, "da", "linguistic-acceptability") for m in (LATE, "good")]
+    shown = landscape(sources_of(*rows))
+    tables = {t.name: t for t in (f(shown, CHECKPOINTS) for f in (published_gaps, without_mean))}
+    said = " ".join(gap_sentences(tables))
+    assert "Mean on reading over 2 data sets (Danish" in said
+    assert "Swedish" in said.split("Mean on reading")[1].split(":")[0]
+    assert f"No mean is given of ScaLA ({why.ONE_CELL})" in said
+    assert "best partly by luck" in said
+    assert "Of 3 comparisons 0 are between snapshots of two dates, in 3 the harness" in said
+    assert "No mean" not in " ".join(gap_sentences({"published_gaps": tables["published_gaps"]}))
 
 
 def test_both_snapshots_and_harnesses_stand_in_the_row():

@@ -52,7 +52,7 @@ def trained(inputs: ReportInputs, number: int, **more: object) -> ReportInputs:
 
 def blocks(inputs: ReportInputs) -> list[Block]:
     sources = load(inputs)
-    return list(cost_blocks(context_of(sources, cost_tables(sources), (), inputs)))
+    return list(cost_blocks(context_of(sources, cost_tables(sources), (), (), inputs)))
 
 
 def gaps(found: Iterable[Block]) -> str:
@@ -148,7 +148,7 @@ def test_without_plans_or_with_a_broken_manifest(inputs: ReportInputs) -> None:
 def data_of(inputs: ReportInputs) -> tuple[dict[str, pd.DataFrame], list[Block]]:
     sources = load(inputs)
     tables = data_tables(sources)
-    found = list(data_blocks(context_of(sources, tables, (), inputs)))
+    found = list(data_blocks(context_of(sources, tables, (), (), inputs)))
     return {name: table.frame for name, table in tables.items()}, found
 
 

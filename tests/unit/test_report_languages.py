@@ -1,6 +1,6 @@
 """What the page says by language: worst languages, branches, and tables that name their rows."""
 
-from skald_report.page.blocks import Gallery, Grid, Paragraph
+from skald_report.page.blocks import Explorer, Gallery, Grid, Paragraph
 from skald_report.sections.branches import language_sentences
 from skald_report.sections.languages import language_blocks
 from skald_report.tables.table import Table
@@ -60,6 +60,22 @@ def test_many_models_are_rows_and_the_table_is_folded():
         next(language_sentences(found))
         == "The worst language on tasks is Danish for all 30 models."
     )
+
+
+def test_more_models_than_the_heat_map_shows_are_searched_not_listed():
+    names = [f"m{n:02d}" for n in range(41)]
+    given = {"tasks": {name: 0.01 * n for n, name in enumerate(names)}}
+    roles = {"byte-ngram": "control", **dict.fromkeys(names, "external")}
+    given["tasks"]["byte-ngram"] = 0.1
+    table = overall(given)
+    blocks = blocks_of(table, roles)
+    assert not any(isinstance(block, Grid) for block in blocks)
+    (explorer,) = [block for block in blocks if isinstance(block, Explorer)]
+    frame = table.frame
+    shown = explorer.table.frame
+    assert list(shown.index) == list(frame.index[frame["model"] != "byte-ngram"])
+    assert (shown["score"] == frame.loc[shown.index, "score"]).all()
+    assert set(shown.loc[shown["scope"] == "worst", "worst"]) == {"Danish"}
 
 
 def test_a_model_that_lacks_a_language_has_a_dash_there_and_no_mean():

@@ -25,7 +25,7 @@ from skald_report.page.blocks import (
     Section,
     Term,
 )
-from skald_report.page.exploring import as_script
+from skald_report.page.exploring import LETTERS, as_script
 from skald_report.page.prose import Prose, readable
 from skald_report.sections.glossary import glossary
 from skald_report.tables.table import Table
@@ -38,8 +38,16 @@ def explorer(frame, *columns, filters=()):
 def unpacked(packed):
     if isinstance(packed, list):
         return packed
-    runs = packed["runs"]
-    return [v for v, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
+    if "runs" in packed:
+        runs = packed["runs"]
+        return [v for v, n in zip(runs[::2], runs[1::2], strict=True) for _ in range(n)]
+    letters, values = iter(packed["text"]), []
+    for letter in letters:
+        place, short = LETTERS.index(letter), packed["short"]
+        if place >= short:
+            place = short + (place - short) * len(LETTERS) + LETTERS.index(next(letters))
+        values.append(packed["distinct"][place])
+    return values
 
 
 def page(*blocks, **more):
@@ -74,9 +82,29 @@ def test_numbers_come_back_at_the_digits_shown(values, digits):
             assert found / 10**digits == pytest.approx(float(f"{meant:.{digits}f}"), abs=1e-9)
 
 
+@pytest.mark.parametrize("n_distinct", [2, 78, 79, 900, 6084, 6085])
+def test_many_numbers_come_back_from_letters(n_distinct):
+    values = np.random.default_rng(0).integers(0, n_distinct, 20_000)
+    values[:n_distinct] = np.arange(n_distinct)
+    text = as_script(explorer(pd.DataFrame({"n": values}), Column("n", "items", 0)))
+    (column,) = json.loads(text)["columns"]
+    assert unpacked(column["values"]) == values.tolist()
+    assert isinstance(column["values"], list) == (n_distinct > len(LETTERS) ** 2)
+
+
+def test_rows_that_were_picked_keep_their_numbers():
+    frame = pd.DataFrame({"n": np.arange(10)})
+    whole, some = (
+        json.loads(as_script(explorer(rows, Column("n", "items", 0))))
+        for rows in (frame, frame[frame["n"] % 3 == 1])
+    )
+    assert "steps" not in whole
+    assert (np.cumsum(unpacked(some["steps"])) - 1).tolist() == [1, 4, 7]
+
+
 def test_what_repeats_takes_little_room():
     frame = pd.DataFrame({"language": np.repeat(["da", "sv"], 5_000)})
-    assert len(as_script(explorer(frame, Column("language", "language")))) < 200
+    assert len(as_script(explorer(frame, Column("language", "language")))) < 300
 
 
 def test_a_term_is_linked_once_a_section_and_own_names_have_their_language():

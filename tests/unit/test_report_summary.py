@@ -246,7 +246,7 @@ def test_the_section_shows_figure_limits_and_cells_that_name_their_row():
 
 
 def test_seeds_and_other_laboratories_are_not_missed_where_they_are_there():
-    noise = Table("noise", (), {}, pd.DataFrame({"n_seeds": [3]}))
+    noise = Table("noise", (), {}, pd.DataFrame({"kind": ["skill"], "n_seeds": [3]}))
     found = tables(models({"a": "external", "b": "baseline"}), scores(("a", "b")), noise)
     limits = " ".join(b.text for b in not_shown(context(found)))
     assert "another seed" not in limits and "another laboratory" not in limits

@@ -10,7 +10,7 @@ report.json   every number of the page, with units, for comparison
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from skald_specs.files import atomic_folder, write_text
@@ -20,13 +20,14 @@ from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
-from skald_report.page.blocks import Claims, Gallery, Page
+from skald_report.page.blocks import Gallery
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
 from skald_report.sections.controls import control_table
 from skald_report.sections.provenance import provenance
+from skald_report.sections.remarks import remarks
 from skald_report.sections.untransferred import untransferred
 from skald_report.tables.clean import clean_scores
 from skald_report.tables.cost import cost_tables
@@ -68,7 +69,8 @@ def build(inputs: ReportInputs, out: Path) -> None:
         tables |= {lacking.name: lacking} if len(lacking.frame) else {}
     for found in (measured_gaps(tables, sources), published_beside(tables, sources)):
         tables |= {found.name: found} if len(found.frame) else {}
-    page = compose(context_of(sources, tables, said, inputs))
+    beside = remarks(sources, tables, said.gaps)
+    page = compose(context_of(sources, tables, said, beside, inputs))
     with atomic_folder(out, marker="report.json") as folder:
         write_text(folder / "index.html", html.render(page))
         write_text(folder / "README.md", markdown.render(page))
@@ -82,23 +84,11 @@ def build(inputs: ReportInputs, out: Path) -> None:
             write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
         facts = {
             "claims": list(said.all),
-            "remarks": remarks(page, said.all),
+            "remarks": beside._asdict(),
             "provenance": provenance(sources),
             "headline": headline(tables),
         }
         write_report(folder, facts, tables)
-
-
-def remarks(page: Page, claimed: Collection[str]) -> list[str]:
-    """Return the sentences of the page's lists that follow from more than the records of evaluations."""
-    return [
-        sentence
-        for section in page.sections
-        for block in section.blocks
-        if isinstance(block, Claims)
-        for sentence in block.sentences
-        if sentence not in claimed
-    ]
 
 
 def headline(tables: Mapping[str, Table]) -> dict[str, float]:

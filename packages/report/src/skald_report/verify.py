@@ -18,13 +18,14 @@ from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
 from skald_report.sections.controls import control_table
+from skald_report.sections.remarks import READ, remarks
 from skald_report.tables.clean import clean_scores
-from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of
+from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of, tables_of
 from skald_report.tables.measured import all_tables
 from skald_report.tables.tasks import task_tables
 
 #: Tables that need nothing but evaluations, and what was scored over training beside them.
-_OF_EVALUATIONS = (
+OF_EVALUATIONS = (
     "models", "scores", "overall", "pairwise", "differences", "noise", "curves", "clean",
     "controls", "tasks", "task_families",
 )  # fmt: skip
@@ -56,7 +57,10 @@ def suites_of(report: Mapping[str, Any]) -> list[str]:
 def verify_report(
     folder: Path, evaluations: Mapping[str, Path], corpus: Path | None = None
 ) -> Checked:
-    """Compare every score, count, interval and claim of a report with its records.
+    """Compare every score, count, interval, claim and remark of a report with what it follows from.
+
+    Remarks on cost and on the models of others follow from no record: they are compared with the tables
+    of the report itself.
 
     Args:
         folder: Of the report.
@@ -114,10 +118,15 @@ def _recompute(
         table = made(sources, scores)
         tables |= {table.name: table} if len(table.frame) else {}
     tables |= task_tables(sources, scores)
+    said = claims(tables)
+    # What follows from other inputs is compared with the tables that it was derived from.
+    others = tables_of(report, READ)
+    sentences = remarks(sources, others | tables, said.gaps)
     return {
-        "claims": list(claims(tables).all),
+        "claims": list(said.all),
+        "remarks": {subject: list(own) for subject, own in sentences._asdict().items()},
         "headline": headline(tables),
-        "tables": {name: as_json(tables[name]) for name in _OF_EVALUATIONS if name in tables},
+        "tables": {name: as_json(tables[name]) for name in OF_EVALUATIONS if name in tables},
     }
 
 
@@ -125,7 +134,8 @@ def _pairs(report: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tupl
     """Yield every cell with what was recorded and what was computed; a lacking one is None."""
     yield from _both("headline", report.get("headline", {}), found["headline"])
     yield "claims", report.get("claims"), found["claims"]
-    for name in _OF_EVALUATIONS:
+    yield from _both("remarks", report.get("remarks", {}), found["remarks"])
+    for name in OF_EVALUATIONS:
         yield f"{name}, rows", len(rows_of(report, name)), len(rows_of(found, name))
         old, new = _by_key(report, name), _by_key(found, name)
         for key in dict.fromkeys((*old, *new)):

@@ -24,12 +24,12 @@ def forest(overall: Table, language: str, look: Mapping[str, Look]) -> Drawing:
     shown = places(rows, look)
     spans = {}
     for measure in SCALES:
-        if ((rows["measure"] == measure) & rows["model"].isin(shown.drawn)).any():
-            ends = [
-                limits(own, measure, shown)
-                for _, own in each.groupby("scope", sort=False)
-                if ((own["measure"] == measure) & own["model"].isin(shown.drawn)).any()
-            ]
+        measured = each[each["measure"] == measure]
+        measured = measured[measured["model"].isin([*shown.drawn, *shown.controls])]
+        known = measured.loc[measured["model"].isin(shown.drawn), "scope"]
+        if (known == language).any():
+            drawn = measured[measured["scope"].isin(known)]
+            ends = [limits(own, measure, shown) for _, own in drawn.groupby("scope", sort=False)]
             spans[measure] = (min(low for low, _ in ends), max(high for _, high in ends))
     alt = f"{titled(language)}, 95 % intervals. {described(rows, shown)}"
     name = file_name(f"forest-{language}")

@@ -57,7 +57,7 @@ _COLUMNS = (
     "model_type", "floor", "source_date", "harness_version", "score", "standard_error", "best", "best_label",
     "best_score", "best_source_date", "best_harness_version", "n_rivals", "gap", "low", "high",
     "interval_level", "p", "p_corrected", "n_family", "verdict", "n_cells", "languages", "n_floors",
-    "gap_without_floors", "earlier", "n_cells_price", "languages_price", "earlier_score", "growth", "tokens",
+    "gap_without_floors", "tokens_seen", "earlier", "n_cells_price", "languages_price", "earlier_score", "growth", "tokens",
     "tokens_low", "tokens_high", "why_no_tokens",
 )  # fmt: skip
 #: What tells one cell of the boards from another; figures of two cells are not compared.
@@ -106,6 +106,8 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     means = [row for row in _means(frame, earlier, known) if "why_no_mean" not in row]
     rows = list(_in_languages(frame, earlier, known)) + means
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
+    seen = {c.model: float(c.tokens) for c in known.checkpoints}
+    table["tokens_seen"] = table["model"].map(seen).astype(float)
     points = (
         "score",
         "standard_error",
@@ -120,6 +122,7 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     counts = ("n_rivals", "n_family", "n_cells", "n_floors", "n_cells_price")
     units = dict.fromkeys(points, "points") | dict.fromkeys(("p", "p_corrected"), "p")
     units |= dict.fromkeys(counts, "count") | {"interval_level": "share"}
+    units["tokens_seen"] = "tokens"
     units |= dict.fromkeys(("tokens", "tokens_low", "tokens_high"), "tokens by a law")
     return Table("published_gaps", ("model", "language", "task"), units, table)
 
@@ -146,23 +149,24 @@ def _in_languages(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels)
     pairs = _tested(pairs[_rivals(pairs["model"], pairs["model_rival"], known)])
     family = pairs.groupby(["model", "page_language"], sort=False)
     pairs = _corrected(pairs.assign(n_family=family["p"].transform("size")))
-    at = frame.set_index(["model", *_CELL]).sort_index()
-    for key, rivals in pairs.groupby(["model", *_CELL], sort=False):
-        model, *cell = map(str, key)
-        row = _row(rivals)
+    at = {
+        (model, *map(str, cell)): _Earlier(Score(score, error), bool(floor))
+        for model, score, error, floor, *cell in zip(
+            *(
+                frame[name].tolist()
+                for name in ("model", "score", "standard_error", "floor", *_CELL)
+            ),
+            strict=True,
+        )
+    }
+    for best in _bests(pairs, ["model", *_CELL]):
+        model, *cell = (str(best[name]) for name in ("model", *_CELL))
+        row = _row(best)
         row |= {"n_cells": 1, "languages": cell[0], "n_floors": int(row["floor"])}
         before = earlier.get(model)
-        first = _in_cell(at, before.model, cell) if before else None
+        first = at.get((before.model, *cell)) if before else None
         row |= {} if first is None else {"n_cells_price": 1, "languages_price": cell[0]}
         yield row | _price(row, before, first)
-
-
-def _in_cell(at: pd.DataFrame, model: str, cell: list[str]) -> _Earlier | None:
-    key: Any = (model, *cell)
-    if key not in at.index:
-        return None
-    row: Any = at.loc[key]
-    return _Earlier(Score(float(row["score"]), float(row["standard_error"])), bool(row["floor"]))
 
 
 def _means(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels) -> Iterator[Row]:
@@ -194,7 +198,8 @@ def _means(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels) -> Ite
         common |= {"page_language": MACRO, "language": MACRO, "floor": False}
         compared = [_compared(mine, theirs, cells) | common for theirs in rivals.values()]
         pairs = _tested(pd.DataFrame(compared))
-        row = _row(_corrected(pairs.assign(n_family=len(pairs))))
+        (told,) = _bests(_corrected(pairs.assign(n_family=len(pairs))), ["model"])
+        row = _row(told)
         best = rivals[row["best"]]
         clear = cells[~mine["floor"]]
         row["n_floors"] = len(cells) - len(clear)
@@ -244,7 +249,8 @@ def _price_of_mean(
         return found | {"why_no_tokens": _no_price(row, None) if row["gap"] <= 0 or row["verdict"]
                         == TIE else FEW_CELLS}  # fmt: skip
     there = _tested(pd.DataFrame([_compared(mine, best, cells)]))
-    narrowed = row | _row(_corrected(there.assign(floor=False, n_family=row["n_family"])))
+    (pair,) = _corrected(there.assign(n_family=row["n_family"])).to_dict("records")
+    narrowed = row | _row({str(name): value for name, value in pair.items()})
     told = _price(narrowed, before, _Earlier(_mean(first, cells), floor=False))
     if row["gap"] <= 0 or row["verdict"] == TIE:
         told = {name: told[name] for name in ("earlier", "earlier_score", "growth")}
@@ -282,9 +288,19 @@ def _corrected(pairs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _row(rivals: pd.DataFrame) -> Row:
+def _bests(pairs: pd.DataFrame, keys: list[str]) -> Iterator[Row]:
+    """Yield the pair with the best rival for each key, in the order of the keys' first pairs."""
+    numbered = pairs.assign(
+        first=pairs.groupby(keys, sort=False).ngroup(),
+        n_rivals=pairs.groupby(keys, sort=False)["score_rival"].transform("size"),
+    )
+    best = numbered.sort_values("score_rival", ascending=False, kind="stable")
+    for row in best.drop_duplicates("first").sort_values("first").to_dict("records"):
+        yield {str(name): value for name, value in row.items()}
+
+
+def _row(best: Row) -> Row:
     """Return a model's row against the best of its rivals in one cell."""
-    best: Any = rivals.nlargest(1, "score_rival").to_dict("records")[0]
     own = {name: best[name] for name in _COLUMNS if name in best}
     return own | {
         "best": best["model_rival"],
@@ -292,7 +308,6 @@ def _row(rivals: pd.DataFrame) -> Row:
         "best_score": best["score_rival"],
         "best_error": best["standard_error_rival"],
         **{f"best_{name}": best[f"{name}_rival"] for name in _ORIGIN},
-        "n_rivals": len(rivals),
         "verdict": verdict(best["gap"], best["p_corrected"]),
     }
 

@@ -76,8 +76,7 @@ def _standing(
     pairwise: Table | None, measure: Measure, named: Sequence[str], group: Sequence[str]
 ) -> pd.DataFrame:
     """Return every model's pairs with the controls of a kind, with the least favourable verdict on all."""
-    found = [seen_from(pairwise, measure, model, group) for model in named]
-    rows = pd.concat([part for part in found if len(part)] or found[:1])
+    rows = seen_from(pairwise, measure, named, group)
     order = {"worse": 0, "tie": 1, "better": 2}
     least = rows["verdict"].map(order).groupby(rows["model"]).transform("min")
     return rows.assign(verdict=least.map({rank: verdict for verdict, rank in order.items()}))
@@ -124,7 +123,7 @@ def task_by_task(tables: Mapping[str, Table]) -> list[str]:
     controls = _controls(tables["models"].frame)
     if pairwise is None or not controls:
         return []
-    found = [seen_from(pairwise, m, name, controls) for m in MEASURES for name in named]
+    found = [seen_from(pairwise, measure, named, controls) for measure in MEASURES]
     columns = ["wins", "losses", "ties"]
     rows = pd.concat([part for part in found if len(part)] or found[:1])
     if rows.empty:
@@ -133,6 +132,7 @@ def task_by_task(tables: Mapping[str, Table]) -> list[str]:
     told = []
     for control in [name for name in controls if name in counts.index]:
         own = counts.loc[control]
+        own = own.loc[[name for name in named if name in own.index]]
         if len(own) > _MAX_NAMED:
             told.append(
                 f"Task by task, {control} is better than {int(own['losses'].gt(0).sum())} of {len(own)} models "

@@ -11,6 +11,7 @@ from skald_report.figures.rows import leaders
 from skald_report.figures.style import Look, looks
 from skald_report.reading.inputs import ReportInputs, Sources
 from skald_report.sections.claims import Said
+from skald_report.sections.remarks import Remarks
 from skald_report.tables.models import task_checks
 from skald_report.tables.table import Table
 
@@ -22,6 +23,7 @@ class Context(NamedTuple):
         sources: The checked inputs.
         tables: All tables by name.
         said: Claims derived from the tables.
+        remarks: What else the lists say.
         inputs: Where they were read, and the command that makes the report again.
         baselines: In the order of the page: those planned, or those evaluated.
         roles: Role of every evaluated model.
@@ -31,6 +33,7 @@ class Context(NamedTuple):
     sources: Sources
     tables: Mapping[str, Table]
     said: Said
+    remarks: Remarks
     inputs: ReportInputs
     baselines: tuple[str, ...]
     roles: Mapping[str, str]
@@ -38,7 +41,11 @@ class Context(NamedTuple):
 
 
 def context_of(
-    sources: Sources, tables: Mapping[str, Table], said: Said, inputs: ReportInputs
+    sources: Sources,
+    tables: Mapping[str, Table],
+    said: Said,
+    remarks: Remarks,
+    inputs: ReportInputs,
 ) -> Context:
     """Join what the sections need."""
     named = list(sources.plans) or [
@@ -54,4 +61,4 @@ def context_of(
     # Rules about answers would only clutter the figures of models.
     best = leaders(tables["overall"].frame) if "overall" in tables else ()
     look = looks(everyone[~task_checks(everyone)], best)
-    return Context(sources, tables, said, inputs, tuple(named), roles, look)
+    return Context(sources, tables, said, remarks, inputs, tuple(named), roles, look)

@@ -107,16 +107,20 @@ def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
         "above chance (exact binomial test of single items, Holm-corrected below .01 within a suite) can be "
         "passed that far without what it is named for. The oracle knows every answer."
     )
-    sentences = tuple(_sentences(frame, _flagged(sources)))
-    judged = len(frame.loc[frame["chance"].notna(), ["suite", "task"]].drop_duplicates())
-    yield Claims(
-        sentences
-        or (
-            f"No control is above chance on any of {judged} kinds of task, and the oracle is always right.",
-        )
-    )
+    yield Claims(tuple(control_sentences(sources, table)))
     for suite, rows in frame.groupby("suite", sort=False):
         yield _grid(str(suite), rows)
+
+
+def control_sentences(sources: Sources, table: Table | None) -> list[str]:
+    """Return each flag in words, or that there is none; nothing without controls."""
+    if table is None:
+        return []
+    frame = table.frame
+    judged = len(frame.loc[frame["chance"].notna(), ["suite", "task"]].drop_duplicates())
+    return list(_sentences(frame, _flagged(sources))) or [
+        f"No control is above chance on any of {judged} kinds of task, and the oracle is always right."
+    ]
 
 
 def _sentences(

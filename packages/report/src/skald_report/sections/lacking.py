@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.page.formatting import join
+from skald_report.page.formatting import counted, join
 from skald_report.tables.cells import CELL
 from skald_report.tables.models import cast_of
 from skald_report.tables.table import MACRO, Table
@@ -14,6 +14,8 @@ from skald_report.tables.table import MACRO, Table
 _MEASURES = {"tasks": "tasks", "text": "bits per byte"}
 #: Models or tasks that a sentence names; of more it says how many.
 _NAMED = 6
+#: Gaps that the summary names one by one.
+_MAX_GAPS = 2
 
 
 def lacking(tables: Mapping[str, Table]) -> list[str]:
@@ -21,6 +23,14 @@ def lacking(tables: Mapping[str, Table]) -> list[str]:
     models, scores = tables["models"].frame, tables["scores"].frame
     single = scores[scores["language"] != MACRO]
     return [*_silent(models, single), *_partial(single), *_without_mean(models, tables)]
+
+
+def in_short(gaps: Sequence[str]) -> list[str]:
+    """Return what the summary says of all that lacks: each gap, or how many there are."""
+    if len(gaps) <= _MAX_GAPS:
+        return list(gaps)
+    return [f"{counted(len(gaps), 'score')} of a model on a task are missing or partial; the section "
+            "on trust names them."]  # fmt: skip
 
 
 def _silent(models: pd.DataFrame, scores: pd.DataFrame) -> Iterator[str]:

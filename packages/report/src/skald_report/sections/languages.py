@@ -9,13 +9,22 @@ import pandas as pd
 from skald_specs.languages import BY_TAG
 
 from skald_report.figures.forest import forest
-from skald_report.figures.heat import heat_map
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import MAX_OPEN, join, numbered, span
+from skald_report.figures.heat import MOST_ROWS, heat_map
+from skald_report.page.blocks import (
+    Block,
+    Cell,
+    Claims,
+    Column,
+    Explorer,
+    Gallery,
+    Grid,
+    Paragraph,
+)
+from skald_report.page.formatting import MAX_OPEN, join, language_name, numbered, span
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
-from skald_report.tables.table import MACRO
+from skald_report.tables.table import MACRO, Table
 
 #: Columns that a table of models beside each other may have; beyond, models are rows.
 _MAX_ABREAST = 6
@@ -36,6 +45,9 @@ def language_blocks(context: Context) -> Iterator[Block]:
         return
     yield Claims(context.said.languages)
     yield from _figures(context, rows)
+    if rows["model"].nunique() > MOST_ROWS:
+        yield _explorer(context.tables["overall"], rows[rows["score"].notna()])
+        return
     for measure in MEASURES:
         own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
         if len(own):
@@ -100,6 +112,37 @@ def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
         body,
         "tables/overall.csv",
         len(body) > MAX_OPEN + 8,
+    )
+
+
+def _explorer(overall: Table, rows: pd.DataFrame) -> Explorer:
+    """Return every mean of more models than a table can show beside their languages."""
+    worst = rows["scope_kind"] == "worst"
+    shown = rows.assign(
+        measure=rows["measure"].map({"tasks": "tasks", "text": "bits per byte"}),
+        worst=[english(str(tag)) if of else "" for tag, of in zip(rows["language"], worst, strict=True)],
+    )  # fmt: skip
+    ends = {MACRO: "mean of all languages", _WORST: "worst language"}
+    ends |= {branch: f"{branch} branch" for branch in _BRANCHES}
+    scopes = {str(s): ends.get(str(s)) or language_name(str(s)) for s in rows["scope"].unique()}
+    nouns = "; ".join(
+        f"{'tasks' if m.name == 'tasks' else 'bits per byte'}: {m.noun}" for m in MEASURES
+    )
+    return Explorer(
+        "languages",
+        "Every model's mean in every language",
+        f"Mean and 95 % interval ({join(dict.fromkeys(map(str, rows['method'])))}). {nouns[:1].upper()}{nouns[1:]}. "
+        "A mean has the same weight for every task of a language and every language, over the cells that all "
+        "baselines have. The rows are those of the table `overall`.",
+        Table(overall.name, overall.keys, overall.units, shown),
+        (
+            Column("measure", "measure"),
+            Column("model", "model"),
+            Column("scope", "mean over", words=scopes),
+            Column("score", "mean", 3, "low", "high"),
+            Column("worst", "which is worst"),
+        ),
+        ("measure", "model", "scope"),
     )
 
 

@@ -50,7 +50,7 @@ def _leader(
 ) -> Iterator[str]:
     leader = ranked.iloc[0]
     name, others = str(leader["model"]), [m for m in named if m != leader["model"]]
-    pairs = seen_from(tables["pairwise"], measure, name, others)
+    pairs = seen_from(tables["pairwise"], measure, [name], others)
     by = {verdict: list(rows["reference"]) for verdict, rows in pairs.groupby("verdict")}
     better, tied, above = by.get("better", []), by.get("tie", []), by.get("worse", [])
     text = (

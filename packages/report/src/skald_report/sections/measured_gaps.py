@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -11,12 +11,12 @@ from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
 from skald_report.page.formatting import interval, join, language_name, number, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_gaps import price, tokens_cell
+from skald_report.sections.measured_words import PLACES
+from skald_report.sections.published_gaps import tokens_cell
 from skald_report.tables.measures import TASKS, TEXT
 from skald_report.tables.table import MACRO
 
 _GAPS, _BESIDE = "measured_gaps", "published_beside"
-_MEASURES = {TASKS: "tasks (chance-corrected)", TEXT: "text (bits per byte)"}
 
 
 def measured_blocks(context: Context) -> Iterator[Block]:
@@ -26,8 +26,7 @@ def measured_blocks(context: Context) -> Iterator[Block]:
         yield Paragraph(_not_measured(context), "gap")
     else:
         frame = table.frame
-        means = frame[frame["scope"] == MACRO]
-        yield Claims(tuple(_said(row) for row in means.to_dict("records")))
+        yield Claims(context.remarks.measured_gaps)
         yield _grid(frame)
     beside = context.tables.get(_BESIDE)
     if beside is not None:
@@ -50,31 +49,6 @@ def _not_measured(context: Context) -> str:
     )
 
 
-def _said(row: Mapping[Any, Any]) -> str:
-    place = _MEASURES[row["measure"]]
-    if not row["verdict"]:
-        return (
-            f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "
-            "mean over languages: not tested, the difference has no interval."
-        )
-    if row["verdict"] == "tie":
-        return (
-            f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "
-            f"mean over languages: no difference beyond noise ({interval(row['low'], row['high'], '+.3f')})."
-        )
-    return (
-        f"{row['model']} is {number(abs(row['gap']), '.3f')} {row['verdict']} "
-        f"{'of ' if row['verdict'] == 'ahead' else ''}{row['best']}, the best measured European model of "
-        f"{row['size_class']}, on {place}, mean over languages "
-        f"({interval(row['low'], row['high'], '+.3f')}; beyond noise). {_tokens(row)}"
-    )
-
-
-def _tokens(row: Mapping[Any, Any]) -> str:
-    text = price(row)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
 def _grid(frame: pd.DataFrame) -> Grid:
     rows = []
     for index, row in frame.iterrows():
@@ -82,7 +56,7 @@ def _grid(frame: pd.DataFrame) -> Grid:
         place = "mean over languages" if row["scope"] == MACRO else language_name(row["scope"])
         mark = {"behind": "worse", "ahead": "better"}.get(row["verdict"], "")
         rows.append((
-            Cell(str(row["model"]), f"{place}, {_MEASURES[row['measure']]}"),
+            Cell(str(row["model"]), f"{place}, {PLACES[row['measure']]}"),
             Cell(number(row["score"], ".3f"), of=of(_GAPS, at, "score")),
             Cell(number(row["best_score"], ".3f"), str(row["best"]), of=of(_GAPS, at, "best_score")),
             Cell(number(row["gap"], "+.3f"), interval(row["low"], row["high"], "+.3f"), mark,
@@ -106,7 +80,7 @@ def _grid(frame: pd.DataFrame) -> Grid:
     )  # fmt: skip
 
 
-def _verdict(row: Mapping[Any, Any] | pd.Series[Any], at: int) -> Cell:
+def _verdict(row: pd.Series[Any], at: int) -> Cell:
     if not row["verdict"]:
         return Cell("–", "not tested: no interval")
     told = {"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}")

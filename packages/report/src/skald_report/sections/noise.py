@@ -34,14 +34,21 @@ def noise_blocks(table: Table | None) -> Iterator[Block]:
             "gap",
         )
         return
-    # Controlled tasks are judged by their means over languages and enter no comparison.
-    frame = table.frame[~table.frame["kind"].isin(AGAINST_CHANCE)]
+    frame = contested(table)
     if frame.empty:
         yield Paragraph("Only controlled tasks were asked, and those compare no models.", "gap")
         return
     yield Claims(tuple(noise_sentences(frame)))
     if len(frame[["suite", "task"]].drop_duplicates()) <= _MAX_ROWS:
         yield _grid(frame)
+
+
+def contested(table: Table | None) -> pd.DataFrame:
+    """Return the rows of `noise` that compare models; none without the table."""
+    if table is None:
+        return pd.DataFrame()
+    # Controlled tasks are judged by their means over languages and enter no comparison.
+    return table.frame[~table.frame["kind"].isin(AGAINST_CHANCE)]
 
 
 def noise_sentences(frame: pd.DataFrame) -> Iterator[str]:

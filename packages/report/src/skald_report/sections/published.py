@@ -36,7 +36,7 @@ def published(context: Context) -> Iterator[Block]:
     frame = table.frame
     shown = frame[frame["shown"]]
     newest = max(shown["source_date"])
-    yield Claims(tuple(_claims(frame, shown, newest)))
+    yield Claims(context.remarks.published)
     languages = page_languages(shown)
     panels = {tag: shown[shown["page_language"] == tag] for tag in languages}
     drawn = [tag for tag in languages if len(leaders(panels[tag]))]
@@ -48,58 +48,6 @@ def published(context: Context) -> Iterator[Block]:
         f"table below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
     )
     yield _explorer(table)
-
-
-def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
-    european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
-    older = int((frame["source_date"] != newest).sum())
-    yield (
-        f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
-        f"European, each with its source and date; {older:,} are older than {newest}, some by an older version "
-        "of the harness, so a small distance between an open and a filled dot may be the harness's."
-    )
-    yield (
-        "The published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, which "
-        "shrink with the number of replicates: about 2.5 times narrower than the sampling error of the items. "
-        "They are multiplied by sqrt(10) here to approximate the sampling error of one score."
-    )
-    yield (
-        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
-        "is chance; reading is F1 x 100."
-    )
-    yield _floors(shown)
-    yield (
-        "Base models are compared with base models of their size class alone: a model trained to follow "
-        "instructions is asked in another way. The table shows both, and says which is which."
-    )
-    yield (
-        "A missing dot was not published there. No average is taken over missing cells: models are sorted by "
-        "their first column, and those without it come last."
-    )
-    rest = frame[~frame["shown"]]
-    if len(rest):
-        yield (
-            f"{len(rest):,} of the scores are of {rest['task_kind'].nunique()} other kinds of task and stand in "
-            "the CSV alone."
-        )
-    outside = shown.loc[shown["eu"] != True, "model"].nunique()  # noqa: E712  # None is neither
-    if outside:
-        yield (
-            f"{outside} models that are not European, or not known to be, stand in the CSV alone."
-        )
-
-
-def _floors(shown: pd.DataFrame) -> str:
-    asked = shown[(shown["metric"] == "mcc") & (shown["model_type"] == "base")]
-    by_kind = asked.groupby("task_kind", sort=False)["floor"].agg(["sum", "size"])
-    counts = "; ".join(
-        f"{TASK_KINDS[str(kind)]} {int(row['sum'])} of {int(row['size'])}"
-        for kind, row in by_kind.iterrows()
-    )
-    return (
-        f"Scores of base models that cannot be told from chance: {counts}. Such zeros are common under this "
-        "protocol, which asks for an answer label: a floor of the protocol, not a proof that a model knows nothing."
-    )
 
 
 def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,34 +12,29 @@ from skald_specs.plan import COVERAGE
 
 from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
-from skald_report.landscape import gaps as why
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import capital, interval, join, language_name, number, of
+from skald_report.page.formatting import interval, join, number, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_means import means_and_limits
+from skald_report.sections.published_words import newest_of, quantity
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
 _DIGITS = ".1f"
 _OVER = "mean over languages"
-#: The reasons why a price is not known, for a list that says them often.
-_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
 
 
 def gap_blocks(context: Context) -> Iterator[Block]:
     """Yield the answer for the newest checkpoint of the highlighted family, its figure and tables."""
     table = context.tables.get(_TABLE)
-    frame = table.frame[table.frame["highlight"]] if table is not None else pd.DataFrame()
-    if not len(frame):
+    if table is None or not table.frame["highlight"].any():
         yield Paragraph(
             "No published model of the highlighted family has a European rival of its size class "
             "on the same data, so no gap is shown.",
             "gap",
         )
         return
-    model = newest(context, frame)
-    own = frame[frame["model"] == model]
-    yield Claims((*_summary(own), *means_and_limits(context, own), *_by_language(own)))
+    frame, own = table.frame[table.frame["highlight"]], newest_of(table)
+    yield Claims(context.remarks.published_gaps)
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -60,89 +54,6 @@ def gap_blocks(context: Context) -> Iterator[Block]:
     )
     yield _grid(frame, order)
     yield Paragraph(_method(own))
-
-
-def newest(context: Context, frame: pd.DataFrame) -> str:
-    """Return the model of some gaps that saw most tokens; without token counts the first by name."""
-    seen = {c.model: c.tokens for c in context.sources.published_models.checkpoints}
-    return str(max(sorted(set(frame["model"])), key=lambda m: seen.get(m, 0.0)))
-
-
-def _summary(own: pd.DataFrame) -> Iterator[str]:
-    cells = own[own["language"] != MACRO]
-    counts = cells["verdict"].value_counts()
-    behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
-    label, size = own["label"].iloc[0], own["size_class"].iloc[0]
-    kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
-    yield (
-        f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
-        f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
-        f"in {len(cells) - behind - ahead}."
-    )
-    if behind:
-        lost = cells[cells["verdict"] == "behind"]
-        priced = int(lost["tokens"].notna().sum())
-        reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
-        named = join(f"{reason} ({count})" for reason, count in reasons.items())
-        rest = f"; not known of the others: {named}" if priced and named else f": {named}"
-        yield (
-            f"What closing it would take in tokens is known of {priced or 'none'} of these {behind} gaps"
-            f"{rest if named else ''}."
-        )
-
-
-def _by_language(own: pd.DataFrame) -> Iterator[str]:
-    pages = set(own.loc[own["language"] != MACRO, "page_language"])
-    for page in [tag for tag in BY_TAG if tag in pages]:
-        rows = own[own["page_language"] == page].to_dict("records")
-        clear = [
-            f"{row['column']}, {_lead(row)} ({_ends(row)}; {price(row, _BRIEF)})"
-            for row in rows
-            if row["verdict"] != "tie"
-        ]
-        rest = [f"{row['column']} ({_lead(row)})" for row in rows if row["verdict"] == "tie"]
-        parts = [f"beyond noise on {join(clear)}"] if clear else ["no difference beyond noise"]
-        parts += [f"{'not beyond noise: ' if clear else ''}{join(rest)}"] if rest else []
-        yield f"{language_name(page)}: {(': ' if not clear else '. ').join(_sentences(parts, bool(clear)))}."
-
-
-def _sentences(parts: list[str], each: bool) -> list[str]:
-    return [parts[0], *(capital(part) if each else part for part in parts[1:])]
-
-
-def _lead(row: Mapping[Any, Any]) -> str:
-    """Return by how much a model is behind or ahead of which one."""
-    side = "behind" if row["gap"] > 0 else "ahead of"
-    return f"{number(abs(row['gap']), _DIGITS)} {side} {row['best_label']}"
-
-
-def _ends(row: Mapping[Any, Any]) -> str:
-    low, high = (row["low"], row["high"]) if row["gap"] > 0 else (-row["high"], -row["low"])
-    return interval(low, high, _DIGITS)
-
-
-def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return what closing a gap takes in tokens, in words.
-
-    Args:
-        row: Of a table of gaps.
-        words: Other words for the reasons why it is not known.
-    """
-    reason = row["why_no_tokens"]
-    if pd.notna(row["tokens"]):
-        most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
-        return f"closed at {tokens(row['tokens'])} tokens ({tokens(row['tokens_low'])} to {most})"
-    if row["verdict"] == "ahead":
-        return "nothing to close"
-    if reason == why.NEVER:
-        return "closed by tokens alone at no horizon"
-    least = f", at least {_count(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
-    return f"tokens not known: {words.get(reason, reason)}{least}"
-
-
-def _count(value: float) -> str:
-    # Beyond what anybody trains on, a figure would claim what the law cannot know.
-    return tokens(value) if value < 1e15 else "1000T"
 
 
 def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
@@ -183,7 +94,7 @@ def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) ->
     """Return what closing a gap takes in tokens, or why that is not known."""
     if pd.isna(row["tokens"]):
         if pd.notna(row["tokens_low"]):
-            least = f"at least {_count(row['tokens_low'])}"
+            least = f"at least {quantity(row['tokens_low'])}"
             return Cell(least, str(row["why_no_tokens"]), of=of(table, at, "tokens_low"))
         return Cell("–", str(row["why_no_tokens"]))
     most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"

@@ -75,17 +75,17 @@ def means(overall: Table | None, measure: Measure, named: Sequence[str]) -> pd.D
 
 
 def seen_from(
-    pairwise: Table | None, measure: Measure, model: str, others: Sequence[str]
+    pairwise: Table | None, measure: Measure, models: Sequence[str], others: Sequence[str]
 ) -> pd.DataFrame:
-    """Return every pair of a model with the others as `model` against `reference`.
+    """Return every pair of some models with others, none of them, as `model` against `reference`.
 
     A pair that the table names the other way round is mirrored: signs, wins and verdict.
     """
     if pairwise is None:
         return pd.DataFrame(columns=["model", "reference", "verdict"])
     frame = pairwise.frame[pairwise.frame["measure"] == measure.name]
-    own = frame[(frame["model"] == model) & frame["reference"].isin(others)]
-    mirrored = frame[(frame["reference"] == model) & frame["model"].isin(others)]
+    own = frame[frame["model"].isin(models) & frame["reference"].isin(others)]
+    mirrored = frame[frame["reference"].isin(models) & frame["model"].isin(others)]
     mirrored = mirrored.assign(
         model=mirrored["reference"],
         reference=mirrored["model"],

@@ -25,15 +25,13 @@ from skald_report.page.formatting import (
 )
 from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
-from skald_report.sections.cost_words import cost_sentences
+from skald_report.sections.lacking import in_short
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means, whole
 from skald_report.tables.data import is_generated
 from skald_report.tables.table import Table
 
 #: Models that the first table lists; the others stand in the tables below.
 MAX_LISTED = 10
-#: Gaps that the summary names one by one.
-_MAX_GAPS = 2
 
 
 def summary(context: Context) -> Iterator[Block]:
@@ -44,11 +42,7 @@ def summary(context: Context) -> Iterator[Block]:
         yield from not_shown(context)
         return
     yield Paragraph(said.verdict[0], "lead")
-    gaps = list(said.gaps)
-    if len(gaps) > _MAX_GAPS:
-        gaps = [f"{counted(len(gaps), 'score')} of a model on a task are missing or partial; the section "
-                "on trust names them."]  # fmt: skip
-    yield Claims((*said.verdict[1:], *said.controls, *cost_sentences(tables), *gaps))
+    yield Claims((*said.verdict[1:], *said.controls, *context.remarks.cost, *in_short(said.gaps)))
     yield from _overview(context)
     yield from not_shown(context)
     yield from _standing(tables)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skald_report.page.blocks import Block, Claims, Paragraph
-from skald_report.reading.inputs import Sources
 from skald_report.sections.clean import clean_subset
 from skald_report.sections.context import Context
 from skald_report.sections.controls import control_blocks
@@ -26,28 +25,9 @@ def trust_blocks(context: Context) -> Iterator[Block]:
     if said.cells:
         yield Claims(said.cells)
     yield from clean_subset(sources, tables)
-    yield Claims((*said.wordings, *rechecks(sources)))
+    yield Claims((*said.wordings, *context.remarks.rechecks))
     if said.gaps:
         yield Paragraph(_gaps(said.gaps), "gap")
-
-
-def rechecks(sources: Sources) -> Iterator[str]:
-    """Say how many requests were scored again by the plain path, and how far off the most was.
-
-    Args:
-        sources: The evaluations.
-    """
-    for summary in sources.summaries:
-        if not summary.rechecks:
-            yield f"Recheck: in suite {summary.suite} no request was scored a second time by the plain path."
-            continue
-        drawn = sum(r.n_rechecked for r in summary.rechecks)
-        asked = sum(r.n_requests for r in summary.rechecks)
-        worst = max(summary.rechecks, key=lambda recheck: recheck.largest_nats)
-        yield (
-            f"Recheck: in suite {summary.suite} {drawn:,} of {asked:,} requests were scored again by the plain path; the "
-            f"largest difference of log-probability is {worst.largest_nats:.1e} nats ({worst.model})."
-        )
 
 
 def _gaps(gaps: tuple[str, ...]) -> str:

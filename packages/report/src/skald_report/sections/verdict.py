@@ -74,13 +74,13 @@ def _of_two(
     tables: Mapping[str, Table], named: Sequence[str], compared: Sequence[Measure]
 ) -> Iterator[str]:
     pairs = {
-        m.name: seen_from(tables["pairwise"], m, named[0], named[1:]).iloc[0] for m in compared
+        m.name: seen_from(tables["pairwise"], m, named[:1], named[1:]).iloc[0] for m in compared
     }
     decided = [pair["verdict"] for pair in pairs.values() if pair["verdict"] != "tie"]
     first, second = (named[1], named[0]) if decided[:1] == ["worse"] else (named[0], named[1])
     if first != named[0]:
         pairs = {
-            m.name: seen_from(tables["pairwise"], m, first, [second]).iloc[0] for m in compared
+            m.name: seen_from(tables["pairwise"], m, [first], [second]).iloc[0] for m in compared
         }
     places = {
         verdict: [m.place for m in compared if pairs[m.name]["verdict"] == verdict]

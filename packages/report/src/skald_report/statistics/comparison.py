@@ -20,6 +20,7 @@ from skald_report.statistics.spread import (
     differing,
     displacements,
     spread_of_pairs,
+    t_quantile,
     within,
 )
 from skald_report.statistics.sums import Floats, Ints, ratios, sums
@@ -176,7 +177,7 @@ def minimum_detectable(
     Source: Miller 2024, arXiv 2411.00640, section 5, there with normal quantiles.
     """
     error, freedom = np.asarray(se, float), np.asarray(df, float)
-    times = special.stdtrit(freedom, 1 - level / 2) + special.stdtrit(freedom, power)
+    times = t_quantile(freedom, level / 2) + t_quantile(freedom, 1 - power)
     return np.where(error > 0, times * error, np.nan)
 
 

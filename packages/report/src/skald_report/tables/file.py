@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,23 @@ def as_json(table: Table) -> dict[str, Any]:
         "columns": [str(name) for name in frame.columns],
         "rows": [list(row) for row in zip(*columns, strict=True)],
     }
+
+
+def as_filed(table: Table) -> Table:
+    """Return a table as it is read back from `report.json`, to the digits kept there."""
+    return _table(table.name, as_json(table))
+
+
+def tables_of(report: Mapping[str, Any], names: Iterable[str]) -> dict[str, Table]:
+    """Return those of the named tables that a report has."""
+    return {
+        name: _table(name, report["tables"][name]) for name in names if name in report["tables"]
+    }
+
+
+def _table(name: str, found: Mapping[str, Any]) -> Table:
+    frame = pd.DataFrame(found["rows"], columns=found["columns"])
+    return Table(name, tuple(found["keys"]), found["units"], frame)
 
 
 def column_values(column: pd.Series[Any]) -> list[Any]:

@@ -104,12 +104,22 @@ function startGrid(box) {
 
 // ---- long tables: the rows are data
 
-/** Expands a list of numbers that was packed as runs: value, length, value, length. */
-function unpack(packed) {
+/** Expands numbers packed as runs (value, length, value, length), or as places, one or two letters each. */
+function unpack(packed, letters) {
   if (Array.isArray(packed)) return packed;
   const values = [];
-  for (let at = 0; at < packed.runs.length; at += 2)
-    for (let n = packed.runs[at + 1]; n > 0; n--) values.push(packed.runs[at]);
+  if (packed.runs) {
+    for (let at = 0; at < packed.runs.length; at += 2)
+      for (let n = packed.runs[at + 1]; n > 0; n--) values.push(packed.runs[at]);
+    return values;
+  }
+  const { distinct, short, text } = packed;
+  const places = new Map([...letters].map((letter, place) => [letter, place]));
+  for (let at = 0; at < text.length; at++) {
+    let place = places.get(text[at]);
+    if (place >= short) place = short + (place - short) * letters.length + places.get(text[++at]);
+    values.push(distinct[place]);
+  }
   return values;
 }
 
@@ -131,7 +141,7 @@ function fill(cell, column, row, table) {
   const value = column.values[row];
   cell.append(value === null ? "–" : written(value, column.digits));
   if (value === null) return;
-  cell.dataset.of = `${table}:${row}:${column.of}`;
+  cell.dataset.of = `${table.table}:${table.numbers?.[row] ?? row}:${column.of}`;
   if (!column.below || column.below[row] === null) return;
   const [low, high] = [value - column.below[row], value + column.above[row]];
   const between = low < 0 ? " to " : "–";
@@ -144,7 +154,9 @@ function startExplorer(box) {
   const columns = data.columns;
   for (const column of columns)
     for (const part of ["codes", "values", "below", "above"])
-      if (column[part]) column[part] = unpack(column[part]);
+      if (column[part]) column[part] = unpack(column[part], data.letters);
+  let number = -1;
+  if (data.steps) data.numbers = unpack(data.steps, data.letters).map((step) => number += step);
   const texts = columns.filter((column) => column.words);
   const part = (name) => box.querySelector(name);
   const controls = part(".controls"), head = part("thead tr"), body = part("tbody"), pager = part(".pager");
@@ -212,7 +224,7 @@ function startExplorer(box) {
       columns.forEach((column, at) => {
         const cell = make(at ? "td" : "th", "", { class: column.words ? "word" : "number" });
         if (!at) cell.scope = "row";
-        fill(cell, column, row, data.table);
+        fill(cell, column, row, data);
         line.append(cell);
       });
       return line;

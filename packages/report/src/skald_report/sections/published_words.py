@@ -1,0 +1,181 @@
+"""What others published, in sentences: the landscape, and how far the highlighted model is behind or ahead.
+
+Read from tables as they are filed, so that the sentences can be derived again from `report.json` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+from skald_specs.languages import BY_TAG
+
+from skald_report.figures.style import tokens
+from skald_report.landscape import gaps as why
+from skald_report.landscape.protocol import TASK_KINDS
+from skald_report.page.formatting import capital, interval, join, language_name, number
+from skald_report.sections.published_means import means_and_limits
+from skald_report.tables.table import MACRO, Table
+
+_DIGITS = ".1f"
+#: The reasons why a price is not known, for a list that says them often.
+_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
+
+
+def published_sentences(tables: Mapping[str, Table]) -> list[str]:
+    """Return what the published figures are and how far they may be read; nothing without them."""
+    if "published" not in tables:
+        return []
+    frame = tables["published"].frame
+    shown = frame[frame["shown"]]
+    return list(_claims(frame, shown, max(shown["source_date"])))
+
+
+def gap_sentences(tables: Mapping[str, Table]) -> list[str]:
+    """Return how far the newest highlighted model is from the best of its class; nothing without one."""
+    if "published_gaps" not in tables or not len(own := newest_of(tables["published_gaps"])):
+        return []
+    return [*_summary(own), *means_and_limits(tables, own), *_by_language(own)]
+
+
+def newest_of(table: Table) -> pd.DataFrame:
+    """Return the gaps of the highlighted model that saw most tokens; of unknown counts, the first by name."""
+    frame = table.frame[table.frame["highlight"].astype(bool)]
+    if frame.empty:
+        return frame
+    seen = frame.drop_duplicates("model").set_index("model")["tokens_seen"].fillna(0)
+    newest = max(sorted(seen.index), key=lambda model: float(seen[model]))
+    own: pd.DataFrame = frame[frame["model"] == newest]
+    return own
+
+
+def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
+    european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
+    older = int((frame["source_date"] != newest).sum())
+    yield (
+        f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
+        f"European, each with its source and date; {older:,} are older than {newest}, some by an older version "
+        "of the harness, so a small distance between an open and a filled dot may be the harness's."
+    )
+    yield (
+        "The published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, which "
+        "shrink with the number of replicates: about 2.5 times narrower than the sampling error of the items. "
+        "They are multiplied by sqrt(10) here to approximate the sampling error of one score."
+    )
+    yield (
+        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
+        "is chance; reading is F1 x 100."
+    )
+    yield _floors(shown)
+    yield (
+        "Base models are compared with base models of their size class alone: a model trained to follow "
+        "instructions is asked in another way. The table shows both, and says which is which."
+    )
+    yield (
+        "A missing dot was not published there. No average is taken over missing cells: models are sorted by "
+        "their first column, and those without it come last."
+    )
+    rest = frame[~frame["shown"]]
+    if len(rest):
+        yield (
+            f"{len(rest):,} of the scores are of {rest['task_kind'].nunique()} other kinds of task and stand in "
+            "the CSV alone."
+        )
+    outside = shown.loc[shown["eu"] != True, "model"].nunique()  # noqa: E712  # None is neither
+    if outside:
+        yield (
+            f"{outside} models that are not European, or not known to be, stand in the CSV alone."
+        )
+
+
+def _floors(shown: pd.DataFrame) -> str:
+    asked = shown[(shown["metric"] == "mcc") & (shown["model_type"] == "base")]
+    by_kind = asked.groupby("task_kind", sort=False)["floor"].agg(["sum", "size"])
+    counts = "; ".join(
+        f"{TASK_KINDS[str(kind)]} {int(row['sum'])} of {int(row['size'])}"
+        for kind, row in by_kind.iterrows()
+    )
+    return (
+        f"Scores of base models that cannot be told from chance: {counts}. Such zeros are common under this "
+        "protocol, which asks for an answer label: a floor of the protocol, not a proof that a model knows nothing."
+    )
+
+
+def _summary(own: pd.DataFrame) -> Iterator[str]:
+    cells = own[own["language"] != MACRO]
+    counts = cells["verdict"].value_counts()
+    behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
+    label, size = own["label"].iloc[0], own["size_class"].iloc[0]
+    kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
+    yield (
+        f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
+        f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
+        f"in {len(cells) - behind - ahead}."
+    )
+    if behind:
+        lost = cells[cells["verdict"] == "behind"]
+        priced = int(lost["tokens"].notna().sum())
+        reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
+        named = join(f"{reason} ({count})" for reason, count in reasons.items())
+        rest = f"; not known of the others: {named}" if priced and named else f": {named}"
+        yield (
+            f"What closing it would take in tokens is known of {priced or 'none'} of these {behind} gaps"
+            f"{rest if named else ''}."
+        )
+
+
+def _by_language(own: pd.DataFrame) -> Iterator[str]:
+    pages = set(own.loc[own["language"] != MACRO, "page_language"])
+    for page in [tag for tag in BY_TAG if tag in pages]:
+        rows = own[own["page_language"] == page].to_dict("records")
+        clear = [
+            f"{row['column']}, {_lead(row)} ({_ends(row)}; {price(row, _BRIEF)})"
+            for row in rows
+            if row["verdict"] != "tie"
+        ]
+        rest = [f"{row['column']} ({_lead(row)})" for row in rows if row["verdict"] == "tie"]
+        parts = [f"beyond noise on {join(clear)}"] if clear else ["no difference beyond noise"]
+        parts += [f"{'not beyond noise: ' if clear else ''}{join(rest)}"] if rest else []
+        yield f"{language_name(page)}: {(': ' if not clear else '. ').join(_sentences(parts, bool(clear)))}."
+
+
+def _sentences(parts: list[str], each: bool) -> list[str]:
+    return [parts[0], *(capital(part) if each else part for part in parts[1:])]
+
+
+def _lead(row: Mapping[Any, Any]) -> str:
+    """Return by how much a model is behind or ahead of which one."""
+    side = "behind" if row["gap"] > 0 else "ahead of"
+    return f"{number(abs(row['gap']), _DIGITS)} {side} {row['best_label']}"
+
+
+def _ends(row: Mapping[Any, Any]) -> str:
+    low, high = (row["low"], row["high"]) if row["gap"] > 0 else (-row["high"], -row["low"])
+    return interval(low, high, _DIGITS)
+
+
+def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what closing a gap takes in tokens, in words.
+
+    Args:
+        row: Of a table of gaps.
+        words: Other words for the reasons why it is not known.
+    """
+    reason = row["why_no_tokens"]
+    if pd.notna(row["tokens"]):
+        most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
+        return f"closed at {tokens(row['tokens'])} tokens ({tokens(row['tokens_low'])} to {most})"
+    if row["verdict"] == "ahead":
+        return "nothing to close"
+    if reason == why.NEVER:
+        return "closed by tokens alone at no horizon"
+    least = f", at least {quantity(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
+    return f"tokens not known: {words.get(reason, reason)}{least}"
+
+
+def quantity(value: float) -> str:
+    """Return a number of tokens; beyond what anybody trains on, the most that is said."""
+    # Beyond what anybody trains on, a figure would claim what the law cannot know.
+    return tokens(value) if value < 1e15 else "1000T"
