@@ -17,6 +17,7 @@ from huggingface_hub import ModelCard, constants
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from skald_cli.main import main
 from skald_report.build import build
+from skald_report.cards.body import own_controls
 from skald_report.cards.check import ask_hub, check_report, problems
 from skald_report.cards.model_card import model_cards
 from skald_report.reading.inputs import ReportInputs, Sources, load
@@ -85,6 +86,14 @@ def test_every_score_of_the_text_is_the_reports(report: Path) -> None:
     # Its own untrained twin and the counting control stand beside it, the other model's twin does not.
     header = next(line for line in text.splitlines() if line.startswith("| task |"))
     assert "random-init-mini-7.8b" in header and "byte-ngram" in header and "2.6b" not in header
+
+
+def test_the_untrained_twin_of_a_model_with_a_longer_name_is_no_control_of_it() -> None:
+    names = ["mini", "tiny-mini", "random-init-mini", "random-init-tiny-mini", "byte-ngram"]
+    roles = ["baseline", "baseline", "control", "control", "control"]
+    known = pd.DataFrame({"model": names, "role": roles})
+    assert own_controls(known, "mini") == ["random-init-mini", "byte-ngram"]
+    assert own_controls(known, "tiny-mini") == ["random-init-tiny-mini", "byte-ngram"]
 
 
 @pytest.mark.parametrize(

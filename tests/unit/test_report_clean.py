@@ -136,6 +136,10 @@ def test_tasks_that_were_not_looked_for_are_named(plain, tmp_path):
 
 def test_items_that_changed_since_the_search_were_not_looked_for(plain, tmp_path):
     report, text = built(plain, tmp_path, report_of(others=("core_text_da",)))
+    cards = "".join(
+        p.read_text(encoding="utf-8") for p in (tmp_path / "latest" / "cards").iterdir()
+    )
+    assert cards.count("Of 60 evaluation items looked for, 2 were found") == len(BASELINES)
     assert {row["task"] for row in rows_of(report, "clean")} == {"pairs"}
     assert "2 of 60 evaluation items were found" in text
     assert "Not looked for in the training text: 12 items of text of suite core in da." in text

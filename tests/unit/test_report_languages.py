@@ -1,5 +1,7 @@
 """What the page says by language: worst languages, branches, and tables that name their rows."""
 
+import math
+
 from skald_report.page.blocks import Explorer, Gallery, Grid, Paragraph
 from skald_report.sections.branches import language_sentences
 from skald_report.sections.languages import language_blocks
@@ -16,24 +18,43 @@ def blocks_of(table, roles=ROLES):
 
 def test_worst_language_and_branches_are_said_for_both_models():
     assert list(language_sentences(tables(models(ROLES), overall(GIVEN)))) == [
-        "The worst language on tasks is Danish for both models.",
+        "The worst language on tasks is Danish for small (0.400, interval 0.380–0.420, not told apart from 2 others) "
+        "and large (0.500, interval 0.480–0.520, not told apart from 2 others).",
         "On tasks, the best branch is West for both models and the worst branch is North for both models; these "
         "are means, not tested against each other.",
-        "The worst language in bits per byte is Faroese for both models.",
+        "The worst language in bits per byte is Faroese for small (1.020, interval 1.000–1.040, not told apart from 2 "
+        "others) and large (0.920, interval 0.900–0.940, not told apart from 2 others).",
         "In bits per byte, the best branch is North for both models and the worst branch is West for both "
         "models; these are means, not tested against each other.",
+        "Languages of a model count as told apart here where their intervals do not overlap.",
     ]
 
 
 def test_models_that_differ_in_their_worst_language_are_named_with_it():
     frame = overall(GIVEN).frame
     at = (frame["scope"] == "worst") & (frame["model"] == "large") & (frame["measure"] == "tasks")
-    frame.loc[at, ["language", "score"]] = ["fo", 0.48]
+    frame.loc[at, ["language", "score", "low", "high"]] = ["fo", 0.48, 0.475, 0.478]
     (first, *_) = language_sentences(tables(models(ROLES), Table("overall", (), {}, frame)))
-    assert (
-        first
-        == "The worst language on tasks is Danish for small (0.400) and Faroese for large (0.480)."
+    assert first == (
+        "The worst language on tasks is Danish for small (0.400, interval 0.380–0.420, not told apart from 2 others) and "
+        "Faroese for large (0.480, interval 0.475–0.478, told apart from all others)."
     )
+    frame.loc[at, ["low", "high"]] = math.nan
+    (first, *_) = language_sentences(tables(models(ROLES), Table("overall", (), {}, frame)))
+    assert "Faroese for large (0.480, no interval, not told apart from 2 others)" in first
+
+
+def test_a_model_that_lacks_a_language_has_no_worst_one_and_enters_no_sentence_on_branches():
+    frame = overall(GIVEN).frame
+    gone = (frame["model"] == "large") & frame["scope"].isin(["mean", "worst", "fo", "West"])
+    found = tables(models(ROLES), Table("overall", (), {}, frame[~gone].reset_index(drop=True)))
+    worst, branches, *_ = language_sentences(found)
+    assert worst.startswith("The worst language on tasks is Danish for small (0.400")
+    assert worst.endswith("; large lacks a language and has none.")
+    assert branches.startswith(
+        "On tasks, the best branch is West for small (0.410) and the worst branch is North for small (0.400)"
+    )
+    assert "large" not in branches and "both" not in branches
 
 
 def test_tables_name_languages_twice_and_every_number_is_of_its_row():
@@ -56,9 +77,9 @@ def test_many_models_are_rows_and_the_table_is_folded():
     (grid,) = [block for block in blocks if isinstance(block, Grid)]
     assert grid.folded and len(grid.rows) == 30 and grid.header[:2] == ("model", "mean")
     found = tables(models(dict.fromkeys(names, "external")), overall(given))
-    assert (
-        next(language_sentences(found))
-        == "The worst language on tasks is Danish for all 30 models."
+    assert next(language_sentences(found)) == (
+        "The worst language on tasks is Danish for all 30 models; for 30 of them it is not told apart from another "
+        "language."
     )
 
 

@@ -17,6 +17,7 @@ def noise(**columns):
         "kind": ["pairs", "pairs", "text"], "label": ["pairs", "pairs", "bits per byte"], "n_models": 2,
         "n_items": [400, 60, 300], "signal_to_noise": [0.7, 1.8, 3.9], "noise_source": "items",
         "mde": [0.05, 0.13, 0.01], "low_power": [False, True, False], "n_seeds": 0, "n_checkpoints": 0,
+        "n_pairs": 1, "n_told": [0, 1, 1],
     }  # fmt: skip
     return Table(
         "noise",
@@ -26,16 +27,33 @@ def noise(**columns):
     )
 
 
-def test_tasks_that_cannot_tell_models_apart_and_those_of_low_power_are_named():
+def test_tasks_with_little_spread_and_those_of_low_power_are_named():
     assert list(noise_sentences(noise().frame)) == [
         "Noise: in 1 of 3 pairs of task and language (pairs 1) the models spread no wider than the noise of one "
-        "score (signal to noise at most 1): alone, these cannot tell the models apart.",
+        "score (signal to noise at most 1).",
+        "That does not say whether two models differ: the paired test does, in which what is hard for both cancels. It "
+        "tells two models apart in none of 1 such pairs of task and language (0 of 1 comparison, Holm-corrected "
+        "within two models, p\u00a0<\u00a00.05).",
         "The clearest is bits per byte in Danish (signal to noise 3.9).",
         "1 pair of task and language has fewer than 100 items (pairs): two models must differ by 0.13 there to "
         "be told apart with 80 % power.",
         "Seeds: each model was trained with one, so noise between training runs is not known: a difference may be "
         "that of these runs alone. The noise here is that of drawing other items.",
     ]
+
+
+def test_models_that_the_paired_test_tells_apart_are_not_called_alike_for_little_spread():
+    told = noise(signal_to_noise=0.7, n_pairs=3, n_told=[2, 0, 3])
+    _, tested, *_ = noise_sentences(told.frame)
+    assert (
+        "tells two models apart in 2 of 3 such pairs of task and language (5 of 9 comparisons"
+        in tested
+    )
+    assert not any(
+        "paired test" in said for said in noise_sentences(noise(signal_to_noise=2.0).frame)
+    )
+    (grid,) = [block for block in noise_blocks(told) if isinstance(block, Grid)]
+    assert "explains" not in grid.caption
 
 
 def test_seeds_and_checkpoints_are_said_where_they_are_known():
@@ -87,7 +105,7 @@ def test_gaps_are_listed_and_without_scores_there_is_nothing_to_check():
         models({"small": "baseline", "large": "baseline"}), Table("scores", (), {}, lacks)
     )
     *_, last = trust_blocks(context(found))
-    assert last.text.startswith("small has no score on cloze for fo") and last.kind == "gap"
+    assert "small has no score on cloze for fo" in last.text and last.kind == "gap"
     assert list(trust_blocks(context({}))) == [
         Paragraph("No evaluation was given, so there is nothing to check.", "gap")
     ]

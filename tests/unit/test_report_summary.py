@@ -1,6 +1,7 @@
 """What the page says first: which model is better, by how much, how sure; ties and gaps as outcomes."""
 
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,8 +10,9 @@ from skald_report.sections.above import above_controls, task_by_task
 from skald_report.sections.claims import claims
 from skald_report.sections.cost_words import cost_sentences
 from skald_report.sections.summary import not_shown, summary
+from skald_report.sections.trained_on import trained_on
 from skald_report.sections.verdict import verdicts
-from skald_report.tables.table import Table
+from skald_report.tables.table import MACRO, Table
 from support_words import (
     context,
     differences,
@@ -203,6 +205,31 @@ def test_a_control_that_wins_somewhere_is_said_task_by_task():
     )
 
 
+def test_a_verdict_against_controls_has_the_differences_and_the_models_that_it_is_about():
+    given = {"tasks": {"A": 0.3, "random-init-x": 0.32, "random-init-y": 0.0}}
+    verdict = {("tasks", "A", "random-init-x"): "worse", ("tasks", "A", "random-init-y"): "better"}
+    cast = {"A": "baseline", "random-init-x": "control", "random-init-y": "control"}
+    (mixed,) = above_controls(tables(models(cast), pairwise(given, verdict)))
+    assert "on tasks A is worse than random-init-x by 0.020 (Holm" in mixed
+    given = {
+        "tasks": {"A": 0.1, "B": 0.2, "byte-ngram": 0.0},
+        "text": {"A": 1.0, "byte-ngram": 1.5},
+    }
+    verdict = {(m, name, "byte-ngram"): "better" for m, own in given.items() for name in own}
+    cast = {"A": "baseline", "B": "baseline", "byte-ngram": "control"}
+    found = tables(models(cast), pairwise(given, verdict))
+    (apart,) = above_controls(found)
+    assert (
+        "on tasks both models are better by 0.100 to 0.200; in bits per byte A is better by 0.500"
+        in apart
+    )
+    (counted,) = task_by_task(found)
+    assert counted == (
+        "Task by task against byte-ngram, A is better in 2, worse in none and tied in 10 of 12 pairs of task and "
+        "language; B is better in 1, worse in none and tied in 5 of 6 pairs of task and language."
+    )
+
+
 def test_what_training_cost_and_that_energy_was_not_measured():
     frame = pd.DataFrame({"model": ["small", "large"], "flops_train": [3.5e12, 1.4e13],
                           "energy_kwh": [math.nan, math.nan]})  # fmt: skip
@@ -261,11 +288,39 @@ def test_hostile_names_stand_in_sentences_as_they_are():
     )
 
 
-def test_a_language_that_a_model_lacks_is_a_gap_and_nothing_is_claimed_without_scores():
-    frame = scores(("small", "large")).frame
-    lacks = frame[(frame["model"] != "small") | (frame["language"] != "fo")].reset_index(drop=True)
-    found = tables(models(ROLES), Table("scores", (), {}, lacks))
-    assert claims(found).gaps == (
-        "small has no score on cloze for fo; means over languages leave it out for all.",
-    )
+def test_nothing_is_claimed_without_scores():
     assert claims({}).all == ()
+
+
+def test_only_the_languages_that_were_asked_are_listed():
+    found = tables(models(ROLES), scores(ROLES, ("de", MACRO)), overall(TWO, tags=("de",)))
+    (facts,) = [b for b in summary(context(found)) if isinstance(b, Grid) and b.name == "facts"]
+    assert facts.caption.startswith("2 models and 0 controls in German (Deutsch). ")
+
+
+def read(source="data/text", items=("generated",), roles=("baseline", "external")):
+    """Say what a page is about whose models, texts and items these are."""
+    corpus = SimpleNamespace(recipe=SimpleNamespace(source=source))
+    asked = SimpleNamespace(
+        suite="core",
+        models=[SimpleNamespace(name=f"m{n}", role=role) for n, role in enumerate(roles)],
+        tasks=[SimpleNamespace(source=item) for item in items],
+    )
+    return trained_on(SimpleNamespace(corpus=corpus, summaries=(asked,))).text
+
+
+def test_what_was_trained_on_is_said_of_the_baselines_and_tested_on_of_the_items():
+    assert "The baselines were trained and tested on synthetic text" in read()
+    assert read().endswith(
+        "m1 was trained elsewhere, on text that this page does not know; synthetic items say nothing about its "
+        "competence either."
+    )
+    assert "elsewhere" not in read(roles=("baseline", "control"))
+    users = read(items=("generated", "user"))
+    assert "The baselines were trained on synthetic text" in users and "and tested" not in users
+    assert "Items of suite core are not, or not all, synthetic." in users
+    assert users.endswith("on text that this page does not know.")
+    real = read(source="elsewhere")
+    assert real.startswith("The baselines were trained on text from the folder 'elsewhere'.")
+    assert "The items are synthetic" in real and "synthetic" not in read("elsewhere", ("user",))
+    assert "baselines" not in read(roles=("external",))

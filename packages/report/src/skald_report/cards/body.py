@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from skald_specs import __version__
+from skald_specs.controls import RANDOM_INIT
 from skald_specs.modelcard import BASE_MODEL, facts, introduction
 from skald_specs.plan import COVERED, Plan
 from skald_specs.records import EvaluatedModel
@@ -20,6 +21,7 @@ from skald_report.page.formatting import interval, join, language_name
 from skald_report.page.markdown import escape
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cells import AGAINST_CHANCE
+from skald_report.tables.clean import searched_items
 from skald_report.tables.data import is_generated
 from skald_report.tables.models import task_checks
 from skald_report.tables.table import MACRO, Table
@@ -114,18 +116,32 @@ def _text(card: Card) -> Iterator[str]:
         "times read",
     )
     yield _table(header, rows)
-    corpus, searched = card.sources.corpus, card.sources.searched
+    corpus = card.sources.corpus
     assert corpus is not None
     yield (
         f"Source: {'synthetic text of Skald’s generator' if _synthetic(card) else 'the folder ' + escape(repr(corpus.recipe.source))}. "
-        + (
-            "Evaluation items were not looked for in it."
-            if searched is None
-            else f"Of {sum(t.n_items for t in searched.tasks):,} evaluation items looked for, "
-            f"{sum(t.n_contaminated for t in searched.tasks):,} were found (policy: {searched.rule.policy})."
-        )
+        f"{_found_items(card.sources)}"
     )
     yield from _licences(card)
+
+
+def _found_items(sources: Sources) -> str:
+    """Say how many of the items that were asked the text has, by the same count as the report's page."""
+    counts = searched_items(sources)
+    if counts is None or sources.searched is None:
+        return "Evaluation items were not looked for in it."
+    if not counts.n_items:
+        return "The evaluation items that were asked are none of those that were looked for in it."
+    return (
+        f"Of {counts.n_items:,} evaluation items looked for, {counts.n_found:,} were found "
+        f"(policy: {sources.searched.rule.policy})."
+    )
+
+
+def own_controls(models: pd.DataFrame, name: str) -> list[str]:
+    """Return the controls that stand beside a model: another model's untrained twin is none of them."""
+    controls = models.loc[(models["role"] == "control") & ~task_checks(models), "model"]
+    return [c for c in controls if not c.startswith(RANDOM_INIT) or c == f"{RANDOM_INIT}{name}"]
 
 
 def _licences(card: Card) -> Iterator[str]:
@@ -182,10 +198,7 @@ def _last_validation(card: Card) -> dict[str, float]:
 
 
 def _evaluation(card: Card) -> Iterator[str]:
-    models = card.tables["models"].frame
-    controls = list(models.loc[(models["role"] == "control") & ~task_checks(models), "model"])
-    # Another model's untrained twin is no control of this one.
-    beside = [c for c in controls if not c.startswith("random-init-") or c.endswith(card.name)]
+    beside = own_controls(card.tables["models"].frame, card.name)
     own = card.scores[card.scores["model"] == card.name]
     of_controls = card.scores[card.scores["model"].isin(beside)].to_dict("records")
     at = {(r["suite"], r["task"], r["language"], r["model"]): r for r in of_controls}

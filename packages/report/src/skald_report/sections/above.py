@@ -63,7 +63,8 @@ def _against(
     found = [(measure, rows) for measure, rows in found if len(rows)]
     if not found:
         return
-    if all((rows["verdict"] == "better").all() for _, rows in found):
+    of_models = {frozenset(rows["model"]) for _, rows in found}
+    if len(of_models) == 1 and all((rows["verdict"] == "better").all() for _, rows in found):
         by = join(f"{_by(rows)} {measure.place}" for measure, rows in found)
         everyone = [model for model in named if model in set(found[0][1]["model"])]
         yield f"{_capital(_who(everyone, everyone))} better than {who}: {by} ({_SURE})."
@@ -75,23 +76,32 @@ def _against(
 def _standing(
     pairwise: Table | None, measure: Measure, named: Sequence[str], group: Sequence[str]
 ) -> pd.DataFrame:
-    """Return every model's pairs with the controls of a kind, with the least favourable verdict on all."""
+    """Return every model's pairs with the controls of a kind; `least` is its least favourable verdict."""
     rows = seen_from(pairwise, measure, named, group)
     order = {"worse": 0, "tie": 1, "better": 2}
     least = rows["verdict"].map(order).groupby(rows["model"]).transform("min")
-    return rows.assign(verdict=least.map({rank: verdict for verdict, rank in order.items()}))
+    return rows.assign(least=least.map({rank: verdict for verdict, rank in order.items()}))
 
 
 def _verdicts(rows: pd.DataFrame, named: Sequence[str]) -> str:
     parts = []
     everyone = [model for model in named if model in set(rows["model"])]
     for verdict, word in _WORDS.items():
-        own = rows[rows["verdict"] == verdict]
+        own = rows[rows["least"] == verdict]
         models = [model for model in everyone if model in set(own["model"])]
         if models:
-            by = "" if verdict == "tie" else f" {_by(own)}"
-            parts.append(f"{_who(models, everyone)} {word}{by}")
+            said = own[own["verdict"] == verdict]
+            by = "" if verdict == "tie" else f" {_by(said)}"
+            parts.append(f"{_who(models, everyone)} {word}{_which(said, own, verdict)}{by}")
     return join(parts)
+
+
+def _which(said: pd.DataFrame, own: pd.DataFrame, verdict: str) -> str:
+    """Name the controls that a verdict is about where it is not about all that a model was set against."""
+    if len(said) == len(own):
+        return ""
+    than = "with" if verdict == "tie" else "than"
+    return f" {than} {some(list(dict.fromkeys(said['reference'])), 'of them')}"
 
 
 def _by(rows: pd.DataFrame) -> str:
@@ -147,10 +157,14 @@ def task_by_task(tables: Mapping[str, Table]) -> list[str]:
                 f"{model} is better in {row['wins'] or 'none'}, worse in {row['losses'] or 'none'}{lost} and "
                 f"tied in {row['ties'] or 'none'}"
             )
-        n = int(own[columns].to_numpy().sum(axis=1).max())
-        told.append(
-            f"Task by task against {control}, of {n} pairs of task and language {'; '.join(parts)}."
-        )
+        of_each = own[columns].to_numpy().sum(axis=1)
+        what = "pairs of task and language"
+        whole = f"of {of_each[0]} {what} "
+        if len(set(of_each)) > 1:
+            # Models answered different cells, so each has its own count.
+            parts = [f"{part} of {n} {what}" for n, part in zip(of_each, parts, strict=True)]
+            whole = ""
+        told.append(f"Task by task against {control}, {whole}{'; '.join(parts)}.")
     return told
 
 

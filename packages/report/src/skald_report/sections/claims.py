@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import pandas as pd
-
-from skald_report.page.formatting import join
 from skald_report.sections.above import above_controls, task_by_task
 from skald_report.sections.branches import language_sentences
 from skald_report.sections.chance import chance_claims
-from skald_report.sections.lacking import lacking
+from skald_report.sections.lacking import gaps, lacking
 from skald_report.sections.verdict import verdicts
 from skald_report.sections.wordings import wordings
-from skald_report.tables.table import MACRO, Table
+from skald_report.tables.table import Table
 
 
 class Said(NamedTuple):
@@ -67,25 +64,3 @@ def claims(tables: Mapping[str, Table]) -> Said:
         chance=tuple(chance_claims(scores, baselines)),
         gaps=(*gaps(tables["models"], scores), *lacking(tables)),
     )
-
-
-def gaps(models: Table, scores: Table) -> list[str]:
-    """Name the models that lack a language others have, and the means that leave languages out."""
-    found = []
-    roles = dict(zip(models.frame["model"], models.frame["role"], strict=True))
-    table = scores.frame[scores.frame["language"] != MACRO]
-    for (_, _, label), rows in table.groupby(["suite", "task", "label"], sort=False):
-        answered = pd.crosstab(rows["model"], rows["language"]).reindex(
-            index=list(rows["model"].unique()), columns=list(rows["language"].unique())
-        )
-        lacks = answered.isna() | (answered == 0)
-        for model in lacks.index[lacks.any(axis=1)]:
-            lacking = list(lacks.columns[lacks.loc[model]])
-            if roles[model] == "control":
-                found.append(f"{model} has no score on {label} for {join(lacking)} and no mean.")
-            else:
-                found.append(
-                    f"{model} has no score on {label} for {join(lacking)}; means "
-                    f"over languages leave {'it' if len(lacking) == 1 else 'them'} out for all."
-                )
-    return found

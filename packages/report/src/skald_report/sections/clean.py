@@ -10,7 +10,7 @@ import pandas as pd
 from skald_report.page.blocks import Block, Cell, Grid, Paragraph
 from skald_report.page.formatting import MAX_OPEN, join, numbered, of
 from skald_report.reading.inputs import Sources
-from skald_report.tables.clean import contaminated, page_tasks, searched_tasks
+from skald_report.tables.clean import contaminated, page_tasks, searched_items, searched_tasks
 from skald_report.tables.table import MACRO, Table
 
 #: What became of the text that had items, by the search's policy.
@@ -50,8 +50,9 @@ def _told(sources: Sources) -> Iterator[Block]:
         return
     tasks = searched_tasks(sources)
     known = items["task"].isin(tasks)
-    if known.any():
-        n_items, n_found = int(known.sum()), int(items["found"].sum())
+    counts = searched_items(sources)
+    if counts and counts.n_items:
+        n_items, n_found = counts
         rule = searched.rule
         searched_for = (
             f"in the training text, which was searched for runs of {rule.ngram_words} words of each "

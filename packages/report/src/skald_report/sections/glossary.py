@@ -123,8 +123,8 @@ _TERMS = (
     ),
     Term(
         "Signal-to-noise",
-        "How far models lie apart on a task, divided by the largest noise known. Below about two, a "
-        "task tells models apart badly.",
+        "How far models lie apart on a task, divided by the largest noise known of one score. Whether "
+        "two models differ is the paired test's to say, in which what is hard for both cancels.",
         r"[Ss]ignal-to-noise",
     ),
     Term(

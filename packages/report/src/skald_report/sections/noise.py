@@ -1,4 +1,4 @@
-"""Which tasks can tell the models apart: spread between models against the noise that is known.
+"""How far the models lie apart on each task: spread between models against the noise that is known.
 
 Knows the table `noise`; refuses to compute it.
 """
@@ -13,6 +13,7 @@ import pandas as pd
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
 from skald_report.page.formatting import counted, join, number, numbered, of, some, span
 from skald_report.sections.rivals import english
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.table import Table
 
@@ -23,7 +24,7 @@ _MAX_ROWS = 60
 
 
 def noise_blocks(table: Table | None) -> Iterator[Block]:
-    """Say which tasks tell models apart, which have few items, and which noise is not known.
+    """Say where models spread wider than noise, which tasks have few items, and which noise is not known.
 
     Args:
         table: The table `noise`, or None without two models.
@@ -65,9 +66,10 @@ def noise_sentences(frame: pd.DataFrame) -> Iterator[str]:
         weak = known[known["signal_to_noise"] <= _NO_SIGNAL]
         yield (
             f"Noise: in {len(weak)} of {counted(total, 'pair')} of task and language{_most(weak)} the models spread no wider than "
-            f"the noise of one score (signal to noise at most {_NO_SIGNAL:.0f}): alone, these "
-            f"cannot tell the models apart."
+            f"the noise of one score (signal to noise at most {_NO_SIGNAL:.0f})."
         )
+        if len(weak):
+            yield _tested(weak)
         best = known.sort_values("signal_to_noise", kind="stable").iloc[-1]
         yield (
             f"The clearest is {best['label']} in {english(str(best['language']))} (signal to noise "
@@ -86,6 +88,17 @@ def noise_sentences(frame: pd.DataFrame) -> Iterator[str]:
             f"100 items ({some(list(dict.fromkeys(low['label'])), 'tasks')}){found}."
         )
     yield _seeds(frame)
+
+
+def _tested(weak: pd.DataFrame) -> str:
+    """Say what the paired tests find where the spread is no wider than the noise of one score."""
+    n_tested, n_told = (int((weak[name] > 0).sum()) for name in ("n_pairs", "n_told"))
+    return (
+        "That does not say whether two models differ: the paired test does, in which what is hard for both cancels. It tells "
+        f"two models apart in {n_told or 'none'} of {n_tested} such pairs of task and language "
+        f"({int(weak['n_told'].sum())} of {counted(int(weak['n_pairs'].sum()), 'comparison')}, Holm-corrected within two "
+        f"models, p\u00a0<\u00a0{LEVEL})."
+    )
 
 
 def _seeds(frame: pd.DataFrame) -> str:
@@ -131,7 +144,8 @@ def _grid(frame: pd.DataFrame) -> Grid:
         "noise",
         "Signal to noise, task by task",
         "The standard deviation between models over the largest noise known of the task"
-        f"{f' ({sources})' if sources else ''}; at most 1 means that noise explains it. "
+        f"{f' ({sources})' if sources else ''}; at most 1: they spread no wider than the "
+        "noise of one score, and whether two of them differ is the paired test's to say. "
         f"Under it the smallest true difference between {span(frame['n_models'])} models that is found with 80 % "
         "power. ⚑ fewer than 100 items.",
         ("task", *tags),

@@ -23,12 +23,12 @@ from skald_report.page.formatting import (
     numbered,
     of,
 )
-from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
 from skald_report.sections.lacking import in_short
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means, whole
-from skald_report.tables.data import is_generated
-from skald_report.tables.table import Table
+from skald_report.sections.trained_on import trained_on
+from skald_report.tables.cells import AGAINST_CHANCE
+from skald_report.tables.table import MACRO, Table
 
 #: Models that the first table lists; the others stand in the tables below.
 MAX_LISTED = 10
@@ -46,29 +46,13 @@ def summary(context: Context) -> Iterator[Block]:
     yield from _overview(context)
     yield from not_shown(context)
     yield from _standing(tables)
-    yield from _facts(context.sources, tables)
+    yield from _facts(tables)
 
 
 def not_shown(context: Context) -> Iterator[Paragraph]:
     """Say what the figures do not show, and why."""
     sources, tables = context.sources, context.tables
-    if sources.corpus is None:
-        yield Paragraph("No corpus manifest was given, so this page cannot say what the models "
-                        "were trained on.", "gap")  # fmt: skip
-    elif is_generated(sources.corpus):
-        yield Paragraph(
-            "The models were trained and tested on synthetic text from a small generator. These "
-            "scores test the machinery: whether training learns and evaluation tells models apart. "
-            "They say nothing about competence in Danish or in any other language.",
-            "important",
-        )
-    else:
-        yield Paragraph(
-            f"The models were trained on text from the folder {sources.corpus.recipe.source!r}. "
-            "What the scores mean depends on that text and on the items, which this page does not "
-            "judge.",
-            "important",
-        )
+    yield trained_on(sources)
     if "scores" not in tables:
         return
     limits = list(_limits(tables))
@@ -185,7 +169,7 @@ def _explained(measures: list[Measure], ranked: Mapping[str, pd.DataFrame]) -> s
     return ". ".join(parts) + "."
 
 
-def _facts(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Grid]:
+def _facts(tables: Mapping[str, Table]) -> Iterator[Grid]:
     """Show what was asked: languages, tasks, items and clusters of each measure."""
     if "overall" not in tables:
         return
@@ -203,7 +187,7 @@ def _facts(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Grid]:
     if not body:
         return
     roles = tables["models"].frame["role"]
-    tags = join(language_name(tag) for tag in languages_of(sources))
+    tags = join(language_name(tag) for tag in languages_of(tables["scores"]))
     yield Grid(
         "facts",
         "What they were asked",
@@ -216,8 +200,7 @@ def _facts(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Grid]:
     )
 
 
-def languages_of(sources: Sources) -> list[str]:
-    """Return the languages of the page: the corpus', else those of the evaluated tasks."""
-    if sources.corpus:
-        return list(sources.corpus.recipe.languages)
-    return sorted({task.language for s in sources.summaries for task in s.tasks})
+def languages_of(scores: Table) -> list[str]:
+    """Return the languages that models were ranked in, which may be fewer than the corpus has."""
+    frame = scores.frame[~scores.frame["kind"].isin(AGAINST_CHANCE)]
+    return sorted(set(frame["language"]) - {MACRO})

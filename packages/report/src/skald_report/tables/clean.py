@@ -7,6 +7,7 @@ table of all scores.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,22 @@ def contaminated(sources: Sources) -> NDArray[np.bool_]:
     ]
     asked = tasks.codes.to_numpy(np.int64) * len(name_at) + names.codes.to_numpy(np.int64)
     return np.isin(asked, np.array(found, np.int64))
+
+
+class Searched(NamedTuple):
+    """How many items, as they were asked, training text was searched for, and how many it has."""
+
+    n_items: int
+    n_found: int
+
+
+def searched_items(sources: Sources) -> Searched | None:
+    """Return what came of the search for the items that were asked; None where there was none."""
+    if sources.searched is None or sources.clean is None:
+        return None
+    items = sources.items.assign(found=contaminated(sources)).drop_duplicates(["task", "item_id"])
+    known = items["task"].isin(searched_tasks(sources))
+    return Searched(int(known.sum()), int(items["found"].sum()))
 
 
 def searched_tasks(sources: Sources) -> frozenset[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skald_report.statistics.comparison import LEVEL
 from skald_report.statistics.noise import (
     checkpoint_deviation,
     seed_deviation,
@@ -27,9 +28,12 @@ FEWEST_ITEMS = 100
 LAST_CHECKPOINTS = 5
 _COLUMNS = [*CELL, "kind", "label", "n_models", "n_items", "spread", "sampling_se", "seed_sd",
             "seed_sd_low", "seed_sd_high", "n_seeds", "checkpoint_sd", "n_checkpoints",
-            "signal_to_noise", "noise_source", "mde", "low_power", "at_chance"]  # fmt: skip
+            "signal_to_noise", "noise_source", "mde", "low_power", "at_chance",
+            "n_pairs", "n_told"]  # fmt: skip
 #: What follows from the compared scores is not compared again.
-_UNITS = dict.fromkeys(("n_models", "n_items", "n_seeds", "n_checkpoints"), "count")
+_UNITS = dict.fromkeys(
+    ("n_models", "n_items", "n_seeds", "n_checkpoints", "n_pairs", "n_told"), "count"
+)
 
 
 def noise(
@@ -46,7 +50,9 @@ def noise(
         curves: Scores over training, for the noise of single checkpoints.
 
     Returns:
-        NaN where nothing was repeated; `mde` is the median over pairs of contestants.
+        NaN where nothing was repeated; `mde` is the median over pairs of contestants, `n_told` counts those
+        that the paired test tells apart, of `n_pairs` that it was made for, after Holm's correction within
+        a pair.
     """
     frame = scores.frame
     frame = frame[(frame["language"] != MACRO) & frame["model"].isin(cast.contestants)]
@@ -57,10 +63,13 @@ def noise(
     }
     wobble = _checkpoint_noise(curves.frame)
     detectable = _detectable(pairs, cast)
+    told = _told(pairs, cast)
     rows: list[dict[str, Any]] = []
     for names, own in frame.groupby(CELL, sort=False):
         key = tuple(map(str, names))
-        rows.append(_row(key, own, group_of, wobble.get(key), detectable.get(key, np.nan)))
+        n_pairs, n_told = told.get(key, (0, 0))
+        row = _row(key, own, group_of, wobble.get(key), detectable.get(key, np.nan))
+        rows.append({**row, "n_pairs": n_pairs, "n_told": n_told})
     return Table("noise", tuple(CELL), _UNITS, pd.DataFrame(rows, columns=_COLUMNS))
 
 
@@ -113,8 +122,7 @@ def _row(
 
 def _detectable(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], float]:
     """Return the median over pairs of contestants of the smallest difference that a cell can show."""
-    contestants = set(cast.contestants)
-    among = np.array([set(names) <= contestants for names in pairs.names], bool)
+    among = _among(pairs, cast)
     found: dict[tuple[str, ...], float] = {}
     for panel, sizes in zip(pairs.panels, pairs.detectable, strict=True):
         known: Floats = sizes[among][np.isfinite(sizes[among])]
@@ -122,6 +130,24 @@ def _detectable(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], float]:
             key = (panel.task.suite, panel.task.name, panel.language)
             found[key] = float(np.median(known))
     return found
+
+
+def _told(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], tuple[int, int]]:
+    """Return by cell how many pairs of contestants were tested, and how many of them are told apart."""
+    among = _among(pairs, cast)
+    return {
+        (panel.task.suite, panel.task.name, panel.language): (
+            int(np.isfinite(corrected[among]).sum()),
+            int((corrected[among] < LEVEL).sum()),
+        )
+        for panel, corrected in zip(pairs.panels, pairs.p_holm, strict=True)
+    }
+
+
+def _among(pairs: Pairs, cast: Cast) -> NDArray[np.bool_]:
+    """Return which pairs are of two contestants."""
+    contestants = set(cast.contestants)
+    return np.array([set(names) <= contestants for names in pairs.names], bool)
 
 
 def _checkpoint_noise(curves: pd.DataFrame) -> dict[tuple[str, ...], tuple[float, int]]:
