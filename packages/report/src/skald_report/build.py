@@ -16,7 +16,7 @@ from pathlib import Path
 from skald_specs.files import atomic_folder, write_text
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
-from skald_report.landscape.gaps import published_gaps
+from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
@@ -65,6 +65,8 @@ def build(inputs: ReportInputs, out: Path) -> None:
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
+        lacking = without_mean(tables["published"], sources.published_models)
+        tables |= {lacking.name: lacking} if len(lacking.frame) else {}
     for found in (measured_gaps(tables, sources), published_beside(tables, sources)):
         tables |= {found.name: found} if len(found.frame) else {}
     beside = remarks(sources, tables, said.gaps)
