@@ -113,14 +113,14 @@ def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
     assert "They say nothing about competence in Danish" in text
     own = write_inputs(tmp_path, source="/somewhere/texts", languages=("da", "sv"), n_items=16)
     _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
-    assert "synthetic" not in text
+    assert "on synthetic text" not in text and "items are synthetic" in text
     assert "texts" in text
 
 
 def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):
     own = write_inputs(tmp_path, source="data/text-of-mine", languages=("da",), n_items=8)
     _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
-    assert "synthetic" not in text
+    assert "on synthetic text" not in text and "items are synthetic" in text
 
 
 def test_the_mean_over_languages_names_its_method(whole):
