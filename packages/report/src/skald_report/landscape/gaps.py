@@ -117,10 +117,9 @@ def _in_languages(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels)
     family = pairs.groupby(["model", "page_language"], sort=False)
     pairs["p_holm"] = family["p"].transform(lambda p: holm(list(p)))
     pairs["n_family"] = family["p"].transform("size")
-    for key, rivals in pairs.groupby(["model", *_CELL], sort=False):
-        model, *cell = map(str, key)
-        row = _row(rivals)
-        row |= {"n_cells": 1, "languages": cell[0]}
+    for best in _best(pairs, ["model", *_CELL]):
+        model, *cell = (str(best[name]) for name in ("model", *_CELL))
+        row = _row(best) | {"n_cells": 1, "languages": cell[0]}
         before = earlier.get(model)
         yield row | _price(row, before, _in_cell(at, before.model, cell) if before else None)
 
@@ -171,7 +170,8 @@ def _means(frame: pd.DataFrame, earlier: Earlier, known: PublishedModels) -> Ite
             for theirs, rival in rivals
         ]))  # fmt: skip
         pairs["p_holm"], pairs["n_family"] = holm(list(pairs["p"])), len(pairs)
-        row = _row(pairs)
+        (best,) = _best(pairs, ["model"])
+        row = _row(best)
         row |= {"n_cells": len(cells), "languages": " ".join(cell[0] for cell in cells)}
         first = None if before is None else _Earlier(_mean(before, cells), floor=False)
         yield row | _price(row, earlier.get(model), first)
@@ -204,9 +204,16 @@ def _tested(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(gap=gap, low=gap - half, high=gap + half, p=2 * ndtr(-z))
 
 
-def _row(rivals: pd.DataFrame) -> Row:
+def _best(pairs: pd.DataFrame, names: list[str]) -> list[Row]:
+    """Return of the pairs with the same names the one with the best rival, and how many there are."""
+    rivals = pairs.groupby(names, sort=False)["score_rival"]
+    counted = pairs.assign(n_rivals=rivals.transform("size"))
+    rows: Any = counted.loc[rivals.idxmax()].to_dict("records")
+    return list(rows)
+
+
+def _row(best: Row) -> Row:
     """Return a model's row against the best of its rivals in one cell."""
-    best: Any = rivals.nlargest(1, "score_rival").to_dict("records")[0]
     own = {name: best[name] for name in _COLUMNS if name in best}
     beyond = best["p_holm"] < LEVEL
     return own | {
@@ -215,7 +222,6 @@ def _row(rivals: pd.DataFrame) -> Row:
         "best_score": best["score_rival"],
         "best_source_date": best["source_date_rival"],
         "best_error": best["standard_error_rival"],
-        "n_rivals": len(rivals),
         "verdict": ("behind" if best["gap"] > 0 else "ahead") if beyond else "tie",
     }
 
