@@ -29,7 +29,12 @@ def whole(undrawn, tmp_path_factory):
 
 
 def chance_of(report):
-    return [c for c in report["claims"] if c.startswith("On ") and ", chance 0." in c]
+    judged = "Above or below chance: "
+    return [
+        c
+        for c in report["claims"]
+        if (c.startswith("On ") and ", chance 0." in c) or c.startswith(judged)
+    ]
 
 
 def about(report, words):
