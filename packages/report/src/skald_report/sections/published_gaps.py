@@ -12,12 +12,11 @@ from skald_specs.plan import COVERAGE
 
 from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
-from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Notes, Paragraph
 from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_words import newest_of, quantity, worded
+from skald_report.sections.published_words import newest_of, prices, quantity, worded
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
@@ -36,10 +35,11 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         )
         return
     frame, own = table.frame[table.frame["highlight"]], newest_of(table)
-    lead, *prices = context.remarks.published_gaps
+    lead, *others = context.remarks.published_gaps
     yield Paragraph(lead, "lead")
-    if prices:
-        yield Claims(tuple(prices))
+    priced = tuple(prices(own))
+    if priced:
+        yield Claims(priced)
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -53,10 +53,14 @@ def gap_blocks(context: Context) -> Iterator[Block]:
             ),
         ),
         "The same gaps with their intervals. Filled: beyond noise; open: tied. A cross: the model's own score is at "
-        "the protocol's floor. The mean is over the languages in which neither checkpoint is at the floor, and "
+        "the protocol's floor. The mean is over all data sets that the model has, floors counted as they are, and "
         "has the rival that is best over them.",
     )
     yield _grid(frame, order)
+    yield Claims(
+        tuple(sentence for sentence in others if sentence not in priced),
+        "Means over languages, and what to hold against these gaps",
+    )
     yield Notes("How gaps are priced in tokens", tuple(_method(own)))
 
 
@@ -68,10 +72,9 @@ def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
     return Grid(
         "published-gaps",
         f"{label}: points behind (+) or ahead (−) of the best European model of its class",
-        "Gap with the 95 % interval of two independent scores; rival; tokens that closing it would take, or why that "
-        f"is not known. Tied: p not below {why.LEVEL:g}, Holm-corrected over every rival and task of the language, "
-        f"because the best of up to {most} rivals is partly the luckiest: gaps and intervals are not corrected for it "
-        "and are rather too large.",
+        "Gap; its interval, with 95 % for every rival and task of the language together (Bonferroni); rival; tokens that "
+        "closing it would take, or why that is not known. Tied: the interval holds zero. The best of up to "
+        f"{most} rivals is best partly by luck, so gaps are rather too large.",
         ("language", *(TASK_KINDS[kind] for kind in kinds)),
         tuple(
             (Cell(_OVER if tag == MACRO else BY_TAG[tag].english),
@@ -121,15 +124,15 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {number(row['p_holm'], '#.2g')}", of=of(_TABLE, at, "p_holm")),
+                 f"p {number(row['p_corrected'], '#.2g')}", of=of(_TABLE, at, "p_corrected")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
         "published-gaps-all",
         "Every gap of this family, with what closing it would take",
-        "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
+        "Points; positive: the rival leads. Interval and p: corrected (Bonferroni) for every rival and task of the "
         "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
-        ("language and task", "score", "best European model of its class", "gap (95 %)",
+        ("language and task", "score", "best European model of its class", "gap (95 % together)",
          "beyond noise?", f"tokens to close ({COVERAGE:.0%})"),
         tuple(rows),
         "tables/published_gaps.csv",

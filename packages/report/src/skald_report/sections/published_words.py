@@ -15,6 +15,7 @@ from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.formatting import counted, join, number
+from skald_report.sections.published_means import means_and_limits
 from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
@@ -35,7 +36,7 @@ def gap_sentences(tables: Mapping[str, Table]) -> list[str]:
     """Return how far the newest highlighted model is from the best of its class; nothing without one."""
     if "published_gaps" not in tables or not len(own := newest_of(tables["published_gaps"])):
         return []
-    return [_lead(own), *_prices(own)]
+    return [_lead(own), *prices(own), *means_and_limits(tables, own)]
 
 
 def newest_of(table: Table) -> pd.DataFrame:
@@ -132,7 +133,7 @@ def _lead(own: pd.DataFrame) -> str:
     return f"{text}; as a mean over languages {join(told)}." if told else f"{text}."
 
 
-def _prices(own: pd.DataFrame) -> Iterator[str]:
+def prices(own: pd.DataFrame) -> Iterator[str]:
     """Say for how many gaps it is known what closing them takes in tokens, and why not for the others."""
     lost = own[(own["language"] != MACRO) & (own["verdict"] == "behind")]
     if lost.empty:
