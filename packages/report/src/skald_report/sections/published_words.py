@@ -20,7 +20,13 @@ from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
 #: The reasons why a price is not known, for a list that says them often.
-_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
+_BRIEF = {
+    why.FLOOR: "floor",
+    why.FEW_CELLS: "floor",
+    why.ONE: "one checkpoint",
+    why.NO_GROWTH: "no growth beyond noise",
+    why.NOISE_THERE: "noise",
+}
 
 
 def published_sentences(tables: Mapping[str, Table]) -> list[str]:
