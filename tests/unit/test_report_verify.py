@@ -9,7 +9,7 @@ from _report_html import Reader
 from _report_sentences import planted, unsaid
 from skald_report.build import build
 from skald_report.reading.inputs import ReportInputs
-from skald_report.verify import OF_EVALUATIONS, verify_report
+from skald_report.verify import names_of_evaluations, verify_report
 from skald_specs.curves import ScorePoint
 from skald_specs.files import read_json, write_json, write_jsonl
 from skald_specs.plan import Plan
@@ -48,10 +48,10 @@ def test_an_untouched_report_follows_from_its_records(made):
 
 def test_every_table_is_there_to_be_changed(made):
     tables = read_json(made / "report" / "report.json")["tables"]
-    assert set(OF_EVALUATIONS) - set(tables) == {"clean"}
+    assert set(names_of_evaluations()) - set(tables) == {"clean"}
 
 
-@pytest.mark.parametrize("name", sorted(set(OF_EVALUATIONS) - {"clean"}))
+@pytest.mark.parametrize("name", sorted(set(names_of_evaluations()) - {"clean"}))
 def test_a_changed_digit_is_found_in_every_column(made, name):
     path = made / "report" / "report.json"
     text = path.read_text(encoding="utf-8")
