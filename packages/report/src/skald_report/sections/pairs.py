@@ -75,8 +75,9 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
         f"Pairs of models {measure.place}",
         f"First model minus second, the mean over what both were asked ({measure.noun}), with its 95 % "
         f"interval, which is not corrected. ▲ better, ▼ worse, = tied: p ({tests}) Holm-corrected over all "
-        f"{len(rows):,} pairs, below {LEVEL}. Detectable: the true difference that is found with 80 % power at "
-        f"5 %, before correction. Won, lost, tied: of single tasks in a language.{left}",
+        f"{len(rows):,} pairs, below {LEVEL}. Detectable: the true difference that is found with 80 % power "
+        "even at the strictest step of that correction; – where too few clusters differ to reach it. Won, lost, tied: of single tasks in a language."
+        f"{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",
