@@ -12,7 +12,6 @@ from skald_specs.plan import COVERAGE
 
 from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
-from skald_report.landscape import gaps as why
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
 from skald_report.page.formatting import interval, join, number, of
 from skald_report.sections.context import Context
@@ -47,10 +46,10 @@ def gap_blocks(context: Context) -> Iterator[Block]:
                 f"{label} against the best European {size}",
             ),
         ),
-        "Points by which the best European base model of the size class leads, with 95 % intervals of two "
-        "independent scores. Filled: beyond noise (Holm-corrected over every rival and task of the language, "
-        f"below {why.LEVEL:g}); open: not. A cross: the model's own score is at the protocol's floor. The mean "
-        "is over the languages in which neither checkpoint is at the floor, and has the rival that is best "
+        "Points by which the best European base model of the size class leads, with intervals of two independent "
+        "scores that hold with 95 % for every rival and task of the language at once. Filled: beyond noise, the "
+        "interval leaves zero out; open: not. A cross: the model's own score is at the protocol's floor. The mean "
+        "is over all data sets that the model has, floors counted as they are, and has the rival that is best "
         "over them.",
     )
     yield _grid(frame, order)
@@ -75,15 +74,15 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
+                 f"p {row['p_corrected']:.2g}", of=of(_TABLE, at, "p_corrected")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
         "published-gaps",
         "Every gap of this family, with what closing it would take",
-        "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
+        "Points; positive: the rival leads. Interval and p: corrected (Bonferroni) for every rival and task of the "
         "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
-        ("language and task", "score", "best European model of its class", "gap (95 %)",
+        ("language and task", "score", "best European model of its class", "gap (95 % together)",
          "beyond noise?", f"tokens to close ({COVERAGE:.0%})"),
         tuple(rows),
         "tables/published_gaps.csv",

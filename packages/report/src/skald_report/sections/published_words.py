@@ -16,6 +16,7 @@ from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.formatting import capital, interval, join, language_name, number
+from skald_report.sections.published_means import means_and_limits
 from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
@@ -36,7 +37,7 @@ def gap_sentences(tables: Mapping[str, Table]) -> list[str]:
     """Return how far the newest highlighted model is from the best of its class; nothing without one."""
     if "published_gaps" not in tables or not len(own := newest_of(tables["published_gaps"])):
         return []
-    return [*_summary(own), *_by_language(own)]
+    return [*_summary(own), *means_and_limits(tables, own), *_by_language(own)]
 
 
 def newest_of(table: Table) -> pd.DataFrame:
@@ -113,14 +114,6 @@ def _summary(own: pd.DataFrame) -> Iterator[str]:
         f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
         f"in {len(cells) - behind - ahead}."
     )
-    means = own[own["language"] == MACRO].to_dict("records")
-    if means:
-        told = "; ".join(
-            f"{TASK_KINDS[row['task_kind']]} {_lead(row)} ({_ends(row)}; "
-            f"{'' if row['verdict'] != 'tie' else 'not '}beyond noise; {row['n_cells']} data sets)"
-            for row in means
-        )
-        yield f"As means over languages, in points: {told}."
     if behind:
         lost = cells[cells["verdict"] == "behind"]
         priced = int(lost["tokens"].notna().sum())
