@@ -26,9 +26,10 @@ from skald_planner.deciding.reach import Asked
 from skald_planner.fitting.runs import read_runs
 from skald_planner.fitting.transfer import fit_time
 from skald_planner.plans.proxy import proxy_plans
-from skald_report.sections.fit_figures import write_drawings
+from skald_report.sections.fit_figures import fit_drawings
 from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
+from skald_specs.files import write_text
 from skald_specs.plan import COVERAGE, Plan
 from skald_specs.recipe import Recipe
 from skald_specs.timefit import Estimate, TimeFit
@@ -57,7 +58,8 @@ def measures(folder: Path) -> list[Measure]:
     runs = _trained(plans, corpus, folder, "sweep")
     fit = fit_time(runs, "the proof's sweep", "bits/byte", n_draws=N_DRAWS)
     fit.save(folder / "fit.json")
-    write_drawings(fit, folder)
+    for drawing in fit_drawings(fit):
+        write_text(folder / f"{drawing.name}.svg", drawing.svg + "\n")
     return [
         _saved(plans),
         _bracketed(fit),

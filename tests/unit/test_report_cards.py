@@ -21,11 +21,11 @@ from skald_report.cards.body import own_controls
 from skald_report.cards.check import ask_hub, check_report, problems
 from skald_report.cards.model_card import model_cards
 from skald_report.reading.inputs import ReportInputs, Sources, load
+from skald_report.tables.compose import all_tables
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.exported import card_file, exported, without_card
 from skald_report.tables.file import read_report, rows_of
-from skald_report.tables.measured import all_tables
 from skald_report.tables.table import Table
 from skald_report.tables.tasks import task_tables
 from skald_specs.errors import UserInputError

@@ -8,7 +8,7 @@ from pathlib import Path
 from skald_report.page.blocks import Block, Grid, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.provenance import provenance, provenance_blocks
-from skald_report.tables.measured import all_tables
+from skald_report.tables.compose import all_tables
 from skald_report.tables.tasks import task_tables
 from skald_specs.files import write_json
 from skald_specs.manifest import RunManifest

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.seeds import seed_groups
+from skald_report.tables.compose import all_tables
 from skald_report.tables.file import as_json, column_values
-from skald_report.tables.measured import all_tables
 from skald_report.tables.models import cast_of
 from skald_specs.curves import ScorePoint
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl

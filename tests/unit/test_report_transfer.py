@@ -16,13 +16,13 @@ from skald_report.build import build
 from skald_report.figures.style import looks
 from skald_report.page.blocks import Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
-from skald_report.sections.fit_figures import fit_drawings, write_drawings
+from skald_report.sections.fit_figures import fit_drawings
 from skald_report.sections.transfer import time_transfer
-from skald_report.sections.untransferred import untransferred
 from skald_report.statistics.comparison import paired_mean
 from skald_report.tables.file import rows_of
 from skald_report.tables.timefit import Surface, best_batch, heaviest, main_batch, main_size, some
-from skald_report.tables.transfer import transfer_tables
+from skald_report.tables.transfer import transfer_tables, transfers
+from skald_report.tables.untransferred import untransferred
 from skald_specs.files import read_json, read_jsonl, write_jsonl
 from skald_specs.plan import Plan
 from support_report import make_fit, write_inputs
@@ -65,26 +65,25 @@ def test_one_batch_gives_curves_and_says_what_stays_open(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("scattered", [False, True])
-def test_several_batches_give_surface_and_batch_figures(tmp_path: Path, scattered: bool) -> None:
+def test_several_batches_give_surface_and_batch_figures(scattered: bool) -> None:
     fit = make_fit(BATCHES, HORIZONS, (64, 128), scattered=scattered)
-    made = {path.stem: path for path in write_drawings(fit, tmp_path / "figures")}
+    made = {drawing.name: drawing.svg for drawing in fit_drawings(fit)}
     assert list(made) == [
         "learning-rate", "surface", "transfer", "batch", "sensitivity", "held-out",
     ]  # fmt: skip
-    for path in made.values():
-        assert ElementTree.parse(path).getroot().tag.endswith("svg")
-    surface = made["surface"].read_text(encoding="utf-8")
+    for svg in made.values():
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+    surface = made["surface"]
     assert surface.count(" tokens</text>") == 4, "at most four panels"
     assert (">fit, same steps<" in surface) == scattered
-    assert (">best batch<" in made["batch"].read_text(encoding="utf-8")) == scattered
-    transfer = made["transfer"].read_text(encoding="utf-8")
+    assert (">best batch<" in made["batch"]) == scattered
+    transfer = made["transfer"]
     assert "power, weight 0.70" in transfer
     assert ">saturating" not in transfer, "a weightless family has no line"
-    again = write_drawings(fit, tmp_path / "again")
-    assert [p.read_bytes() for p in again] == [p.read_bytes() for p in made.values()]
+    assert {drawing.name: drawing.svg for drawing in fit_drawings(fit)} == made
 
 
-def test_figures_for_documents_show_the_plans_they_are_given(tmp_path: Path) -> None:
+def test_figures_show_the_plans_they_are_given(tmp_path: Path) -> None:
     plans = [Plan.load(path) for path in write_inputs(tmp_path, languages=("da",), n_items=4).plans]
     fit = make_fit(BATCHES, HORIZONS[:3], scattered=True)
     chosen = plans[0].identity.global_batch_tokens.model_copy(
@@ -92,7 +91,9 @@ def test_figures_for_documents_show_the_plans_they_are_given(tmp_path: Path) -> 
     )
     identity = plans[0].identity.model_copy(update={"global_batch_tokens": chosen})
     plans[0] = plans[0].model_copy(update={"identity": identity})
-    made = {p.stem: p.read_text(encoding="utf-8") for p in write_drawings(fit, tmp_path, plans)}
+    given = transfers({plan.name: plan for plan in plans})
+    look = looks(given.frame.assign(role="baseline"))
+    made = {drawing.name: drawing.svg for drawing in fit_drawings(fit, given, look)}
     for name in ("learning-rate", "transfer"):
         assert "mini-2.6b" in made[name] and "mini-7.8b" in made[name]
     assert "mini-2.6b" in made["batch"]

@@ -25,19 +25,19 @@ from skald_report.reading.inputs import ReportInputs, Sources, load
 from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
-from skald_report.sections.controls import control_table
 from skald_report.sections.provenance import provenance
 from skald_report.sections.remarks import remarks
-from skald_report.sections.untransferred import untransferred
 from skald_report.tables.clean import clean_scores
+from skald_report.tables.compose import score_tables, training_tables, with_rows
+from skald_report.tables.controls import control_table
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.evidence import evidence_tables
 from skald_report.tables.file import as_csv, column_values, write_report
-from skald_report.tables.measured import score_tables, training_tables, with_rows
 from skald_report.tables.table import Table
 from skald_report.tables.tasks import task_tables
 from skald_report.tables.transfer import transfer_tables
+from skald_report.tables.untransferred import untransferred
 
 
 def build(inputs: ReportInputs, out: Path) -> None:

@@ -18,8 +18,8 @@ from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
 from skald_report.sections.remarks import READ, remarks
+from skald_report.tables.compose import with_rows
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of, tables_of
-from skald_report.tables.measured import with_rows
 
 #: The table that needs the search of a corpus beside records.
 OF_CORPUS = "clean"

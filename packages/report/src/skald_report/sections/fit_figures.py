@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skald_specs.files import write_text
-from skald_specs.plan import COVERED, Plan
+from skald_specs.plan import COVERED
 from skald_specs.timefit import TimeFit
 
-from skald_report.figures.style import Drawing, Look, looks, tokens
+from skald_report.figures.style import Drawing, Look, tokens
 from skald_report.figures.surface import learning_rates, loss_surface
 from skald_report.figures.transfer import (
     BATCH_FIGURE,
@@ -22,7 +20,7 @@ from skald_report.figures.transfer import (
 )
 from skald_report.tables.table import Table
 from skald_report.tables.timefit import Size, main_batch, main_size
-from skald_report.tables.transfer import fit_tables, points_of, transfers
+from skald_report.tables.transfer import fit_tables, points_of
 
 #: Draws a figure; None where it turns out to have nothing to show.
 _Draw = Callable[[], Drawing | None]
@@ -86,27 +84,6 @@ def _figures(
         yield "sensitivity", lambda: sensitivity(fit, tables["sensitivities"])
     if "held_out" in tables:
         yield "held-out", lambda: held_out_optima(tables["held_out"])
-
-
-def write_drawings(fit: TimeFit, folder: Path, plans: Sequence[Plan] = ()) -> list[Path]:
-    """Draw every figure of a fit into a folder, as SVG; for proofs and documentation.
-
-    Args:
-        fit: Any fit.
-        folder: Where to, made where it is missing.
-        plans: Plans whose learning rates (and batches, where fitted) the figures show.
-
-    Returns:
-        The files written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    written, given = [], transfers({plan.name: plan for plan in plans})
-    roles = pd.DataFrame({"model": [plan.name for plan in plans], "role": "baseline"})
-    for made in fit_drawings(fit, given if plans else None, looks(roles)):
-        path = folder / f"{made.name}.svg"
-        write_text(path, made.svg + "\n")
-        written.append(path)
-    return written
 
 
 def batches_of(transfers: Table | None) -> tuple[int, ...]:
