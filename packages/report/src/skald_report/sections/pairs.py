@@ -12,6 +12,7 @@ from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.page.formatting import (
     MAX_OPEN,
     MAX_ROWS,
+    counted,
     interval,
     join,
     number,
@@ -23,9 +24,10 @@ from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
 from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.tables.pairs import SEEDS
 from skald_report.tables.table import Table
 
-SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
+SYMBOLS = {"better": "▲", "worse": "▼", "tie": "=", SEEDS: "seeds"}
 #: Pairs that a table lists; beyond, those of the leader.
 _MAX_PAIRS = 60
 
@@ -75,14 +77,20 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
         f"Pairs of models {measure.place}",
         f"First model minus second, the mean over what both were asked ({measure.noun}), with its 95 % "
         f"interval, which is not corrected. ▲ better, ▼ worse, = tied: p ({tests}) Holm-corrected over all "
-        f"{len(rows):,} pairs, below {LEVEL}. Detectable: the true difference that is found with 80 % power "
+        f"{counted(int((rows['verdict'] != SEEDS).sum()), 'pair')}, below {LEVEL}. Detectable: the true difference that is found with 80 % power "
         "even at the strictest step of that correction; – where too few clusters differ to reach it. Won, lost, tied: of single tasks in a language."
-        f"{left}",
+        f"{_seeds(rows)}{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",
         len(shown) > MAX_OPEN,
     )
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    if not (rows["verdict"] == SEEDS).any():
+        return ""
+    return " Seeds: one baseline trained more than once, not compared."
 
 
 def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
