@@ -12,7 +12,7 @@ from _report_cycle import Cycle
 from _report_html import Reader
 from skald_report.sections.remarks import OF_RECORDS
 from skald_report.tables.file import read_report
-from skald_report.verify import OF_EVALUATIONS, verify_report
+from skald_report.verify import names_of_evaluations, verify_report
 from skald_specs.claims import Measure
 from skald_specs.files import read_json, write_json
 
@@ -100,7 +100,7 @@ def _whence(report: dict[str, Any]) -> str:
     remarks = report["remarks"]
     n_records = sum(len(remarks[subject]) for subject in OF_RECORDS)
     others = [f"{len(remarks[s])} on {s}" for s in sorted(remarks.keys() - set(OF_RECORDS))]
-    tables = sorted(report["tables"].keys() - set(OF_EVALUATIONS))
+    tables = sorted(report["tables"].keys() - set(names_of_evaluations()))
     return (
         f"{len(report['claims'])} claims and {n_records} remarks derived again from records; derived again from "
         f"tables of report.json alone: {', '.join(others)}; no record to derive these tables again from: "

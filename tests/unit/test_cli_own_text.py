@@ -24,7 +24,9 @@ def test_the_items_are_looked_for_in_the_text() -> None:
 
 
 def test_without_items_nothing_is_evaluated() -> None:
-    assert "evaluate" not in [words[0] for words in commands(Path("text"), None)]
+    steps = commands(Path("text"), None)
+    assert "evaluate" not in [words[0] for words in steps] and "--suites" not in steps[-1]
+    assert "--suites" in commands(Path("text"), Path("items"))[-1]
 
 
 def test_the_recipe_shares_the_family_of_the_miniatures() -> None:

@@ -8,11 +8,14 @@ import pytest
 from skald_report.landscape import gaps as why
 from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.scores import landscape
+from skald_report.page.blocks import Claims, Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.published import COLUMNS
+from skald_report.sections.published_gaps import gap_blocks
 from skald_report.sections.published_words import gap_sentences
 from skald_specs.loss_law import Score, tokens_to_reach
 from skald_specs.published import PublishedCheckpoint, PublishedModels
+from support_words import context, untraced
 
 NOTHING = load(ReportInputs())
 EARLY, LATE = "TrustLLMeu/a-1t", "TrustLLMeu/a-2t"
@@ -227,3 +230,68 @@ def test_the_price_of_a_score_rises_with_the_gap_and_with_doubt():
 def test_a_score_that_does_not_differ_in_any_replicate_is_no_infinite_gap():
     found = of(gaps(row(LATE, 0.0, stderr_of_mean=0.0), row("good", 0.0, stderr_of_mean=0.0)))
     assert (found["verdict"], found["p"]) == ("tie", 1.0)
+
+
+FAR = "common-sense-reasoning"
+
+
+def blocks_of(*rows):
+    sources = sources_of(*rows)
+    found = {"published_gaps": published_gaps(landscape(sources), CHECKPOINTS)}
+    return list(gap_blocks(context(found)._replace(sources=sources))), found
+
+
+@pytest.fixture(scope="module")
+def made():
+    return blocks_of(
+        row(LATE, 50), row("near", 51), row("low", 40),
+        row(LATE, 20, kind=FAR), row("far", 60, kind=FAR),
+        row(LATE, 70, language="sv"), row("near", 40, language="sv"),
+    )  # fmt: skip
+
+
+def test_one_sentence_leads_and_counts_what_the_table_marks(made):
+    blocks, _ = made
+    lead, grid = blocks[0], next(b for b in blocks if isinstance(b, Grid))
+    assert isinstance(lead, Paragraph) and lead.kind == "lead"
+    assert "behind in 1 of 3 pairs of language and task, ahead in 1, tied in 1" in lead.text
+    cells = {
+        (r[0].text, kind): c for r in grid.rows for kind, c in zip(grid.header, r, strict=True)
+    }
+    assert not grid.folded
+    assert cells["Danish", "common sense"].text == "+40.0 behind"
+    assert cells["Danish", "common sense"].mark == "worse"
+    assert cells["Danish", "common sense"].note == "far; tokens: one checkpoint"
+    assert (cells["Danish", "reading"].text, cells["Danish", "reading"].mark) == (
+        "+1.0 tied",
+        "tie",
+    )
+    assert cells["Danish", "reading"].note == "near", "a tie has no price"
+    assert cells["Swedish", "reading"].text == "−30.0 ahead"
+    assert cells["Swedish", "common sense"].text == "–"
+
+
+def test_every_number_is_of_its_row_and_the_luck_of_the_best_is_told(made):
+    blocks, found = made
+    assert untraced(blocks, found) == []
+    moved = found["published_gaps"].frame.assign(gap=lambda f: f["gap"] + 1)
+    assert untraced(blocks, {"published_gaps": found["published_gaps"]._replace(frame=moved)})
+    grid = next(b for b in blocks if isinstance(b, Grid))
+    assert "The best of up to 2 rivals is partly the luckiest" in grid.caption
+
+
+def test_the_rest_is_folded_and_the_figure_is_not(made):
+    blocks, _ = made
+    assert [b.folded for b in blocks if isinstance(b, Grid)] == [False, True]
+    (method,) = (b for b in blocks if isinstance(b, Notes))
+    assert "priced in tokens" in method.title and len(method.texts) > 3
+    (prices,) = (b for b in blocks if isinstance(b, Claims))
+    assert prices.sentences[:1] == (
+        "What closing it would take in tokens is known of none of 1 such gap: one checkpoint is published (1).",
+    )
+    assert [bool(b.folded) for b in blocks if isinstance(b, Gallery)] == [False]
+
+
+def test_without_a_rival_nothing_is_said_of_gaps():
+    blocks, _ = blocks_of(row(LATE, 50))
+    assert [b.kind for b in blocks] == ["gap"]

@@ -178,5 +178,10 @@ def test_the_verb_says_what_it_took(boards, tmp_path, capsys, monkeypatch):
     assert "5 scores of 2 models" in said
     assert "left out: 3 (an encoder, fine-tuned for each task)" in said
     assert main(["report", "import-published", str(boards), "--date", "soon"]) == 2
+    for day in ("2026-13-01", "2026-02-30", "20260101"):
+        assert main(["report", "import-published", str(boards), "--date", day]) == 2
+    capsys.readouterr()
+    assert main(["report", "import-published", str(boards), "--date", DAY, "--out", "a b"]) == 0
+    assert "`skald report build --published 'a b'`" in capsys.readouterr().out
     assert main(["report", "import-published", "nowhere.csv"]) == 2
     assert "Traceback" not in capsys.readouterr().err

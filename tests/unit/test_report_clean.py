@@ -7,10 +7,12 @@ import shutil
 
 import numpy as np
 import pytest
+from skald_cli.verifying import verify
 from skald_report.build import build
 from skald_report.compare import compare
 from skald_report.reading.inputs import ReportInputs
 from skald_report.tables.file import rows_of
+from skald_report.verify import verify_report
 from skald_specs.decontamination import (
     CLEAN_FILE,
     REPORT_FILE,
@@ -114,6 +116,25 @@ def test_the_clean_score_is_that_of_the_other_items(plain, tmp_path):
     assert "5 of 72 evaluation items were found, at least in part, in the training text" in text
     assert "left as it is" in text and "| 2 (of 12) | 2 (of 24) |" in text
     assert (tmp_path / "latest" / "tables" / "clean.csv").is_file()
+
+
+def test_without_the_corpus_scores_on_the_clean_subset_are_not_compared(plain, tmp_path, capsys):
+    report, _ = built(plain, tmp_path, report_of())
+    artifacts, folder = tmp_path / "artifacts", tmp_path / "latest"
+    n_rows = len(rows_of(report, "clean"))
+    row = report["tables"]["clean"]["rows"][0]
+    row[report["tables"]["clean"]["columns"].index("clean")] += 1e-7
+    write_json(folder / "report.json", report)
+    evaluations = {"core": artifacts / "eval" / "core"}
+    unknown = verify_report(folder, evaluations)
+    assert unknown.changed == () and unknown.n_without_corpus == n_rows > 0
+    known = verify_report(folder, evaluations, artifacts / "corpus")
+    assert known.n_without_corpus == 0 and known.n_cells > unknown.n_cells
+    assert [found.item.rsplit("/", 1)[-1] for found in known.changed] == ["clean"]
+    assert verify([folder], artifacts / "eval", tmp_path / "nowhere", lambda _: {}) == 0
+    said = capsys.readouterr().out
+    assert f"{n_rows} scores without items of training text (not recomputed: no corpus)" in said
+    assert verify([folder], artifacts / "eval", artifacts / "corpus", lambda _: {}) == 1
 
 
 def test_nothing_found_is_said_with_what_was_looked_for(plain, tmp_path):

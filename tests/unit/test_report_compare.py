@@ -68,10 +68,10 @@ def test_a_small_drift_is_tolerated_and_a_large_one_is_named(folder, tmp_path):
 
 def test_counts_may_not_differ_at_all(folder, tmp_path):
     def change(report):
-        _row(report, "corpus", language="da", split="train")["n_tokens"] += 1
+        _row(report, "data", language="da")["n_tokens"] += 1
 
     _, number = _changed(folder, tmp_path, change)
-    assert number.measure == "corpus/da/train/n_tokens"
+    assert number.measure == "data/da/n_tokens"
     assert number.value == 1
 
 
@@ -84,6 +84,15 @@ def test_a_number_that_one_report_lacks_is_named(folder, tmp_path):
     found = _changed(folder, tmp_path, change)
     assert all("only the old report has it" in m.detail for m in found[1:])
     assert found[1].measure.startswith("scores/core/pairs/sv/byte-ngram/")
+
+
+def test_a_table_that_one_report_lacks_is_one_line_without_a_figure(folder, tmp_path):
+    def change(report):
+        del report["tables"]["cost"]
+
+    table = _changed(folder, tmp_path, change)[0]
+    assert (table.measure, table.value) == ("cost", None)
+    assert table.detail == "only the old report has this table"
 
 
 def test_another_corpus_is_another_experiment(folder, tmp_path):

@@ -4,7 +4,9 @@ import re
 
 import pytest
 from skald_cli.main import main
+from skald_report.compare import TOLERANCE_UNIT, tables_that_differ
 from skald_report.over_time.writing import compared, write_comparison
+from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
 from support_over_time import EVALUATION, first_cycle, next_cycle, retrained
@@ -73,14 +75,48 @@ def test_the_command_says_it_and_fails_where_a_tolerance_is_left(both, tmp_path,
     code = compare(old / "report", new / "report", *records, "--out", tmp_path / "out")
     said = capsys.readouterr().out
     assert code == 1
-    assert re.search(r"^scores: [\d.]+ tolerances, <= 1$", said, re.M)
-    assert re.search(r"^differences/core/text/da/.*, <= 0.08$", said, re.M)
-    assert (
-        "tested on the same items" in said
-        and "Other weights than in the old report: mini-2.6b." in said
-    )
-    assert said.splitlines()[-1] == str(tmp_path / "out" / "index.html")
+    lines = said.splitlines()
+    # What it means first, then a line a table, and no single number.
+    assert re.match(r"mini-2\.6b, bits per byte, lower is better, from ", lines[0])
+    tables = [at for at, line in enumerate(lines) if re.search(r"of [\d,]+ numbers differ", line)]
+    assert tables and min(tables) >= 3 and len(lines) <= 13
+    assert not re.search(r"^\w+/", "\n".join(lines[:-2]), re.M)
+    assert "tested on the same items" in said
+    assert lines[-1] == str(tmp_path / "out" / "index.html")
     assert (tmp_path / "out" / "README.md").is_file()
+
+
+def test_a_table_is_called_by_what_differs_in_it():
+    def measure(name, value, detail, unit=TOLERANCE_UNIT, holds=False):
+        return Measure(
+            measure=name, value=value, unit=unit, bound="<= 1", holds=holds, detail=detail
+        )
+
+    found = tables_that_differ(
+        [
+            measure("scores", 3.21, "2 of 9 numbers differ"),
+            measure("cost", None, "only the old report has this table"),
+            measure("noise", 0.5, "", holds=True),
+            measure("scores/core/da", 0.1, "old 1, new 2", "accuracy"),
+        ]
+    )
+    assert found == [
+        "scores: 2 of 9 numbers differ, the most by 3.21 times what a rerun may",
+        "cost: only the old report has this table",
+    ]
+
+
+def test_a_bad_folder_to_write_to_is_refused_before_anything_is_compared(both, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    report = both[0] / "report"
+    for words in (
+        ["compare", report, report, "--out", tmp_path / "file"],
+        ["compare", report, report, "--out", both[1] / "report"],
+        ["cards", report, "--out", tmp_path / "file"],
+    ):
+        assert main(["report", *map(str, words)]) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1 and str(words[-1]) in said.err
 
 
 def test_the_same_report_is_said_to_be_the_same(both, capsys):

@@ -257,6 +257,7 @@ def test_the_section_shows_figure_limits_and_cells_that_name_their_row():
     assert blocks[0] == Paragraph(
         "large is better than small on tasks and in bits per byte.", "lead"
     )
+    assert blocks[1].text.startswith("No corpus manifest was given"), "what decides how all is read"
     assert [block.name for block in blocks if isinstance(block, Grid)] == ["standing", "facts"]
     assert len([block for block in blocks if isinstance(block, Gallery)]) == 1
     limits = " ".join(block.text for block in blocks if isinstance(block, Paragraph))

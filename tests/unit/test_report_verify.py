@@ -6,7 +6,7 @@ import math
 import pytest
 from skald_report.build import build
 from skald_report.reading.inputs import ReportInputs
-from skald_report.verify import OF_EVALUATIONS, verify_report
+from skald_report.verify import names_of_evaluations, verify_report
 from skald_specs.curves import ScorePoint
 from skald_specs.files import read_json, write_json, write_jsonl
 from skald_specs.plan import Plan
@@ -48,7 +48,7 @@ def test_an_untouched_report_follows_from_its_records(made):
 
 def test_every_table_is_there_to_be_changed(made):
     tables = read_json(made / "report" / "report.json")["tables"]
-    assert set(OF_EVALUATIONS) - set(tables) == {"clean"}
+    assert set(names_of_evaluations()) - set(tables) == {"clean"}
 
 
 def test_a_changed_digit_is_found_in_every_column_of_every_table(made):
@@ -57,7 +57,7 @@ def test_a_changed_digit_is_found_in_every_column_of_every_table(made):
     try:
         report = json.loads(text)
         changed = set()
-        for name in set(OF_EVALUATIONS) - {"clean"}:
+        for name in set(names_of_evaluations()) - {"clean"}:
             table = report["tables"][name]
             for number, column in enumerate(table["columns"]):
                 row = next(
@@ -70,7 +70,7 @@ def test_a_changed_digit_is_found_in_every_column_of_every_table(made):
         write_json(path, report)
         items = [change.item.split("/") for change in checked(made).changed]
         assert {(item[0], item[-1]) for item in items} == changed
-        assert {name for name, _ in changed} == set(OF_EVALUATIONS) - {"clean"}
+        assert {name for name, _ in changed} == set(names_of_evaluations()) - {"clean"}
     finally:
         path.write_text(text, encoding="utf-8")
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
+import shlex
+from datetime import date
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE, UserInputError
 
 from skald_cli import places
 from skald_cli.parser import Verbs
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def register(group: Verbs) -> None:
@@ -30,7 +29,7 @@ def run_import(args: argparse.Namespace) -> int:
     """Import, and say what was taken and what was left out."""
     from skald_report.landscape.importing import import_published
 
-    if args.date is not None and not _DAY.fullmatch(args.date):
+    if args.date is not None and not _is_day(args.date):
         raise UserInputError("--date", f"{args.date!r} is no day", "Write it as YYYY-MM-DD")
     found = import_published(
         args.places, args.out, date=args.date, source=args.source,
@@ -43,5 +42,14 @@ def run_import(args: argparse.Namespace) -> int:
           f"languages ({', '.join(found.languages)})")  # fmt: skip
     for why, count in found.skipped.items():
         print(f"left out: {count:,} ({why})")
-    print(f"{args.out}: `skald report build --published {args.out}` shows them")
+    named = shlex.quote(str(args.out))
+    print(f"{args.out}: `skald report build --published {named}` shows them")
     return EXIT_DONE
+
+
+def _is_day(text: str) -> bool:
+    try:
+        # Other forms of ISO 8601 are read too, and would stand on the page beside the usual one.
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

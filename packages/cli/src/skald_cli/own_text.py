@@ -36,7 +36,7 @@ def commands(source: Path, items: Path | None) -> list[list[str]]:
     corpus = ["--corpus", str(_OUT / "corpus")]
     plan, run, export = (_OUT / "plan" / f"{NAME}.yaml", _OUT / "runs" / NAME, _OUT / "exports")
     evaluation = ["evaluate", str(export / NAME), "--suite", _SUITE, "--items", str(items)]
-    report = ["report", "build", NAME, "--artifacts", str(_OUT), "--suites", _SUITE]
+    report = ["report", "build", NAME, "--artifacts", str(_OUT)]
     build = ["corpus", "build", str(RECIPE), "--source", str(source), "--out", str(_OUT / "corpus")]
     return [
         [*build, *(["--items", str(items)] if items else [])],
@@ -44,7 +44,7 @@ def commands(source: Path, items: Path | None) -> list[list[str]]:
         ["train", str(plan), *corpus, "--out", str(run.parent)],
         ["export", str(run), *corpus, "--out", str(export)],
         *([[*evaluation, *corpus, "--out", str(_OUT / "eval")]] if items else []),
-        [*report, "--out", str(REPORT)],
+        [*report, *(["--suites", _SUITE] if items else []), "--out", str(REPORT)],
     ]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
+from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, UserInputError
 
 from skald_cli import importing, places
 from skald_cli.parser import Verbs
 
-#: So many numbers that differ are printed.
-_SHOWN = 50
+#: So many lines say how two reports differ, sentences first; if there are many, half are of each kind.
+_SENTENCES, _LINES = 5, 10
 
 
 def register(verbs: Verbs) -> None:
@@ -57,9 +57,13 @@ def register(verbs: Verbs) -> None:
 
 def run_build(args: argparse.Namespace) -> int:
     """Build the report of the named runs from one artifacts folder."""
+    from contextlib import nullcontext
+
     from skald_specs.manifest import recorded
 
-    with recorded("report", args.out.name):
+    # A manifest is of the cycle's own report; another one must not replace it or lie about it.
+    own = (args.artifacts, args.out) == (places.ARTIFACTS, places.REPORT)
+    with recorded("report", args.out.name) if own else nullcontext():
         from skald_report.build import build
         from skald_report.reading.inputs import ReportInputs
 
@@ -69,6 +73,12 @@ def run_build(args: argparse.Namespace) -> int:
         inputs = ReportInputs.from_folders(
             args.artifacts, names, suites, args.published, command, args.evidence, places.MODELS
         )
+        if not (inputs.evaluations or inputs.runs or inputs.plans):
+            raise UserInputError(
+                str(args.artifacts),
+                f"holds no evaluation of {', '.join(suites)} and no plan or run of {', '.join(names)}",
+                "Name the folder that `skald plan`, `train` and `evaluate` wrote to",
+            )
         build(inputs, args.out)
     print(f"{args.out / 'index.html'}")
     return EXIT_DONE
@@ -76,8 +86,6 @@ def run_build(args: argparse.Namespace) -> int:
 
 def _require(args: argparse.Namespace, names: list[str]) -> None:
     """Refuse what was typed and does not exist; what a pipeline lacks, the page says itself."""
-    from skald_specs.errors import UserInputError
-
     # The page does without published scores or evidence, and says so, unless a folder was named.
     wanted = [args.artifacts]
     wanted += [args.published] if args.published != places.PUBLISHED else []
@@ -86,6 +94,18 @@ def _require(args: argparse.Namespace, names: list[str]) -> None:
     for folder in wanted:
         if not folder.is_dir():
             raise UserInputError(str(folder), "no such folder", "Check the name")
+    for suite in args.suites or ():
+        folder = args.artifacts / "eval" / suite
+        if not (folder / "summary.json").is_file():
+            raise UserInputError(
+                str(folder), "no evaluation (summary.json)", f"Run `skald evaluate --suite {suite}`"
+            )
+    if args.published != places.PUBLISHED and not any(args.published.glob("*.csv")):
+        raise UserInputError(
+            str(args.published),
+            "no published scores (*.csv)",
+            "Name a folder that `skald report import-published` wrote",
+        )
 
 
 def _named(args: argparse.Namespace) -> tuple[list[str], list[str]]:
@@ -103,7 +123,15 @@ def run_cards(args: argparse.Namespace) -> int:
     from skald_report.cards.model_card import CARDS_FOLDER
     from skald_specs.files import read_text, write_text
 
+    if args.out is not None and args.out.exists() and not args.out.is_dir():
+        raise UserInputError(str(args.out), "is a file, not a folder", "Choose another folder")
     found = check_report(args.report)
+    if not found:
+        raise UserInputError(
+            str(args.report),
+            "is of no model that was planned and evaluated, so it has no cards",
+            "Run `skald evaluate`, then build it again",
+        )
     texts = {
         name: read_text(path)
         for name in found
@@ -125,19 +153,25 @@ def run_cards(args: argparse.Namespace) -> int:
 
 def run_compare(args: argparse.Namespace) -> int:
     """Print what changed; exit 1 when a number leaves the tolerance of a rerun."""
-    from skald_report.over_time.writing import compared, write_comparison
+    from skald_report.compare import tables_that_differ
+    from skald_report.over_time.writing import COMPARISON_FILE, compared, write_comparison
+    from skald_specs.files import require_own
 
+    if args.out:
+        require_own(args.out, COMPARISON_FILE)
     records = tuple(args.records) if args.records else None
     made = compared(args.old, args.new, records)
+    tables = tables_that_differ(made.measures)
+    said = made.said[: max(_SENTENCES, _LINES - len(tables))]
+    lines = [*said, *tables[: _LINES - len(said)]]
+    for text in lines:
+        print(_line(text))
+    if more := len(made.said) + len(tables) - len(lines):
+        rest = "on the page" if args.out else "with --out FOLDER"
+        print(f"{more} more sentences and tables, and every number: {rest}")
     failed = [measure for measure in made.measures if measure.holds is not True]
-    for measure in failed[:_SHOWN]:
-        print(_line(f"{measure.measure}: {measure.value} {measure.unit}, {measure.bound}"))
-    if len(failed) > _SHOWN:
-        print(f"{len(failed) - _SHOWN:,} more numbers differ")
-    for sentence in made.said:
-        print(_line(sentence))
     agreeing, n = len(made.measures) - len(failed), len(made.measures)
-    print(f"{args.new} against {args.old}: {agreeing} of {n} agree")
+    print(f"{args.new} against {args.old}: {agreeing:,} of {n:,} agree")
     if args.out:
         write_comparison(made, args.out)
         print(f"{args.out / 'index.html'}")

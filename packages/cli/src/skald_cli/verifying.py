@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, UserInputError
 
@@ -94,8 +93,14 @@ def _evaluation(
 
 def _report(
     folder: Path, evaluations: Mapping[str, Path], corpus: Path | None
-) -> tuple[dict[str, int], list[Any]]:
+) -> tuple[dict[str, int], list[str]]:
     from skald_report.verify import verify_report
 
     found = verify_report(folder, evaluations, corpus)
-    return {"cells": found.n_cells}, [f"{folder / _REPORT}: {line}" for line in found.changed]
+    wrong = [f"{folder / _REPORT}: {line}" for line in found.changed]
+    counts = {"cells": found.n_cells}
+    if found.n_without_corpus:
+        counts["scores without items of training text (not recomputed: no corpus)"] = (
+            found.n_without_corpus
+        )
+    return counts, wrong

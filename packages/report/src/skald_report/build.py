@@ -21,7 +21,7 @@ from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
 from skald_report.page.blocks import Gallery
-from skald_report.reading.inputs import ReportInputs, load
+from skald_report.reading.inputs import ReportInputs, Sources, load
 from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
 from skald_report.sections.context import context_of
@@ -34,7 +34,7 @@ from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.evidence import evidence_tables
 from skald_report.tables.file import as_csv, column_values, write_report
-from skald_report.tables.measured import all_tables
+from skald_report.tables.measured import score_tables, training_tables, with_rows
 from skald_report.tables.table import Table
 from skald_report.tables.tasks import task_tables
 from skald_report.tables.transfer import transfer_tables
@@ -57,17 +57,12 @@ def build(inputs: ReportInputs, out: Path) -> None:
 
 def _fill(folder: Path, inputs: ReportInputs) -> None:
     sources = load(inputs)
-    tables = all_tables(sources) | transfer_tables(sources)
+    scored = with_rows(tables_of_evaluations(sources))
+    tables = scored | with_rows(training_tables(sources)) | transfer_tables(sources)
     tables |= cost_tables(sources) | data_tables(sources) | evidence_tables(inputs.evidence)
     compared = untransferred(sources)
     tables |= {compared.name: compared} if len(compared.frame) else {}
     said = claims(tables)
-    if "scores" in tables:
-        cleaned = clean_scores(sources, tables["scores"])
-        tables |= {cleaned.name: cleaned} if len(cleaned.frame) else {}
-        checked = control_table(sources, tables["scores"])
-        tables |= {checked.name: checked} if len(checked.frame) else {}
-        tables |= task_tables(sources, tables["scores"])
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
@@ -94,6 +89,22 @@ def _fill(folder: Path, inputs: ReportInputs) -> None:
         "headline": headline(tables),
     }
     write_report(folder, facts, tables)
+
+
+def tables_of_evaluations(sources: Sources) -> dict[str, Table]:
+    """Return every table that follows from evaluations alone by name, also those without rows.
+
+    What is in here is what can be computed again from records; scores over training and the items that
+    training text has are read beside them.
+
+    Args:
+        sources: The evaluations.
+    """
+    made = score_tables(sources)
+    scores = made["scores"]
+    for table in (clean_scores(sources, scores), control_table(sources, scores)):
+        made[table.name] = table
+    return made | task_tables(sources, scores)
 
 
 def headline(tables: Mapping[str, Table]) -> dict[str, float]:

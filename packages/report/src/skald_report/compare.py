@@ -7,7 +7,7 @@ differ a little; counts and published figures may not. The tolerances stand here
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +63,8 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     # Drawn, and a power of what little two checkpoints differ by: the gap itself is compared.
     "tokens by a law": None,
 }
+#: Unit of a whole table's measure; one above 1 differs.
+TOLERANCE_UNIT = "tolerances"
 #: A table that a report has only where training text has items: absent from one, it is not compared.
 _MAY_BE_ABSENT = "clean"
 _BY_KIND = {
@@ -77,6 +79,7 @@ _DIFFERENCE = {
     "corrected share": Tolerance(absolute=0.12),
     "bits/byte": Tolerance(absolute=0.08),
 }
+_DIFFERING = "differing"
 _OF_DIFFERENCES = ("differences", "pairwise", "untransferred")
 
 
@@ -94,8 +97,9 @@ def compare(old: Path, new: Path) -> list[Measure]:
         new: The report to judge.
 
     Returns:
-        One measure a table (its largest difference in units of the tolerance), then one for every
-        number that differs by more than its tolerance or that only one report has.
+        One measure a table (its largest difference in units of the tolerance; None without a number
+        in common, or where none may differ), then one for every number that differs by more than its
+        tolerance or that only one report has.
 
     Raises:
         UserInputError: A folder holds no report, or one of another schema.
@@ -113,15 +117,17 @@ def compare(old: Path, new: Path) -> list[Measure]:
             for key in sorted(first.keys() | second.keys())
             if (problem := _difference(f"{name}/{key}", first.get(key), second.get(key)))
         ]
-        worst = max(
-            (_in_tolerances(first[k], second[k]) for k in first.keys() & second.keys()), default=0.0
-        )
-        detail = f"{len(found)} of {len(first.keys() | second.keys())} numbers differ"
+        shared = first.keys() & second.keys()
+        worst = max((_in_tolerances(first[k], second[k]) for k in shared), default=math.nan)
+        detail = f"{len(found):,} of {len(first.keys() | second.keys()):,} numbers differ"
+        if name not in before["tables"] or name not in after["tables"]:
+            where = "old" if name in before["tables"] else "new"
+            detail = f"only the {where} report has this table"
         summary.append(
             Measure(
                 measure=name,
                 value=worst if math.isfinite(worst) else None,
-                unit="tolerances",
+                unit=TOLERANCE_UNIT,
                 bound="<= 1",
                 holds=not found,
                 detail=detail if found else "",
@@ -131,11 +137,25 @@ def compare(old: Path, new: Path) -> list[Measure]:
     return summary + details
 
 
+def tables_that_differ(measures: Iterable[Measure]) -> list[str]:
+    """Return a line for each table, and for the corpus, in which two reports differ.
+
+    Args:
+        measures: As `compare` returns them.
+    """
+    return [
+        f"{m.measure}: {m.detail}"
+        + (f", the most by {m.value:.3g} times what a rerun may" if (m.value or 0) > 1 else "")
+        for m in measures
+        if m.holds is not True and m.unit in (TOLERANCE_UNIT, _DIFFERING)
+    ]
+
+
 def _corpus(before: Mapping[str, Any], after: Mapping[str, Any]) -> Measure:
     key = "corpus fingerprint"
     same = before["provenance"].get(key) == after["provenance"].get(key)
     return Measure(
-        measure=key, value=float(not same), unit="differing", bound="== 0", holds=same,
+        measure=key, value=float(not same), unit=_DIFFERING, bound="== 0", holds=same,
         detail="" if same else "the reports belong to different corpora",
     )  # fmt: skip
 

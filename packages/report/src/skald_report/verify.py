@@ -1,6 +1,6 @@
 """A report's numbers, computed again from the item records that it was made of.
 
-Knows which tables follow from evaluations. The statistics are those of the report itself: what is
+Which tables follow from evaluations, `build` knows. The statistics are those of the report itself: what is
 checked is that nothing between records and page was changed, lost or made up.
 """
 
@@ -13,22 +13,16 @@ from typing import Any, NamedTuple
 
 from skald_specs.errors import UserInputError
 
-from skald_report.build import headline
+from skald_report.build import headline, tables_of_evaluations
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
-from skald_report.sections.controls import control_table
 from skald_report.sections.remarks import READ, remarks
-from skald_report.tables.clean import clean_scores
 from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of, tables_of
-from skald_report.tables.measured import all_tables
-from skald_report.tables.tasks import task_tables
+from skald_report.tables.measured import with_rows
 
-#: Tables that need nothing but evaluations, and what was scored over training beside them.
-OF_EVALUATIONS = (
-    "models", "scores", "overall", "pairwise", "differences", "noise", "curves", "clean",
-    "controls", "tasks", "task_families",
-)  # fmt: skip
+#: The table that needs the search of a corpus beside records.
+OF_CORPUS = "clean"
 
 
 class Changed(NamedTuple):
@@ -43,10 +37,17 @@ class Changed(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """How many cells of `report.json` were compared, and those that differ."""
+    """What came of computing a report again.
+
+    Attributes:
+        n_cells: Cells of `report.json` that were compared.
+        changed: Those that differ.
+        n_without_corpus: Scores that were not, because no corpus says which items they leave out.
+    """
 
     n_cells: int
     changed: tuple[Changed, ...]
+    n_without_corpus: int = 0
 
 
 def suites_of(report: Mapping[str, Any]) -> list[str]:
@@ -81,15 +82,24 @@ def verify_report(
             raise UserInputError(
                 str(folder / REPORT_FILE),
                 f"shows scores of suite {suite!r}, of which there are no records",
-                "Name the folder of its evaluation too",
+                "Name the folder of that evaluation too, such as artifacts/eval/core",
             )
     found = _recompute(report, tuple(evaluations[suite] for suite in suites), corpus)
     cells, changed = 0, []
+    without = 0
+    if corpus is None:
+        del found["tables"][OF_CORPUS]
+        without = len(rows_of(report, OF_CORPUS))
     for item, recorded, recomputed in _pairs(report, found):
         cells += 1
         if recorded != recomputed:
             changed.append(Changed(item, recorded, recomputed))
-    return Checked(cells, tuple(changed))
+    return Checked(cells, tuple(changed), without)
+
+
+def names_of_evaluations() -> tuple[str, ...]:
+    """Return the names of the tables that are computed again from evaluations."""
+    return tuple(tables_of_evaluations(load(ReportInputs())))
 
 
 def _recompute(
@@ -112,12 +122,8 @@ def _recompute(
         order=tuple(str(row["model"]) for row in recorded if row["role"] == "baseline"),
         seed_groups={str(row["model"]): row["seed_group"] for row in recorded if row["seed_group"]},
     )
-    tables = all_tables(sources)
-    scores = tables["scores"]
-    for made in (clean_scores, control_table):
-        table = made(sources, scores)
-        tables |= {table.name: table} if len(table.frame) else {}
-    tables |= task_tables(sources, scores)
+    made = tables_of_evaluations(sources)
+    tables = with_rows(made)
     said = claims(tables)
     # What follows from other inputs is compared with the tables that it was derived from.
     others = tables_of(report, READ)
@@ -126,7 +132,7 @@ def _recompute(
         "claims": list(said.all),
         "remarks": {subject: list(own) for subject, own in sentences._asdict().items()},
         "headline": headline(tables),
-        "tables": {name: as_json(tables[name]) for name in OF_EVALUATIONS if name in tables},
+        "tables": {name: as_json(table) for name, table in made.items()},
     }
 
 
@@ -135,7 +141,7 @@ def _pairs(report: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[tupl
     yield from _both("headline", report.get("headline", {}), found["headline"])
     yield "claims", report.get("claims"), found["claims"]
     yield from _both("remarks", report.get("remarks", {}), found["remarks"])
-    for name in OF_EVALUATIONS:
+    for name in found["tables"]:
         yield f"{name}, rows", len(rows_of(report, name)), len(rows_of(found, name))
         old, new = _by_key(report, name), _by_key(found, name)
         for key in dict.fromkeys((*old, *new)):

@@ -70,14 +70,7 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         UserInputError: The path is taken by something else, the disk is full, or the folder cannot
             be written to.
     """
-    if path.exists() and not path.is_dir():
-        raise UserInputError(str(path), "is a file, not a folder", "Choose another output folder")
-    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
-        raise UserInputError(
-            str(path),
-            f"holds other files (no {marker} among them) and is not replaced",
-            "Choose an empty or new output folder",
-        )
+    require_own(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -102,6 +95,26 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_own(path: Path, marker: str) -> None:
+    """Refuse a folder that is not to be replaced, before the work that would fill it.
+
+    Args:
+        path: The folder; it may be missing.
+        marker: A file that every folder of this kind holds.
+
+    Raises:
+        UserInputError: The path is a file, or a folder of other content.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserInputError(str(path), "is a file, not a folder", "Choose another output folder")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
+        raise UserInputError(
+            str(path),
+            f"holds other files (no {marker} among them) and is not replaced",
+            "Choose an empty or new output folder",
+        )
+
+
 def _sync_folder(path: Path) -> None:
     """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
     handle = os.open(path, os.O_RDONLY)
@@ -119,6 +132,10 @@ def disk_error(path: Path, error: OSError) -> UserInputError:
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
         return UserInputError(str(path), "cannot be written to", "Choose a writable output folder")
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return UserInputError(
+            str(path), "a file is in the way of a folder", "Choose another output folder"
+        )
     return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
 
 

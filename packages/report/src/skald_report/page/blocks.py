@@ -18,9 +18,17 @@ class Paragraph(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Sentences derived from the data, as a list."""
+    """Sentences derived from the data, as a list; with a title they are folded under it."""
 
     sentences: tuple[str, ...]
+    folded: str = ""
+
+
+class Notes(NamedTuple):
+    """How something was done, or what is left open, folded under its title."""
+
+    title: str
+    texts: tuple[str, ...]
 
 
 class Cell(NamedTuple):
@@ -88,10 +96,14 @@ class Explorer(NamedTuple):
 
 
 class Gallery(NamedTuple):
-    """Figures that belong together, with one caption that states n and method."""
+    """Figures that belong together, with one caption that states n and method.
+
+    With a title they are folded under it.
+    """
 
     drawings: tuple[Drawing, ...]
     caption: str
+    folded: str = ""
 
 
 class Term(NamedTuple):
@@ -108,7 +120,7 @@ class Glossary(NamedTuple):
     terms: tuple[Term, ...]
 
 
-Block = Paragraph | Claims | Grid | Explorer | Gallery | Glossary
+Block = Paragraph | Claims | Notes | Grid | Explorer | Gallery | Glossary
 
 
 class Section(NamedTuple):

@@ -41,11 +41,9 @@ def _not_measured(context: Context) -> str:
         sizes = join(dict.fromkeys(size or "an unknown size" for size in own["size_class"]))
         who = f"Of this report's models (size class {sizes})"
     return (
-        f"{who} no distance is given: no European model of other makers of their size class was measured here. "
-        "Published scores do not replace it, since their protocol is another. "
-        "`skald evaluate --models eu-small` measures European models on the same items (groups and names: "
-        "evals/models.yaml); the next report then has the gap in bits per byte and on tasks, and what closing it "
-        "would take in tokens by the loss law of the sweep."
+        f"{who} no distance is given: no European model of their size class was measured here, and published scores "
+        "follow another protocol. `skald evaluate --models eu-small` (evals/models.yaml) measures such models on "
+        "the same items; the next report then has the gaps, and their price in tokens."
     )
 
 

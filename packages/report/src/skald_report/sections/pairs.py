@@ -12,7 +12,6 @@ from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.page.formatting import (
     MAX_OPEN,
     MAX_ROWS,
-    counted,
     interval,
     join,
     number,
@@ -71,15 +70,15 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
         left = (
             f" Of {len(rows):,} pairs these are the {len(shown):,} of {leader}; the file has all."
         )
+    n_compared = int((rows["verdict"] != SEEDS).sum())
     tests = join(dict.fromkeys(map(str, rows["test"])))
     yield Grid(
         f"pairs-{measure.name}",
         f"Pairs of models {measure.place}",
-        f"First model minus second, the mean over what both were asked ({measure.noun}), with its 95 % "
-        f"interval, which is not corrected. ▲ better, ▼ worse, = tied: p ({tests}) Holm-corrected over all "
-        f"{counted(int((rows['verdict'] != SEEDS).sum()), 'pair')}, below {LEVEL}. Detectable: the true difference that is found with 80 % power "
-        "even at the strictest step of that correction; – where too few clusters differ to reach it. Won, lost, tied: of single tasks in a language."
-        f"{_seeds(rows)}{left}",
+        f"First model minus second ({measure.noun}), with its 95 % interval before correction. ▲ better, ▼ worse, "
+        f"= tied: p ({tests}) below {LEVEL}, Holm-corrected over {n_compared:,} pairs. Detectable: found with 80 % "
+        "power at the strictest step of that correction; – where too few clusters differ. Won, lost, tied: tasks in "
+        f"a language.{_seeds(rows)}{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",
@@ -108,7 +107,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
             verdict,
             of=at("difference", *known),
         ),
-        _number(row["p_holm"], ".2g", at("p_holm")),
+        _number(row["p_holm"], "#.2g", at("p_holm")),
         _number(row["mde"], ".3f", at("mde")),
         Cell(f"{row['wins']}–{row['losses']}–{row['ties']}", of=at("wins", "losses", "ties")),
         Cell(f"{row['n_items']:,}", of=at("n_items")),

@@ -6,6 +6,8 @@ compared number by number. Nothing here draws, words or formats.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cells import gather
 from skald_report.tables.differences import differences
@@ -15,13 +17,29 @@ from skald_report.tables.noise import noise
 from skald_report.tables.overall import overall
 from skald_report.tables.pairs import compare_all
 from skald_report.tables.pairwise import pairwise
-from skald_report.tables.runs import corpus, curves, plans, training, validation
+from skald_report.tables.runs import curves, plans, training, validation
 from skald_report.tables.scores import scores
 from skald_report.tables.table import Table
 
 
 def all_tables(sources: Sources) -> dict[str, Table]:
-    """Return every table of the report by name; one without rows is left out."""
+    """Return the tables of scores and of training by name; one without rows is left out."""
+    return with_rows(score_tables(sources) | training_tables(sources))
+
+
+def with_rows(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Return the tables that have rows."""
+    return {name: table for name, table in tables.items() if len(table.frame)}
+
+
+def training_tables(sources: Sources) -> dict[str, Table]:
+    """Return the tables of plans and training by name, also those without rows."""
+    made = [plans(sources), training(sources), validation(sources)]
+    return {table.name: table for table in made}
+
+
+def score_tables(sources: Sources) -> dict[str, Table]:
+    """Return the tables of scores by name, also those without rows."""
     cells = gather(sources)
     known = models(sources)
     cast = cast_of(known.frame)
@@ -34,10 +52,6 @@ def all_tables(sources: Sources) -> dict[str, Table]:
         pairwise(pairs, averaged),
         differences(pairs),
         noise(cells, cast, known.frame, scored, pairs, points),
-        plans(sources),
-        corpus(sources),
-        training(sources),
-        validation(sources),
         points,
     ]
-    return {table.name: table for table in made if len(table.frame)}
+    return {table.name: table for table in made}

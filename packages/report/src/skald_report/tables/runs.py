@@ -41,23 +41,6 @@ def _plan(name: str, plan: Plan) -> dict[str, Any]:
     }
 
 
-def corpus(sources: Sources) -> Table:
-    """Return the size of every language and split of the training corpus."""
-    shards = sources.corpus.shards if sources.corpus else ()
-    rows = [
-        {
-            "language": s.language,
-            "split": s.split,
-            "n_documents": s.n_documents,
-            "n_tokens": s.n_tokens,
-            "n_bytes": s.n_bytes,
-        }
-        for s in shards
-    ]
-    units = dict.fromkeys(("n_documents", "n_tokens", "n_bytes"), "count")
-    return Table("corpus", ("language", "split"), units, pd.DataFrame(rows))
-
-
 def training(sources: Sources) -> Table:
     """Return the training loss in nats per token."""
     units = {"tokens_seen": "count", "loss_nats": "nats/token"}

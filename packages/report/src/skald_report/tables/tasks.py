@@ -54,7 +54,9 @@ def tasks(sources: Sources, scores: Table) -> Table:
         for summary in sources.summaries
         for task in summary.tasks
     ]
-    return Table("tasks", ("suite", "task"), {}, pd.DataFrame(rows))
+    # Families are grouped by these, also where nothing was evaluated.
+    columns = None if rows else ["suite", "task", "label"]
+    return Table("tasks", ("suite", "task"), {}, pd.DataFrame(rows, columns=columns))
 
 
 def task_families(every: Table) -> Table:
