@@ -112,7 +112,7 @@ def scores(named: Sequence[str], tags: Sequence[str] = TAGS) -> Table:
         {
             "suite": "core", "task": "cloze", "language": tag, "model": model, "kind": "cloze",
             "label": "cloze", "score": 0.5, "low": 0.4, "high": 0.6, "n_items": 80, "n_keys": 20,
-            "chance": 0.25, "method": "a method", "languages": tag, "n_wordings": 1,
+            "chance": 0.25, "p_chance_holm": math.nan, "method": "a method", "languages": tag, "n_wordings": 1,
             "lowest_wording": math.nan, "highest_wording": math.nan,
         }
         for model in named

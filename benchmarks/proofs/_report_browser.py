@@ -155,7 +155,7 @@ def not_operable(page: Page) -> list[str]:
 
     for key in ("Enter", "Space"):
         press("#theme", key, "() => document.documentElement.dataset.theme")
-        press("details.grid > summary", key, "(e) => e.parentElement.open")
+        press("details.fold > summary", key, "(e) => e.parentElement.open")
         for table in ("div.grid", ".explorer"):
             press(f"{table} thead button", key, "(e) => e.closest('thead').outerHTML")
         press(".pager button:enabled", key, "(e) => e.parentElement.textContent")

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import ndtri
 from skald_report.landscape.measured import (
     NO_GAP,
+    NO_INTERVAL,
     NO_LAW,
     NOT_TEXT,
     measured_gaps,
@@ -48,9 +50,9 @@ def tables(gap=0.1):
     ]  # fmt: skip
     pairs = [
         {"measure": "text", "model": "eu/near", "reference": "own", "difference": -gap,
-         "low": -gap - 0.01, "high": -gap + 0.01, "p_holm": 1e-6},
+         "low": -gap - 0.01, "high": -gap + 0.01, "df": 1e6, "p": 1e-8, "p_holm": 1e-6},
         {"measure": "text", "model": "own", "reference": "us/best", "difference": 1.0,
-         "low": 0.9, "high": 1.1, "p_holm": 1e-6},
+         "low": 0.9, "high": 1.1, "df": 1e6, "p": 1e-8, "p_holm": 1e-6},
     ]  # fmt: skip
     return {
         "models": Table("models", ("model",), {}, models),
@@ -84,9 +86,65 @@ def test_the_gap_is_to_the_best_european_model_of_the_class():
     language = of(frame, "text", "da")
     assert language["gap"] == pytest.approx(0.1)
     assert (language["verdict"], language["n_rivals"], language["n_family"]) == ("behind", 2, 4)
-    assert language["high"] - language["gap"] == pytest.approx(0.02 * 2**0.5)
+    together = ndtri(1 - 0.05 / 4 / 2) / ndtri(1 - 0.05 / 2)
+    assert language["high"] - language["gap"] == pytest.approx(0.02 * 2**0.5 * together)
+    assert language["interval_level"] == 1 - 0.05 / 4
     mean = of(frame, "text", "mean")
-    assert (mean["gap"], mean["low"], mean["high"]) == pytest.approx((0.1, 0.09, 0.11))
+    wide = 0.01 * ndtri(1 - 0.05 / 2 / 2) / ndtri(1 - 0.05 / 2)
+    assert (mean["gap"], mean["low"], mean["high"]) == pytest.approx(
+        (0.1, 0.1 - wide, 0.1 + wide), rel=1e-3
+    )
+    assert (mean["n_rivals"], mean["interval_level"]) == (2, 1 - 0.05 / 2)
+
+
+def changed(table, where, **values):
+    """Return the tables with other values in some rows of one."""
+    frame = tables()[table].frame.copy()
+    frame.loc[where(frame), list(values)] = list(values.values())
+    return tables() | {table: tables()[table]._replace(frame=frame)}
+
+
+def test_without_an_interval_there_is_no_verdict_and_no_member_of_the_family():
+    def one_cluster(frame):
+        return (frame["scope"] == "da") & (frame["model"] == "own") & (frame["measure"] == "text")
+
+    frame = measured_gaps(changed("overall", one_cluster, low=np.nan, high=np.nan), sources()).frame
+    untested, tested = of(frame, "text", "da"), of(frame, "text", "sv")
+    assert np.isnan(untested[["p_corrected", "low", "high"]].astype(float)).all()
+    assert (untested["verdict"], untested["why_no_tokens"]) == ("", NO_INTERVAL)
+    assert (tested["verdict"], tested["n_family"]) == ("behind", 2)
+
+
+def test_rivals_of_the_mean_have_that_mean_and_the_best_mean_wins():
+    """Not the largest difference over whatever cells two models share."""
+    easy = {"measure": "text", "model": "eu/far", "reference": "own", "difference": -0.9,
+            "low": -0.91, "high": -0.89, "df": 1e6, "p": 1e-8, "p_holm": 1e-6}  # fmt: skip
+    pairs = pd.concat([tables()["pairwise"].frame, pd.DataFrame([easy])], ignore_index=True)
+    shared = {"pairwise": tables()["pairwise"]._replace(frame=pairs)}
+    found = of(measured_gaps(tables() | shared, sources()).frame, "text", "mean")
+    assert (found["best"], found["best_score"], found["n_rivals"]) == ("eu/near", 1.9, 2)
+    overall = tables()["overall"]
+    lacks = overall.frame["model"].eq("eu/near") & overall.frame["scope"].eq("mean")
+    fewer = {"overall": overall._replace(frame=overall.frame[~lacks])}
+    found = of(measured_gaps(tables() | shared | fewer, sources()).frame, "text", "mean")
+    assert (found["best"], found["n_rivals"]) == ("eu/far", 1)
+
+
+def test_one_language_is_no_mean():
+    overall = tables()["overall"]
+    one = overall.frame[overall.frame["scope"] == "da"]
+    frame = measured_gaps(tables() | {"overall": overall._replace(frame=one)}, sources()).frame
+    assert set(frame["scope"]) == {"da"}
+    assert frame.loc[frame["measure"] == "text", "why_no_tokens"].tolist() == [""]
+
+
+def test_the_means_interval_reaches_zero_where_it_is_not_told_from_it():
+    def own(frame):
+        return frame["reference"] == "own"
+
+    frame = measured_gaps(changed("pairwise", own, p_holm=0.2), sources()).frame
+    found = of(frame, "text", "mean")
+    assert (found["verdict"], found["p_corrected"], found["low"]) == ("tie", 0.2, 0.0)
 
 
 def test_the_price_is_the_fitted_laws():

@@ -8,6 +8,9 @@ from skald_report.tables.file import rows_of
 from skald_specs.files import read_json, read_jsonl, write_jsonl
 from support_report import BASELINES, KINDS, write_inputs
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FACTS = ("number", "transfer", "skill", "calendar", "copy", "canary")
 
 
@@ -21,12 +24,17 @@ def built(root, languages=("da", "fo", "sv"), kinds=(*KINDS, *FACTS), change=Non
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(undrawn, tmp_path_factory):
     return built(tmp_path_factory.mktemp("chance"))
 
 
 def chance_of(report):
-    return [c for c in report["claims"] if c.startswith("On ") and ", chance 0." in c]
+    judged = "Above or below chance: "
+    return [
+        c
+        for c in report["claims"]
+        if (c.startswith("On ") and ", chance 0." in c) or c.startswith(judged)
+    ]
 
 
 def about(report, words):

@@ -9,9 +9,12 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from support_over_time import EVALUATION, first_cycle, next_cycle, retrained
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
-def old(tmp_path_factory):
+def old(undrawn, tmp_path_factory):
     return first_cycle(tmp_path_factory.mktemp("first"))
 
 

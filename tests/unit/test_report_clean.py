@@ -25,6 +25,9 @@ from skald_specs.decontamination import (
 from skald_specs.files import read_json, read_jsonl, write_json
 from support_report import BASELINES, CONTROLS, write_inputs
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TAGS = ("da", "sv")
 KINDS = ("pairs", "cloze", "text")
 N_ITEMS = 12
@@ -33,11 +36,12 @@ FOUND = {"core_pairs_da": ("pairs-0", "pairs-7"), "core_text_da": ("text-1", "te
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def plain(undrawn, tmp_path_factory):
     """A cycle whose corpus was not searched, and its report."""
     root = tmp_path_factory.mktemp("plain")
     inputs = write_inputs(root, languages=TAGS, n_items=N_ITEMS)
-    build(dataclasses.replace(inputs, published=None), root / "latest")
+    (root / "artifacts" / "plan" / "fit.json").unlink()
+    build(dataclasses.replace(inputs, published=None, fit=None), root / "latest")
     return root
 
 

@@ -11,9 +11,12 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from support_report import write_inputs
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(undrawn, tmp_path_factory):
     root = tmp_path_factory.mktemp("compare")
     inputs = write_inputs(root, languages=("da", "sv"), n_items=12)
     build(dataclasses.replace(inputs, published=None), root / "old")

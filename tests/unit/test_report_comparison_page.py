@@ -11,9 +11,12 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
 from support_over_time import EVALUATION, first_cycle, next_cycle, retrained
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
+def both(undrawn, tmp_path_factory):
     def change(row):
         if (row["model"], row["kind"]) == ("mini-2.6b", "text"):
             return row | {"score": row["score"] * 0.8}

@@ -9,8 +9,11 @@ import pytest
 from skald_cli.main import main
 from skald_report.tables.file import as_csv
 from skald_specs.files import read_json
-from support_over_time import first_cycle, next_cycle, retrained
-from support_report import BASELINES
+from support_over_time import next_cycle, retrained
+from support_report import BASELINES, write_inputs
+
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 NAME = "<script>x</script>\x1b[31m\u202e=1+1"
 _FORMULA = re.compile(r"(^|[\t\n;,|])[=+@\t-]")
@@ -54,7 +57,9 @@ def test_harmless_text_is_left_as_it_is(name):
 
 
 def test_a_comparison_shows_hostile_names_and_runs_none(tmp_path, capsys):
-    old = first_cycle(tmp_path / "old", n_items=12)
+    old = tmp_path / "old"
+    write_inputs(old, languages=("da",), n_items=12)
+    (old / "artifacts" / "plan" / "fit.json").unlink()
     hostile = {"mini-2.6b": NAME}
 
     def renamed(row):

@@ -61,10 +61,17 @@ def test_tables_name_languages_twice_and_every_number_is_of_its_row():
     found = tables(models(ROLES), overall(GIVEN))
     blocks = list(language_blocks(context(found)))
     grids = [block for block in blocks if isinstance(block, Grid)]
-    assert [grid.name for grid in grids] == ["languages-tasks", "languages-text"]
+    assert [grid.name for grid in grids] == ["languages"]
     heads = {row[0].text: row[0].detail for row in grids[0].rows}
     assert heads["Danish"] == "dansk" and heads["Faroese"] == "føroyskt"
     assert heads["North branch"] == "da" and "worst language" in heads
+    assert grids[0].header == (
+        "language",
+        "small, tasks",
+        "large, tasks",
+        "small, bits per byte",
+        "large, bits per byte",
+    )
     assert untraced(blocks, found) == []
     assert untraced(blocks, found | tables(overall(GIVEN, half=0.05)))
     assert sum(len(b.drawings) for b in blocks if isinstance(b, Gallery)) == 2 + 3

@@ -52,11 +52,8 @@ def _files(folder):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    root = tmp_path_factory.mktemp("whole")
-    inputs = write_inputs(root)
-    build(inputs, root / "latest")
-    return inputs, root / "latest"
+def whole(whole_report):
+    return whole_report
 
 
 def _built(tmp_path, inputs):
@@ -113,14 +110,14 @@ def test_the_page_says_plainly_what_synthetic_scores_show(whole, tmp_path):
     assert "They say nothing about competence in Danish" in text
     own = write_inputs(tmp_path, source="/somewhere/texts", languages=("da", "sv"), n_items=16)
     _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
-    assert "synthetic" not in text
+    assert "on synthetic text" not in text and "items are synthetic" in text
     assert "texts" in text
 
 
 def test_only_the_generated_folder_itself_is_called_synthetic(tmp_path):
     own = write_inputs(tmp_path, source="data/text-of-mine", languages=("da",), n_items=8)
     _, text = _built(tmp_path, dataclasses.replace(own, published=None, fit=None, sweep=None))
-    assert "synthetic" not in text
+    assert "on synthetic text" not in text and "items are synthetic" in text
 
 
 def test_the_mean_over_languages_names_its_method(whole):
@@ -277,15 +274,14 @@ def test_a_sweep_in_which_every_run_diverged_is_no_figure(tmp_path):
     assert "Every run of the sweep diverged" in text
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>alert(1)</script>", "=cmd()|x`y`", "x" * 300, "a\u202eb *c* [d](e)", "$x_1$"]
-)
-def test_hostile_names_do_no_harm(tmp_path, name):
+def test_hostile_names_do_no_harm(tmp_path):
+    names = ["<script>alert(1)</script>", "=cmd()|x`y`", "x" * 300, "a\u202eb *c* [d](e)", "$x_1$"]
     folder = tmp_path / "eval" / "core"
-    write_evaluation(folder, [name, "plain"], ["da"], n_items=8)
+    write_evaluation(folder, [*names, "plain"], ["da"], n_items=8)
     seen, text = _built(tmp_path, ReportInputs(evaluations=(folder,)))
     assert _scripts(seen) == [{}, {"type": "application/json"}]
-    assert " ".join(name.split()).replace("\u202e", "\ufffd") in text
+    for name in names:
+        assert " ".join(name.split()).replace("\u202e", "\ufffd") in text
     readme = (tmp_path / "latest" / "README.md").read_text(encoding="utf-8")
     assert "<script>" not in readme
     for rows in re.findall(r"(?:^\|.*\n)+", readme, flags=re.MULTILINE):

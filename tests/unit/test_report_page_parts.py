@@ -164,6 +164,22 @@ def test_columns_of_numbers_words_and_prose_are_told_apart():
     assert html.column_looks(grid) == ["word", "number", "word", "prose"]
 
 
+def test_sentences_and_figures_with_a_title_are_folded_under_it_and_others_stand_open():
+    drawing = Drawing("f", "<svg></svg>", "Something drawn")
+    text = page(Claims(("open",)), Claims(("shut",), "More"), Gallery((drawing,), "F.", "Drawn"))
+    for shut in ("shut", "<svg"):
+        before = text[: text.index(shut)]
+        assert (
+            before.count('<details class="fold">')
+            - before.count("</details>")
+            + before.count("<details open>")
+            == 1
+        )
+    before = text[: text.index("open</li>")]
+    assert "<summary>More</summary>" in text and 'class="fold"' not in before
+    assert '</b> Drawn <span class="size">1 panel</span></summary>' in text
+
+
 def test_a_folded_table_says_how_long_it_is():
     grid = Grid("g", "T", "C", ("h",), ((Cell("1"),),), folded=True)
     assert "1 row<" in page(grid) and "2 rows<" in page(grid._replace(rows=grid.rows * 2))

@@ -12,11 +12,14 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json
 from support_over_time import first_cycle
 
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TODAY = date(2026, 2, 3)
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def report(undrawn, tmp_path_factory):
     return first_cycle(tmp_path_factory.mktemp("first"), n_items=12) / "report"
 
 

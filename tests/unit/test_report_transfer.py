@@ -14,7 +14,7 @@ from skald_planner.fitting.cells import Points
 from skald_planner.fitting.surface import Surface as FittedSurface
 from skald_report.build import build
 from skald_report.figures.style import looks
-from skald_report.page.blocks import Gallery, Grid, Paragraph
+from skald_report.page.blocks import Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.fit_figures import fit_drawings, write_drawings
 from skald_report.sections.transfer import time_transfer
@@ -59,7 +59,8 @@ def test_one_batch_gives_curves_and_says_what_stays_open(tmp_path: Path) -> None
     blocks = _blocks(write_inputs(tmp_path, languages=("da",), n_items=4))
     names = [d.name for b in blocks if isinstance(b, Gallery) for d in b.drawings]
     assert names == ["learning-rate", "transfer", "sensitivity", "held-out"]
-    assert "cannot show: the best batch: one batch was swept." in _texts(blocks)
+    (open_questions,) = (b for b in blocks if isinstance(b, Notes) and "cannot show" in b.title)
+    assert "The best batch: one batch was swept." in open_questions.texts
     assert "Neither a best batch nor a critical one follows" in _texts(blocks)
 
 
@@ -193,11 +194,12 @@ def test_a_plan_stands_beside_what_it_reached(tmp_path: Path) -> None:
     text = " ".join(f"{cell.text} {cell.detail} {cell.note}" for cell in small)
     for words in ("0.01184", "0.40 %", "35 %", "1.500", "inside", "fitted"):
         assert words in text
+    (origins,) = (b for b in blocks if isinstance(b, Notes) and "come from" in b.title)
     for words in (
         "Learning rate of mini-2.6b and mini-7.8b, fitted: sweep at 131072",
         "The prior is horizon exponent of 2409.19913.",
     ):
-        assert _texts(blocks).count(words) == 1, "said once for both"
+        assert " ".join(origins.texts).count(words) == 1, "said once for both"
     assert "1.6 octaves beyond the sweep" in _texts(blocks)
     laws = _grid(blocks, "published-laws").rows
     assert [row[4].detail for row in laws] == ["", "not comparable"] * 2

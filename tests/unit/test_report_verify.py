@@ -2,22 +2,22 @@
 
 import json
 import math
-import re
 
 import pytest
-from _report_html import Reader
-from _report_sentences import planted, unsaid
 from skald_report.build import build
 from skald_report.reading.inputs import ReportInputs
 from skald_report.verify import names_of_evaluations, verify_report
 from skald_specs.curves import ScorePoint
 from skald_specs.files import read_json, write_json, write_jsonl
 from skald_specs.plan import Plan
-from support_report import BASELINES, PUBLISHED, write_inputs
+from support_report import BASELINES, write_inputs
+
+#: Nothing here is asked of figures.
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(undrawn, tmp_path_factory):
     root = tmp_path_factory.mktemp("made")
     inputs = write_inputs(root, languages=("da", "is"), n_items=12)
     plan = Plan.load(inputs.plans[0])
@@ -32,7 +32,7 @@ def made(tmp_path_factory):
         for step in range(8)
     ]
     write_jsonl(root / "artifacts" / "eval" / "curves" / f"{plan.name}.jsonl", points)
-    inputs = ReportInputs.from_folders(root / "artifacts", BASELINES, ["core"], PUBLISHED)
+    inputs = ReportInputs.from_folders(root / "artifacts", BASELINES, ["core"], None)
     build(inputs, root / "report")
     return root
 
@@ -51,25 +51,26 @@ def test_every_table_is_there_to_be_changed(made):
     assert set(names_of_evaluations()) - set(tables) == {"clean"}
 
 
-@pytest.mark.parametrize("name", sorted(set(names_of_evaluations()) - {"clean"}))
-def test_a_changed_digit_is_found_in_every_column(made, name):
+def test_a_changed_digit_is_found_in_every_column_of_every_table(made):
     path = made / "report" / "report.json"
     text = path.read_text(encoding="utf-8")
     try:
         report = json.loads(text)
-        table = report["tables"][name]
         changed = set()
-        for number, column in enumerate(table["columns"]):
-            row = next(
-                (r for r in table["rows"] if isinstance(r[number], int | float)
-                 and not isinstance(r[number], bool)), None
-            )  # fmt: skip
-            if row is not None and column not in table["keys"]:
-                row[number] += 1e-7 * max(1, abs(row[number]))
-                changed.add(column)
+        for name in set(names_of_evaluations()) - {"clean"}:
+            table = report["tables"][name]
+            for number, column in enumerate(table["columns"]):
+                row = next(
+                    (r for r in table["rows"] if isinstance(r[number], int | float)
+                     and not isinstance(r[number], bool)), None
+                )  # fmt: skip
+                if row is not None and column not in table["keys"]:
+                    row[number] += 1e-7 * max(1, abs(row[number]))
+                    changed.add((name, column))
         write_json(path, report)
-        found = {change.item.rsplit("/", 1)[-1] for change in checked(made).changed}
-        assert found == changed and (changed or name == "none")
+        items = [change.item.split("/") for change in checked(made).changed]
+        assert {(item[0], item[-1]) for item in items} == changed
+        assert {name for name, _ in changed} == set(names_of_evaluations()) - {"clean"}
     finally:
         path.write_text(text, encoding="utf-8")
 
@@ -87,26 +88,6 @@ def test_a_row_that_lacks_or_stands_twice_is_found(made, change):
         path.write_text(text, encoding="utf-8")
 
 
-def test_a_wrong_digit_in_a_remark_of_the_numbers_is_found(made):
-    path = made / "report" / "report.json"
-    text = path.read_text(encoding="utf-8")
-    try:
-        report = json.loads(text)
-        changed = set()
-        for subject, found in report["remarks"].items():
-            for at, sentence in enumerate(found):
-                digit = re.search(r"\d", sentence)
-                if digit is not None:
-                    other = str((int(digit[0]) + 5) % 10)
-                    found[at] = sentence[: digit.start()] + other + sentence[digit.end() :]
-                    changed.add(f"remarks/{subject}")
-        assert {"remarks/noise", "remarks/cost", "remarks/published_gaps"} < changed
-        write_json(path, report)
-        assert {found.item for found in checked(made).changed} == changed
-    finally:
-        path.write_text(text, encoding="utf-8")
-
-
 def test_a_remark_contradicts_a_changed_table_that_no_record_is_of(made):
     path = made / "report" / "report.json"
     text = path.read_text(encoding="utf-8")
@@ -118,15 +99,3 @@ def test_a_remark_contradicts_a_changed_table_that_no_record_is_of(made):
         assert [found.item for found in checked(made).changed] == ["remarks/cost"]
     finally:
         path.write_text(text, encoding="utf-8")
-
-
-def test_a_wrong_digit_in_a_sentence_of_the_page_is_found(made):
-    report = read_json(made / "report" / "report.json")
-    text = (made / "report" / "index.html").read_text(encoding="utf-8")
-    assert unsaid(Reader(text), report) == []
-    wrong = list(planted(text))
-    assert len(wrong) > 20
-    for item in wrong:
-        (said,) = Reader(item).claims
-        assert said in unsaid(Reader(item), report)
-    assert unsaid(Reader(text.replace('class="claims"', 'class="no"')), report)

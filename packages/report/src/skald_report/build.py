@@ -16,7 +16,7 @@ from pathlib import Path
 from skald_specs.files import atomic_folder, write_text
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
-from skald_report.landscape.gaps import published_gaps
+from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
 from skald_report.page import html, markdown
@@ -50,6 +50,12 @@ def build(inputs: ReportInputs, out: Path) -> None:
     Raises:
         UserInputError: An input is malformed or the disk is full; nothing is left behind.
     """
+    # First, so that a place that takes no report is said before anything is computed.
+    with atomic_folder(out, marker="report.json") as folder:
+        _fill(folder, inputs)
+
+
+def _fill(folder: Path, inputs: ReportInputs) -> None:
     sources = load(inputs)
     scored = with_rows(tables_of_evaluations(sources))
     tables = scored | with_rows(training_tables(sources)) | transfer_tables(sources)
@@ -60,28 +66,29 @@ def build(inputs: ReportInputs, out: Path) -> None:
     if len(sources.published):
         tables["published"] = landscape(sources)
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
+        lacking = without_mean(tables["published"], sources.published_models)
+        tables |= {lacking.name: lacking} if len(lacking.frame) else {}
     for found in (measured_gaps(tables, sources), published_beside(tables, sources)):
         tables |= {found.name: found} if len(found.frame) else {}
     beside = remarks(sources, tables, said.gaps)
     page = compose(context_of(sources, tables, said, beside, inputs))
-    with atomic_folder(out, marker="report.json") as folder:
-        write_text(folder / "index.html", html.render(page))
-        write_text(folder / "README.md", markdown.render(page))
-        for section in page.sections:
-            for block in section.blocks:
-                for drawing in block.drawings if isinstance(block, Gallery) else ():
-                    write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
-        for name, text in model_cards(sources, tables, inputs.command).items():
-            write_text(folder / CARDS_FOLDER / name, text)
-        for table in tables.values():
-            write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
-        facts = {
-            "claims": list(said.all),
-            "remarks": beside._asdict(),
-            "provenance": provenance(sources),
-            "headline": headline(tables),
-        }
-        write_report(folder, facts, tables)
+    write_text(folder / "index.html", html.render(page))
+    write_text(folder / "README.md", markdown.render(page))
+    for section in page.sections:
+        for block in section.blocks:
+            for drawing in block.drawings if isinstance(block, Gallery) else ():
+                write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
+    for name, text in model_cards(sources, tables, inputs.command).items():
+        write_text(folder / CARDS_FOLDER / name, text)
+    for table in tables.values():
+        write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
+    facts = {
+        "claims": list(said.all),
+        "remarks": beside._asdict(),
+        "provenance": provenance(sources),
+        "headline": headline(tables),
+    }
+    write_report(folder, facts, tables)
 
 
 def tables_of_evaluations(sources: Sources) -> dict[str, Table]:

@@ -6,30 +6,31 @@ others published of a measured model is put beside it in columns of its own, sin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from skald_specs.loss_law import GapCost, tokens_to_close
 
-from skald_report.landscape.gaps import LEVEL, NEVER
+from skald_report.landscape.gaps import LEVEL, NEVER, verdict
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import NORMAL_95
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.families import holm
+from skald_report.statistics.spread import t_quantile
 from skald_report.tables.measures import TASKS, TEXT
 from skald_report.tables.table import MACRO, Table
 
 #: Why a gap measured here has no price in tokens.
 NO_GAP = "no gap beyond noise"
+NO_INTERVAL = "no interval of the gap"
 NO_LAW = "no fitted loss law"
 NOT_TEXT = "the law is one of loss, not of tasks"
-_GAP_COLUMNS = ["measure", "scope", "model", "size_class", "score", "best", "best_score", "n_rivals", "gap",
-                "low", "high", "p_holm", "n_family", "verdict", "tokens", "tokens_low", "tokens_high",
-                "why_no_tokens"]  # fmt: skip
+#: What a test of a gap tells.
+_TESTED = ["gap", "low", "high", "interval_level", "p_corrected", "n_family"]
+_GAP_COLUMNS = ["measure", "scope", "model", "size_class", "score", "best", "best_score", "n_rivals", *_TESTED,
+                "verdict", "tokens", "tokens_low", "tokens_high", "why_no_tokens"]  # fmt: skip
 _KINDS = {kind: kind.replace("-", "_") for kind in TASK_KINDS}
 
 
@@ -37,8 +38,12 @@ def measured_gaps(tables: Mapping[str, Table], sources: Sources) -> Table:
     """Return each baseline's distance to the best measured European model of its class.
 
     For tasks (chance-corrected) and text (bits per byte), in every language and as the mean: positive
-    where the baseline is behind. Of a language the interval is that of two independent means and `p_holm`
-    counts all languages and rivals; of the mean both are the paired ones of `pairwise`.
+    where the baseline is behind. Of a language the interval is that of two independent means; it stands at
+    `interval_level`, 1 - 0.05 / n_family, and `p_corrected` is Bonferroni's, over all `n_family` languages
+    and rivals that have an interval. Of the mean the test is the paired one of `pairwise`: p is the larger
+    of Holm's over all pairs and Bonferroni's over the `n_rivals` that have a mean, the interval stands at
+    1 - 0.05 / n_rivals, and it reaches zero where p tells no difference. Without an interval there is no p
+    and no verdict. A model of one language has no mean.
 
     Args:
         tables: `models`, `overall` and `pairwise`, where there are any.
@@ -55,7 +60,8 @@ def measured_gaps(tables: Mapping[str, Table], sources: Sources) -> Table:
                 rows += _of_model(own, rivals, tables, sources)
     frame = pd.DataFrame(rows, columns=_GAP_COLUMNS)
     units = dict.fromkeys(("score", "best_score", "gap", "low", "high"), "by measure")
-    units |= {"p_holm": "p", "n_rivals": "count", "n_family": "count"}
+    units |= {"p_corrected": "p", "n_rivals": "count", "n_family": "count"}
+    units |= {"interval_level": "share"}
     units |= dict.fromkeys(("tokens", "tokens_low", "tokens_high"), "tokens by a law")
     return Table("measured_gaps", ("measure", "scope", "model"), units, frame)
 
@@ -111,23 +117,38 @@ def _of_model(
         told = told[told["scope_kind"] == "language"]
         mine = told[told["model"] == own["model"]]
         pairs = mine.merge(told[told["model"].isin(rivals)], on="scope", suffixes=("", "_rival"))
-        gap = sign * (pairs["score_rival"] - pairs["score"])
-        widths = np.hypot(pairs["high"] - pairs["low"], pairs["high_rival"] - pairs["low_rival"])
-        pairs = pairs.assign(gap=gap, half=widths / 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(pairs["half"] > 0, NORMAL_95 * np.abs(gap) / pairs["half"], np.inf)
-        pairs["p_holm"] = holm(np.where(gap == 0, 1.0, 2 * ndtr(-z)))
+        pairs = _in_languages(pairs, sign)
         for scope, found in pairs.groupby("scope", sort=False):
             best: Any = found.nlargest(1, "gap").to_dict("records")[0]
             yield _gap(own, str(measure), {
                 "scope": scope, "score": best["score"], "best": best["model_rival"],
-                "best_score": best["score_rival"], "n_rivals": len(found), "gap": best["gap"],
-                "low": best["gap"] - best["half"], "high": best["gap"] + best["half"],
-                "p_holm": best["p_holm"], "n_family": len(pairs),
+                "best_score": best["score_rival"], "n_rivals": len(found),
+                **{name: best[name] for name in _TESTED},
             }, sources)  # fmt: skip
         mean = _mean(own, str(measure), sign, rivals, tables)
         if mean is not None:
             yield _gap(own, str(measure), mean, sources)
+
+
+def _in_languages(pairs: pd.DataFrame, sign: float) -> pd.DataFrame:
+    """Return the gaps of independent means, corrected for all that have an interval; others have no p."""
+    gap = sign * (pairs["score_rival"] - pairs["score"])
+    widths = np.hypot(pairs["high"] - pairs["low"], pairs["high_rival"] - pairs["low_rival"])
+    half = pd.Series(widths / 2, pairs.index)
+    n_family = int((gap.notna() & half.notna()).sum())
+    level = 1 - LEVEL / max(n_family, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(half == 0, np.inf, NORMAL_95 * np.abs(gap) / half)
+    p = np.where((gap == 0) & half.notna(), 1.0, 2 * ndtr(-z))
+    wide = half * ndtri((1 + level) / 2) / NORMAL_95
+    return pairs.assign(
+        gap=gap,
+        low=gap - wide,
+        high=gap + wide,
+        interval_level=level,
+        p_corrected=np.minimum(1.0, p * n_family),
+        n_family=n_family,
+    )
 
 
 def _mean(
@@ -137,53 +158,65 @@ def _mean(
     rivals: set[str],
     tables: Mapping[str, Table],
 ) -> dict[str, Any] | None:
-    """Return the gap of the means over languages, paired on the same items."""
+    """Return the gap to the rival of the best mean over languages, paired on the same items.
+
+    Only models with that mean are rivals in it: over other cells a difference is another question's.
+    """
+    told = tables["overall"].frame
+    scores = told[(told["measure"] == measure) & (told["scope"] == MACRO) & told["score"].notna()]
+    level = dict(zip(scores["model"], scores["score"], strict=True))
+    named = sorted(rivals & set(level))
+    if own["model"] not in level or not named:
+        return None
+    rival = max(named, key=lambda name: sign * level[name])
     pairs = tables["pairwise"].frame
     pairs = pairs[pairs["measure"] == measure]
-    told = tables["overall"].frame
-    scores = told[(told["measure"] == measure) & (told["scope"] == MACRO)]
-    level = dict(zip(scores["model"], scores["score"], strict=True))
-    found: list[dict[str, Any]] = []
-    for row in pairs.to_dict("records"):
-        turned = row["reference"] == own["model"]
-        rival = row["model"] if turned else row["reference"]
-        if own["model"] not in (row["model"], row["reference"]) or rival not in rivals:
-            continue
-        # `difference` is the first model less the second; a gap is the rival's lead.
-        to_gap = sign * (1.0 if turned else -1.0)
-        ends = sorted((to_gap * row["low"], to_gap * row["high"]))
-        found.append({
-            "scope": MACRO, "score": level.get(own["model"], math.nan), "best": rival,
-            "best_score": level.get(rival, math.nan), "n_rivals": len(rivals),
-            "gap": to_gap * row["difference"], "low": ends[0], "high": ends[1],
-            "p_holm": row["p_holm"], "n_family": len(pairs),
-        })  # fmt: skip
-    return max(found, key=lambda row: float(row["gap"])) if found else None
+    found: list[Any] = pairs[
+        (pairs["model"].eq(own["model"]) & pairs["reference"].eq(rival))
+        | (pairs["model"].eq(rival) & pairs["reference"].eq(own["model"]))
+    ].to_dict("records")
+    if not found:
+        return None
+    (row,) = found
+    # `difference` is the first model less the second; a gap is the rival's lead.
+    gap = sign * (row["difference"] if row["model"] == rival else -row["difference"])
+    # Holm's correction is the one that the table of pairs tells, Bonferroni's that of the interval.
+    p = float(np.maximum(row["p_holm"], np.minimum(1.0, len(named) * row["p"])))
+    coverage = 1 - LEVEL / len(named)
+    half = (row["high"] - row["low"]) / 2
+    half *= float(t_quantile(row["df"], (1 - coverage) / 2) / t_quantile(row["df"]))
+    low, high = gap - half, gap + half
+    if p >= LEVEL:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return {
+        "scope": MACRO, "score": level[own["model"]], "best": rival, "best_score": level[rival],
+        "n_rivals": len(named), "gap": gap, "low": low, "high": high, "interval_level": coverage,
+        "p_corrected": p, "n_family": len(pairs),
+    }  # fmt: skip
 
 
 def _gap(
     own: Mapping[Any, Any], measure: str, row: dict[str, Any], sources: Sources
 ) -> dict[str, Any]:
-    beyond = row["p_holm"] < LEVEL
-    verdict = ("behind" if row["gap"] > 0 else "ahead") if beyond else "tie"
+    side = verdict(row["gap"], row["p_corrected"])
     told = row | {"measure": measure, "model": own["model"], "size_class": own["size_class"]}
-    cost, why = _price(str(own["model"]), measure, verdict, row, sources)
+    cost, why = _price(str(own["model"]), measure, side, row, sources)
     tokens = {} if cost is None else {
         "tokens": cost.tokens, "tokens_low": cost.at_least, "tokens_high": cost.at_most,
     }  # fmt: skip
-    return told | {"verdict": verdict, "why_no_tokens": why} | tokens
+    return told | {"verdict": side, "why_no_tokens": why} | tokens
 
 
 def _price(
-    model: str, measure: str, verdict: str, row: Mapping[str, Any], sources: Sources
+    model: str, measure: str, side: str, row: Mapping[str, Any], sources: Sources
 ) -> tuple[GapCost | None, str]:
-    if verdict != "behind":
-        return None, NO_GAP
+    if side != "behind":
+        return None, NO_GAP if side else NO_INTERVAL
     if measure != TEXT:
         return None, NOT_TEXT
     law = sources.fit.loss_law if sources.fit is not None else None
     plan = sources.plans.get(model)
-    if law is None or plan is None or not law.horizon_scale or not row["score"] > 0:
+    if law is None or plan is None or not law.horizon_scale:
         return None, NO_LAW
     identity = plan.identity
     cost = tokens_to_close(

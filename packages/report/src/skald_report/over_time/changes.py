@@ -21,6 +21,7 @@ from skald_report.statistics.families import holm
 from skald_report.statistics.spread import COVERAGE
 from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
 from skald_report.tables.file import rows_of
+from skald_report.tables.pairs import mirrored
 from skald_report.tables.table import MACRO, Table
 
 #: The tables whose rows are judged, and the column that is: one family of Holm's correction each.
@@ -59,19 +60,28 @@ class Moved(NamedTuple):
     gone: tuple[str, ...]
 
 
+class Alone(NamedTuple):
+    """How many rows of a table the other report lacks."""
+
+    old: int
+    new: int
+
+
 class Changes(NamedTuple):
     """All that differs between two reports.
 
     Attributes:
         judged: Of every table in `JUDGED` that both have: old, new, change with its interval, p, Holm's
             p and verdict (better, worse, noise, same, not comparable, no interval).
-        flipped: Pairs of models whose verdict is another one now.
+        flipped: Pairs of models whose verdict is another one now; `why` where the two are of other things.
+        alone: By table of `judged`, how many rows only one of the two reports has.
         moved: Models, tasks and languages added or gone.
         provenance: What the reports say differently of where they come from.
     """
 
     judged: Mapping[str, Table]
     flipped: Table
+    alone: Mapping[str, Alone]
     moved: Mapping[str, Moved]
     provenance: Table
 
@@ -89,27 +99,46 @@ def changes(
         paired: Changes by item of some tables, as `records.paired_changes` returns them.
     """
     tasks = _other_tasks(old, new)
-    judged = {}
+    judged, alone, flips = {}, {}, []
     for name, column in JUDGED.items():
         if name in old["tables"] and name in new["tables"]:
             keys = list(old["tables"][name]["keys"])
-            found = _judged(old, new, name, keys, column, tasks, paired.get(name))
+            before, after = (pd.DataFrame(rows_of(report, name)) for report in (old, new))
+            both = _named_alike(before, after, keys).merge(
+                after, on=keys, suffixes=("_old", "_new"), validate="one_to_one"
+            )
+            alone[name] = Alone(len(before) - len(both), len(after) - len(both))
+            weights = _weights(old, new, both)
+            found = _judged(both, keys, column, tasks, weights, paired.get(name))
             units = dict.fromkeys(("old", "new", "change", "low", "high"), "by kind")
             judged[name] = Table(name, tuple(keys), units | {"p": "p", "p_holm": "p"}, found)
-    return Changes(judged, _flipped(old, new), _moved(old, new), _provenance(old, new))
+            if name in _OF_PAIRS:
+                flips.append(_flips(name, both.assign(why=found["why"])))
+    return Changes(judged, _flipped(flips), alone, _moved(old, new), _provenance(old, new))
+
+
+def _named_alike(before: pd.DataFrame, after: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the earlier rows with every pair of models named in the order of the later report.
+
+    A report names its pairs by the order of its baselines, so that another order turns them round.
+    """
+    if "reference" not in keys:
+        return before
+    turned = {"model": "reference", "reference": "model"}
+    later = set(after[keys].itertuples(index=False, name=None))
+    other_way = before[[turned.get(key, key) for key in keys]].itertuples(index=False, name=None)
+    round_ = np.fromiter((row in later for row in other_way), bool, len(before))
+    return pd.concat([before[~round_], mirrored(before[round_])]).sort_index()
 
 
 def _judged(
-    old: Mapping[str, Any],
-    new: Mapping[str, Any],
-    name: str,
+    both: pd.DataFrame,
     keys: list[str],
     column: str,
     tasks: pd.DataFrame,
+    weights: pd.Series[str],
     paired: pd.DataFrame | None,
 ) -> pd.DataFrame:
-    before, after = (pd.DataFrame(rows_of(report, name)) for report in (old, new))
-    both = before.merge(after, on=keys, suffixes=("_old", "_new"), validate="one_to_one")
     rows = both[keys].copy()
     for shown in ("kind", "label"):
         if f"{shown}_new" in both:
@@ -126,7 +155,7 @@ def _judged(
         rows = _with_paired(rows, keys, paired)
     same = rows["change"] == 0
     rows.loc[same, "p"] = 1.0
-    rows["weights"] = _weights(old, new, rows)
+    rows["weights"] = weights
     rows["why"] = _incomparable(both, rows, tasks)
     # Where neither weights nor figure are others, there was nothing to be found.
     untouched = same & (rows["weights"] == "same")
@@ -243,20 +272,14 @@ def _by_scope(rows: pd.DataFrame, tasks: pd.DataFrame) -> list[str]:
     return [whys.get((m, str(s)), "") for m, s in zip(rows["measure"], scopes, strict=True)]
 
 
-def _flipped(old: Mapping[str, Any], new: Mapping[str, Any]) -> Table:
+def _flips(name: str, both: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one table of pairs whose verdict is another one now."""
+    return both[both["verdict_old"] != both["verdict_new"]].assign(table=name)
+
+
+def _flipped(parts: list[pd.DataFrame]) -> Table:
     names = ["table", "measure", "task", "language", "model", "reference"]
-    parts = []
-    for name in _OF_PAIRS:
-        if name not in old["tables"] or name not in new["tables"]:
-            continue
-        keys = list(old["tables"][name]["keys"])
-        before, after = (
-            pd.DataFrame(rows_of(report, name))[[*keys, "verdict"]] for report in (old, new)
-        )
-        both = before.merge(after, on=keys, suffixes=("_old", "_new"))
-        both = both[both["verdict_old"] != both["verdict_new"]]
-        parts.append(both.assign(table=name))
-    columns = [*names, "verdict_old", "verdict_new"]
+    columns = [*names, "verdict_old", "verdict_new", "why"]
     frame = pd.concat(parts) if parts else pd.DataFrame(columns=columns)
     return Table("flipped", tuple(names), {}, frame.reindex(columns=columns).reset_index(drop=True))
 

@@ -11,7 +11,7 @@ from skald_specs.claims import Measure
 
 from skald_report.figures.changes import change_panels
 from skald_report.over_time.changes import Changes
-from skald_report.over_time.words import METHOD, why_in_words
+from skald_report.over_time.words import METHOD, of_other_things, why_in_words
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
 from skald_report.page.formatting import interval, number, of
 from skald_report.tables.table import MACRO, Table
@@ -147,7 +147,10 @@ def _flips(name: str, rows: pd.DataFrame) -> Grid:
                 Cell(row["reference"]),
                 *(Cell(str(row[key])) for key in places),
                 Cell(row["verdict_old"], mark=_MARKS.get(row["verdict_old"], "")),
-                Cell(row["verdict_new"], mark=_MARKS.get(row["verdict_new"], "")),
+                Cell(
+                    f"{row['verdict_new']}{of_other_things(row)}",
+                    mark=_MARKS.get(row["verdict_new"], ""),
+                ),
             )
             for row in rows.head(_SHOWN).to_dict("records")
         ),

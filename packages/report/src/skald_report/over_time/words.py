@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from skald_report.over_time.changes import INDEPENDENT, Changes
+from skald_report.over_time.changes import INDEPENDENT, Alone, Changes
 from skald_report.page.formatting import interval, join, number
 from skald_report.tables.table import MACRO
 
@@ -101,8 +101,14 @@ def _counts(found: Changes) -> Iterator[str]:
         tested = f"; {n_paired:,} tested on the same items" if n_paired else ""
         yield (
             f"Of {len(frame):,} {_ROWS[name]} in both reports {join(parts)}"
-            f"{f' ({reasons})' if reasons else ''}{tested}."
+            f"{f' ({reasons})' if reasons else ''}{tested}{_alone(found.alone[name])}."
         )
+
+
+def _alone(rows: Alone) -> str:
+    sides = zip(rows, ("old", "new"), strict=True)
+    parts = [f"{count:,} only in the {side} report" for count, side in sides if count]
+    return f"; {join(parts)}" if parts else ""
 
 
 def _weights(found: Changes) -> Iterator[str]:
@@ -127,11 +133,16 @@ def _flips(flipped: pd.DataFrame) -> Iterator[str]:
     for name, rows in flipped.groupby("table", sort=False):
         listed = [
             f"{row['model']} against {row['reference']}{_where(row)}: {row['verdict_old']}, now "
-            f"{row['verdict_new']}"
+            f"{row['verdict_new']}{of_other_things(row)}"
             for row in rows.head(_MAX_NAMED).to_dict("records")
         ]
         more = f"; and {len(rows) - _MAX_NAMED:,} more" if len(rows) > _MAX_NAMED else ""
         yield f"Verdicts that are others now, of {_ROWS[str(name)]}: {'; '.join(listed)}{more}."
+
+
+def of_other_things(row: Mapping[Any, Any]) -> str:
+    """Return why the two verdicts of a pair are not comparable, if so."""
+    return f" (not comparable: {row['why']})" if row["why"] else ""
 
 
 def _where(row: Mapping[Any, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,9 +19,17 @@ class Paragraph(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """Sentences derived from the data, as a list."""
+    """Sentences derived from the data, as a list; with a title they are folded under it."""
 
     sentences: tuple[str, ...]
+    folded: str = ""
+
+
+class Notes(NamedTuple):
+    """How something was done, or what is left open, folded under its title."""
+
+    title: str
+    texts: tuple[str, ...]
 
 
 class Cell(NamedTuple):
@@ -87,11 +96,21 @@ class Explorer(NamedTuple):
         return f"tables/{self.table.name}.csv"
 
 
-class Gallery(NamedTuple):
-    """Figures that belong together, with one caption that states n and method."""
+@dataclass(frozen=True)
+class Gallery:
+    """Figures that belong together, with one caption that states n and method.
 
+    With a title they are folded under it.
+    """
+
+    #: At least one.
     drawings: tuple[Drawing, ...]
     caption: str
+    folded: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a caption of nothing."""
+        assert self.drawings, f"no figure to say of: {self.caption}"
 
 
 class Term(NamedTuple):
@@ -108,7 +127,7 @@ class Glossary(NamedTuple):
     terms: tuple[Term, ...]
 
 
-Block = Paragraph | Claims | Grid | Explorer | Gallery | Glossary
+Block = Paragraph | Claims | Notes | Grid | Explorer | Gallery | Glossary
 
 
 class Section(NamedTuple):

@@ -132,6 +132,14 @@ def language_name(tag: str) -> str:
     return f"{known.english}{own}"
 
 
+def language_cell(tag: str) -> Cell:
+    """Return the head of a language's row: its English name, and its own where that is another."""
+    known = BY_TAG.get(tag)
+    if known is None:
+        return Cell(tag)
+    return Cell(known.english, known.endonym if known.endonym != known.english else "")
+
+
 def of(table: str, row: int, *columns: str) -> str:
     """Return where a cell's numbers stand in `report.json`.
 

@@ -16,6 +16,7 @@ from skald_report.page.blocks import (
     Gallery,
     Glossary,
     Grid,
+    Notes,
     Page,
     Paragraph,
     Section,
@@ -65,6 +66,8 @@ def _block(block: Block) -> str:
         return form.format(_code(block.text))
     if isinstance(block, Claims):
         return "\n".join(f"- {_code(sentence)}" for sentence in block.sentences)
+    if isinstance(block, Notes):
+        return f"{escape(block.title)}: {' '.join(map(_code, block.texts))}"
     if isinstance(block, Grid) and not block.folded and len(block.rows) <= _ROWS:
         return _grid(block)
     return _link(block)

@@ -1,6 +1,7 @@
 """Controlled tasks (facts, skills, copying) on the page: their scores against chance, and what a canary above it means.
 
-Each language has few items, so the mean over languages is what is judged, once for each baseline.
+Each language has few items, so the mean over languages is what is judged, once for each baseline, with
+Holm's correction over all such judgements of the page.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from skald_report.page.blocks import Grid
 from skald_report.page.formatting import (
     MAX_ROWS,
     capital,
+    counted,
     interval,
     join,
+    p_value,
     score_cells,
     span,
     task_cell,
     with_mean_last,
 )
+from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import AGAINST_CHANCE, KIND_NAMES
 from skald_report.tables.table import MACRO, Table
 
@@ -33,7 +37,7 @@ _MEANING = {
     "calendar": "which day or month comes next or before, and how this language spells it",
     "copy": "what the context says is repeated or looked up: above chance, a model copies from its "
     "context, whatever the language",
-    "canary": "stated nowhere, so the score must stay at chance: above it, items have leaked",
+    "canary": "stated nowhere, so the score must stay at chance: above it beyond noise, items have leaked",
 }
 
 
@@ -48,26 +52,39 @@ def chance_claims(scores: Table, baselines: Sequence[str]) -> list[str]:
         scores: Scores with intervals.
         baselines: Models to judge.
     """
-    rows = scores.frame[scores.frame["kind"].isin(AGAINST_CHANCE)]
-    return [
+    frame = scores.frame
+    rows = frame[frame["kind"].isin(AGAINST_CHANCE)]
+    said = [
         _claim(str(kind), str(label), own, baselines)
         for (_, kind, label), own in rows.groupby(["suite", "kind", "label"], sort=False)
         if own["model"].isin(baselines).any()
     ]
+    n_judged = int(rows["p_chance_holm"].notna().sum())
+    if n_judged:
+        said.append(
+            f"Above or below chance: Holm-corrected p < {LEVEL} over the "
+            f"{counted(n_judged, 'comparison')} of a baseline's task with chance; the intervals are not corrected."
+        )
+    return said
 
 
 def _claim(kind: str, label: str, rows: pd.DataFrame, baselines: Sequence[str]) -> str:
     chance = float(rows["chance"].dropna().mean())
-    one_language = MACRO not in set(rows["language"])
-    judged = rows if one_language else rows[rows["language"] == MACRO]
-    where = join(dict.fromkeys(rows["language"])) if one_language else "mean over languages"
+    judged = rows[rows["model"].isin(baselines) & rows["p_chance_holm"].notna()]
+    if judged.empty:
+        return (
+            f"On {label} no baseline is judged against chance: there is no mean over languages with an interval, "
+            "and a language alone has few items."
+        )
+    tags = list(dict.fromkeys(judged["language"]))
+    where = "mean over languages" if tags == [MACRO] else join(tags)
     standings, leaks = [], False
-    for row in judged[judged["model"].isin(baselines)].to_dict("records"):
+    for row in judged.to_dict("records"):
         standing = "at chance"
-        if row["low"] > chance or row["high"] < chance:
-            standing = "above chance" if row["low"] > chance else "below chance"
+        if row["p_chance_holm"] < LEVEL:
+            standing = "above chance" if row["score"] > chance else "below chance"
         leaks |= kind == "canary" and standing == "above chance"
-        scored = f"{row['score']:.3f} ({interval(row['low'], row['high'])})"
+        scored = f"{row['score']:.3f} ({interval(row['low'], row['high'])}, {p_value(row['p_chance_holm'])})"
         standings.append((str(row["model"]), standing, scored))
     text = f"On {label} ({where}, chance {chance:.2f}) {join(_parts(standings))}"
     if kind != "canary":
@@ -109,7 +126,7 @@ def chance_grids(frame: pd.DataFrame, roles: Mapping[str, str]) -> Iterator[Grid
             f"Controlled tasks of suite {suite}, against chance",
             f"How often the right choice is the likeliest; chance is {chance}. "
             f"{meanings}. Score and 95 % interval, {span(single['n_items'])} items a "
-            "language, so the mean is what is judged. These tasks enter none of the differences "
+            "language, so the mean is what is judged, with Holm's correction. These tasks enter none of the differences "
             "below.",
             ("model", *tags),
             body,

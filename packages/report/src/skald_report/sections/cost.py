@@ -15,8 +15,8 @@ from skald_report.tables.table import Table
 
 #: What planned operations are. Standing: derived; the planner's count.
 FLOPS = (
-    "Operations are counted by formula, not measured: six a token for every parameter that multiplies an "
-    "activation, and those of attention at full context (arXiv 2204.02311, appendix B)"
+    "Operations by formula: six a token and multiplying parameter, and attention at full context (arXiv "
+    "2204.02311, appendix B)"
 )
 
 
@@ -58,9 +58,8 @@ def _models(table: Table) -> Grid:
         else "those of the sweep for the learning rate, which come on top, are not in the plans"
     )
     caption = (
-        f"One training run a model. {FLOPS}; {of_sweep}. Wall and processor seconds and energy are those of the "
-        "run's manifest: of the last start where training was interrupted, energy of all of it. They say what "
-        "this machine took, not what the method costs, and no comparison of reports judges them."
+        f"{FLOPS}; {of_sweep}. Seconds and energy: the run's manifest (seconds: of its last start), what this machine "
+        "took and not what the method costs."
     )
     return Grid("cost", "What training took", caption, header, rows, "tables/cost.csv")
 

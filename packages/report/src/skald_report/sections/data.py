@@ -7,14 +7,11 @@ from collections.abc import Iterator
 import pandas as pd
 
 from skald_report.page.blocks import Block, Cell, Grid, Paragraph
-from skald_report.page.formatting import join, language_name, of
+from skald_report.page.formatting import join, language_cell, language_name, of
 from skald_report.reading.inputs import Sources
 from skald_report.sections.context import Context
 from skald_report.tables.data import is_generated
 from skald_report.tables.table import Table
-
-#: A grid of models by language has no more columns than this unfolded.
-_WIDE = 6
 
 
 def data_blocks(context: Context) -> Iterator[Block]:
@@ -58,7 +55,7 @@ def _languages(table: Table) -> Grid:
     columns = ("n_documents", "n_bytes", "n_tokens")
     rows = tuple(
         (
-            Cell(language_name(str(r["language"]))),
+            language_cell(str(r["language"])),
             *(Cell(f"{r[name]:,}", of=of("data", i, name)) for name in columns),
             Cell(f"{r['bytes_per_token']:.2f}", of=of("data", i, "bytes_per_token")),
             Cell(f"{r['n_validation_documents']:,}", f"{r['n_validation_bytes']:,} bytes",
@@ -110,9 +107,7 @@ def _read(table: Table) -> Iterator[Block]:
         columns = ("share", "epochs") if known else ("share",)
         return Cell(f"{row['share']:.3f}", times, of=of("mixture", i, *columns))
 
-    rows = tuple(
-        (Cell(language_name(tag)), *(cell(model, tag) for model in models)) for tag in tags
-    )
+    rows = tuple((language_cell(tag), *(cell(model, tag) for model in models)) for tag in tags)
     yield Grid(
         "mixture",
         "What each model reads",
@@ -120,7 +115,7 @@ def _read(table: Table) -> Iterator[Block]:
         ("language", *models),
         rows,
         "tables/mixture.csv",
-        len(models) > _WIDE,
+        folded=True,
     )
 
 

@@ -119,6 +119,7 @@ def transfer_evidence(folder: Path | None, table: Table | None = None) -> Iterat
         yield Gallery(
             tuple(fit_drawings(fit, prefix="proof-", only=_FIGURES)),
             f"The proof's own table, {fit.table.source}: {fit.table.n_runs} runs. Whiskers are {COVERED} intervals.",
+            "What the proof fitted",
         )
     yield from _grids(shown, "transfer", "time transfer")
 
@@ -150,13 +151,12 @@ def _grids(table: Table, proof: str, subject: str) -> Iterator[Grid]:
     # A proof with other measures still shows some.
     first += [i for i in own.index if i not in first]
     first = first[: max(_OPEN, n_first)]
-    yield _grid(
-        own.loc[first], f"{proof}-first", f"What the proof of {subject} measured first of all"
-    )
-    yield _grid(own, proof, f"Every measure of the proof of {subject}", True)
+    yield _grid(own.loc[first], f"{proof}-first", f"Main measures of the proof of {subject}")
+    yield _grid(own, proof, f"Every measure of the proof of {subject}", whole=True)
 
 
-def _grid(rows: pd.DataFrame, name: str, title: str, folded: bool = False) -> Grid:
+def _grid(rows: pd.DataFrame, name: str, title: str, whole: bool = False) -> Grid:
+    """Return measures as a table; the whole of them is folded and has their details."""
     body = tuple(
         (
             Cell(str(r["measure"])),
@@ -165,10 +165,11 @@ def _grid(rows: pd.DataFrame, name: str, title: str, folded: bool = False) -> Gr
                       mark=_MARKS[r["verdict"]], of=of("measures", int(i), "value", "unit")),
             Cell(str(r["bound"]) or "–"),
             Cell(str(r["verdict"])),
-            Cell(str(r["detail"])),
+            *([Cell(str(r["detail"]))] if whole else []),
         )
         for i, r in zip(rows.index, rows.to_dict("records"), strict=True)
     )  # fmt: skip
-    header = ("measure", "value", "bound", "verdict", "detail")
-    caption = f"{counted(len(rows), 'measure')}; drifts and slopes are signed in the detail."
-    return Grid(name, title, caption, header, body, "tables/measures.csv", folded)
+    header = ("measure", "value", "bound", "verdict", *(["detail"] if whole else []))
+    signed = "drifts and slopes are signed in the detail"
+    caption = f"{counted(len(rows), 'measure')}; {signed if whole else 'the next table has all, with details'}."
+    return Grid(name, title, caption, header, body, "tables/measures.csv", whole)

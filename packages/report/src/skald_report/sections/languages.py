@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from skald_specs.languages import BY_TAG
 
 from skald_report.figures.forest import forest
 from skald_report.figures.heat import MOST_ROWS, heat_map
@@ -20,15 +19,24 @@ from skald_report.page.blocks import (
     Grid,
     Paragraph,
 )
-from skald_report.page.formatting import MAX_OPEN, join, language_name, numbered, span
+from skald_report.page.formatting import (
+    MAX_OPEN,
+    join,
+    language_cell,
+    language_name,
+    numbered,
+    span,
+)
 from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
+from skald_report.tables.measures import TASKS, TEXT
 from skald_report.tables.table import MACRO, Table
 
 #: Columns that a table of models beside each other may have; beyond, models are rows.
 _MAX_ABREAST = 6
 _WORST = "worst"
+_TITLES = {TASKS: "Tasks", TEXT: "Bits per byte"}
 _BRANCHES = ("North", "West", "Insular")
 
 
@@ -45,13 +53,16 @@ def language_blocks(context: Context) -> Iterator[Block]:
         return
     yield Claims(context.said.languages)
     yield from _figures(context, rows)
+    known = rows[rows["score"].notna()]
     if rows["model"].nunique() > MOST_ROWS:
-        yield _explorer(context.tables["overall"], rows[rows["score"].notna()])
+        yield _explorer(context.tables["overall"], known)
         return
-    for measure in MEASURES:
-        own = rows[(rows["measure"] == measure.name) & rows["score"].notna()]
-        if len(own):
-            yield _grid(measure, own, named)
+    measured = [m for m in MEASURES if (known["measure"] == m.name).any()]
+    if len(named) * len(measured) <= _MAX_ABREAST:
+        yield _together(measured, known, named)
+        return
+    for measure in measured:
+        yield _grid(measure, known[known["measure"] == measure.name], named)
 
 
 def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
@@ -80,6 +91,31 @@ def _branch_order(tag: str) -> int:
     return [*_BRANCHES, ""].index(branch_of(tag))
 
 
+def _together(measured: Sequence[Measure], known: pd.DataFrame, named: Sequence[str]) -> Grid:
+    """Return one table of few models: a row a language, beside each other the models by measure."""
+    at = {(row["measure"], row["scope"], row["model"]): row for row in numbered(known)}
+    columns = [
+        (measure.name, name)
+        for measure in measured
+        for name in named
+        if ((known["measure"] == measure.name) & (known["model"] == name)).any()
+    ]
+    body = tuple(
+        (_head(scope, known), *(_cell(at.get((measure, scope, name))) for measure, name in columns))
+        for scope in _scopes(known)
+    )
+    methods = join(dict.fromkeys(known.loc[known["scope_kind"] == "language", "method"]))
+    return Grid(
+        "languages",
+        "Means by language",
+        f"{'; '.join(f'{_TITLES[m.name]}: {m.scale}' for m in measured)}. Mean and 95 % interval ({methods}). "
+        "Every task of a language and every language has the same weight, over the cells that all baselines have.",
+        ("language", *(f"{name}, {_TITLES[measure].lower()}" for measure, name in columns)),
+        body,
+        "tables/overall.csv",
+    )
+
+
 def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
     scopes = _scopes(own)
     at = {(row["scope"], row["model"]): row for row in numbered(own)}
@@ -104,7 +140,7 @@ def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
     )
     return Grid(
         f"languages-{measure.name}",
-        "Tasks, by language" if measure.name == "tasks" else "Bits per byte, by language",
+        f"{_TITLES[measure.name]}, by language",
         f"{measure.noun[:1].upper()}{measure.noun[1:]}. Under each mean its 95 % interval ({first['method']}); "
         f"a mean has the same weight for every task of a language and every language, over the cells that all "
         f"baselines have.{hierarchical if measure.name == 'tasks' else ''}",
@@ -163,10 +199,7 @@ def _head(scope: str, own: pd.DataFrame) -> Cell:
     if scope in _BRANCHES:
         tags = [str(t) for t in own.loc[own["scope_kind"] == "language", "scope"].unique()]
         return Cell(f"{scope} branch", ", ".join(sorted(t for t in tags if branch_of(t) == scope)))
-    known = BY_TAG.get(scope)
-    if known is None:
-        return Cell(scope)
-    return Cell(known.english, known.endonym if known.endonym != known.english else "")
+    return language_cell(scope)
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:

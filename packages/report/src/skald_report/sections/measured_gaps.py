@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -40,11 +41,9 @@ def _not_measured(context: Context) -> str:
         sizes = join(dict.fromkeys(size or "an unknown size" for size in own["size_class"]))
         who = f"Of this report's models (size class {sizes})"
     return (
-        f"{who} no distance is given: no European model of other makers of their size class was measured here. "
-        "Published scores do not replace it, since their protocol is another. "
-        "`skald evaluate --models eu-small` measures European models on the same items (groups and names: "
-        "evals/models.yaml); the next report then has the gap in bits per byte and on tasks, and what closing it "
-        "would take in tokens by the loss law of the sweep."
+        f"{who} no distance is given: no European model of their size class was measured here, and published scores "
+        "follow another protocol. `skald evaluate --models eu-small` (evals/models.yaml) measures such models on "
+        "the same items; the next report then has the gaps, and their price in tokens."
     )
 
 
@@ -60,23 +59,30 @@ def _grid(frame: pd.DataFrame) -> Grid:
             Cell(number(row["best_score"], ".3f"), str(row["best"]), of=of(_GAPS, at, "best_score")),
             Cell(number(row["gap"], "+.3f"), interval(row["low"], row["high"], "+.3f"), mark,
                  of=of(_GAPS, at, "gap", "low", "high")),
-            Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"), f"p {row['p_holm']:.2g}",
-                 of=of(_GAPS, at, "p_holm")),
+            _verdict(row, at),
             tokens_cell(row, at, _GAPS),
         ))  # fmt: skip
     return Grid(
         "measured-gaps",
         "Models measured here against the best measured European model of their class",
-        "Same items, same prompts. Positive: the rival leads. Of a language: interval of two independent means, p "
-        "Holm-corrected over languages and rivals; of the mean: paired over keys, Holm-corrected over all pairs. "
+        "Same items, same prompts. Positive: the rival leads. Of a language: two independent means, interval and p "
+        "corrected (Bonferroni) over languages and rivals; of the mean: paired over keys, interval corrected over "
+        "rivals, p over them and all pairs. The best of several is best partly by luck: its lead is rather too large. "
         "Tokens: the loss law of the sweep, at the horizon at which its loss is lower by the gap's share of the "
         "model's own bits per byte; learning rate and batch are taken to be the best at both horizons.",
-        ("model", "score", "best European model of its class", "gap (95 %)", "beyond noise?",
+        ("model", "score", "best European model of its class", "gap (95 % together)", "beyond noise?",
          "tokens to close (90 %)"),
         tuple(rows),
         "tables/measured_gaps.csv",
         folded=True,
     )  # fmt: skip
+
+
+def _verdict(row: pd.Series[Any], at: int) -> Cell:
+    if not row["verdict"]:
+        return Cell("–", "not tested: no interval")
+    told = {"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}")
+    return Cell(told, f"p {row['p_corrected']:.2g}", of=of(_GAPS, at, "p_corrected"))
 
 
 def _beside(frame: pd.DataFrame) -> Grid:

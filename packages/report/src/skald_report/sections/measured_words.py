@@ -24,6 +24,11 @@ def measured_sentences(tables: Mapping[str, Table]) -> list[str]:
 
 def _said(row: Mapping[Any, Any]) -> str:
     place = PLACES[row["measure"]]
+    if not row["verdict"]:
+        return (
+            f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "
+            "mean over languages: not tested, the difference has no interval."
+        )
     if row["verdict"] == "tie":
         return (
             f"{row['model']} against {row['best']}, the best measured European model of {row['size_class']} on {place}, "

@@ -73,10 +73,9 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
     yield Grid(
         f"pairs-{measure.name}",
         f"Pairs of models {measure.place}",
-        f"First model minus second, the mean over what both were asked ({measure.noun}), with its 95 % "
-        f"interval, which is not corrected. ▲ better, ▼ worse, = tied: p ({tests}) Holm-corrected over all "
-        f"{len(rows):,} pairs, below {LEVEL}. Detectable: the true difference that is found with 80 % power at "
-        f"5 %, before correction. Won, lost, tied: of single tasks in a language.{left}",
+        f"First model minus second ({measure.noun}), with its 95 % interval before correction. ▲ better, ▼ worse, "
+        f"= tied: p ({tests}) below {LEVEL}, Holm-corrected over {len(rows):,} pairs. Detectable: found with 80 % "
+        f"power at 5 % before correction. Won, lost, tied: tasks in a language.{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",
@@ -99,7 +98,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
             verdict,
             of=at("difference", *known),
         ),
-        _number(row["p_holm"], ".2g", at("p_holm")),
+        _number(row["p_holm"], "#.2g", at("p_holm")),
         _number(row["mde"], ".3f", at("mde")),
         Cell(f"{row['wins']}–{row['losses']}–{row['ties']}", of=at("wins", "losses", "ties")),
         Cell(f"{row['n_items']:,}", of=at("n_items")),

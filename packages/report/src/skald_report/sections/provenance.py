@@ -41,6 +41,7 @@ def provenance_blocks(
         "Fingerprints are SHA-256. Hardware and wall times are no results: the section on cost has them.",
         ("fact", "value"),
         rows,
+        folded=True,
     )
     if "models" in tables:
         yield _models(tables["models"].frame)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from skald_report.figures import landscape as figures
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import leaders, page_languages
@@ -26,37 +24,34 @@ def published(context: Context) -> Iterator[Block]:
         yield from measured_blocks(context)
         return
     yield Paragraph(
-        "These figures were measured by others, on real text, with other tasks and another "
-        "harness. They stand here to show the field in which a baseline of this kind competes, and "
-        "are never mixed with the scores measured here.",
+        "Measured by others on real text, with other tasks and another harness: the field in which a baseline of "
+        "this kind competes, never mixed with the scores measured here.",
         "important",
     )
     yield from gap_blocks(context)
     yield from measured_blocks(context)
     frame = table.frame
     shown = frame[frame["shown"]]
-    newest = max(shown["source_date"])
-    yield Claims(context.remarks.published)
+    newest = max(shown["source_date"], default="")
     languages = page_languages(shown)
     panels = {tag: shown[shown["page_language"] == tag] for tag in languages}
     drawn = [tag for tag in languages if len(leaders(panels[tag]))]
-    sources = "; ".join(f"{name} ({date})" for name, date in _sources(shown))
-    yield Gallery(
-        tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
-        "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
-        "language and task the best of each size class, and the highlighted family; all others stand in the "
-        f"table below. Filled dots: snapshot of {newest}, open dots: older. Sources: {sources}.",
-    )
-    yield _explorer(table)
-
-
-def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return the distinct sources without their file, newest first."""
-    pairs = {
-        (" ".join(s.split(" ")[:2]).removeprefix("https://"), d)
-        for s, d in zip(frame["source"], frame["source_date"], strict=True)
-    }
-    return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
+    if drawn:
+        yield Gallery(
+            tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
+            "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
+            "language and task the best of each size class, and the highlighted family; all others stand in the "
+            f"table below. Filled dots: snapshot of {newest}, open dots: older.",
+        )
+    else:
+        yield Paragraph(
+            "No published score is of a European base model on a kind of task that this page shows, so there is "
+            "no figure. All scores stand in `tables/published.csv`.",
+            "gap",
+        )
+    yield Claims(context.remarks.published, "How these figures are to be read")
+    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+        yield _explorer(table)
 
 
 def _explorer(table: Table) -> Explorer:

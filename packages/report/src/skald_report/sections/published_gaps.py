@@ -12,11 +12,11 @@ from skald_specs.plan import COVERAGE
 
 from skald_report.figures import landscape as figures
 from skald_report.figures.style import tokens
-from skald_report.landscape import gaps as why
-from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Paragraph
-from skald_report.page.formatting import interval, join, number, of
+from skald_report.landscape.protocol import TASK_KINDS
+from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Notes, Paragraph
+from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_words import newest_of, quantity
+from skald_report.sections.published_words import newest_of, quantity, worded
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
@@ -35,10 +35,14 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         )
         return
     frame, own = table.frame[table.frame["highlight"]], newest_of(table)
-    yield Claims(context.remarks.published_gaps)
+    lead, *prices = context.remarks.published_gaps
+    yield Paragraph(lead, "lead")
+    if prices:
+        yield Claims(tuple(prices))
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
+    yield _overview(own, order)
     yield Gallery(
         (
             figures.gap_panel(
@@ -47,14 +51,54 @@ def gap_blocks(context: Context) -> Iterator[Block]:
                 f"{label} against the best European {size}",
             ),
         ),
-        "Points by which the best European base model of the size class leads, with 95 % intervals of two "
-        "independent scores. Filled: beyond noise (Holm-corrected over every rival and task of the language, "
-        f"below {why.LEVEL:g}); open: not. A cross: the model's own score is at the protocol's floor. The mean "
-        "is over the languages in which neither checkpoint is at the floor, and has the rival that is best "
-        "over them.",
+        "The same gaps with their intervals. Filled: beyond noise, the interval leaves zero out; open: tied. A cross: "
+        "the model's own score is at the protocol's floor. The mean is over all data sets that the model has, floors "
+        "counted as they are, and has the rival that is best over them.",
     )
     yield _grid(frame, order)
-    yield Paragraph(_method(own))
+    yield Notes("How gaps are priced in tokens", tuple(_method(own)))
+
+
+def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
+    """Return the gaps of one model at a glance: a row a language, a column a kind of task."""
+    kinds = [kind for kind in TASK_KINDS if kind in set(own["task_kind"])]
+    at = {(row["language"], row["task_kind"]): row for row in numbered(own)}
+    label, most = str(own["label"].iloc[0]), int(own["n_rivals"].max())
+    return Grid(
+        "published-gaps",
+        f"{label}: points behind (+) or ahead (−) of the best European model of its class",
+        "Gap with an interval that holds with 95 % for every rival and task of the language at once (Bonferroni); "
+        "rival; tokens that closing it would take, or why that is not known. Tied: the interval holds zero. The best "
+        f"of up to {most} rivals is partly the luckiest, so gaps are rather too large.",
+        ("language", *(TASK_KINDS[kind] for kind in kinds)),
+        tuple(
+            (Cell(_OVER if tag == MACRO else BY_TAG[tag].english),
+             *(_gap_cell(at.get((tag, kind))) for kind in kinds))
+            for tag in order
+        ),
+        "tables/published_gaps.csv",
+    )  # fmt: skip
+
+
+def _gap_cell(row: Mapping[Any, Any] | None) -> Cell:
+    if row is None:
+        return Cell("–")
+    verdict = str(row["verdict"])
+    columns, note = ["gap", "low", "high"], str(row["best_label"])
+    if verdict == "behind":
+        note += f"; {worded(row)}"
+        columns += _known(row)
+    return Cell(
+        f"{number(row['gap'], '+.1f')} {'tied' if verdict == 'tie' else verdict}",
+        interval(row["low"], row["high"], _DIGITS),
+        {"behind": "worse", "ahead": "better"}.get(verdict, "tie"),
+        note,
+        of(_TABLE, row["row"], *columns),
+    )
+
+
+def _known(row: Mapping[Any, Any]) -> list[str]:
+    return [name for name in ("tokens", "tokens_low") if pd.notna(row[name])][:1]
 
 
 def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
@@ -75,15 +119,15 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
             Cell(number(row["gap"], "+.1f"), interval(row["low"], row["high"], "+.1f"), mark,
                  of=of(_TABLE, at, "gap", "low", "high")),
             Cell({"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}"),
-                 f"p {row['p_holm']:.2g}", of=of(_TABLE, at, "p_holm")),
+                 f"p {number(row['p_corrected'], '#.2g')}", of=of(_TABLE, at, "p_corrected")),
             tokens_cell(row, at, _TABLE),
         ))  # fmt: skip
     return Grid(
-        "published-gaps",
+        "published-gaps-all",
         "Every gap of this family, with what closing it would take",
-        "Points; positive: the rival leads. p: of no gap, Holm-corrected over every rival and task of the "
+        "Points; positive: the rival leads. Interval and p: corrected (Bonferroni) for every rival and task of the "
         "language. Tokens: in all, at the same size. Gaps of every other European model stand in the CSV.",
-        ("language and task", "score", "best European model of its class", "gap (95 %)",
+        ("language and task", "score", "best European model of its class", "gap (95 % together)",
          "beyond noise?", f"tokens to close ({COVERAGE:.0%})"),
         tuple(rows),
         "tables/published_gaps.csv",
@@ -106,18 +150,25 @@ def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) ->
     )
 
 
-def _method(own: pd.DataFrame) -> str:
+def _method(own: pd.DataFrame) -> Iterator[str]:
     mean, sd = HORIZON_EXPONENT_PRIOR
+    yield (
+        "Between two checkpoints of one run the score is taken as linear in the horizon term of the planner's loss "
+        "law, B T^-beta; T solves for the rival's score at the same model size. Beta is the planner's prior: "
+        f"{mean:g} with a spread of {sd:g}, assumed. For the interval both scores, the gap and beta are drawn."
+    )
+    yield (
+        "The price says what more of the same tokens would do and nothing of other data. It assumes that both "
+        "checkpoints were as well annealed, which is not published."
+    )
+    yield (
+        "No price is known where the score did not grow beyond noise between the checkpoints, and where a score is at "
+        "the protocol's floor. `At least` is the end of the interval."
+    )
+    yield (
+        "Errors of two models are taken as independent: how they did on the same items is not published."
+    )
     dates = [*own["source_date"], *own["best_source_date"]]
     snapshots = sorted({day for joined in dates for day in joined.split("; ")})
-    old = f" The figures compared are of {join(snapshots)}." if len(snapshots) > 1 else ""
-    return (
-        "How a gap is priced in tokens: between two checkpoints of one run the score is taken as linear in the "
-        "horizon term of the planner's loss law, B T^-beta, and T solves for the rival's score at the same "
-        f"model size; beta is {mean:g} with a spread of {sd:g} (the planner's prior, assumed), and both scores, "
-        "the gap and beta are drawn for the interval. It says what more of the same tokens would do and "
-        "nothing of other data, and it assumes that both checkpoints were as well annealed, which is not published. "
-        "It is not known where the score did not grow beyond noise between the checkpoints, and where a score "
-        "is at the protocol's floor. Errors of two models are taken as independent: how they did on the same "
-        f"items is not published.{old}"
-    )
+    if len(snapshots) > 1:
+        yield f"The figures compared are of {join(snapshots)}."

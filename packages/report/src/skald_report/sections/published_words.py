@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
-from skald_specs.languages import BY_TAG
 
 from skald_report.figures.style import tokens
 from skald_report.landscape import gaps as why
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.page.formatting import capital, interval, join, language_name, number
+from skald_report.page.formatting import counted, join, number
+from skald_report.sections.published_means import means_and_limits
 from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
@@ -29,14 +29,14 @@ def published_sentences(tables: Mapping[str, Table]) -> list[str]:
         return []
     frame = tables["published"].frame
     shown = frame[frame["shown"]]
-    return list(_claims(frame, shown, max(shown["source_date"])))
+    return list(_claims(frame, shown, max(frame["source_date"])))
 
 
 def gap_sentences(tables: Mapping[str, Table]) -> list[str]:
     """Return how far the newest highlighted model is from the best of its class; nothing without one."""
     if "published_gaps" not in tables or not len(own := newest_of(tables["published_gaps"])):
         return []
-    return [*_summary(own), *_by_language(own)]
+    return [_lead(own), *_prices(own), *means_and_limits(tables, own)]
 
 
 def newest_of(table: Table) -> pd.DataFrame:
@@ -53,29 +53,18 @@ def newest_of(table: Table) -> pd.DataFrame:
 def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
     european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
     older = int((frame["source_date"] != newest).sum())
+    aged = (
+        f"; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
+        "between an open and a filled dot may be the harness's"
+        if older
+        else f", all of {newest}"
+    )
     yield (
         f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
-        f"European, each with its source and date; {older:,} are older than {newest}, some by an older version "
-        "of the harness, so a small distance between an open and a filled dot may be the harness's."
+        f"European{aged}."
     )
-    yield (
-        "The published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, which "
-        "shrink with the number of replicates: about 2.5 times narrower than the sampling error of the items. "
-        "They are multiplied by sqrt(10) here to approximate the sampling error of one score."
-    )
-    yield (
-        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
-        "is chance; reading is F1 x 100."
-    )
-    yield _floors(shown)
-    yield (
-        "Base models are compared with base models of their size class alone: a model trained to follow "
-        "instructions is asked in another way. The table shows both, and says which is which."
-    )
-    yield (
-        "A missing dot was not published there. No average is taken over missing cells: models are sorted by "
-        "their first column, and those without it come last."
-    )
+    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+        yield from _of_figures(shown)
     rest = frame[~frame["shown"]]
     if len(rest):
         yield (
@@ -89,78 +78,95 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
         )
 
 
-def _floors(shown: pd.DataFrame) -> str:
+def _of_figures(shown: pd.DataFrame) -> Iterator[str]:
+    """Yield how the figures and the table of European models are to be read."""
+    yield (
+        "Published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, about 2.5 times "
+        "narrower than the sampling error of the items. Multiplied by sqrt(10) here, they approximate it."
+    )
+    yield (
+        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
+        "is chance; reading is F1 x 100."
+    )
+    yield from _floors(shown)
+    yield (
+        "Base models are compared with base models of their size class alone; the table to search has "
+        "instruction-tuned ones too, and says which is which."
+    )
+    yield (
+        "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
+        "column."
+    )
+    yield f"Sources: {'; '.join(f'{name} ({date})' for name, date in _sources(shown))}."
+
+
+def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the distinct sources without their file, newest first."""
+    pairs = {
+        (" ".join(s.split(" ")[:2]).removeprefix("https://"), d)
+        for s, d in zip(frame["source"], frame["source_date"], strict=True)
+    }
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
+
+
+def _floors(shown: pd.DataFrame) -> Iterator[str]:
     asked = shown[(shown["metric"] == "mcc") & (shown["model_type"] == "base")]
     by_kind = asked.groupby("task_kind", sort=False)["floor"].agg(["sum", "size"])
     counts = "; ".join(
         f"{TASK_KINDS[str(kind)]} {int(row['sum'])} of {int(row['size'])}"
         for kind, row in by_kind.iterrows()
     )
-    return (
-        f"Scores of base models that cannot be told from chance: {counts}. Such zeros are common under this "
-        "protocol, which asks for an answer label: a floor of the protocol, not a proof that a model knows nothing."
-    )
+    if counts:
+        yield (
+            f"Scores of base models that cannot be told from chance: {counts}. The protocol asks for an answer "
+            "label: a floor of the protocol, not a proof that a model knows nothing."
+        )
 
 
-def _summary(own: pd.DataFrame) -> Iterator[str]:
+def _lead(own: pd.DataFrame) -> str:
+    """Say in one sentence where a model stands."""
     cells = own[own["language"] != MACRO]
     counts = cells["verdict"].value_counts()
     behind, ahead = int(counts.get("behind", 0)), int(counts.get("ahead", 0))
-    label, size = own["label"].iloc[0], own["size_class"].iloc[0]
     kind = "base model" if own["model_type"].iloc[0] == "base" else "model"
-    yield (
-        f"{label} against the best other European {kind} of {size} parameters, {len(cells)} pairs of language "
-        f"and task: behind beyond noise in {behind}, ahead beyond noise in {ahead}, no difference beyond noise "
-        f"in {len(cells) - behind - ahead}."
+    text = (
+        f"{own['label'].iloc[0]} against the best other European {kind} of {own['size_class'].iloc[0]} "
+        f"parameters: behind in {behind} of {len(cells)} pairs of language and task, ahead in {ahead or 'none'}, "
+        f"tied in {len(cells) - behind - ahead}"
     )
     means = own[own["language"] == MACRO].to_dict("records")
-    if means:
-        told = "; ".join(
-            f"{TASK_KINDS[row['task_kind']]} {_lead(row)} ({_ends(row)}; "
-            f"{'' if row['verdict'] != 'tie' else 'not '}beyond noise; {row['n_cells']} data sets)"
-            for row in means
-        )
-        yield f"As means over languages, in points: {told}."
-    if behind:
-        lost = cells[cells["verdict"] == "behind"]
-        priced = int(lost["tokens"].notna().sum())
-        reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
-        named = join(f"{reason} ({count})" for reason, count in reasons.items())
-        rest = f"; not known of the others: {named}" if priced and named else f": {named}"
-        yield (
-            f"What closing it would take in tokens is known of {priced or 'none'} of these {behind} gaps"
-            f"{rest if named else ''}."
-        )
+    clear = [
+        f"{number(abs(row['gap']), _DIGITS)} points {row['verdict']} on {TASK_KINDS[row['task_kind']]}"
+        for row in means
+        if row["verdict"] != "tie"
+    ]
+    tied = [TASK_KINDS[row["task_kind"]] for row in means if row["verdict"] == "tie"]
+    told = [*clear, *([f"tied on {join(tied)}"] if tied else [])]
+    return f"{text}; as a mean over languages {join(told)}." if told else f"{text}."
 
 
-def _by_language(own: pd.DataFrame) -> Iterator[str]:
-    pages = set(own.loc[own["language"] != MACRO, "page_language"])
-    for page in [tag for tag in BY_TAG if tag in pages]:
-        rows = own[own["page_language"] == page].to_dict("records")
-        clear = [
-            f"{row['column']}, {_lead(row)} ({_ends(row)}; {price(row, _BRIEF)})"
-            for row in rows
-            if row["verdict"] != "tie"
-        ]
-        rest = [f"{row['column']} ({_lead(row)})" for row in rows if row["verdict"] == "tie"]
-        parts = [f"beyond noise on {join(clear)}"] if clear else ["no difference beyond noise"]
-        parts += [f"{'not beyond noise: ' if clear else ''}{join(rest)}"] if rest else []
-        yield f"{language_name(page)}: {(': ' if not clear else '. ').join(_sentences(parts, bool(clear)))}."
+def _prices(own: pd.DataFrame) -> Iterator[str]:
+    """Say for how many gaps it is known what closing them takes in tokens, and why not for the others."""
+    lost = own[(own["language"] != MACRO) & (own["verdict"] == "behind")]
+    if lost.empty:
+        return
+    priced = int(lost["tokens"].notna().sum())
+    reasons = lost.loc[lost["tokens"].isna(), "why_no_tokens"].value_counts()
+    named = join(f"{reason} ({count})" for reason, count in reasons.items())
+    rest = f"; not known of the others: {named}" if priced and named else f": {named}"
+    yield (
+        f"What closing it would take in tokens is known of {priced or 'none'} of {counted(len(lost), 'such gap')}"
+        f"{rest if named else ''}."
+    )
 
 
-def _sentences(parts: list[str], each: bool) -> list[str]:
-    return [parts[0], *(capital(part) if each else part for part in parts[1:])]
-
-
-def _lead(row: Mapping[Any, Any]) -> str:
-    """Return by how much a model is behind or ahead of which one."""
-    side = "behind" if row["gap"] > 0 else "ahead of"
-    return f"{number(abs(row['gap']), _DIGITS)} {side} {row['best_label']}"
-
-
-def _ends(row: Mapping[Any, Any]) -> str:
-    low, high = (row["low"], row["high"]) if row["gap"] > 0 else (-row["high"], -row["low"])
-    return interval(low, high, _DIGITS)
+def worded(row: Mapping[Any, Any]) -> str:
+    """Return in a word or two what closing a gap takes."""
+    if pd.notna(row["tokens"]):
+        return f"{tokens(row['tokens'])} tokens"
+    if pd.notna(row["tokens_low"]):
+        return f"at least {quantity(row['tokens_low'])} tokens"
+    return f"tokens: {_BRIEF.get(row['why_no_tokens'], row['why_no_tokens'])}"
 
 
 def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:

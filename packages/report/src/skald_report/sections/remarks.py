@@ -24,7 +24,7 @@ from skald_report.tables.table import Table
 #: The remarks that follow from evaluations alone.
 OF_RECORDS = ("lacking", "noise", "controls", "rechecks")
 #: The tables that the others follow from.
-READ = ("models", "cost", "published", "published_gaps", "measured_gaps")
+READ = ("models", "cost", "published", "published_gaps", "published_without_mean", "measured_gaps")
 
 
 class Remarks(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 from skald_specs.languages import BY_TAG
 
+from skald_report.tables.pairs import mirrored
 from skald_report.tables.table import MACRO, Table
 
 
@@ -43,7 +44,6 @@ MEASURES = (
     ),
     Measure("text", "in bits per byte", "bits per byte, lower is better", "lower is better", True),
 )
-_MIRRORED = {"better": "worse", "worse": "better", "tie": "tie"}
 
 
 def contestants(models: Table) -> list[str]:
@@ -85,18 +85,8 @@ def seen_from(
         return pd.DataFrame(columns=["model", "reference", "verdict"])
     frame = pairwise.frame[pairwise.frame["measure"] == measure.name]
     own = frame[frame["model"].isin(models) & frame["reference"].isin(others)]
-    mirrored = frame[frame["reference"].isin(models) & frame["model"].isin(others)]
-    mirrored = mirrored.assign(
-        model=mirrored["reference"],
-        reference=mirrored["model"],
-        difference=-mirrored["difference"],
-        low=-mirrored["high"],
-        high=-mirrored["low"],
-        wins=mirrored["losses"],
-        losses=mirrored["wins"],
-        verdict=mirrored["verdict"].map(_MIRRORED),
-    )
-    return pd.concat([part for part in (own, mirrored) if len(part)] or [own])
+    turned = mirrored(frame[frame["reference"].isin(models) & frame["model"].isin(others)])
+    return pd.concat([part for part in (own, turned) if len(part)] or [own])
 
 
 def cells_of(differences: Table | None, model: str, reference: str) -> pd.DataFrame:
@@ -107,13 +97,7 @@ def cells_of(differences: Table | None, model: str, reference: str) -> pd.DataFr
     own = frame[(frame["model"] == model) & (frame["reference"] == reference)]
     if len(own):
         return own
-    other = frame[(frame["model"] == reference) & (frame["reference"] == model)]
-    return other.assign(
-        difference=-other["difference"],
-        low=-other["high"],
-        high=-other["low"],
-        verdict=other["verdict"].map(_MIRRORED),
-    )
+    return mirrored(frame[(frame["model"] == reference) & (frame["reference"] == model)])
 
 
 def english(tag: str) -> str:

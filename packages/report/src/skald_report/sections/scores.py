@@ -10,7 +10,6 @@ from skald_report.figures import scores as figures
 from skald_report.figures.style import Look
 from skald_report.page.blocks import Block, Claims, Gallery, Grid
 from skald_report.page.formatting import (
-    MAX_OPEN,
     MAX_ROWS,
     capital,
     join,
@@ -40,7 +39,10 @@ _MAX_DRAWN = 8
 
 
 def score_blocks(context: Context) -> Iterator[Block]:
-    """Show every model's score on every task, and against chance where that is what counts."""
+    """Show every model's score on every task, and against chance where that is what counts.
+
+    All of it is folded: it shows rows of the table to search in other orders.
+    """
     tables, look = context.tables, context.look
     if "scores" not in tables:
         return
@@ -51,7 +53,7 @@ def score_blocks(context: Context) -> Iterator[Block]:
     for suite, rows in contest[contest["model"].isin(shown)].groupby("suite", sort=False):
         yield from _score_grids(str(suite), rows)
     if context.said.chance:
-        yield Claims(context.said.chance)
+        yield Claims(context.said.chance, "Controlled tasks against chance, in words")
     yield from chance_grids(frame, roles)
     if len(shown) <= _MAX_DRAWN and len(contest):
         yield from _panels(tables["scores"], contest, look)
@@ -80,6 +82,7 @@ def _panels(scores: Table, contest: pd.DataFrame, look: Mapping[str, Look]) -> I
         f"a key). Methods: {methods}. `{MACRO}` is the unweighted mean over languages "
         "(its interval from leaving out one key at a time, in every language that has it; the languages "
         "are fixed). Grey marks are controls.",
+        "Scores, task by task",
     )
 
 
@@ -113,9 +116,7 @@ def _score_grid(name: str, title: str, rows: pd.DataFrame) -> Grid:
         f"{capital(meant)}. Score and 95 % interval; {span(single['n_items'])} items a task and "
         f"language.{worded}"
     )
-    return Grid(
-        name, title, caption, ("model", *tags), body, "tables/scores.csv", len(body) > MAX_OPEN
-    )
+    return Grid(name, title, caption, ("model", *tags), body, "tables/scores.csv", folded=True)
 
 
 def _chance(rows: pd.DataFrame) -> str:

@@ -39,23 +39,20 @@ def summary(context: Context) -> Iterator[Block]:
     said, tables = context.said, context.tables
     if "scores" not in tables:
         yield Paragraph("No evaluation was given, so this page makes no claim.", "gap")
-        yield from not_shown(context)
+        yield trained_on(context.sources)
         return
     yield Paragraph(said.verdict[0], "lead")
-    yield Claims((*said.verdict[1:], *said.controls, *context.remarks.cost, *in_short(said.gaps)))
+    yield trained_on(context.sources)
     yield from _overview(context)
+    yield Claims((*said.verdict[1:], *said.controls, *context.remarks.cost, *in_short(said.gaps)))
     yield from not_shown(context)
     yield from _standing(tables)
     yield from _facts(tables)
 
 
 def not_shown(context: Context) -> Iterator[Paragraph]:
-    """Say what the figures do not show, and why."""
-    sources, tables = context.sources, context.tables
-    yield trained_on(sources)
-    if "scores" not in tables:
-        return
-    limits = list(_limits(tables))
+    """Say what the scores do not show, and why."""
+    limits = list(_limits(context.tables))
     if limits:
         yield Paragraph(" ".join(limits), "gap")
 

@@ -17,8 +17,8 @@ from skald_specs.plan import COVERED
 from skald_report.figures.style import Look, tokens
 from skald_report.figures.surface import learning_rates
 from skald_report.figures.transfer import BATCH_FIGURE
-from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
-from skald_report.page.formatting import interval, join, of
+from skald_report.page.blocks import Block, Cell, Gallery, Grid, Notes, Paragraph
+from skald_report.page.formatting import capital, interval, join, of
 from skald_report.reading.inputs import Sources
 from skald_report.sections.fit_figures import batches_of, caption_of, fit_drawings
 from skald_report.sections.laws import exponents_grid, families_grid, published_laws_grid
@@ -55,15 +55,19 @@ def time_transfer(
     yield from _sweep(sources, tables, look)
     if given is not None:
         yield _transfers(given.frame)
-        yield from _origins(given.frame)
     for warning, names in _warnings(sources).items():
         yield Paragraph(f"The plan of {join(names)} says: {warning}", "important")
     yield from details
+    if given is not None and (origins := tuple(_origins(given.frame))):
+        yield Notes("Where the learning rates come from", origins)
     for name, grid in _FOLDED.items():
         if name in tables:
             yield grid(tables[name].frame)
     if sources.fit is not None and sources.fit.offered:
-        yield Paragraph(f"What this table of runs cannot show: {'; '.join(sources.fit.offered)}.", "gap")  # fmt: skip
+        yield Notes(
+            "What this table of runs cannot show",
+            tuple(f"{capital(offered)}." for offered in sources.fit.offered),
+        )
 
 
 def _carried(sources: Sources, frame: pd.DataFrame) -> Iterator[Paragraph]:
@@ -155,11 +159,9 @@ def _transfers(frame: pd.DataFrame) -> Grid:
         for i, r in enumerate(frame.to_dict("records"))
     )  # fmt: skip
     caption = (
-        f"Learning rates are expressed at the base shape; intervals cover {COVERED}. Octaves beyond the "
-        "sweep: of the horizon, below it of batch and size. Regret: expected excess of "
-        "loss over the best learning rate. Prior: what a published law contributed to the "
-        "learning rate. Expected loss: on the sweep's validation text; reached: mean over languages at the "
-        "last validation, which may read more of it."
+        f"Learning rates at the base shape; intervals cover {COVERED}. Octaves beyond the sweep: of the horizon, below "
+        "it of batch and size. Regret: expected excess of loss over the best rate. Prior: share of published laws. "
+        "Expected loss: on the sweep's validation text; reached: mean over languages at the last validation."
     )
     header = ("model", "base learning rate", "batch, tokens", "octaves beyond", "regret", "prior",
               "expected loss", "reached")  # fmt: skip
@@ -179,13 +181,13 @@ def _with_interval(
     return Cell(text, below, of=of("transfers", number, column, *ends))
 
 
-def _origins(frame: pd.DataFrame) -> Iterator[Block]:
+def _origins(frame: pd.DataFrame) -> Iterator[str]:
     """Yield where the learning rates come from, once for plans that say the same."""
     told = frame[frame["source"] != ""]
     for (standing, source), rows in told.groupby(["standing", "source"], sort=False):
-        yield Paragraph(f"Learning rate of {join(rows['model'])}, {standing}: {source}.")
+        yield f"Learning rate of {join(rows['model'])}, {standing}: {source}."
     for prior in dict.fromkeys(told.loc[told["prior"] != "", "prior"]):
-        yield Paragraph(f"The prior is {prior}.")
+        yield f"The prior is {prior}."
 
 
 def _powers(low: float, high: float) -> str:

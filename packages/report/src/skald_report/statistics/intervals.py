@@ -34,12 +34,16 @@ class Bounds(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Scores with their intervals and standard errors, (M,); `n_keys` clusters stand behind each."""
+    """Scores with their intervals and standard errors, (M,); `n_keys` clusters stand behind each.
+
+    `p` is against a given level, NaN without one.
+    """
 
     estimate: Floats
     low: Floats
     high: Floats
     se: Floats
+    p: Floats
     n_keys: Ints
     method: NDArray[np.object_]
 
@@ -111,13 +115,54 @@ def bounds(
         if scale == "bits":
             times = np.exp(np.where(spreads, half / estimate, half))
             return Bounds(estimate / times, estimate * times)
-        worth = np.minimum(estimate * (1 - estimate) / found.se**2, most)
-    size = np.where(spreads, worth, np.where(np.isnan(found.se), np.nan, n_clusters))
+    size = _worth(estimate, found, n_clusters, most)
     normal = special.ndtri(1 - tail)
     return wilson(estimate * size, size, np.where(spreads, quantile, normal))
 
 
-def scores_with_intervals(cells: Sums, binary: ArrayLike, scale: Scale) -> Scores:
+def _worth(estimate: Floats, found: Spread, n_clusters: ArrayLike, most: ArrayLike) -> Floats:
+    """Return how many independent items the clusters of shares are worth."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        worth = np.minimum(estimate * (1 - estimate) / found.se**2, most)
+    return np.where(found.se > 0, worth, np.where(np.isnan(found.se), np.nan, n_clusters))
+
+
+def p_against(
+    estimate: Floats,
+    found: Spread,
+    scale: Scale,
+    n_clusters: ArrayLike,
+    value: float,
+    most: ArrayLike = np.inf,
+) -> Floats:
+    """Return two-sided p values of scores against a given one: below 0.05 where `bounds` exclude it.
+
+    Args:
+        estimate: (M,).
+        found: Its spread; NaN where that is NaN.
+        scale: What the scores are; NaN for bits, which have no level to be set against.
+        n_clusters: Clusters behind each.
+        value: What they are set against, as the level of chance; NaN where not between 0 and 1.
+        most: Items that the clusters of shares are worth at most.
+
+    Source: score test, of which Wilson's interval is the inverse, Wilson 1927, JASA 22:209.
+    """
+    if scale == "bits" or not 0 < value < 1:
+        return np.full(np.shape(estimate), np.nan)
+    error, spreads = found.se, found.se > 0
+    if scale == "share":
+        error = np.sqrt(value * (1 - value) / _worth(estimate, found, n_clusters, most))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = -np.abs(estimate - value) / error
+    told: Floats = np.where(
+        spreads, 2 * special.stdtr(found.df, distance), 2 * special.ndtr(distance)
+    )
+    return told
+
+
+def scores_with_intervals(
+    cells: Sums, binary: ArrayLike, scale: Scale, chance: float = np.nan
+) -> Scores:
     """Return scores with the interval that fits them.
 
     Wilson where scores are 1 or 0 and every item has a key of its own; else `bounds`.
@@ -126,6 +171,7 @@ def scores_with_intervals(cells: Sums, binary: ArrayLike, scale: Scale) -> Score
         cells: The sums; items weigh 1, texts their bytes.
         binary: Which models have scores of 1 and 0 only, (M,) or one for all.
         scale: What the scores are, from `scale_of`.
+        chance: What p is against.
 
     Returns:
         NaN bounds for a model with a single cluster of several items; NaN scores without an answer.
@@ -133,10 +179,16 @@ def scores_with_intervals(cells: Sums, binary: ArrayLike, scale: Scale) -> Score
     estimate, n_keys, n_items = ratios(cells), (cells.bottom > 0).sum(0), cells.bottom.sum(0)
     found = spread(displacements(cells), n_keys)
     is_binary = np.broadcast_to(np.asarray(binary, bool), estimate.shape)
-    low, high = bounds(estimate, found, scale, n_keys, np.where(is_binary, n_items, np.inf))
+    most = np.where(is_binary, n_items, np.inf)
+    low, high = bounds(estimate, found, scale, n_keys, most)
+    p = p_against(estimate, found, scale, n_keys, chance, most)
     method = np.full(estimate.shape, METHODS[scale], object)
     if scale == "share":
         alone = is_binary & (cells.bottom.max(0) <= 1) & (n_items > 0)
         low[alone], high[alone] = wilson(estimate[alone] * n_items[alone], n_items[alone])
+        # Independent items need no spread between them: their number says how far they move.
+        size = n_items[alone]
+        exact = Spread(np.zeros(len(size)), np.ones(len(size)))
+        p[alone] = p_against(estimate[alone], exact, scale, size, chance)
         method[alone] = WILSON
-    return Scores(estimate, low, high, found.se, n_keys, method)
+    return Scores(estimate, low, high, found.se, p, n_keys, method)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from skald_report.statistics.intervals import Bounds, Scale, bounds
+from skald_report.statistics.intervals import Bounds, Scale, bounds, p_against
 from skald_report.statistics.spread import (
     TAIL,
     Spread,
@@ -144,6 +144,17 @@ def mean_interval(mean: Mean, scale: Scale) -> MeanInterval:
         wide = _bounds(mean, spread(mean.by_task, len(mean.by_task)), scale)
         low, high = np.minimum(fixed.low, wide.low), np.maximum(fixed.high, wide.high)
     return MeanInterval(fixed.low, fixed.high, found.se, low, high)
+
+
+def mean_against(mean: Mean, scale: Scale, value: float) -> Floats:
+    """Return two-sided p values of means against a given one, (M,), in step with `mean_interval`.
+
+    Args:
+        mean: The means; of shares those whose lowest is 0.
+        scale: What they are.
+        value: As the level of chance.
+    """
+    return p_against(mean.estimate, _spread(mean), scale, len(mean.by_key), value)
 
 
 def _spread(mean: Mean) -> Spread:

@@ -9,6 +9,7 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skald_report.statistics.comparison import (
@@ -23,6 +24,8 @@ from skald_report.tables.models import Cast
 
 #: Instead of a test: one cluster cannot tell two models apart, so they are tied.
 NO_TEST = "no test: one cluster"
+
+_MIRRORED = {"better": "worse", "worse": "better"}
 
 
 class Pairs(NamedTuple):
@@ -94,3 +97,20 @@ def pairs_of(cast: Cast) -> list[tuple[str, str]]:
 def higher_is_better(panel: Panel) -> bool:
     """Return whether a larger score of a task is the better one."""
     return panel.task.kind not in LOWER_IS_BETTER
+
+
+def mirrored(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a table of pairs as they read when model and reference change places.
+
+    Args:
+        rows: With `model`, `reference`, `difference`, `low`, `high` and `verdict`; `wins` and `losses`
+            where there are any.
+    """
+    won = {"wins": "losses", "losses": "wins"} if "wins" in rows else {}
+    turned = rows.rename(columns={"model": "reference", "reference": "model", **won})
+    return turned[rows.columns].assign(
+        difference=-rows["difference"],
+        low=-rows["high"],
+        high=-rows["low"],
+        verdict=rows["verdict"].replace(_MIRRORED),
+    )

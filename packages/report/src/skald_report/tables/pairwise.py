@@ -15,12 +15,12 @@ from skald_report.tables.measures import Measured, chosen
 from skald_report.tables.pairs import NO_TEST, Pairs
 from skald_report.tables.table import Table
 
-_COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "p", "p_holm", "p_bh",
-            "mde", "verdict", "wins", "losses", "ties", "n_cells", "n_items", "test"]  # fmt: skip
+_COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "df", "p", "p_holm",
+            "p_bh", "mde", "verdict", "wins", "losses", "ties", "n_cells", "n_items", "test"]  # fmt: skip
 _UNITS = {
     **dict.fromkeys(("difference", "low", "high"), "by measure"),
     **dict.fromkeys(("p", "p_holm", "p_bh"), "p"),
-    **dict.fromkeys(("n_cells", "n_items"), "count"),
+    **dict.fromkeys(("n_cells", "n_items", "df"), "count"),
 }
 TEST = "paired t over keys"
 
@@ -69,7 +69,7 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
             "measure": measured.name,
             "model": [pairs.names[at][0] for at in known],
             "reference": [pairs.names[at][1] for at in known],
-            **{name: columns[name][known] for name in ("difference", "low", "high")},
+            **{name: columns[name][known] for name in ("difference", "low", "high", "df")},
             "p": p,
             "p_holm": corrected,
             "p_bh": benjamini_hochberg(p),

@@ -9,17 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skald_report.statistics.families import holm
 from skald_report.statistics.intervals import METHODS, Scale, scale_of, scores_with_intervals
-from skald_report.statistics.means import Cell, hierarchical_mean, mean_interval
+from skald_report.statistics.means import Cell, hierarchical_mean, mean_against, mean_interval
 from skald_report.statistics.sums import Floats, Sums, chance_corrected, sums
-from skald_report.tables.cells import CELL, Cells, Panel
+from skald_report.tables.cells import AGAINST_CHANCE, CELL, Cells, Panel
 from skald_report.tables.table import MACRO, Table
 
 _COLUMNS = [*CELL, "model", "kind", "label", "score", "low", "high", "standard_error", "n_items",
-            "n_keys", "chance", "corrected", "corrected_low", "corrected_high", "method",
+            "n_keys", "chance", "p_chance", "p_chance_holm", "corrected", "corrected_low", "corrected_high", "method",
             "languages", "n_wordings", "lowest_wording", "highest_wording"]  # fmt: skip
 _UNITS = {"score": "by kind", "low": "by kind", "high": "by kind", "n_items": "count",
-          "n_keys": "count", "chance": "by kind"}  # fmt: skip
+          "n_keys": "count", "chance": "by kind", "p_chance": "p", "p_chance_holm": "p"}  # fmt: skip
 #: Instead of a method: nothing says how far a single cluster might lie from another one.
 NO_INTERVAL = "no interval: one cluster"
 
@@ -29,6 +30,10 @@ def scores(cells: Cells, models: pd.DataFrame) -> Table:
 
     The mean is taken over the languages that all models have in whole, never over missing cells. A
     control that lacks one of them has no mean and takes none from the models.
+
+    `p_chance` is against the level of chance. `p_chance_holm` is corrected over the family of judgements
+    on controlled tasks: each baseline on each such task, by its mean over languages or by the only
+    language there is. Elsewhere it is NaN, for a language of few items is not judged.
 
     Args:
         cells: The items.
@@ -55,17 +60,28 @@ def scores(cells: Cells, models: pd.DataFrame) -> Table:
         ]
     )
     frame = frame.iloc[order].reindex(columns=_COLUMNS).reset_index(drop=True)
+    baselines = models.loc[models["role"] == "baseline", "model"]
+    frame["p_chance_holm"] = holm(frame["p_chance"].where(_judged(frame, list(baselines))))
     return Table("scores", (*CELL, "model"), _UNITS, frame)
+
+
+def _judged(frame: pd.DataFrame, baselines: list[str]) -> pd.Series[bool]:
+    """Return which rows set a baseline against chance."""
+    controlled = frame["kind"].isin(AGAINST_CHANCE) & frame["model"].isin(baselines)
+    only = frame.groupby(["suite", "task"])["language"].transform("nunique") == 1
+    return controlled & ((frame["language"] == MACRO) | only)
 
 
 def _of_panel(cells: Cells, panel: Panel) -> pd.DataFrame:
     summed = sums(panel.scores, panel.weights, panel.keys)
     known = np.isfinite(panel.scores)
     share = ((panel.scores == 0) | (panel.scores == 1) | ~known).all(axis=0)
-    found = scores_with_intervals(summed, share, scale_of(summed, panel.task.kind == "text"))
+    found = scores_with_intervals(
+        summed, share, scale_of(summed, panel.task.kind == "text"), panel.chance
+    )
     have = np.flatnonzero(known.any(axis=0))
     values = {"score": found.estimate, "low": found.low, "high": found.high,
-              "standard_error": found.se}  # fmt: skip
+              "standard_error": found.se, "p_chance": found.p}  # fmt: skip
     method = np.where(np.isnan(found.low), NO_INTERVAL, found.method)
     return _frame(
         cells,
@@ -98,8 +114,9 @@ def _mean_over_languages(
     scales: set[Scale] = {scale_of(each, own[0].task.kind == "text") for each in summed}
     scale = scales.pop() if len(scales) == 1 else "other"
     told = mean_interval(mean, scale)
+    level = float(np.mean([panel.chance for panel in own]))
     values = {"score": mean.estimate, "low": told.low, "high": told.high,
-              "standard_error": told.se}  # fmt: skip
+              "standard_error": told.se, "p_chance": mean_against(mean, scale, level)}  # fmt: skip
     wordings = {len(panel.wordings) for panel in own}
     # The mean over languages of each wording in turn.
     worded = (

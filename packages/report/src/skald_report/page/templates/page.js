@@ -3,7 +3,7 @@
 // set as text, never as markup; what the location says is used only where the page knows it. A table's
 // state stands in the location: #table-scores?sort=score&down=1&language=Danish&page=2
 
-const PAGE_ROWS = 25;
+const PAGE_ROWS = 12;
 const wide = matchMedia("(min-width: 68rem)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
