@@ -48,7 +48,7 @@ def test_a_tie_is_an_outcome_and_says_what_would_have_been_found():
     sentences = said({("text", "small", "large"): "worse"})
     assert sentences[0] == "large is better than small in bits per byte and tied with it on tasks."
     assert sentences[1].endswith(
-        "Holm-corrected p = 0.400); a true difference of 0.030 would have been found with 80 % power before correction."
+        "Holm-corrected p = 0.400); a true difference of 0.030 would have been found with 80 % power after Holm's correction."
     )
     assert "would have been found" not in sentences[2]
     assert said({})[0] == (
@@ -145,7 +145,7 @@ def test_of_many_models_the_leader_and_those_tied_with_it_are_named_not_every_pa
     )
     assert sentences[1].startswith("The second is m01: m00 minus m01 is +0.010")
     assert sentences[1].endswith(
-        "a true difference of 0.030 would have been found with 80 % power before correction."
+        "a true difference of 0.030 would have been found with 80 % power after Holm's correction."
     )
     assert "m00 has the best score in each of 3 languages on tasks." in sentences
     assert (
@@ -161,7 +161,7 @@ def test_a_leader_that_beats_all_is_not_called_tied_and_all_ties_have_no_leader(
     (first, *_) = verdicts(many(4, every))
     assert first == (
         "On tasks, all 4 models compared are tied: none of 6 differences between two of them is beyond noise; a "
-        "true difference of 0.030 would have been found with 80 % power before correction in every pair."
+        "true difference of 0.030 would have been found with 80 % power after Holm's correction in every pair."
     )
 
 

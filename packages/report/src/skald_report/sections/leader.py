@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.page.formatting import capital, interval, join, number, some
+from skald_report.page.formatting import capital, counted, interval, join, number, some
 from skald_report.sections.pair_words import (
     FOUND,
     MAX_NAMED,
@@ -136,7 +136,12 @@ def _largest_detectable(among: pd.DataFrame) -> str:
     known = among["mde"].dropna()
     if known.empty:
         return ""
-    return f"; a true difference of {known.max():.3f} {FOUND} in every pair"
+    where = (
+        "every pair"
+        if len(known) == len(among)
+        else f"the {counted(len(known), 'pair')} with one known"
+    )
+    return f"; a true difference of {known.max():.3f} {FOUND} in {where}"
 
 
 def _are(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from skald_report.sections.rivals import Measure
 from skald_report.tables.table import Table
 
 #: What a detectable difference is, in words.
-FOUND = "would have been found with 80 % power before correction"
+FOUND = "would have been found with 80 % power after Holm's correction"
 #: Models or cells that a sentence names one by one.
 MAX_NAMED = 6
 

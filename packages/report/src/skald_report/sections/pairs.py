@@ -75,7 +75,8 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
         f"Pairs of models {measure.place}",
         f"First model minus second ({measure.noun}), with its 95 % interval before correction. ▲ better, ▼ worse, "
         f"= tied: p ({tests}) below {LEVEL}, Holm-corrected over {len(rows):,} pairs. Detectable: found with 80 % "
-        f"power at 5 % before correction. Won, lost, tied: tasks in a language.{left}",
+        "power at the strictest step of that correction; – where too few clusters differ. Won, lost, tied: tasks in "
+        f"a language.{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",

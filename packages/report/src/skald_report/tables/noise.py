@@ -50,7 +50,8 @@ def noise(
         curves: Scores over training, for the noise of single checkpoints.
 
     Returns:
-        NaN where nothing was repeated; `mde` is the median over pairs of contestants, `n_told` counts those
+        NaN where nothing was repeated; `mde` is the median over pairs of contestants of what the paired
+        test would find at the strictest step of Holm's correction within a pair, `n_told` counts those
         that the paired test tells apart, of `n_pairs` that it was made for, after Holm's correction within
         a pair.
     """

@@ -16,6 +16,7 @@ from skald_report.statistics.comparison import (
     Differences,
     minimum_detectable,
     paired_differences,
+    strictest,
 )
 from skald_report.statistics.families import holm
 from skald_report.statistics.sums import Floats
@@ -39,7 +40,8 @@ class Pairs(NamedTuple):
         panels: The panels compared.
         anchored: What came of the pairs with an anchor, by panel.
         difference: Panels x pairs, model minus reference.
-        detectable: The smallest true difference that would have been found, by panel and pair.
+        detectable: The smallest true difference that would have been found even at the strictest step of
+            Holm's correction within the pair, by panel and pair.
         p: Its p value; NaN where the two share no item.
         p_holm: Corrected within a pair, over its panels.
     """
@@ -67,14 +69,17 @@ def compare_all(cells: Cells, cast: Cast) -> Pairs:
     panels = tuple(
         panel for panel in cells.panels if known and panel.task.kind not in AGAINST_CHANCE
     )
-    difference, detectable, p = (np.full((len(panels), len(known)), np.nan) for _ in range(3))
+    difference, p = (np.full((len(panels), len(known)), np.nan) for _ in range(2))
+    errors = []
     anchored = []
     for number, panel in enumerate(panels):
         found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
         difference[number], p[number] = found.difference, found.p
-        detectable[number] = minimum_detectable(found.se, found.df)
+        errors.append((found.se, found.df, found.n_differing))
         anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
+    level = strictest(np.isfinite(p).sum(axis=0))
+    detectable = np.array([minimum_detectable(*each, level) for each in errors]).reshape(p.shape)
     return Pairs(
         tuple(known), first, second, n_anchored, panels, tuple(anchored), difference,
         detectable, p,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skald_report.statistics.comparison import LEVEL, minimum_detectable, verdicts
+from skald_report.statistics.comparison import LEVEL, minimum_detectable, strictest, verdicts
 from skald_report.statistics.families import benjamini_hochberg, holm
 from skald_report.statistics.means import hierarchical_mean, mean_differences
 from skald_report.tables.measures import Measured, chosen
@@ -29,7 +29,8 @@ def pairwise(pairs: Pairs, all_measures: Sequence[Measured]) -> Table:
     """Compare all pairs by the mean over the cells that both answered in whole.
 
     The family of the corrections is all pairs of a measure. A cell is won where its own difference is
-    beyond noise after Holm's correction within the pair.
+    beyond noise after Holm's correction within the pair. `mde` is the true difference that is found with
+    80 % power even at the strictest step of Holm's correction over the family.
 
     Args:
         pairs: All pairs, cell by cell.
@@ -47,7 +48,8 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
         return
     n_pairs = len(first)
     columns = {
-        name: np.full(n_pairs, np.nan) for name in ("difference", "low", "high", "p", "se", "df")
+        name: np.full(n_pairs, np.nan)
+        for name in ("difference", "low", "high", "p", "se", "df", "n_differing")
     }
     n_cells, n_items = np.zeros(n_pairs, np.int64), np.zeros(n_pairs, np.int64)
     sizes = np.array([len(panel.scores) for panel in measured.panels])
@@ -73,7 +75,12 @@ def _of_measure(pairs: Pairs, measured: Measured) -> Iterator[pd.DataFrame]:
             "p": p,
             "p_holm": corrected,
             "p_bh": benjamini_hochberg(p),
-            "mde": minimum_detectable(columns["se"][known], columns["df"][known]),
+            "mde": minimum_detectable(
+                columns["se"][known],
+                columns["df"][known],
+                columns["n_differing"][known],
+                strictest(np.isfinite(p).sum()),
+            ),
             "verdict": verdicts(columns["difference"][known], corrected, measured.higher_is_better),
             "wins": won[known],
             "losses": lost[known],
