@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from skald_report.landscape import gaps as why
 from skald_report.landscape.gaps import published_gaps, without_mean
+from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import landscape
-from skald_report.page.blocks import Claims, Gallery, Grid, Notes, Paragraph
+from skald_report.page.blocks import Claims, Explorer, Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.published import COLUMNS
+from skald_report.sections.published import published
 from skald_report.sections.published_gaps import gap_blocks
 from skald_report.sections.published_words import gap_sentences
 from skald_specs.loss_law import Score, tokens_to_reach
@@ -42,6 +44,30 @@ def sources_of(*rows):
         published=pd.DataFrame(rows, columns=COLUMNS).astype({"eu": object}),
         published_models=CHECKPOINTS,
     )
+
+
+@pytest.mark.parametrize("kind", ["reading-comprehension", "summarization"])
+def test_a_board_of_no_european_model_is_a_gap_and_no_empty_figure(kind):
+    def blocks_of(**more):
+        found = {"published": landscape(sources_of(row("x", 50, kind=kind, **more)))}
+        made = context(found)
+        return made.remarks.published, list(published(made))
+
+    said, blocks = blocks_of(eu=False)
+    assert not [b for b in blocks if isinstance(b, Gallery | Explorer)]
+    assert any(
+        b.kind == "gap" and "no figure" in b.text for b in blocks if isinstance(b, Paragraph)
+    )
+    assert said[0].endswith("0 of them European, all of 2026-04-17.")
+    assert not any("older" in sentence or "dot" in sentence for sentence in said)
+    if kind in TASK_KINDS:
+        _, blocks = blocks_of()
+        assert {type(b) for b in blocks} >= {Gallery, Explorer}
+
+
+def test_a_caption_without_a_figure_is_refused():
+    with pytest.raises(AssertionError, match="no figure"):
+        Gallery((), "Of nothing.")
 
 
 def gaps(*rows):
