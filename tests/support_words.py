@@ -81,7 +81,7 @@ def pairwise(
                     "measure": measure, "model": model, "reference": reference, "difference": difference,
                     "low": difference - 0.02, "high": difference + 0.02, "verdict": verdict,
                     "p": 0.2 if verdict == "tie" else 1e-5, "p_holm": 0.4 if verdict == "tie" else 2e-5,
-                    "mde": mde, "wins": 1, "losses": 0, "ties": 5, "n_cells": 6, "n_items": 300,
+                    "mde": mde, "seed_difference": math.nan, "wins": 1, "losses": 0, "ties": 5, "n_cells": 6, "n_items": 300,
                     "test": "a test",
                 }
             )  # fmt: skip

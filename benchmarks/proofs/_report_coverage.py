@@ -42,6 +42,7 @@ from skald_report.statistics.means import hierarchical_mean, mean_differences, m
 from skald_report.statistics.noise import seed_deviation
 from skald_report.statistics.spread import (
     Tested,
+    differing,
     displacements,
     spread_of_pairs,
 )
@@ -309,7 +310,8 @@ def _power(rng: np.random.Generator) -> Measure:
 
     equal = drawn(0.0)
     error = spread_of_pairs(displacements(equal.sums), equal.first, equal.second, len(items))
-    gap = float(np.median(minimum_detectable(error.se, error.df)))
+    apart = differing(equal.sums.top, equal.first, equal.second)
+    gap = float(np.median(minimum_detectable(error.se, error.df, apart)))
     found = outcome(drawn(gap)).p < LEVEL
     return Measure(
         measure="differences as large as the minimum detectable effect that are found",

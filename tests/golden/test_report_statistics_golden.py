@@ -9,6 +9,7 @@ from skald_report.statistics.comparison import (
     mcnemar_exact,
     minimum_detectable,
     paired_differences,
+    strictest,
     verdicts,
 )
 from skald_report.statistics.families import benjamini_hochberg, holm
@@ -170,9 +171,23 @@ def test_clusters_that_all_differ_alike_are_as_sure_as_their_number():
 
 def test_the_detectable_effect_is_millers_with_many_clusters_and_larger_with_few():
     # z_0.975 + z_0.8 = 1.960 + 0.842.
-    assert minimum_detectable(0.01, 1e9) == pytest.approx(0.02802, abs=1e-5)
-    assert minimum_detectable(0.01, 8) > 0.0315
-    assert np.isnan(minimum_detectable(0.0, 8))
+    assert minimum_detectable(0.01, 1e9, 1e9) == pytest.approx(0.02802, abs=1e-5)
+    assert minimum_detectable(0.01, 8, 1e9) > 0.0315
+    assert np.isnan(minimum_detectable(0.0, 8, 8))
+
+
+def test_the_detectable_effect_is_that_of_the_corrected_test_with_its_own_error():
+    # z at 0.05 / 66 is 3.368; ten differing clusters make the error sqrt(1.1) times as large.
+    assert strictest(66) == pytest.approx(0.05 / 66)
+    found = minimum_detectable([0.01, 0.01], 1e9, 1e9, strictest([1, 66]))
+    assert found == pytest.approx([0.02802, 0.04209], abs=1e-5)
+    assert minimum_detectable(0.01, 1e9, 10) == pytest.approx(0.02802 * 1.1**0.5, abs=1e-5)
+
+
+def test_nothing_is_detectable_where_signs_of_so_few_clusters_cannot_reach_the_level():
+    # 2^-4 > 0.05 > 2^-5; at 0.05 / 66 eleven clusters (2^-10 = 0.00098) are too few, twelve are not.
+    assert np.isnan(minimum_detectable(0.01, 8, [5, 6])).tolist() == [True, False]
+    assert np.isnan(minimum_detectable(0.01, 8, [11, 12], 0.05 / 66)).tolist() == [True, False]
 
 
 def test_verdicts_know_which_way_is_better():

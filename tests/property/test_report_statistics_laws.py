@@ -148,7 +148,7 @@ def test_a_model_ties_with_a_copy_of_itself(items):
     scores, keys = columns(items)
     found = compared(scores[:, [0, 0]], keys)
     assert verdicts(found.difference, found.p).tolist() == ["tie"]
-    assert np.isnan(minimum_detectable(found.se, found.df)).all()
+    assert np.isnan(minimum_detectable(found.se, found.df, found.n_differing)).all()
     assert found.difference == 0
     if len(set(keys)) > 1:
         assert (found.low, found.high, found.p) == (0, 0, 1)

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from skald_report.landscape import gaps as why
 from skald_report.landscape.gaps import published_gaps, without_mean
+from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.landscape.scores import landscape
-from skald_report.page.blocks import Claims, Gallery, Grid, Notes, Paragraph
+from skald_report.page.blocks import Claims, Explorer, Gallery, Grid, Notes, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.published import COLUMNS
+from skald_report.sections.published import published
 from skald_report.sections.published_gaps import gap_blocks
 from skald_report.sections.published_words import gap_sentences
 from skald_specs.loss_law import Score, tokens_to_reach
@@ -42,6 +44,30 @@ def sources_of(*rows):
         published=pd.DataFrame(rows, columns=COLUMNS).astype({"eu": object}),
         published_models=CHECKPOINTS,
     )
+
+
+@pytest.mark.parametrize("kind", ["reading-comprehension", "summarization"])
+def test_a_board_of_no_european_model_is_a_gap_and_no_empty_figure(kind):
+    def blocks_of(**more):
+        found = {"published": landscape(sources_of(row("x", 50, kind=kind, **more)))}
+        made = context(found)
+        return made.remarks.published, list(published(made))
+
+    said, blocks = blocks_of(eu=False)
+    assert not [b for b in blocks if isinstance(b, Gallery | Explorer)]
+    assert any(
+        b.kind == "gap" and "no figure" in b.text for b in blocks if isinstance(b, Paragraph)
+    )
+    assert said[0].endswith("0 of them European, all of 2026-04-17.")
+    assert not any("older" in sentence or "dot" in sentence for sentence in said)
+    if kind in TASK_KINDS:
+        _, blocks = blocks_of()
+        assert {type(b) for b in blocks} >= {Gallery, Explorer}
+
+
+def test_a_caption_without_a_figure_is_refused():
+    with pytest.raises(AssertionError, match="no figure"):
+        Gallery((), "Of nothing.")
 
 
 def gaps(*rows):
@@ -277,7 +303,7 @@ def test_every_number_is_of_its_row_and_the_luck_of_the_best_is_told(made):
     moved = found["published_gaps"].frame.assign(gap=lambda f: f["gap"] + 1)
     assert untraced(blocks, {"published_gaps": found["published_gaps"]._replace(frame=moved)})
     grid = next(b for b in blocks if isinstance(b, Grid))
-    assert "The best of up to 2 rivals is partly the luckiest" in grid.caption
+    assert "The best of up to 2 rivals is best partly by luck" in grid.caption
 
 
 def test_the_rest_is_folded_and_the_figure_is_not(made):
@@ -285,8 +311,10 @@ def test_the_rest_is_folded_and_the_figure_is_not(made):
     assert [b.folded for b in blocks if isinstance(b, Grid)] == [False, True]
     (method,) = (b for b in blocks if isinstance(b, Notes))
     assert "priced in tokens" in method.title and len(method.texts) > 3
-    (prices,) = (b for b in blocks if isinstance(b, Claims))
-    assert prices.sentences[:1] == (
+    prices, limits = (b for b in blocks if isinstance(b, Claims))
+    assert limits.folded and "best partly by luck" in " ".join(limits.sentences)
+    assert not prices.folded and not set(prices.sentences) & set(limits.sentences)
+    assert prices.sentences == (
         "What closing it would take in tokens is known of none of 1 such gap: one checkpoint is published (1).",
     )
     assert [bool(b.folded) for b in blocks if isinstance(b, Gallery)] == [False]

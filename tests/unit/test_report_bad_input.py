@@ -24,7 +24,6 @@ def made(undrawn, tmp_path_factory):
     """A small cycle's artifacts and their report."""
     root = tmp_path_factory.mktemp("made")
     inputs = write_inputs(root, languages=TAGS, n_items=8)
-    (root / "published").mkdir()
     (root / "artifacts" / "plan" / "fit.json").unlink()
     build_report(dataclasses.replace(inputs, published=None, fit=None), root / "reports" / "latest")
     return root
@@ -62,7 +61,7 @@ def skald(artifacts, capsys):
 
 
 def build(skald, *more):
-    return skald("build", *BASELINES, "--suites", "core", "--published", "published", *more)
+    return skald("build", *BASELINES, "--suites", "core", *more)
 
 
 def page():

@@ -23,6 +23,7 @@ from skald_report.figures.style import (
     text_inches,
     theme,
 )
+from skald_report.tables.pairs import SEEDS
 from skald_report.tables.table import Table
 
 #: More contestants than these leave only the best in the drawing.
@@ -96,11 +97,12 @@ def pairwise_matrix(pairwise: Table, measure: str) -> Drawing:
     )
     heads = {n: str(i + 1) for i, n in enumerate(shown)}
     heads |= {n: chr(ord("a") + i) for i, n in enumerate(controls)}
+    seeds = any(cell.verdict == SEEDS for cell in found.values())
     size, row = (7.5, 0.36) if roomy else (7.0, 0.23)
     left = 0.1 + _NUMBER + max(text_inches(names[n], 8) for n in shown)
     width = max(WIDTH_INCHES, left + (0.36 * len(columns)) + 0.1)
     column = min((width - left - 0.05) / (len(columns) + 0.3), 0.75)
-    notes = _notes(measure, roomy, left_out, {heads[c]: names[c] for c in controls}, width)
+    notes = _notes(measure, roomy, left_out, {heads[c]: names[c] for c in controls}, seeds, width)
     head, foot = 0.24, 0.1 + 0.15 * len(notes)
     height = head + row * len(shown) + foot
     place = {n: float(i) + 0.3 * (n in controls) for i, n in enumerate(columns)}
@@ -136,7 +138,7 @@ def pairwise_matrix(pairwise: Table, measure: str) -> Drawing:
 
 def _both_ways(rows: pd.DataFrame, kept: set[str]) -> dict[tuple[str, str], Pair]:
     """Return every pair in both directions; the other direction has the sign and verdict turned."""
-    turned = {"better": "worse", "worse": "better", "tie": "tie"}
+    turned = {"better": "worse", "worse": "better"}
     found: dict[tuple[str, str], Pair] = {}
     own = rows[rows["model"].isin(kept) & rows["reference"].isin(kept)]
     for row in own.to_dict("records"):
@@ -144,7 +146,7 @@ def _both_ways(rows: pd.DataFrame, kept: set[str]) -> dict[tuple[str, str], Pair
             there = Pair(row["difference"], row["mde"], row["verdict"])
             found[row["model"], row["reference"]] = there
             found[row["reference"], row["model"]] = Pair(
-                -there.difference, there.mde, turned[there.verdict]
+                -there.difference, there.mde, turned.get(there.verdict, there.verdict)
             )
     return found
 
@@ -156,7 +158,7 @@ def colour(cell: Pair, largest: float) -> Colour:
         cell: Difference and verdict.
         largest: The size that takes the darkest colour.
     """
-    if cell.verdict == "tie":
+    if cell.verdict in ("tie", SEEDS):
         return GREY
     pale, full = _BETTER if cell.verdict == "better" else _WORSE
     share = min(1.0, abs(cell.difference) / largest) if largest > 0 else 1.0
@@ -165,6 +167,8 @@ def colour(cell: Pair, largest: float) -> Colour:
 
 
 def _lines(cell: Pair, roomy: bool) -> tuple[str, ...]:
+    if cell.verdict == SEEDS:
+        return (SEEDS,)
     tie = cell.verdict == "tie"
     if not roomy:
         return ("=",) if tie else (signed(cell.difference, "+.2f"),)
@@ -172,10 +176,12 @@ def _lines(cell: Pair, roomy: bool) -> tuple[str, ...]:
     return (first, f"({cell.mde:.3f})") if np.isfinite(cell.mde) else (first,)
 
 
-def _notes(measure: str, roomy: bool, left_out: int, controls: Mapping[str, str],
+def _notes(measure: str, roomy: bool, left_out: int, controls: Mapping[str, str], seeds: bool,
            width: float) -> list[str]:  # fmt: skip
     unit = "score above chance" if measure == "tasks" else "bits per byte"
     notes = [f"row minus column, {unit}: blue better, orange worse, = tie"]
+    if seeds:
+        notes.append("seeds: one baseline trained more than once, not compared")
     if roomy:
         notes.append("in brackets: the smallest difference likely to be found")
     line = ""

@@ -191,7 +191,7 @@ def _mean(
     return {
         "scope": MACRO, "score": level[own["model"]], "best": rival, "best_score": level[rival],
         "n_rivals": len(named), "gap": gap, "low": low, "high": high, "interval_level": coverage,
-        "p_corrected": p, "n_family": len(pairs),
+        "p_corrected": p, "n_family": int(pairs["p_holm"].notna().sum()),
     }  # fmt: skip
 
 

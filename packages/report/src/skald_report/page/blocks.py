@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -95,15 +96,21 @@ class Explorer(NamedTuple):
         return f"tables/{self.table.name}.csv"
 
 
-class Gallery(NamedTuple):
+@dataclass(frozen=True)
+class Gallery:
     """Figures that belong together, with one caption that states n and method.
 
     With a title they are folded under it.
     """
 
+    #: At least one.
     drawings: tuple[Drawing, ...]
     caption: str
     folded: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a caption of nothing."""
+        assert self.drawings, f"no figure to say of: {self.caption}"
 
 
 class Term(NamedTuple):

@@ -95,7 +95,8 @@ _TERMS = (
     ),
     Term(
         "Minimum detectable effect (MDE)",
-        "The smallest true difference that a comparison of this size would find in four of five cases. "
+        "The smallest true difference that a comparison of this size would find in four of five cases, "
+        "even at the strictest step of the correction for many tests. "
         "A tie says that the difference is likely smaller than this, not that there is none.",
         r"[Mm]inimum detectable effect|MDE|detectable effect",
     ),

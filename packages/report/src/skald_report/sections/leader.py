@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from skald_report.page.formatting import capital, interval, join, number, some
+from skald_report.page.formatting import capital, counted, interval, join, number, some
 from skald_report.sections.pair_words import (
     FOUND,
     MAX_NAMED,
     among,
     detectable_words,
     difference_words,
+    seed_words,
 )
-from skald_report.sections.rivals import Measure, contestants, english, means, seen_from
+from skald_report.sections.rivals import Measure, english, means, seen_from, siblings
 from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.table import Table
 
@@ -49,7 +50,10 @@ def _leader(
     tables: Mapping[str, Table], named: Sequence[str], measure: Measure, ranked: pd.DataFrame
 ) -> Iterator[str]:
     leader = ranked.iloc[0]
-    name, others = str(leader["model"]), [m for m in named if m != leader["model"]]
+    name = str(leader["model"])
+    itself = siblings(tables["models"], name)
+    ranked = ranked[~ranked["model"].isin(itself) | (ranked["model"] == name)]
+    others = [model for model in named if model not in itself]
     pairs = seen_from(tables["pairwise"], measure, [name], others)
     by = {verdict: list(rows["reference"]) for verdict, rows in pairs.groupby("verdict")}
     better, tied, above = by.get("better", []), by.get("tie", []), by.get("worse", [])
@@ -57,7 +61,7 @@ def _leader(
         f"{capital(measure.place)}, {name} leads with {number(leader['score'], '.3f')} (95 % interval "
         f"{interval(leader['low'], leader['high'])}): "
     )
-    parts = [f"better than {_count(len(better), len(others))} {_of_others(len(better), others)}"]
+    parts = [f"better than {_of_others(len(better), len(others))}"]
     parts += [f"tied with {some(tied, 'others')}"] if tied else []
     yield f"{text}{join(parts)} (Holm-corrected p < {LEVEL} over all pairs)."
     if above:
@@ -66,17 +70,13 @@ def _leader(
             "on the cells that both have."
         )
     yield from _lead(pairs, ranked, name)
-    yield from _best_by_language(tables, measure, name)
+    yield from _best_by_language(tables, measure, name, others)
 
 
-def _count(number_: int, total: int) -> str:
-    return "all" if number_ == total else f"{number_}"
-
-
-def _of_others(n_better: int, others: Sequence[str]) -> str:
-    if n_better == len(others):
-        return f"{len(others)} others"
-    return f"of {len(others)} others"
+def _of_others(n_better: int, n_others: int) -> str:
+    if n_better == n_others:
+        return f"all {n_others} others" if n_others > 1 else "the only other"
+    return f"{n_better} of {counted(n_others, 'other')}"
 
 
 def _lead(pairs: pd.DataFrame, ranked: pd.DataFrame, name: str) -> Iterator[str]:
@@ -88,13 +88,18 @@ def _lead(pairs: pd.DataFrame, ranked: pd.DataFrame, name: str) -> Iterator[str]
     if found.empty:
         return
     pair = found.iloc[0]
-    yield f"The second is {second}: {name} minus {second} is {difference_words(pair)}{detectable_words(pair)}."
+    yield (
+        f"The second is {second}: {name} minus {second} is {difference_words(pair)}"
+        f"{detectable_words(pair)}{seed_words(pair)}."
+    )
 
 
-def _best_by_language(tables: Mapping[str, Table], measure: Measure, name: str) -> Iterator[str]:
+def _best_by_language(
+    tables: Mapping[str, Table], measure: Measure, name: str, others: Sequence[str]
+) -> Iterator[str]:
     frame = tables["overall"].frame
     rows = frame[(frame["measure"] == measure.name) & (frame["scope_kind"] == "language")]
-    rows = rows[rows["model"].isin(contestants(tables["models"])) & rows["score"].notna()]
+    rows = rows[rows["model"].isin([name, *others]) & rows["score"].notna()]
     if rows["scope"].nunique() < 2:
         return
     ordered = rows.sort_values("score", ascending=measure.lower_is_better, kind="stable")
@@ -136,7 +141,12 @@ def _largest_detectable(among: pd.DataFrame) -> str:
     known = among["mde"].dropna()
     if known.empty:
         return ""
-    return f"; a true difference of {known.max():.3f} {FOUND} in every pair"
+    where = (
+        "every pair"
+        if len(known) == len(among)
+        else f"the {counted(len(known), 'pair')} with one known"
+    )
+    return f"; a true difference of {known.max():.3f} {FOUND} in {where}"
 
 
 def _are(names: Sequence[str]) -> str:

@@ -147,7 +147,7 @@ def _grid(frame: pd.DataFrame) -> Grid:
         f"{f' ({sources})' if sources else ''}; at most 1: they spread no wider than the "
         "noise of one score, and whether two of them differ is the paired test's to say. "
         f"Under it the smallest true difference between {span(frame['n_models'])} models that is found with 80 % "
-        "power. ⚑ fewer than 100 items.",
+        "power after Holm's correction within a pair. ⚑ fewer than 100 items.",
         ("task", *tags),
         tuple(body),
         "tables/noise.csv",

@@ -24,9 +24,10 @@ from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, contestants, means
 from skald_report.statistics.comparison import LEVEL
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.tables.pairs import SEEDS
 from skald_report.tables.table import Table
 
-SYMBOLS = {"better": "▲", "worse": "▼", "tie": "="}
+SYMBOLS = {"better": "▲", "worse": "▼", "tie": "=", SEEDS: "seeds"}
 #: Pairs that a table lists; beyond, those of the leader.
 _MAX_PAIRS = 60
 
@@ -70,18 +71,26 @@ def _pairs(context: Context, measure: Measure) -> Iterator[Block]:
         left = (
             f" Of {len(rows):,} pairs these are the {len(shown):,} of {leader}; the file has all."
         )
+    n_compared = int((rows["verdict"] != SEEDS).sum())
     tests = join(dict.fromkeys(map(str, rows["test"])))
     yield Grid(
         f"pairs-{measure.name}",
         f"Pairs of models {measure.place}",
         f"First model minus second ({measure.noun}), with its 95 % interval before correction. ▲ better, ▼ worse, "
-        f"= tied: p ({tests}) below {LEVEL}, Holm-corrected over {len(rows):,} pairs. Detectable: found with 80 % "
-        f"power at 5 % before correction. Won, lost, tied: tasks in a language.{left}",
+        f"= tied: p ({tests}) below {LEVEL}, Holm-corrected over {n_compared:,} pairs. Detectable: found with 80 % "
+        "power at the strictest step of that correction; – where too few clusters differ. Won, lost, tied: tasks in "
+        f"a language.{_seeds(rows)}{left}",
         ("pair", "difference", "corrected p", "detectable", "won–lost–tied", "items"),
         tuple(_row(row) for row in numbered(shown)),
         "tables/pairwise.csv",
         len(shown) > MAX_OPEN,
     )
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    if not (rows["verdict"] == SEEDS).any():
+        return ""
+    return " Seeds: one baseline trained more than once, not compared."
 
 
 def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:

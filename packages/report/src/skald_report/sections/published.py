@@ -32,18 +32,26 @@ def published(context: Context) -> Iterator[Block]:
     yield from measured_blocks(context)
     frame = table.frame
     shown = frame[frame["shown"]]
-    newest = max(shown["source_date"])
+    newest = max(shown["source_date"], default="")
     languages = page_languages(shown)
     panels = {tag: shown[shown["page_language"] == tag] for tag in languages}
     drawn = [tag for tag in languages if len(leaders(panels[tag]))]
-    yield Gallery(
-        tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
-        "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
-        "language and task the best of each size class, and the highlighted family; all others stand in the "
-        f"table below. Filled dots: snapshot of {newest}, open dots: older.",
-    )
+    if drawn:
+        yield Gallery(
+            tuple(figures.landscape_panel(table, tag, language_name(tag), newest) for tag in drawn),
+            "Published scores of European base models, 0 to 100, with approximate 95 % sampling intervals: in each "
+            "language and task the best of each size class, and the highlighted family; all others stand in the "
+            f"table below. Filled dots: snapshot of {newest}, open dots: older.",
+        )
+    else:
+        yield Paragraph(
+            "No published score is of a European base model on a kind of task that this page shows, so there is "
+            "no figure. All scores stand in `tables/published.csv`.",
+            "gap",
+        )
     yield Claims(context.remarks.published, "How these figures are to be read")
-    yield _explorer(table)
+    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+        yield _explorer(table)
 
 
 def _explorer(table: Table) -> Explorer:

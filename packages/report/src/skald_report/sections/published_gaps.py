@@ -16,7 +16,7 @@ from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Notes, Paragraph
 from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
-from skald_report.sections.published_words import newest_of, quantity, worded
+from skald_report.sections.published_words import newest_of, prices, quantity, worded
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
@@ -35,10 +35,11 @@ def gap_blocks(context: Context) -> Iterator[Block]:
         )
         return
     frame, own = table.frame[table.frame["highlight"]], newest_of(table)
-    lead, *prices = context.remarks.published_gaps
+    lead, *others = context.remarks.published_gaps
     yield Paragraph(lead, "lead")
-    if prices:
-        yield Claims(tuple(prices))
+    priced = tuple(prices(own))
+    if priced:
+        yield Claims(priced)
     order = [tag for tag in BY_TAG if tag in set(own["language"])]
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
@@ -51,11 +52,15 @@ def gap_blocks(context: Context) -> Iterator[Block]:
                 f"{label} against the best European {size}",
             ),
         ),
-        "The same gaps with their intervals. Filled: beyond noise, the interval leaves zero out; open: tied. A cross: "
-        "the model's own score is at the protocol's floor. The mean is over all data sets that the model has, floors "
-        "counted as they are, and has the rival that is best over them.",
+        "The same gaps with their intervals. Filled: beyond noise; open: tied. A cross: the model's own score is at "
+        "the protocol's floor. The mean is over all data sets that the model has, floors counted as they are, and "
+        "has the rival that is best over them.",
     )
     yield _grid(frame, order)
+    yield Claims(
+        tuple(sentence for sentence in others if sentence not in priced),
+        "Means over languages, and what to hold against these gaps",
+    )
     yield Notes("How gaps are priced in tokens", tuple(_method(own)))
 
 
@@ -67,9 +72,9 @@ def _overview(own: pd.DataFrame, order: list[str]) -> Grid:
     return Grid(
         "published-gaps",
         f"{label}: points behind (+) or ahead (−) of the best European model of its class",
-        "Gap with an interval that holds with 95 % for every rival and task of the language at once (Bonferroni); "
-        "rival; tokens that closing it would take, or why that is not known. Tied: the interval holds zero. The best "
-        f"of up to {most} rivals is partly the luckiest, so gaps are rather too large.",
+        "Gap; its interval, with 95 % for every rival and task of the language together (Bonferroni); rival; tokens that "
+        "closing it would take, or why that is not known. Tied: the interval holds zero. The best of up to "
+        f"{most} rivals is best partly by luck, so gaps are rather too large.",
         ("language", *(TASK_KINDS[kind] for kind in kinds)),
         tuple(
             (Cell(_OVER if tag == MACRO else BY_TAG[tag].english),

@@ -20,7 +20,13 @@ from skald_report.tables.table import MACRO, Table
 
 _DIGITS = ".1f"
 #: The reasons why a price is not known, for a list that says them often.
-_BRIEF = {why.FLOOR: "floor", why.ONE: "one checkpoint", why.NO_GROWTH: "no growth beyond noise"}
+_BRIEF = {
+    why.FLOOR: "floor",
+    why.FEW_CELLS: "floor",
+    why.ONE: "one checkpoint",
+    why.NO_GROWTH: "no growth beyond noise",
+    why.NOISE_THERE: "noise",
+}
 
 
 def published_sentences(tables: Mapping[str, Table]) -> list[str]:
@@ -29,14 +35,14 @@ def published_sentences(tables: Mapping[str, Table]) -> list[str]:
         return []
     frame = tables["published"].frame
     shown = frame[frame["shown"]]
-    return list(_claims(frame, shown, max(shown["source_date"])))
+    return list(_claims(frame, shown, max(frame["source_date"])))
 
 
 def gap_sentences(tables: Mapping[str, Table]) -> list[str]:
     """Return how far the newest highlighted model is from the best of its class; nothing without one."""
     if "published_gaps" not in tables or not len(own := newest_of(tables["published_gaps"])):
         return []
-    return [_lead(own), *_prices(own), *means_and_limits(tables, own)]
+    return [_lead(own), *prices(own), *means_and_limits(tables, own)]
 
 
 def newest_of(table: Table) -> pd.DataFrame:
@@ -53,29 +59,18 @@ def newest_of(table: Table) -> pd.DataFrame:
 def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
     european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
     older = int((frame["source_date"] != newest).sum())
+    aged = (
+        f"; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
+        "between an open and a filled dot may be the harness's"
+        if older
+        else f", all of {newest}"
+    )
     yield (
         f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
-        f"European; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
-        "between an open and a filled dot may be the harness's."
+        f"European{aged}."
     )
-    yield (
-        "Published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, about 2.5 times "
-        "narrower than the sampling error of the items. Multiplied by sqrt(10) here, they approximate it."
-    )
-    yield (
-        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
-        "is chance; reading is F1 x 100."
-    )
-    yield _floors(shown)
-    yield (
-        "Base models are compared with base models of their size class alone; the table to search has "
-        "instruction-tuned ones too, and says which is which."
-    )
-    yield (
-        "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
-        "column."
-    )
-    yield f"Sources: {'; '.join(f'{name} ({date})' for name, date in _sources(shown))}."
+    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+        yield from _of_figures(shown)
     rest = frame[~frame["shown"]]
     if len(rest):
         yield (
@@ -89,6 +84,28 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
         )
 
 
+def _of_figures(shown: pd.DataFrame) -> Iterator[str]:
+    """Yield how the figures and the table of European models are to be read."""
+    yield (
+        "Published half-widths are 1.96 standard errors of a mean of ten bootstrap replicates, about 2.5 times "
+        "narrower than the sampling error of the items. Multiplied by sqrt(10) here, they approximate it."
+    )
+    yield (
+        "Sentiment, ScaLA (linguistic acceptability) and common sense are Matthews correlations x 100, where 0 "
+        "is chance; reading is F1 x 100."
+    )
+    yield from _floors(shown)
+    yield (
+        "Base models are compared with base models of their size class alone; the table to search has "
+        "instruction-tuned ones too, and says which is which."
+    )
+    yield (
+        "A missing dot was not published. No average is taken over missing cells; panels are sorted by their first "
+        "column."
+    )
+    yield f"Sources: {'; '.join(f'{name} ({date})' for name, date in _sources(shown))}."
+
+
 def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """Return the distinct sources without their file, newest first."""
     pairs = {
@@ -98,17 +115,18 @@ def _sources(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]), reverse=True)
 
 
-def _floors(shown: pd.DataFrame) -> str:
+def _floors(shown: pd.DataFrame) -> Iterator[str]:
     asked = shown[(shown["metric"] == "mcc") & (shown["model_type"] == "base")]
     by_kind = asked.groupby("task_kind", sort=False)["floor"].agg(["sum", "size"])
     counts = "; ".join(
         f"{TASK_KINDS[str(kind)]} {int(row['sum'])} of {int(row['size'])}"
         for kind, row in by_kind.iterrows()
     )
-    return (
-        f"Scores of base models that cannot be told from chance: {counts}. The protocol asks for an answer label: "
-        "a floor of the protocol, not a proof that a model knows nothing."
-    )
+    if counts:
+        yield (
+            f"Scores of base models that cannot be told from chance: {counts}. The protocol asks for an answer "
+            "label: a floor of the protocol, not a proof that a model knows nothing."
+        )
 
 
 def _lead(own: pd.DataFrame) -> str:
@@ -133,7 +151,7 @@ def _lead(own: pd.DataFrame) -> str:
     return f"{text}; as a mean over languages {join(told)}." if told else f"{text}."
 
 
-def _prices(own: pd.DataFrame) -> Iterator[str]:
+def prices(own: pd.DataFrame) -> Iterator[str]:
     """Say for how many gaps it is known what closing them takes in tokens, and why not for the others."""
     lost = own[(own["language"] != MACRO) & (own["verdict"] == "behind")]
     if lost.empty:

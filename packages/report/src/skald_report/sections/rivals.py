@@ -52,6 +52,18 @@ def contestants(models: Table) -> list[str]:
     return list(frame.loc[frame["role"] != "control", "model"])
 
 
+def seed_groups(models: Table) -> list[list[str]]:
+    """Return the contestants that are one baseline trained with several seeds, group by group."""
+    frame = models.frame
+    own = frame[(frame["role"] != "control") & (frame["seed_group"] != "")]
+    return [list(rows["model"]) for _, rows in own.groupby("seed_group", sort=False)]
+
+
+def siblings(models: Table, name: str) -> set[str]:
+    """Return a model with the other seeds of the same baseline."""
+    return next((set(own) for own in seed_groups(models) if name in own), {name})
+
+
 def whole(overall: Table | None, measure: Measure) -> pd.DataFrame:
     """Return the rows of `overall` over all languages, which are those of the language where it is one."""
     if overall is None:

@@ -22,6 +22,7 @@ from skald_report.page.formatting import (
     number,
     numbered,
     of,
+    some,
 )
 from skald_report.sections.context import Context
 from skald_report.sections.lacking import in_short
@@ -59,19 +60,18 @@ def not_shown(context: Context) -> Iterator[Paragraph]:
 
 def _limits(tables: Mapping[str, Table]) -> Iterator[str]:
     frame = tables["models"].frame
-    if not seeds_known(tables):
+    once = frame[(frame["role"] != "control") & (frame["seed_group"] == "")]
+    if len(once):
+        whom = "No model was"
+        if len(once) < (frame["role"] != "control").sum():
+            whom = f"Not every model was ({some(list(once['model']), 'models')} not)"
         yield (
-            "No model was trained again with another seed: intervals and p values are about other items, "
+            f"{whom} trained again with another seed: intervals and p values are about other items, "
             "and whether another training run would give the same order is not known."
         )
     if not (frame["role"] == "external").any():
         yield "No model of another laboratory was evaluated here."
     yield "Nothing here speaks of a task or language that is not listed."
-
-
-def seeds_known(tables: Mapping[str, Table]) -> bool:
-    """Return whether the noise between training runs of different seeds was measured anywhere."""
-    return "noise" in tables and bool((tables["noise"].frame["n_seeds"] > 1).any())
 
 
 def _overview(context: Context) -> Iterator[Gallery]:

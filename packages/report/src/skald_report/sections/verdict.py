@@ -12,10 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from skald_report.page.formatting import capital, counted, interval, join, number
+from skald_report.page.formatting import capital, counted, interval, join, number, some
 from skald_report.sections.cell_words import belongs, by_cell
 from skald_report.sections.leader import of_many
-from skald_report.sections.pair_words import MAX_NAMED, among, detectable_words, difference_words
+from skald_report.sections.pair_words import (
+    MAX_NAMED,
+    among,
+    detectable_words,
+    difference_words,
+    seed_words,
+)
 from skald_report.sections.rivals import (
     MEASURES,
     Measure,
@@ -24,7 +30,9 @@ from skald_report.sections.rivals import (
     contestants,
     english,
     means,
+    seed_groups,
     seen_from,
+    siblings,
 )
 from skald_report.tables.table import Table
 
@@ -40,6 +48,9 @@ def verdicts(tables: Mapping[str, Table]) -> list[str]:
         return ["No model but controls was evaluated, so there is none to rank."]
     if len(named) == 1:
         return [_alone(tables.get("overall"), named[0])]
+    seeds = list(_seeds(tables, named))
+    if siblings(tables["models"], named[0]) >= set(named):
+        return ["Only one baseline was evaluated, so none is better than another.", *seeds]
     compared = [
         measure for measure in MEASURES if len(among(tables.get("pairwise"), measure, named))
     ]
@@ -48,7 +59,22 @@ def verdicts(tables: Mapping[str, Table]) -> list[str]:
             f"{_all(named)} share no task with a known chance level and no text, so no mean compares them."
         ]
     said = _of_two(tables, named, compared) if len(named) == 2 else of_many(tables, named, compared)
-    return [*said, *_not_ranked(compared)]
+    return [*said, *_not_ranked(compared), *seeds]
+
+
+def _seeds(tables: Mapping[str, Table], named: Sequence[str]) -> Iterator[str]:
+    """Say which models are one baseline, and how far its seeds lie apart."""
+    for own in seed_groups(tables["models"]):
+        parts = []
+        for measure in MEASURES:
+            scores = means(tables.get("overall"), measure, own)["score"]
+            if len(scores) > 1:
+                lowest, highest = (number(v, ".3f") for v in (scores.min(), scores.max()))
+                parts.append(f"{lowest} to {highest} {measure.place}")
+        text = (
+            f"{some(own, 'models')} are one baseline trained with {len(own)} seeds and not compared"
+        )
+        yield f"{text}: their means are {join(parts)}." if parts else f"{text}."
 
 
 def _not_ranked(compared: Sequence[Measure]) -> Iterator[str]:
@@ -107,13 +133,13 @@ def _mean_sentence(tables: Mapping[str, Table], measure: Measure, pair: pd.Serie
     told = f"{capital(measure.place)} ({measure.scale})"
     if len(at) < 2 or rows["n_languages"].nunique() > 1:
         over = f"the {counted(int(pair['n_cells']), 'pair')} of task and language that both have"
-        return f"{told}, {join(named)} differ by {difference_words(pair)} over {over}{detectable_words(pair)}."
+        return f"{told}, {join(named)} differ by {difference_words(pair)} over {over}{detectable_words(pair)}{seed_words(pair)}."
     n_languages = int(rows["n_languages"].iloc[0])
     where = f"in {english(_only_language(tables, measure))}"
     over = f"over {n_languages} languages" if n_languages > 1 else where
     first, second = (number(at[name], ".3f") for name in named)
     scored = f"{named[0]} has {first} and {named[1]} {second}"
-    return f"{told}, {scored} {over}: a difference of {difference_words(pair)}{detectable_words(pair)}."
+    return f"{told}, {scored} {over}: a difference of {difference_words(pair)}{detectable_words(pair)}{seed_words(pair)}."
 
 
 def _only_language(tables: Mapping[str, Table], measure: Measure) -> str:

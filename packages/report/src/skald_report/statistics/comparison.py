@@ -19,8 +19,10 @@ from skald_report.statistics.spread import (
     against_zero,
     differing,
     displacements,
+    smallest_p,
     spread_of_pairs,
     t_quantile,
+    tested_error,
     within,
 )
 from skald_report.statistics.sums import Floats, Ints, ratios, sums
@@ -34,7 +36,8 @@ PAIRED_T, MCNEMAR = "paired cluster t", "exact McNemar"
 class Differences(NamedTuple):
     """First minus second with its interval, error and two-sided p value, all (P,).
 
-    NaN where a pair shares no item, or one cluster alone; `test` names what made `p`.
+    NaN where a pair shares no item, or one cluster alone; `test` names what made `p`. A pair differs in
+    `n_differing` of its `n_keys` clusters.
     """
 
     difference: Floats
@@ -45,6 +48,7 @@ class Differences(NamedTuple):
     p: Floats
     n_items: Ints
     n_keys: Ints
+    n_differing: Ints
     test: NDArray[np.object_]
 
 
@@ -92,6 +96,7 @@ def _empty(n_pairs: int) -> Differences:
 
     return Differences(
         unknown(), unknown(), unknown(), unknown(), unknown(), unknown(), none(), none(),
+        none(),
         np.full(n_pairs, "", object),
     )  # fmt: skip
 
@@ -113,7 +118,8 @@ def _on_common(
     estimates = ratios(cells)
     difference = estimates[one] - estimates[other]
     found = spread_of_pairs(displacements(cells), one, other, n_keys)
-    tested = against_zero(difference, found, differing(cells.top, one, other), n_keys)
+    n_differing = differing(cells.top, one, other)
+    tested = against_zero(difference, found, n_differing, n_keys)
     test = np.full(len(one), PAIRED_T, object)
     if n_keys == n_items:
         right = np.all(np.isin(values, (0.0, 1.0)), axis=0).reshape(-1)
@@ -132,6 +138,7 @@ def _on_common(
         tested.p,
         np.full(len(one), n_items),
         np.full(len(one), n_keys),
+        n_differing,
         test,
     )
 
@@ -160,25 +167,46 @@ def mcnemar_exact(only_first: ArrayLike, only_second: ArrayLike) -> Floats:
 
 
 def minimum_detectable(
-    se: ArrayLike, df: ArrayLike, level: float = LEVEL, power: float = POWER
+    se: ArrayLike,
+    df: ArrayLike,
+    n_differing: ArrayLike,
+    level: ArrayLike = LEVEL,
+    power: float = POWER,
 ) -> Floats:
-    """Return the smallest true difference that would be found with the given power.
+    """Return the smallest true difference that the test would find with the given power.
 
-    (t_{1 - level/2} + t_power) se, with the standard error of the paired difference and Student's
-    quantiles, which with many clusters are the normal ones. NaN where the error is 0: models that
-    never differ do not say how far they might.
+    (t_{1 - level/2} + t_power) times the standard error that the test takes (`against_zero`), with
+    Student's quantiles, which with many clusters are the normal ones. NaN where the error is 0, as models
+    that never differ do not say how far they might, and where so few clusters differ that the test
+    cannot reach the level whatever they show.
 
     Args:
         se: Standard error of the paired difference.
         df: Its degrees of freedom.
-        level: Of the test, two-sided.
+        n_differing: Clusters in which the pair differs.
+        level: Of the test, two-sided; `strictest` of its family where p values are corrected.
         power: Chance of finding the difference.
 
     Source: Miller 2024, arXiv 2411.00640, section 5, there with normal quantiles.
     """
-    error, freedom = np.asarray(se, float), np.asarray(df, float)
-    times = t_quantile(freedom, level / 2) + t_quantile(freedom, 1 - power)
-    return np.where(error > 0, times * error, np.nan)
+    differ = np.asarray(n_differing, float)
+    error, freedom = tested_error(np.asarray(se, float), differ), np.asarray(df, float)
+    levels = np.broadcast_to(np.asarray(level, float), error.shape)
+    freedom = np.broadcast_to(freedom, error.shape)
+    times = t_quantile(freedom, 1 - power)
+    # Few levels occur: pairs have as many tests as there are tasks and languages in common.
+    for one in np.unique(levels):
+        times = np.where(levels == one, times + t_quantile(freedom, one / 2), times)
+    known = (error > 0) & (smallest_p(differ) < levels)
+    return np.where(known, times * error, np.nan)
+
+
+def strictest(n_tests: ArrayLike) -> Floats:
+    """Return the level of a test at the strictest step of Holm's correction, 5 % over the tests.
+
+    What is found there is found at every later step.
+    """
+    return np.asarray(LEVEL / np.maximum(np.asarray(n_tests, float), 1), float)
 
 
 def verdicts(

@@ -72,7 +72,7 @@ class MeanInterval(NamedTuple):
 
 
 class MeanDifferences(NamedTuple):
-    """First mean minus second, (P,), these tasks and languages fixed."""
+    """First mean minus second, (P,), these tasks and languages fixed; `n_differing` clusters differ."""
 
     difference: Floats
     low: Floats
@@ -80,6 +80,7 @@ class MeanDifferences(NamedTuple):
     se: Floats
     df: Floats
     p: Floats
+    n_differing: Ints
 
 
 def hierarchical_mean(cells: Sequence[Cell]) -> Mean:
@@ -182,8 +183,11 @@ def mean_differences(mean: Mean, first: ArrayLike, second: ArrayLike) -> MeanDif
     one, other = np.asarray(first, np.int64), np.asarray(second, np.int64)
     difference = mean.estimate[one] - mean.estimate[other]
     found: Spread = spread_of_pairs(mean.by_key, one, other, len(mean.by_key), mean.n_strata)
-    tested = against_zero(difference, found, differing(mean.parts, one, other), len(mean.by_key))
-    return MeanDifferences(difference, tested.low, tested.high, found.se, found.df, tested.p)
+    differ = differing(mean.parts, one, other)
+    tested = against_zero(difference, found, differ, len(mean.by_key))
+    return MeanDifferences(
+        difference, tested.low, tested.high, found.se, found.df, tested.p, differ
+    )
 
 
 class Worst(NamedTuple):

@@ -48,6 +48,15 @@ def seed_deviation(groups: Sequence[ArrayLike]) -> Deviation:
     return Deviation(float(np.sqrt(total / df)), float(low), float(high), df)
 
 
+def seed_difference(found: Deviation) -> float:
+    """Return what two seeds differ by in 95 % of cases, t sqrt(2) sd; NaN where nothing was repeated.
+
+    Args:
+        found: The deviation between seeds; with few its t is large.
+    """
+    return float(special.stdtrit(found.df, (1 + COVERAGE) / 2) * np.sqrt(2) * found.sd)
+
+
 def checkpoint_deviation(scores: ArrayLike) -> Floats:
     """Return the standard deviation over the last checkpoints of each run.
 

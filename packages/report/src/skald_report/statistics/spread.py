@@ -165,11 +165,11 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
     Source: one more discordant pair, Agresti and Min 2005, Statistics in Medicine 24:729, there for
         items; sign changes of clusters, Canay, Romano and Shaikh 2017, Econometrica 85:1013.
     """
-    se = found.se * np.sqrt(1 + 1 / np.maximum(n_differing, 1))
+    se = tested_error(found.se, n_differing)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = 2 * special.stdtr(found.df, -np.abs(difference) / se)
     p = np.where((se == 0) & (difference == 0), 1.0, p)
-    p = np.minimum(1.0, np.maximum(p, 2.0 ** (1.0 - n_differing)))
+    p = np.minimum(1.0, np.maximum(p, smallest_p(n_differing)))
     half = t_quantile(found.df) * se
     low, high = difference - half, difference + half
     alike = (se == 0) & (difference != 0)
@@ -177,6 +177,16 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
     low = np.where(alike, np.minimum(difference, nearest), low)
     high = np.where(alike, np.maximum(difference, nearest), high)
     return within(Tested(low, high, p))
+
+
+def tested_error(se: Floats, n_differing: Ints) -> Floats:
+    """Return the standard error that a test of differences takes: as if one more cluster differed."""
+    return np.asarray(se * np.sqrt(1 + 1 / np.maximum(n_differing, 1)), float)
+
+
+def smallest_p(n_differing: Ints) -> Floats:
+    """Return the p value below which no difference of so many clusters can come."""
+    return np.asarray(2.0 ** (1.0 - n_differing), float)
 
 
 def within(found: Tested) -> Tested:

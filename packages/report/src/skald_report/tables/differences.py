@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from skald_report.statistics.comparison import minimum_detectable, verdicts
+from skald_report.statistics.comparison import verdicts
 from skald_report.statistics.families import benjamini_hochberg
 from skald_report.tables.cells import CELL
-from skald_report.tables.pairs import NO_TEST, Pairs, higher_is_better
+from skald_report.tables.pairs import NO_TEST, SEEDS, Pairs, higher_is_better
 from skald_report.tables.table import Table
 
 _COLUMNS = [*CELL, "model", "reference", "kind", "label", "difference", "low", "high", "p",
@@ -27,7 +27,8 @@ def differences(pairs: Pairs) -> Table:
 
     Returns:
         A row for each pair, task and language; `mde` is the smallest true difference that would have
-        been found with 80 % power at 5 %, before any correction.
+        been found with 80 % power at the strictest step of the pair's correction. The verdict of two seeds
+        of one baseline is `SEEDS`.
     """
     n = pairs.n_anchored
     explored = benjamini_hochberg(pairs.p[:, :n]) if pairs.p[:, :n].size else pairs.p[:, :n]
@@ -52,11 +53,15 @@ def differences(pairs: Pairs) -> Table:
                 "p": found.p[shared],
                 "p_holm": corrected,
                 "p_bh": explored[number, shared],
-                "mde": minimum_detectable(found.se[shared], found.df[shared]),
+                "mde": pairs.detectable[number, shared],
                 "test": np.where(np.isnan(found.p[shared]), NO_TEST, found.test[shared]),
                 "n_items": found.n_items[shared],
                 "n_keys": found.n_keys[shared],
-                "verdict": verdicts(found.difference[shared], corrected, higher_is_better(panel)),
+                "verdict": np.where(
+                    pairs.seeds[shared],
+                    SEEDS,
+                    verdicts(found.difference[shared], corrected, higher_is_better(panel)),
+                ),
             }
         )
         parts.append(part)

@@ -24,11 +24,13 @@ class Cast(NamedTuple):
         anchors: The baselines, or the first contestant where there is none: what others are set
             against, and whose languages and tasks a mean is over.
         rivals: Controls that are models, as a network before training is.
+        seeds: Contestants by groups that differ in seeds alone: one baseline, trained more than once.
     """
 
     contestants: tuple[str, ...]
     anchors: tuple[str, ...]
     rivals: tuple[str, ...]
+    seeds: tuple[tuple[str, ...], ...] = ()
 
 
 def models(sources: Sources) -> Table:
@@ -66,7 +68,9 @@ def cast_of(frame: pd.DataFrame) -> Cast:
     contestants = tuple(names[roles != "control"])
     baselines = tuple(names[roles == "baseline"])
     rivals = tuple(names[(roles == "control") & ~task_checks(frame)])
-    return Cast(contestants, baselines or contestants[:1], rivals)
+    named = frame[(roles != "control") & (frame["seed_group"] != "")]
+    seeds = tuple(tuple(own["model"]) for _, own in named.groupby("seed_group", sort=False))
+    return Cast(contestants, baselines or contestants[:1], rivals, seeds)
 
 
 def task_checks(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -50,7 +50,8 @@ def noise(
         curves: Scores over training, for the noise of single checkpoints.
 
     Returns:
-        NaN where nothing was repeated; `mde` is the median over pairs of contestants, `n_told` counts those
+        NaN where nothing was repeated; `mde` is the median over pairs of contestants of what the paired
+        test would find at the strictest step of Holm's correction within a pair, `n_told` counts those
         that the paired test tells apart, of `n_pairs` that it was made for, after Holm's correction within
         a pair.
     """
@@ -95,7 +96,9 @@ def _row(
         key=lambda name: sources[name],
         default="",
     )
-    spread = signal(scores)
+    # Seeds of one baseline are one model, whose score is their mean.
+    alone = [s for model, s in zip(own["model"], scores, strict=True) if model not in group_of]
+    spread = signal([*alone, *(float(np.mean(values)) for values in groups.values())])
     ratio = signal_to_noise(spread, list(sources.values()))
     chance = float(own["chance"].iloc[0])
     return dict(zip(CELL, key, strict=True)) | {
@@ -145,9 +148,10 @@ def _told(pairs: Pairs, cast: Cast) -> dict[tuple[str, ...], tuple[int, int]]:
 
 
 def _among(pairs: Pairs, cast: Cast) -> NDArray[np.bool_]:
-    """Return which pairs are of two contestants."""
+    """Return which pairs are of two contestants that are not one baseline with two seeds."""
     contestants = set(cast.contestants)
-    return np.array([set(names) <= contestants for names in pairs.names], bool)
+    among = np.array([set(names) <= contestants for names in pairs.names], bool)
+    return np.asarray(among & ~pairs.seeds)
 
 
 def _checkpoint_noise(curves: pd.DataFrame) -> dict[tuple[str, ...], tuple[float, int]]:

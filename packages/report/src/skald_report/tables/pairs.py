@@ -16,6 +16,7 @@ from skald_report.statistics.comparison import (
     Differences,
     minimum_detectable,
     paired_differences,
+    strictest,
 )
 from skald_report.statistics.families import holm
 from skald_report.statistics.sums import Floats
@@ -25,6 +26,8 @@ from skald_report.tables.models import Cast
 #: Instead of a test: one cluster cannot tell two models apart, so they are tied.
 NO_TEST = "no test: one cluster"
 
+#: Instead of a verdict: the two are one baseline trained with other seeds, and no contestants.
+SEEDS = "seeds"
 _MIRRORED = {"better": "worse", "worse": "better"}
 
 
@@ -35,11 +38,14 @@ class Pairs(NamedTuple):
         names: Model and reference of each pair.
         first: Column of the model in the panels, by pair.
         second: That of the reference.
+        seeds: Which pairs are one baseline with two seeds: no family of a correction counts them.
+        repeated: Columns of the seeds of each such baseline.
         n_anchored: So many pairs, the first ones, have an anchor.
         panels: The panels compared.
         anchored: What came of the pairs with an anchor, by panel.
         difference: Panels x pairs, model minus reference.
-        detectable: The smallest true difference that would have been found, by panel and pair.
+        detectable: The smallest true difference that would have been found even at the strictest step of
+            Holm's correction within the pair, by panel and pair.
         p: Its p value; NaN where the two share no item.
         p_holm: Corrected within a pair, over its panels.
     """
@@ -47,6 +53,8 @@ class Pairs(NamedTuple):
     names: tuple[tuple[str, str], ...]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
+    seeds: NDArray[np.bool_]
+    repeated: tuple[NDArray[np.int64], ...]
     n_anchored: int
     panels: tuple[Panel, ...]
     anchored: tuple[Differences, ...]
@@ -67,16 +75,24 @@ def compare_all(cells: Cells, cast: Cast) -> Pairs:
     panels = tuple(
         panel for panel in cells.panels if known and panel.task.kind not in AGAINST_CHANCE
     )
-    difference, detectable, p = (np.full((len(panels), len(known)), np.nan) for _ in range(3))
+    difference, p = (np.full((len(panels), len(known)), np.nan) for _ in range(2))
+    errors = []
     anchored = []
     for number, panel in enumerate(panels):
         found = paired_differences(panel.scores, panel.weights, panel.keys, first, second)
         difference[number], p[number] = found.difference, found.p
-        detectable[number] = minimum_detectable(found.se, found.df)
+        errors.append((found.se, found.df, found.n_differing))
         anchored.append(Differences._make(column[:n_anchored] for column in found))
     corrected = holm(p) if p.size else p
+    level = strictest(np.isfinite(p).sum(axis=0))
+    detectable = np.array([minimum_detectable(*each, level) for each in errors]).reshape(p.shape)
+    group = {name: own for own in cast.seeds for name in own}
+    seeds = np.array([group.get(one) == group.get(other, ()) for one, other in known], bool)
+    repeated = tuple(
+        np.array([column[name] for name in own if name in column], np.int64) for own in cast.seeds
+    )
     return Pairs(
-        tuple(known), first, second, n_anchored, panels, tuple(anchored), difference,
+        tuple(known), first, second, seeds, repeated, n_anchored, panels, tuple(anchored), difference,
         detectable, p,
         corrected,
     )  # fmt: skip
