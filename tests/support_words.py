@@ -146,7 +146,7 @@ def untraced(blocks: Sequence[Block], found: Mapping[str, Table]) -> list[str]:
         for row in grid.rows if isinstance(grid, Grid) else ():
             for cell in row[1:]:
                 shown = " ".join((cell.text, cell.detail, cell.note))
-                numbers = re.findall(r"[+−]?\d[\d,]*(?:\.\d+)?(?:e[+−]?\d+)?", shown)
+                numbers = re.findall(r"(?:<\u00a0)?[+−]?\d[\d,]*(?:\.\d+)?(?:e[+−]?\d+)?", shown)
                 table, number, columns = cell.of.split(":") if cell.of else ("", "", "")
                 values = [
                     found[table].frame[name][int(number)] for name in columns.split(",") if table
@@ -158,6 +158,8 @@ def untraced(blocks: Sequence[Block], found: Mapping[str, Table]) -> list[str]:
 
 
 def _differs(text: str, value: float) -> bool:
+    if text.startswith("<"):
+        return not value < float(text[1:])
     if "e" in text:
         return f"{float(value):.1e}" != f"{float(text):.1e}"
     return (

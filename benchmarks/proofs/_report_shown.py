@@ -13,7 +13,7 @@ from _report_html import Reader
 
 #: A number as the page writes it: sign, thousands, exponent; what precedes or follows says how to read it.
 _NUMBER = re.compile(
-    r"(?P<bound>(?:[<>≤≥]|at least|at most) ?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
+    r"(?P<bound>(?:[<>≤≥]|at least|at most)[ \u00a0]?)?(?P<number>[−+-]?\d[\d,]*(?:\.\d+)?(?:e[+−-]?\d+)?)(?P<scale> ?%|[kMBT]\b)?"
 )
 _SCALES = {"": 1.0, "%": 0.01, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 #: Tables whose cells are texts: words of the glossary, fingerprints, sources. Their numbers are

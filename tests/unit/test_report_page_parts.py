@@ -4,13 +4,14 @@ import base64
 import hashlib
 import json
 import re
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skald_report.figures.style import Drawing
+from skald_report.figures.style import ACCENT, INK, MUTED, PAPER, RULE, Drawing
 from skald_report.page import html, markdown
 from skald_report.page.blocks import (
     Cell,
@@ -26,6 +27,7 @@ from skald_report.page.blocks import (
     Term,
 )
 from skald_report.page.exploring import LETTERS, as_script
+from skald_report.page.formatting import bare_p, p_value
 from skald_report.page.prose import Prose, readable
 from skald_report.sections.glossary import glossary
 from skald_report.tables.table import Table
@@ -202,3 +204,23 @@ def test_the_readme_is_short_and_links_the_rest():
     assert "- Long: [CSV](tables/long.csv)." in text
     assert "Wordy" not in text and "index.html#d" in text
     assert text.count("tables/short.csv") == 2
+
+
+def test_drawings_that_stand_alone_have_the_tones_of_the_page():
+    css = (files("skald_report.page") / "templates" / "page.css").read_text(encoding="utf-8")
+    tones = dict(re.findall(r"--(\w+): light-dark\((#\w{6}),", css))
+    named = {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER, "accent": ACCENT}
+    assert {name: tones[name] for name in named} == named
+
+
+@pytest.mark.parametrize(
+    ("p", "told"),
+    [(1.0, "1.0"), (0.4, "0.40"), (0.0123, "0.012"), (0.001, "0.0010"), (1.5e-46, "<\u00a00.001")],
+)
+def test_a_p_value_looks_the_same_in_cells_and_sentences(p, told):
+    assert bare_p(p) == told
+    assert p_value(p) == ("p\u00a0" if told.startswith("<") else "p\u00a0=\u00a0") + told
+
+
+def test_no_p_value_is_a_dash():
+    assert (bare_p(float("nan")), p_value(float("nan"))) == ("–", "no p value")

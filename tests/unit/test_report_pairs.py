@@ -16,7 +16,7 @@ def test_a_pair_shows_its_verdict_p_power_and_counts_of_its_own_row():
     assert set(grids) == {"pairs-tasks", "differences-models"}
     first = grids["pairs-tasks"].rows[0]
     assert [cell.text for cell in first] == [
-        "small − large", "▼ −0.100", "2.0e−05", "0.030", "1–0–5", "300"
+        "small − large", "▼ −0.100", "<\u00a00.001", "0.030", "1–0–5", "300"
     ]  # fmt: skip
     assert first[1].mark == "worse" and grids["pairs-tasks"].rows[1][1].text == "= 0.000"
     assert "Holm-corrected over 3 pairs" in grids["pairs-tasks"].caption

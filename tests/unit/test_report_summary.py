@@ -48,7 +48,7 @@ def test_a_tie_is_an_outcome_and_says_what_would_have_been_found():
     sentences = said({("text", "small", "large"): "worse"})
     assert sentences[0] == "large is better than small in bits per byte and tied with it on tasks."
     assert sentences[1].endswith(
-        "Holm-corrected p = 0.400); a true difference of 0.030 would have been found with 80 % power after Holm's correction."
+        "Holm-corrected p = 0.40); a true difference of 0.030 would have been found with 80 % power after Holm's correction."
     )
     assert "would have been found" not in sentences[2]
     assert said({})[0] == (

@@ -221,7 +221,9 @@ def test_published_exponents_stand_beside_the_fitted_ones(tmp_path: Path) -> Non
     horizon = rows["best learning rate over the horizon, at one batch"]
     assert (horizon[1].text, horizon[2].text) == ("−0.35", "−0.50 to −0.20")
     assert "2409.19913" in horizon[3].text
-    assert "p 0.7" in rows["best learning rate over non-embedding parameters"][0].detail
+    assert (
+        "p\u00a0=\u00a00.70" in rows["best learning rate over non-embedding parameters"][0].detail
+    )
     assert len(rows) == 7
     one = _blocks(write_inputs(tmp_path / "one", languages=("da",), n_items=4))
     assert len(_grid(one, "exponents").rows) == 2, "what is not fitted has no row"

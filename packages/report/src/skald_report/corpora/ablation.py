@@ -25,12 +25,11 @@ from skald_specs.ablation import (
 from skald_specs.corpus import CorpusManifest
 from skald_specs.recipe import Recipe
 
+from skald_report.statistics.comparison import LEVEL
 from skald_report.statistics.crossed import Crossed, by_group, crossed_difference
 from skald_report.statistics.families import holm
 from skald_report.statistics.sums import Floats
 
-#: Level of a verdict, after Holm's correction over all pairs of corpora.
-LEVEL = 0.05
 #: What a larger figure of a metric means.
 _GOOD_SIGN: dict[Metric, int] = {"bits_per_byte": -1, "pairs": 1}
 

@@ -25,9 +25,10 @@ from matplotlib.textpath import TextToPath
 
 from skald_report.tables.table import Table
 
-INK, MUTED, RULE, PAPER = "#1b1f24", "#59636e", "#dfe3e8", "#ffffff"
+#: The neutral tones of the page in light mode (page.css), which the page replaces by its own variables.
+INK, MUTED, RULE, PAPER = "#16202b", "#55606c", "#dde2e8", "#ffffff"
 #: The highlighted published model.
-ACCENT = "#8250a8"
+ACCENT = "#7c4aa3"
 #: Hues for trained models, three of Okabe and Ito's among them: at least 3:1 on white and on dark paper, and
 #: as far apart for each kind of colour blindness as theirs (tested). Greys for controls; shapes differ, too.
 _TRAINED = ("#0072b2", "#d55e00", "#009e73", "#8f3be8", "#9a5048", "#ab8a4e")

@@ -24,11 +24,9 @@ from skald_report.figures.style import (
     theme,
     tokens,
 )
+from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
 from skald_report.tables.table import Table
-
-#: Standard errors to each side of a 95 % interval.
-_BAND = 1.96
 
 
 def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
@@ -69,7 +67,7 @@ def score_curves(curves: Table, suite: str, task: str, look: Mapping[str, Look])
         look: Colour and shape of every model.
 
     Returns:
-        The figure: bands are 1.96 standard errors of the sample of items to each side.
+        The figure: bands are 95 % intervals of the sample of items to each side.
     """
     rows = curves.frame
     rows = rows[(rows["suite"] == suite) & (rows["task"] == task)]
@@ -79,7 +77,7 @@ def score_curves(curves: Table, suite: str, task: str, look: Mapping[str, Look])
     title = label if task == kind else f"{task} ({label})"
 
     def line(axes: Axes, own: pd.DataFrame, way: Look) -> None:
-        error = _BAND * own["standard_error"].astype(float)
+        error = NORMAL_95 * own["standard_error"].astype(float)
         axes.fill_between(own["tokens"], own["score"] - error, own["score"] + error,
                           color=way.colour, alpha=0.22, lw=0)  # fmt: skip
         _line(axes, own, way)

@@ -18,11 +18,10 @@ from skald_specs.loss_law import GapCost, Score, tokens_to_reach
 from skald_specs.published import PublishedModels
 
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.landscape.scores import NORMAL_95
+from skald_report.statistics.comparison import LEVEL
+from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.table import MACRO, Table
 
-#: Claims are made below this p value, corrected within a model and language.
-LEVEL = 0.05
 TIE = "tie"
 #: A mean is over as many data sets at least.
 FEWEST_CELLS = 2

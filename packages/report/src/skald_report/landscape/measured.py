@@ -14,11 +14,11 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 from skald_specs.loss_law import GapCost, tokens_to_close
 
-from skald_report.landscape.gaps import LEVEL, NEVER, verdict
+from skald_report.landscape.gaps import NEVER, verdict
 from skald_report.landscape.protocol import TASK_KINDS
-from skald_report.landscape.scores import NORMAL_95
 from skald_report.reading.inputs import Sources
-from skald_report.statistics.spread import t_quantile
+from skald_report.statistics.comparison import LEVEL
+from skald_report.statistics.spread import NORMAL_95, t_quantile
 from skald_report.tables.measures import TASKS, TEXT
 from skald_report.tables.table import MACRO, Table
 

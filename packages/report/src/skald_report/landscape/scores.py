@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 from skald_specs.languages import BY_TAG
 from skald_specs.sizes import size_class
 
 from skald_report.landscape.protocol import SAMPLING, TASK_KINDS, task_kind
 from skald_report.reading.inputs import Sources
+from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.table import Table
 
-NORMAL_95 = float(ndtri(0.975))
 #: What a model's name holds when it is the model whose story this software retells.
 HIGHLIGHT = "trustllm"
 

@@ -18,7 +18,7 @@ from skald_specs.languages import BY_TAG
 
 from skald_report.statistics.comparison import LEVEL
 from skald_report.statistics.families import holm
-from skald_report.statistics.spread import COVERAGE
+from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
 from skald_report.tables.file import rows_of
 from skald_report.tables.pairs import mirrored
@@ -146,7 +146,7 @@ def _judged(
     rows["old"], rows["new"] = both[f"{column}_old"], both[f"{column}_new"]
     rows["change"] = rows["new"] - rows["old"]
     error = np.hypot(_error(both, "_old"), _error(both, "_new"))
-    half = float(stats.norm.ppf(0.5 + COVERAGE / 2)) * error
+    half = NORMAL_95 * error
     rows["low"], rows["high"] = rows["change"] - half, rows["change"] + half
     with np.errstate(divide="ignore", invalid="ignore"):
         rows["p"] = 2 * stats.norm.sf(np.abs(rows["change"]) / error)
@@ -177,7 +177,7 @@ def _judged(
 def _error(both: pd.DataFrame, side: str) -> pd.Series[float]:
     """Return standard errors: half an interval's width over the normal quantile, or a larger one given."""
     width = both[f"high{side}"].astype(float) - both[f"low{side}"].astype(float)
-    error = width / (2 * float(stats.norm.ppf(0.5 + COVERAGE / 2)))
+    error = width / (2 * NORMAL_95)
     given = f"standard_error{side}"
     # The larger one; the only one where the other is missing.
     return (

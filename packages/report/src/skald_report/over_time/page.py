@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from skald_report.figures.changes import change_panels
 from skald_report.over_time.changes import Changes
 from skald_report.over_time.words import METHOD, of_other_things, why_in_words
 from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Page, Paragraph, Section
-from skald_report.page.formatting import interval, number, of
+from skald_report.page.formatting import bare_p, interval, number, of
 from skald_report.tables.table import MACRO, Table
 
 #: Rows of a table that the page prints; the CSV has all.
@@ -24,8 +23,6 @@ _TITLES = {
     "scores": "Scores by task and language",
     "differences": "Differences from the anchors, by task and language",
 }
-#: Smaller p values are not told apart: the tail of an estimated distribution is not known so far out.
-_LEAST_P = 1e-4
 _PLAIN = ("same", "noise", "no interval")
 _MARKS = {"better": "better", "worse": "worse"}
 
@@ -113,7 +110,7 @@ def _row(table: Table, at: int, row: pd.Series[Any]) -> tuple[Cell, ...]:
         )
         if judged
         else Cell("–"),
-        Cell(_p(row["p_holm"]), of=of(table.name, at, "p_holm")),
+        Cell(bare_p(row["p_holm"]), of=of(table.name, at, "p_holm")),
         Cell(row["weights"]),
         Cell(why_in_words(row.to_dict()), mark=_MARKS.get(row["verdict"], "")),
     )
@@ -126,12 +123,6 @@ def _head(table: Table, row: pd.Series[Any]) -> Cell:
         f"{row['model']} against {row['reference']}" if pair else str(row["model"]),
         ", ".join(place),
     )
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return f"{value:.2g}" if value >= _LEAST_P else f"< {_LEAST_P:g}"
 
 
 def _flips(name: str, rows: pd.DataFrame) -> Grid:

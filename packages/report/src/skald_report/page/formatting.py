@@ -16,7 +16,7 @@ from skald_report.tables.table import MACRO
 MAX_OPEN = 12
 #: Rows of a table that the page has at all; longer ones are in the explorer and the files.
 MAX_ROWS = 200
-#: P values below it say no more than that they are.
+#: Smaller p values are not told apart: the tail of an estimated distribution is not known so far out.
 _SMALLEST_P = 0.001
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -44,7 +44,14 @@ def p_value(p: float) -> str:
     """Return a p value as sentences have it, on one line: p = 0.012, or p < 0.001."""
     if math.isnan(p):
         return "no p value"
-    return "p\u00a0<\u00a00.001" if p < _SMALLEST_P else f"p\u00a0=\u00a0{p:.3f}"
+    return f"p\u00a0{bare_p(p)}" if p < _SMALLEST_P else f"p\u00a0=\u00a0{bare_p(p)}"
+
+
+def bare_p(p: float) -> str:
+    """Return a p value as columns of them have it: 0.012, or < 0.001; a dash where there is none."""
+    if math.isnan(p):
+        return "–"
+    return f"<\u00a0{_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:#.2g}"
 
 
 def power_of_ten(value: float, digits: int = 2) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from skald_specs.plan import COVERED
 
 from skald_report.page.blocks import Cell, Grid
-from skald_report.page.formatting import interval, number, of
+from skald_report.page.formatting import interval, number, of, p_value
 from skald_report.tables.published_exponents import EXPONENTS
 
 _QUANTITIES = {
@@ -27,7 +27,7 @@ def exponents_grid(frame: pd.DataFrame) -> Grid:
         known = ("exponents", i, "low", "high") if bounds != "no interval" else None
         p = Cell(EXPONENTS[r["quantity"]][0])
         if not math.isnan(r["p"]):
-            p = Cell(p.text, f"p {r['p']:.2g} that it stays")
+            p = Cell(p.text, f"{p_value(r['p'])} against no drift")
         rows.append((p, Cell(number(r["value"], "+.2f"), of=of("exponents", i, "value")),
                      Cell(bounds, of=of(*known) if known else ""), Cell(str(r["published"]))))  # fmt: skip
     caption = (

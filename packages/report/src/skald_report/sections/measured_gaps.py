@@ -9,7 +9,7 @@ import pandas as pd
 
 from skald_report.landscape.protocol import TASK_KINDS
 from skald_report.page.blocks import Block, Cell, Claims, Grid, Paragraph
-from skald_report.page.formatting import interval, join, language_name, number, of
+from skald_report.page.formatting import interval, join, language_name, number, of, p_value
 from skald_report.sections.context import Context
 from skald_report.sections.measured_words import PLACES
 from skald_report.sections.published_gaps import tokens_cell
@@ -82,7 +82,7 @@ def _verdict(row: pd.Series[Any], at: int) -> Cell:
     if not row["verdict"]:
         return Cell("–", "not tested: no interval")
     told = {"tie": "no"}.get(row["verdict"], f"yes, {row['verdict']}")
-    return Cell(told, f"p {number(row['p_corrected'], '#.2g')}", of=of(_GAPS, at, "p_corrected"))
+    return Cell(told, p_value(row["p_corrected"]), of=of(_GAPS, at, "p_corrected"))
 
 
 def _beside(frame: pd.DataFrame) -> Grid:

@@ -12,6 +12,7 @@ from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.page.formatting import (
     MAX_OPEN,
     MAX_ROWS,
+    bare_p,
     interval,
     join,
     number,
@@ -107,7 +108,7 @@ def _row(row: Mapping[Any, Any]) -> tuple[Cell, ...]:
             verdict,
             of=at("difference", *known),
         ),
-        _number(row["p_holm"], "#.2g", at("p_holm")),
+        Cell(bare_p(row["p_holm"]), of=at("p_holm")),
         _number(row["mde"], ".3f", at("mde")),
         Cell(f"{row['wins']}–{row['losses']}–{row['ties']}", of=at("wins", "losses", "ties")),
         Cell(f"{row['n_items']:,}", of=at("n_items")),

@@ -9,6 +9,7 @@ from skald_report.figures.style import Drawing, Look
 from skald_report.page.blocks import Block, Cell, Gallery, Grid, Paragraph
 from skald_report.page.formatting import of, span
 from skald_report.sections.context import Context
+from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.table import Table
 
@@ -57,7 +58,7 @@ def _progress(tables: Mapping[str, Table], look: Mapping[str, Look]) -> Iterator
                 else ""
             )
             said.append(
-                "Scores of checkpoints on evaluation tasks with 1.96 standard errors of the items to "
+                f"Scores of checkpoints on evaluation tasks with {NORMAL_95:.2f} standard errors of the items to "
                 "each side: all points share the items, so the bands say how far a curve may lie from "
                 f"that of all such items, not how far two of its points differ by chance{more}"
             )

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from skald_report.statistics.spread import TAIL, Spread, displacements, spread, t_quantile
+from skald_report.statistics.spread import (
+    NORMAL_95,
+    TAIL,
+    Spread,
+    displacements,
+    spread,
+    t_quantile,
+)
 from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 
 #: What scores are: shares of 0 to 1, bits (above 0, errors relative), or anything else.
@@ -62,7 +69,7 @@ def wilson(successes: ArrayLike, n: ArrayLike, quantile: ArrayLike | None = None
     Source: Wilson 1927, JASA 22:209; Brown, Cai and DasGupta 2001, Statistical Science 16:101.
     """
     size = np.asarray(n, float)
-    z = np.asarray(special.ndtri(1 - TAIL) if quantile is None else quantile, float)
+    z = np.asarray(NORMAL_95 if quantile is None else quantile, float)
     p, shrink = np.asarray(successes, float) / size, 1 + z * z / size
     centre = (p + z * z / (2 * size)) / shrink
     half = z * np.sqrt(np.maximum(p * (1 - p), 0) / size + z * z / (4 * size * size)) / shrink

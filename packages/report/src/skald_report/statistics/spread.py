@@ -21,6 +21,8 @@ from skald_report.statistics.sums import Floats, Ints, Sums, ratios
 COVERAGE = 0.95
 #: Of each side of an interval.
 TAIL = (1 - COVERAGE) / 2
+#: Standard errors to each side of an interval of what is normal: 1.96.
+NORMAL_95 = float(special.ndtri(1 - TAIL))
 
 
 class Spread(NamedTuple):
@@ -171,7 +173,7 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
     half = t_quantile(found.df) * se
     low, high = difference - half, difference + half
     alike = (se == 0) & (difference != 0)
-    nearest = difference * n_clusters / (n_clusters + special.ndtri(1 - TAIL) ** 2)
+    nearest = difference * n_clusters / (n_clusters + NORMAL_95**2)
     low = np.where(alike, np.minimum(difference, nearest), low)
     high = np.where(alike, np.maximum(difference, nearest), high)
     return within(Tested(low, high, p))
