@@ -123,7 +123,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"# {source.name}\n")
     for name in (
-        "data/text/a", "data/items/b", "evals/core/t.yaml", "evals/published/p.csv",
+        "data/text/a", "data/items/b", "evals/core/t.yaml", "evals/models.yaml", "evals/published/p.csv",
         "reports/evidence/mup/m.csv",
     ):  # fmt: skip
         path = root / name

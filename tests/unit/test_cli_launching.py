@@ -261,7 +261,7 @@ def test_wrong_commands_are_one_line(
     assert "#SBATCH line" in refused(job, "--site", "generic-slurm", "--script", str(odd))
     taken = tmp_path / "file"
     taken.write_text("")
-    assert "cannot be written" in refused(
+    assert "a file is in the way of a folder" in refused(
         job, "--site", "generic-slurm", "--script", str(taken / "job.sbatch")
     )
     bare = tmp_path / "bare.yaml"

@@ -219,7 +219,7 @@ def test_a_store_that_is_in_use_stops_everything(copy):
 
 def test_an_output_folder_that_cannot_be_is_told_before_anything_is_asked(copy, capfd):
     (copy / "notes.txt").write_text("mine")
-    with pytest.raises(UserInputError, match=r"notes\.txt: cannot be written \(File exists\)"):
+    with pytest.raises(UserInputError, match=r"notes\.txt: a file is in the way of a folder"):
         evaluate(
             [copy / "exports" / "base-a"], ["core"], copy / "notes.txt", copy / "items",
             copy / "corpus",

@@ -79,9 +79,9 @@ def coordinate_panels(rows: pd.DataFrame, axis: str, name: str = "") -> Drawing:
         figure.supxlabel(f"{along}, log2 scale", size=8.5)
         step = int(last["step"].iloc[0])
         figure.supylabel(f"mean |change| after {step} steps, log2 scale", size=8.5)
-        lines, names = panels[0].get_legend_handles_labels()
-        shown = (lines, names) if len(tables) > 1 else ([], [])
-        headed(figure, f"Change of activations over {axis}", 3, handles=shown[0], labels=shown[1])
+        lines, _ = panels[0].get_legend_handles_labels()
+        title = f"Change of activations over {axis}"
+        headed(figure, title, 3, handles=lines if len(tables) > 1 else [])
         alt = f"Change of activations after {step} steps over {axis}: " + ", ".join(
             ACTIVATIONS[quantity] for quantity in present
         )
