@@ -25,7 +25,10 @@ def register(verbs: Verbs) -> None:
         "--artifacts", type=Path, default=places.ARTIFACTS, help="folder of the stations' outputs"
     )
     parser.add_argument(
-        "--suites", nargs="+", metavar="SUITE", help="evaluated suites; none: those of params.yaml"
+        "--suites",
+        nargs="+",
+        metavar="SUITE",
+        help="evaluated suites; none: those of params.yaml, or all there are of the names",
     )
     parser.add_argument("--published", type=Path, default=places.PUBLISHED, help="folder of CSVs")
     parser.add_argument(
@@ -109,12 +112,13 @@ def _require(args: argparse.Namespace, names: list[str]) -> None:
 
 
 def _named(args: argparse.Namespace) -> tuple[list[str], list[str]]:
-    if args.names and args.suites:
-        return args.names, args.suites
+    if args.names:
+        found = (args.artifacts / "eval").glob("*/summary.json")
+        return args.names, args.suites or sorted(path.parent.name for path in found)
     from skald_specs.params import Params
 
     params = Params.load(places.PARAMS)
-    return args.names or list(params.baselines), args.suites or list(params.suites)
+    return list(params.baselines), args.suites or list(params.suites)
 
 
 def run_cards(args: argparse.Namespace) -> int:
