@@ -18,7 +18,7 @@ def whole_report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undrawn():
+def undrawn(whole_report):  # noqa: ARG001 - first, lest the session's report were built without figures
     """Leave figures blank: drawing takes most of a small report's time, and many tests ask nothing of them."""
     from matplotlib.figure import Figure
 
