@@ -18,8 +18,11 @@ def whole_report(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def undrawn(whole_report):  # noqa: ARG001 - first, lest the session's report were built without figures
-    """Leave figures blank: drawing takes most of a small report's time, and many tests ask nothing of them."""
+def undrawn(whole_report):
+    """Leave figures blank: drawing takes most of a small report's time, and many tests ask nothing of them.
+
+    The report that all share is built before, with its figures.
+    """
     from matplotlib.figure import Figure
 
     blank = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"></svg>'
