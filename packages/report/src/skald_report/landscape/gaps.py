@@ -137,7 +137,7 @@ def without_mean(published: Table, known: PublishedModels) -> Table:
 
 def _compared_models(published: Table) -> pd.DataFrame:
     frame = published.frame
-    frame = frame[frame["shown"] & (frame["eu"] == True) & (frame["size_class"] != "")]  # noqa: E712  # None is neither
+    frame = frame[frame["shown"] & frame["eu"].eq(True) & (frame["size_class"] != "")]
     frame = frame[frame["standard_error"].notna()]
     return frame.assign(harness_version=frame["harness_version"].replace("", NOT_STATED))
 

@@ -78,7 +78,7 @@ def leaders(rows: pd.DataFrame) -> pd.DataFrame:
     Base models alone, since few of the others are asked in the same way; a model without a known size
     is in no class.
     """
-    base = rows[(rows["model_type"] == "base") & (rows["eu"] == True)]  # noqa: E712  # None is neither
+    base = rows[(rows["model_type"] == "base") & rows["eu"].eq(True)]
     classed = base[base["size_class"] != ""].sort_values(
         ["score", "model"], ascending=[False, True], kind="stable"
     )

@@ -50,14 +50,14 @@ def published(context: Context) -> Iterator[Block]:
             "gap",
         )
     yield Claims(context.remarks.published, "How these figures are to be read")
-    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+    if shown["eu"].eq(True).any():
         yield _explorer(table)
 
 
 def _explorer(table: Table) -> Explorer:
     """Return every shown score of a European model; rows keep their numbers."""
     frame = table.frame
-    rows = frame[frame["shown"] & (frame["eu"] == True)]  # noqa: E712  # None is neither
+    rows = frame[frame["shown"] & frame["eu"].eq(True)]
     rows = rows.assign(
         protocol=[
             f"{shots}-shot, {split}{', ' + version if version else ''}"

@@ -57,7 +57,7 @@ def newest_of(table: Table) -> pd.DataFrame:
 
 
 def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[str]:
-    european = frame[frame["eu"] == True]  # noqa: E712  # None is neither
+    european = frame[frame["eu"].eq(True)]
     older = int((frame["source_date"] != newest).sum())
     aged = (
         f"; {older:,} are older than {newest}, some by an older version of the harness: a small distance "
@@ -69,7 +69,7 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
         f"{len(frame):,} scores of {frame['model'].nunique()} models, {european['model'].nunique()} of them "
         f"European{aged}."
     )
-    if (shown["eu"] == True).any():  # noqa: E712  # None is neither
+    if shown["eu"].eq(True).any():
         yield from _of_figures(shown)
     rest = frame[~frame["shown"]]
     if len(rest):
@@ -77,7 +77,7 @@ def _claims(frame: pd.DataFrame, shown: pd.DataFrame, newest: str) -> Iterator[s
             f"{len(rest):,} of the scores are of {rest['task_kind'].nunique()} other kinds of task and stand in "
             "the CSV alone."
         )
-    outside = shown.loc[shown["eu"] != True, "model"].nunique()  # noqa: E712  # None is neither
+    outside = shown.loc[~shown["eu"].eq(True), "model"].nunique()
     if outside:
         yield (
             f"{outside} models that are not European, or not known to be, stand in the CSV alone."
