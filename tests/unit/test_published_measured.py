@@ -178,7 +178,7 @@ def test_published_and_measured_stand_side_by_side_in_columns_of_their_own():
     } for tag in ("da", "fo")])  # fmt: skip
     known = dataclasses.replace(sources(), published=published)
     everything = tables() | {"published": landscape(known)}
-    frame = published_beside(everything, known).frame
+    frame = published_beside(everything).frame
     assert frame[["model", "language"]].to_numpy().tolist() == [["eu/near", "da"]]
     row = frame.iloc[0]
     assert (row["text"], row["reading_comprehension"]) == pytest.approx((1.9, 60.0))

@@ -41,6 +41,13 @@ def test_a_report_equals_itself(folder):
     assert all(m.holds for m in measures)
 
 
+def test_every_number_of_a_whole_report_has_a_tolerance(whole_report):
+    _, whole = whole_report
+    measures = compare(whole, whole)
+    assert {m.measure for m in measures} >= {"published", "published_gaps", "cost", "noise"}
+    assert all(m.holds for m in measures)
+
+
 def _row(report, table, **wanted):
     return next(
         row

@@ -68,7 +68,7 @@ def _fill(folder: Path, inputs: ReportInputs) -> None:
         tables["published_gaps"] = published_gaps(tables["published"], sources.published_models)
         lacking = without_mean(tables["published"], sources.published_models)
         tables |= {lacking.name: lacking} if len(lacking.frame) else {}
-    for found in (measured_gaps(tables, sources), published_beside(tables, sources)):
+    for found in (measured_gaps(tables, sources), published_beside(tables)):
         tables |= {found.name: found} if len(found.frame) else {}
     beside = remarks(sources, tables, said.gaps)
     page = compose(context_of(sources, tables, said, beside, inputs))

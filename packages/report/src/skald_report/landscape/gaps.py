@@ -121,7 +121,7 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
     counts = ("n_rivals", "n_family", "n_cells", "n_floors", "n_cells_price")
     units = dict.fromkeys(points, "points") | dict.fromkeys(("p", "p_corrected"), "p")
     units |= dict.fromkeys(counts, "count") | {"interval_level": "share"}
-    units["tokens_seen"] = "tokens"
+    units["tokens_seen"] = "count"
     units |= dict.fromkeys(("tokens", "tokens_low", "tokens_high"), "tokens by a law")
     return Table("published_gaps", ("model", "language", "task"), units, table)
 

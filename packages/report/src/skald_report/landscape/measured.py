@@ -66,12 +66,11 @@ def measured_gaps(tables: Mapping[str, Table], sources: Sources) -> Table:
     return Table("measured_gaps", ("measure", "scope", "model"), units, frame)
 
 
-def published_beside(tables: Mapping[str, Table], sources: Sources) -> Table:
+def published_beside(tables: Mapping[str, Table]) -> Table:
     """Return what was measured here and what others published of the same model, by language.
 
     Args:
         tables: `models`, `overall` and `published`, where there are any.
-        sources: The evaluations, which know a model's id on the hub.
     """
     names = [f"{measure}{end}" for measure in (TASKS, TEXT) for end in ("", "_low", "_high")]
     columns = ["model", "language", "hub_id", *names, *_KINDS.values(), "source_date"]

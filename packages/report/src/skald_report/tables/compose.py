@@ -51,7 +51,7 @@ def score_tables(sources: Sources) -> dict[str, Table]:
         overall(cells, cast, averaged),
         pairwise(pairs, averaged),
         differences(pairs),
-        noise(cells, cast, known.frame, scored, pairs, points),
+        noise(cast, known.frame, scored, pairs, points),
         points,
     ]
     return {table.name: table for table in made}

@@ -15,7 +15,7 @@ from skald_specs.manifest import RunManifest
 from skald_specs.plan import Plan
 
 from skald_report.reading.inputs import Sources
-from skald_report.tables.table import Table
+from skald_report.tables.table import Table, or_nan
 
 _JOULES_PER_KWH = 3.6e6
 #: Columns of a run as its manifest has it.
@@ -43,8 +43,8 @@ def cost(sources: Sources) -> Table:
                 "model": name,
                 "tokens": trained_tokens(plan),
                 "flops_train": planned.training_flops if planned else math.nan,
-                "flops_sweep": _or_nan(planned.sweep_flops if planned else None),
-                "sweep_share": _or_nan(planned.sweep_share if planned else None),
+                "flops_sweep": or_nan(planned.sweep_flops if planned else None),
+                "sweep_share": or_nan(planned.sweep_share if planned else None),
                 **_measured(manifest),
                 "layout": _layout(manifest),
                 "measured": why,
@@ -141,7 +141,3 @@ def _measured(manifest: RunManifest | None) -> dict[str, Any]:
 def _layout(manifest: RunManifest | None) -> str:
     layout = manifest.layout if manifest else {}
     return " ".join(f"{name}={size}" for name, size in sorted(layout.items()))
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value

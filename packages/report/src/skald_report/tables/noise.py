@@ -17,7 +17,7 @@ from skald_report.statistics.noise import (
     signal_to_noise,
 )
 from skald_report.statistics.sums import Floats
-from skald_report.tables.cells import CELL, Cells
+from skald_report.tables.cells import CELL
 from skald_report.tables.models import Cast
 from skald_report.tables.pairs import Pairs
 from skald_report.tables.table import MACRO, Table
@@ -36,13 +36,10 @@ _UNITS = dict.fromkeys(
 )
 
 
-def noise(
-    cells: Cells, cast: Cast, models: pd.DataFrame, scores: Table, pairs: Pairs, curves: Table
-) -> Table:
+def noise(cast: Cast, models: pd.DataFrame, scores: Table, pairs: Pairs, curves: Table) -> Table:
     """Return for each task and language how far contestants lie apart, and how far luck moves one.
 
     Args:
-        cells: The items.
         cast: The contestants.
         models: The models' table, for the groups of seeds.
         scores: Every score with its standard error.

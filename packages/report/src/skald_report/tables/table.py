@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,3 +19,8 @@ class Table(NamedTuple):
     keys: tuple[str, ...]
     units: Mapping[str, str]
     frame: pd.DataFrame
+
+
+def or_nan(value: float | None) -> float:
+    """Return a number as a column has it: NaN where there is none."""
+    return math.nan if value is None else value

@@ -15,7 +15,7 @@ from skald_specs.timefit import Estimate, TimeFit
 
 from skald_report.reading.inputs import Sources
 from skald_report.tables.published_exponents import EXPONENTS
-from skald_report.tables.table import Table
+from skald_report.tables.table import Table, or_nan
 
 #: What names a model shape, horizon and batch.
 CELL = ("width", "depth", "n_params_non_embedding", "horizon_tokens", "global_batch_tokens")
@@ -70,13 +70,13 @@ def optima(fit: TimeFit) -> Table:
         rows.append(
             {name: getattr(best, name) for name in CELL}
             | {
-                "log2_lr": _or_nan(best.log2_lr),
+                "log2_lr": or_nan(best.log2_lr),
                 "low": low,
                 "high": high,
-                "loss": _or_nan(best.loss),
-                "rise_at_one_octave": _or_nan(best.rise_at_one_octave),
+                "loss": or_nan(best.loss),
+                "rise_at_one_octave": or_nan(best.rise_at_one_octave),
                 "bound": best.bound or "",
-                "bound_log2_lr": _or_nan(best.bound_log2_lr),
+                "bound_log2_lr": or_nan(best.bound_log2_lr),
             }
         )
     units = dict.fromkeys(("log2_lr", "low", "high", "bound_log2_lr"), "log2 lr") | {
@@ -103,7 +103,7 @@ def exponents(fit: TimeFit) -> Table:
             "value": estimate.value,
             "low": estimate.interval[0],
             "high": estimate.interval[1],
-            "p": _or_nan(fit.size_drift_p_value) if name == "size" else math.nan,
+            "p": or_nan(fit.size_drift_p_value) if name == "size" else math.nan,
             "published": EXPONENTS[name][1],
         }
         for name, estimate in found.items()
@@ -118,7 +118,7 @@ def families(fit: TimeFit) -> Table:
     rows = [
         {
             "family": family.kind,
-            "held_out_error": _or_nan(family.held_out_error),
+            "held_out_error": or_nan(family.held_out_error),
             "weight": family.weight,
         }
         for family in fit.families
@@ -300,7 +300,3 @@ def _estimate(estimate: Estimate | None, name: str) -> dict[str, float]:
 
 def _log2(value: float) -> float:
     return math.log2(value) if value > 0 else math.nan
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
