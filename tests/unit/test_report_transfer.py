@@ -198,7 +198,7 @@ def test_a_plan_stands_beside_what_it_reached(tmp_path: Path) -> None:
     (origins,) = (b for b in blocks if isinstance(b, Notes) and "come from" in b.title)
     for words in (
         "Learning rate of mini-2.6b and mini-7.8b, fitted: sweep at 131072",
-        "The prior is horizon exponent of 2409.19913.",
+        "Published exponents of the best learning rate: horizon exponent of 2409.19913.",
     ):
         assert " ".join(origins.texts).count(words) == 1, "said once for both"
     assert "1.6 octaves beyond the sweep" in _texts(blocks)

@@ -8,7 +8,8 @@ from typing import Literal, get_args
 SizeClass = Literal["<1B", "1-4B", "4-10B", "10-40B", ">40B", ""]
 #: Ascending; the empty one is that of unknown size.
 SIZE_CLASSES: tuple[SizeClass, ...] = get_args(SizeClass)
-_LIMITS = (1e9, 4e9, 10e9, 40e9, math.inf)
+#: Parameters that the classes of known size stay below.
+SIZE_LIMITS = (1e9, 4e9, 10e9, 40e9, math.inf)
 
 
 def size_class(n_params_total: float | None) -> SizeClass:
@@ -23,5 +24,7 @@ def size_class(n_params_total: float | None) -> SizeClass:
     if n_params_total is None or math.isnan(n_params_total):
         return ""
     return next(
-        name for name, limit in zip(SIZE_CLASSES, _LIMITS, strict=False) if n_params_total < limit
+        name
+        for name, limit in zip(SIZE_CLASSES, SIZE_LIMITS, strict=False)
+        if n_params_total < limit
     )

@@ -100,9 +100,9 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     rise = _rise(fit, step.draws, taken, t)
     priors = []
     if distance.horizon_octaves > 0 or distance.batch_octaves > 0:
-        names = "horizon_exponent, batch_exponent"
-        sources = "; ".join(PRIORS[name].source for name in ("horizon_exponent", "batch_exponent"))
-        priors.append(PriorShare(quantity="base_lr", share=step.share, prior=f"{names}: {sources}"))
+        horizon, over_batch = PRIORS["horizon_exponent"], PRIORS["batch_exponent"]
+        said = f"over the horizon {horizon.source}; over the batch {over_batch.source}"
+        priors.append(PriorShare(quantity="base_lr", share=step.share, prior=said))
     if chosen_batch.share:
         source = PRIORS["best_batch_exponent"].source
         priors.append(
@@ -111,7 +111,7 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     # Rules that hold the optimum still are no published law; without rules one stands in.
     if distance.size_octaves > 0 and not fit.size_terms and not fit.family:
         drift = _drift(fit)
-        priors.append(PriorShare(quantity="base_lr", share=1.0, prior=f"size: {drift.source}"))
+        priors.append(PriorShare(quantity="base_lr", share=1.0, prior=f"over size {drift.source}"))
     unsure = is_far(distance) or step.share > 0.5 or outside_rates(fit, base + chosen)
     standing: Standing = "assumed" if unsure else "fitted"
     return Decision(
@@ -249,12 +249,12 @@ def _final_loss(fit: TimeFit, asked: Asked, distance: Distance) -> Estimate | No
 def _source(fit: TimeFit, distance: Distance, share: float) -> str:
     table = fit.table
     horizons = f"{min(table.horizons_tokens):,} to {max(table.horizons_tokens):,}"
-    shares = ", ".join(f"{one.kind} {one.weight:.0%}" for one in fit.families)
-    text = f"{table.n_runs} runs at {horizons} tokens; {shares}"
+    shares = ", ".join(f"{one.kind} {100 * one.weight:.0f} %" for one in fit.families)
+    text = f"{table.n_runs} runs at {horizons} tokens; weight of each form: {shares}"
     if distance.horizon_octaves or distance.batch_octaves:
         text += (
             f"; {distance.horizon_octaves:.2g} octaves of horizon and {distance.batch_octaves:.2g} of batch "
-            f"outside; {share:.0%} of that step is the published exponents'"
+            f"beyond the sweep, of which published exponents decide {100 * share:.0f} %"
         )
     return text
 

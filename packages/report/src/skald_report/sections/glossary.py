@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
+
+from skald_specs.sizes import SIZE_LIMITS
 
 from skald_report.page.blocks import Block, Glossary, Term
+from skald_report.page.formatting import join
+
+
+def _classes() -> str:
+    """Return the size classes in words, in billions of parameters."""
+    *_, largest = limits = [f"{limit / 1e9:g}" for limit in SIZE_LIMITS[:-1]]
+    between = (f"{low} to {high}" for low, high in pairwise(limits))
+    return join([f"below {limits[0]}", *between, f"above {largest}"])
+
 
 _TERMS = (
     Term(
@@ -130,7 +142,7 @@ _TERMS = (
     ),
     Term(
         "Size class",
-        "Models with a similar number of parameters: below 1, 1 to 4, 4 to 10, 10 to 40 and above 40 "
+        f"Models with a similar number of parameters: {_classes()} "
         "billion (B). Only within a class is a comparison of quality one of equal cost in use.",
         r"[Ss]ize class(?:es)?",
     ),

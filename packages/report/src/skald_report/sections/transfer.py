@@ -187,7 +187,7 @@ def _origins(frame: pd.DataFrame) -> Iterator[str]:
     for (standing, source), rows in told.groupby(["standing", "source"], sort=False):
         yield f"Learning rate of {join(rows['model'])}, {standing}: {source}."
     for prior in dict.fromkeys(told.loc[told["prior"] != "", "prior"]):
-        yield f"The prior is {prior}."
+        yield f"Published exponents of the best learning rate: {prior.replace(' -', ' −')}."
 
 
 def _powers(low: float, high: float) -> str:

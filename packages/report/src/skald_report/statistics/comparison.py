@@ -212,7 +212,17 @@ def strictest(n_tests: ArrayLike) -> Floats:
 def verdicts(
     difference: ArrayLike, p: ArrayLike, higher_is_better: bool = True, level: float = LEVEL
 ) -> NDArray[np.object_]:
-    """Return better, worse or tie of the first of each pair; a tie is what p does not tell apart."""
+    """Return better, worse or tie of the first of each pair; a tie is what p does not tell apart.
+
+    Args:
+        difference: First minus second, (P,), in the unit of the scores.
+        p: Two-sided p values, (P,), after whatever correction; NaN tells nothing apart.
+        higher_is_better: False for bits per byte.
+        level: Of the verdict.
+
+    Returns:
+        `better`, `worse` or `tie`, (P,).
+    """
     better = np.asarray(difference, float) > 0
     if not higher_is_better:
         better = np.asarray(difference, float) < 0

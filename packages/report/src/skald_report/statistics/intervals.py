@@ -80,7 +80,12 @@ def wilson(successes: ArrayLike, n: ArrayLike, quantile: ArrayLike | None = None
 
 
 def scale_of(cells: Sums, bits: bool) -> Scale:
-    """Return what the scores of one task are: bits where said, shares where none is beyond 0 and 1."""
+    """Return what the scores of one task are: bits where said, shares where none is beyond 0 and 1.
+
+    Args:
+        cells: Sums by cluster of one task in one language.
+        bits: Whether the task is scored in bits per byte.
+    """
     if bits:
         return "bits"
     return "share" if ((cells.top >= 0) & (cells.top <= cells.bottom)).all() else "other"

@@ -137,6 +137,13 @@ def mean_interval(mean: Mean, scale: Scale) -> MeanInterval:
 
     With tasks drawn anew the interval is never narrower than with these tasks fixed; NaN with fewer
     than `FEWEST_TASKS` tasks in a language.
+
+    Args:
+        mean: Means of M models over the same tasks and languages.
+        scale: What is averaged; intervals of shares lie between the lowest possible mean and 1.
+
+    Returns:
+        Ends in the unit of the scores, (M,).
     """
     found = _spread(mean)
     fixed = _bounds(mean, found, scale)
@@ -205,6 +212,16 @@ def worst(means: Sequence[Mean], scale: Scale, higher_is_better: bool) -> Worst:
     The true worst is some language, not known which: the bound towards worse is the worst of the
     languages' own bounds, the other that of bounds whose tail is divided by the languages
     (Bonferroni). It covers more often than said.
+
+    Args:
+        means: One a language, of the same M models.
+        scale: What is averaged.
+        higher_is_better: False for bits per byte.
+
+    Returns:
+        Ends in the unit of the scores, (M,).
+
+    Standing: derived; the proof of the report measures its coverage.
     """
     sign = 1 if higher_is_better else -1
     scores = np.stack([mean.estimate for mean in means])

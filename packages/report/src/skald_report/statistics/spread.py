@@ -98,7 +98,13 @@ def spread_of_pairs(
 
 
 def differing(parts: Floats, first: Ints, second: Ints) -> Ints:
-    """Return in how many clusters (rows of parts) each pair of columns differs, (P,)."""
+    """Return in how many clusters (rows of parts) each pair of columns differs, (P,).
+
+    Args:
+        parts: Numerators of scores by cluster, (C, M).
+        first: Columns, (P,).
+        second: Columns, (P,).
+    """
     found = np.empty(len(first), np.int64)
     for here, apart in _apart(parts, first, second):
         found[here] = (apart != 0).sum(1)
@@ -132,7 +138,15 @@ def _from_moments(second: Floats, fourth: Floats, n_clusters: int | Ints, n_stra
 
 
 def t_quantile(df: Floats, tail: float = TAIL) -> Floats:
-    """Return Student's upper quantile; by default of a two-sided interval."""
+    """Return Student's upper quantile; by default of a two-sided interval.
+
+    Args:
+        df: Degrees of freedom, any shape; need not be whole.
+        tail: Probability beyond the quantile.
+
+    Returns:
+        Standard errors, in the shape of `df`.
+    """
     # Few distinct degrees of freedom occur among thousands of pairs, and each takes long.
     distinct, at = np.unique(np.asarray(df, float), return_inverse=True)
     return np.asarray(special.stdtrit(distinct, 1 - tail)[at].reshape(np.shape(df)))

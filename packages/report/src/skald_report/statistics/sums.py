@@ -69,6 +69,10 @@ def ratios(cells: Sums) -> Floats:
 def chance_corrected(cells: Sums, chance: float) -> Sums:
     """Return the sums of (score - chance) / (1 - chance): 0 for guessing, 1 for all right.
 
+    Args:
+        cells: Sums of a task whose scores are shares of right answers.
+        chance: Score of guessing, in [0, 1).
+
     Raises:
         ValueError: Chance is not in [0, 1).
 

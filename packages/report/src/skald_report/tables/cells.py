@@ -146,7 +146,12 @@ def gather(sources: Sources) -> Cells:
 
 
 def known_mean(values: Floats, axis: int) -> Floats:
-    """Return the mean of the numbers along an axis that are none NaN; NaN where there is none."""
+    """Return the mean of the numbers along an axis that are none NaN; NaN where there is none.
+
+    Args:
+        values: Any shape.
+        axis: Which one to average over.
+    """
     known = np.isfinite(values)
     count = known.sum(axis=axis)
     total = np.where(known, values, 0.0).sum(axis=axis)
@@ -213,6 +218,11 @@ def short_name(task: str, suite: str, language: str) -> str:
     """Return a task's name without what its suite and language already say.
 
     `skald_ud_swap_dan_Latn` in suite `ud` is `swap`.
+
+    Args:
+        task: Its full name.
+        suite: The suite it is of.
+        language: Tag of its language.
     """
     known = BY_TAG.get(language)
     name = task

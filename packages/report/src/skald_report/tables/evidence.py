@@ -49,16 +49,23 @@ def measures(folder: Path | None) -> Table:
             "measure": m.measure,
             "value": math.nan if m.value is None else m.value,
             "unit": m.unit,
-            "bound": m.bound,
+            "bound": _typeset(m.bound),
             "bounded": m.bound not in _WITHOUT,
             "verdict": _verdict(m),
-            "detail": m.detail,
+            "detail": _typeset(m.detail),
         }
         for proof in PROOFS
         if folder is not None and (folder / proof).is_dir()
         for m in read_measures(folder / proof)
     ]
     return Table("measures", ("proof", "measure"), {}, pd.DataFrame(rows))
+
+
+def _typeset(text: str) -> str:
+    """Return a proof's text with the signs of print for those of a keyboard."""
+    for typed, printed in (("<=", "≤"), (">=", "≥"), ("== ", "= "), ("+-", "±")):
+        text = text.replace(typed, printed)
+    return text
 
 
 def _verdict(measure: Measure) -> str:
