@@ -166,6 +166,12 @@ def bench(session):
     scripts(session, "benchmarks")
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def claims(session):
+    """Write docs/claims.md from what `prove` and `bench` measured here."""
+    run(session, "python", "benchmarks/_claims.py", *session.posargs)
+
+
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
