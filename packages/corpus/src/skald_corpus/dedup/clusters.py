@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from skald_specs.errors import UserInputError
 
 from skald_corpus.dedup.store import MAX_DOCUMENTS, PARTITIONS, Part, Records, Rows
@@ -255,12 +254,6 @@ class Clusters:
                 text = next(ids)
                 other = kept_row != row
                 yield Verdict(text, not other, self._id(kept_row) if other else text, size)
-
-    def kept_rows(self) -> NDArray[np.bool_]:
-        """Return which rows stay, (documents,)."""
-        kept = np.zeros(self.n_documents, dtype=np.bool_)
-        kept[self._kept[np.flatnonzero(self._sizes)]] = True
-        return kept
 
     def _id(self, row: int) -> str:
         return self._parts.id_bytes(row).decode("utf-8", "surrogatepass")
