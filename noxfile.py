@@ -51,7 +51,10 @@ def run(session, *command, **more):
     """Run a program of the environment that `env` built, with more variables than the quiet ones."""
     bin_folder = Path(session.cache_dir).resolve().parent / "env" / "bin"
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, **more, "PATH": path})
+    # On Ctrl-C nox would kill it after half a second, before it has left something to go on from.
+    patience = {"interrupt_timeout": 60.0, "terminate_timeout": 60.0}
+    words = [str(bin_folder / command[0]), *command[1:]]
+    session.run(*words, env={**QUIET, **more, "PATH": path}, **patience)
 
 
 def pins():

@@ -47,7 +47,7 @@ STEPS = (
     _proof("ablation", 3.0, wide=True),
     # 5 GB take an hour: the claim on 5 GB is `nox -s prove -- scale`'s.
     _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
-    Step("tests", ("-s", "tests"), 20.0),
+    Step("tests", ("-s", "tests"), 11.5, wide=True),
     _proof("faults", 6.0),
     _proof("data", 5.0),
     _proof("evaluate", 5.5, needs=("bench-cycle", "data")),
