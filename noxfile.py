@@ -168,6 +168,19 @@ def bench(session):
     scripts(session, "benchmarks")
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def all(session):
+    """Run all that Skald claims, in at most 90 minutes on two cores; `-- --plan` prints the plan."""
+    words = ["benchmarks/_everything.py", *session.posargs]
+    run(session, "python", *words, SKALD_NOX=sys.executable)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def claims(session):
+    """Write docs/claims.md from what `prove` and `bench` measured here."""
+    run(session, "python", "benchmarks/_claims.py", *session.posargs)
+
+
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
