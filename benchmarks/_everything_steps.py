@@ -56,6 +56,8 @@ STEPS = (
     _proof("report", 2.0, needs=("bench-cycle",)),
     _bench("plan", 0.5),
     _bench("report", 0.8),
+    # Says that there is no GPU where there is none.
+    _bench("gpu_train", 0.2, "--allow-missing", wide=True),
     Step(
         "reproduce",
         ("-m", "skald_cli.main", "report", "compare", "reports/reference", "reports/latest"),

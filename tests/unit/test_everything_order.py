@@ -69,17 +69,10 @@ def test_a_chosen_step_does_not_wait_for_one_that_is_not():
     assert chosen([]) == list(STEPS)
 
 
-#: Scripts that are no step, each with the reason.
-APART = {
-    "bench-all": "is the run itself",
-    "bench-gpu_train": "needs a GPU with 80 GB",
-}
-
-
 def test_the_run_has_every_proof_and_benchmark_once():
     names = [step.name for step in STEPS]
     assert len(names) == len(set(names))
-    assert {script.key for script in scripts()} == {n for n in names if "-" in n} | set(APART)
+    assert {script.key for script in scripts()} == {n for n in names if "-" in n} | {"bench-all"}
     for step in STEPS:
         assert set(step.needs) <= set(names)
         path = Path(step.command[0])
