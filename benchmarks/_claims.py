@@ -19,35 +19,46 @@ from skald_specs.claims import Measure
 from skald_specs.files import write_json
 from skald_specs.models import Spec
 
+Verb = Literal["prove", "bench"]
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "docs" / "claims.json"
 PAGE = ROOT / "docs" / "claims.md"
+#: Measures the run of all the others, so no other run may begin it.
+EVERYTHING = ROOT / "benchmarks" / "_everything.py"
 #: What a folder under build/ is called, and what its scripts are called by.
-FOLDERS: dict[str, Literal["prove", "bench"]] = {"proofs": "prove", "bench": "bench"}
+FOLDERS: dict[str, Verb] = {"proofs": "prove", "bench": "bench"}
+#: Where the scripts lie.
+SCRIPTS: dict[Verb, Path] = {"prove": ROOT / "benchmarks" / "proofs", "bench": ROOT / "benchmarks"}
 #: The scripts as the stations come; what belongs to none of them is last.
 STATIONS = (
     "data", "ablation", "scale", "corpus", "mup", "sweep", "transfer", "plan", "train", "gpu_train",
-    "parallel", "faults", "nodes", "evaluate", "report", "cycle", "fuzz", "rough", "pictures",
+    "parallel", "faults", "nodes", "evaluate", "report", "cycle", "fuzz", "rough", "all",
 )  # fmt: skip
 
 
 class Script(NamedTuple):
     """A proof or a benchmark: how it is called, and what it says of itself."""
 
-    verb: Literal["prove", "bench"]
+    verb: Verb
     name: str
     about: str
+    path: Path
 
     @property
     def key(self) -> str:
         """Its section's anchor."""
         return f"{self.verb}-{self.name}"
 
+    @property
+    def command(self) -> str:
+        """What a reader types."""
+        return "nox -s all" if self.path == EVERYTHING else f"nox -s {self.verb} -- {self.name}"
+
 
 class Claim(Spec):
     """What one script measured; `run` is None where nobody wrote down how it ran."""
 
-    verb: Literal["prove", "bench"]
+    verb: Verb
     name: str
     run: Circumstances | None
     measures: tuple[Measure, ...]
@@ -60,15 +71,17 @@ class Claim(Spec):
 
 def scripts() -> list[Script]:
     """Return every script that ends in measured claims, in reading order."""
-    found = []
-    for folder, verb in (("benchmarks/proofs", "prove"), ("benchmarks", "bench")):
-        for path in (ROOT / folder).glob("[a-z]*.py"):
-            text = path.read_text(encoding="utf-8")
-            if "conclude(" in text:
-                head = (ast.get_docstring(ast.parse(text)) or "").split("\n\n")[0]
-                about = re.sub(r"^`nox -s [^`]*`: ", "", head.replace("\n", " "))
-                found.append(Script(verb, path.stem, about))  # type: ignore[arg-type]  # of the literal above
+    found = [_script("bench", "all", EVERYTHING)]
+    for verb, folder in SCRIPTS.items():
+        for path in folder.glob("[a-z]*.py"):
+            if "conclude(" in path.read_text(encoding="utf-8"):
+                found.append(_script(verb, path.stem, path))
     return sorted(found, key=lambda script: (_place(script.name), script.verb == "bench"))
+
+
+def _script(verb: Verb, name: str, path: Path) -> Script:
+    head = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+    return Script(verb, name, re.sub(r"^`nox -s [^`]*`: ", "", head.replace("\n", " ")), path)
 
 
 def _place(name: str) -> int:

@@ -113,7 +113,7 @@ def _exceptions(claims: Sequence[Claim], unmeasured: Sequence[Script]) -> str:
 
 def _section(script: Script, claim: Claim | None) -> str:
     about = f"{script.about[:1].upper()}{script.about[1:]}"
-    lines = [f"## {script.key}", "", f"{_cell(about)} `nox -s {script.verb} -- {script.name}`", ""]
+    lines = [f"## {script.key}", "", f"{_cell(about)} `{script.command}`", ""]
     if claim is None:
         return "\n".join([*lines, "No figures yet.", ""])
     lines += [*_how(claim), "", "| claim | figure | bound | | detail |", "|---|--:|---|---|---|"]

@@ -6,12 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from _claims import DATA, PAGE, STATIONS, Claim, anchor, gathered, read, scripts
+from _claims import DATA, PAGE, SCRIPTS, STATIONS, Claim, anchor, gathered, read, scripts
 from _claims_page import number, page
 from skald_specs.claims import Measure
 from support import ROOT
 
-FOLDERS = {"prove": ROOT / "benchmarks" / "proofs", "bench": ROOT / "benchmarks"}
 #: A text shorter than this could be part of any name.
 LEAST_LETTERS = 4
 
@@ -37,7 +36,7 @@ def parts(path, seen):
         if sum(map(len, fixed)) >= LEAST_LETTERS:
             yield "".join(".*" if text is None else re.escape(str(text)) for text in texts)
         for name in imported(node):
-            for base in (*FOLDERS.values(), ROOT / "packages" / "cli" / "src"):
+            for base in (*SCRIPTS.values(), ROOT / "packages" / "cli" / "src"):
                 beside = base / f"{name.replace('.', '/')}.py"
                 if beside.is_file():
                     yield from parts(beside, seen)
@@ -51,7 +50,8 @@ def imported(node):
 
 def unknown(found):
     """Return the rows of a claim that its script does not name."""
-    known = set(parts(FOLDERS[found.verb] / f"{found.name}.py", set()))
+    path = next(script.path for script in scripts() if script.key == found.key)
+    known = set(parts(path, set()))
     # A name may be put together of two texts.
     some = "|".join(known)
     whole = re.compile(f"(?:{some})(?:{some})?", re.S)
