@@ -129,6 +129,8 @@ def test_the_line_is_in_the_shard_and_the_record_is_the_cell(way: tuple[Path, Ca
     ]  # fmt: skip
     bits = sum(row["metrics"]["bits"] for row in items) / sum(row["n_bytes"] for row in items)
     table = read_json(root / "report" / "report.json")["tables"]["scores"]
-    cell = next(row for row in rows_of({"tables": {"scores": table}}, "scores") if row["kind"] == "text")
+    cell = next(
+        row for row in rows_of({"tables": {"scores": table}}, "scores") if row["kind"] == "text"
+    )
     assert cell["score"] == pytest.approx(bits, rel=1e-9)
     assert f"{bits:.3f}" in (root / "report" / "index.html").read_text(encoding="utf-8")
