@@ -187,6 +187,14 @@ def claims(session):
     run(session, "python", "benchmarks/_claims.py", *session.posargs)
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def docs(session):
+    """Make the docs site, build/docs/index.html; a warning is an error."""
+    words = ["-W", "--keep-going", "-q", "-c", "docs", "-d", "build/doctrees", *session.posargs]
+    run(session, "python", "-m", "sphinx", *words, ".", "build/docs")
+    session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
+
+
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
