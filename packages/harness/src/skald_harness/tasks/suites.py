@@ -6,7 +6,6 @@ lm-eval passes over a file that it cannot read in silence; here the file and the
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
+from skald_specs.guesses import offer
 from skald_specs.languages import language as registered
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
@@ -157,7 +157,7 @@ def list_tasks(
     """
     suites = suite_names(evals)
     if suite is not None and suite not in suites:
-        raise UserInputError("suite", f"unknown suite {suite!r}", _offer(suite, suites))
+        raise UserInputError("suite", f"unknown suite {suite!r}", offer(suite, suites))
     tasks = [
         read_task(path)
         for name in ([suite] if suite else suites)
@@ -179,7 +179,7 @@ def select(tasks: Sequence[T], languages: Sequence[str]) -> list[T]:
     known = sorted({task.language for task in tasks})
     for tag in languages:
         if tag not in known:
-            raise UserInputError("languages", f"no task in language {tag!r}", _offer(tag, known))
+            raise UserInputError("languages", f"no task in language {tag!r}", offer(tag, known))
     return [task for task in tasks if task.language in languages]
 
 
@@ -218,7 +218,7 @@ def read_task(path: Path) -> TaskDefinition:
             )
     kind, output_type = config["metadata"]["kind"], config["output_type"]
     if kind not in get_args(TaskKind):
-        raise _wrong(path, "metadata.kind", kind, f"use one of {', '.join(get_args(TaskKind))}")
+        raise _wrong(path, "metadata.kind", kind, offer(str(kind), get_args(TaskKind)))
     if output_type != OUTPUT_TYPE[kind]:
         raise _wrong(path, "output_type", output_type, f"{kind} needs {OUTPUT_TYPE[kind]}")
     if output_type == "multiple_choice" and "doc_to_choice" not in config:
@@ -228,8 +228,7 @@ def read_task(path: Path) -> TaskDefinition:
     metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
     for metric in metrics:
         if metric not in METRICS[output_type]:
-            known = ", ".join(METRICS[output_type])
-            raise _wrong(path, "metric_list", metric, f"use one of {known}")
+            raise _wrong(path, "metric_list", metric, offer(metric, METRICS[output_type]))
     language = registered(config["dataset_kwargs"]["language"], str(path))
     if not str(config["task"]).endswith(f"_{language.flores}"):
         raise _wrong(path, "task", config["task"], f"the name must end in _{language.flores}")
@@ -298,9 +297,3 @@ def _refuse_duplicates(tasks: Sequence[TaskDefinition]) -> None:
 
 def _wrong(path: Path, field: str, value: Any, rule: str) -> UserInputError:
     return UserInputError(str(path), f"`{field}` = {value!r}: {rule}", "Change the value")
-
-
-def _offer(value: str, known: Sequence[str]) -> str:
-    # A cutoff of one half lets a two-letter tag match on one letter.
-    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use one of: {', '.join(known)}"
