@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def run_launch(args: argparse.Namespace) -> int:
     print(
         f"{name} on {site.name}: {_summary(text)}; from the root of the checkout:", file=sys.stderr
     )
-    print(f"sbatch {script}")
+    print(f"sbatch {shlex.quote(str(script))}")
     return EXIT_DONE
 
 
