@@ -115,6 +115,19 @@ def require_own(path: Path, marker: str) -> None:
         )
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return a file of a folder by a name that somebody chose.
+
+    Raises:
+        UserInputError: The name is none of a file, or leads out of the folder.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UserInputError(
+            str(folder), f"{name!r} is no name of a file in it", "Give it a name without slashes"
+        )
+    return folder / name
+
+
 def _sync_folder(path: Path) -> None:
     """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
     handle = os.open(path, os.O_RDONLY)
