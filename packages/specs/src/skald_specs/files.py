@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from skald_specs.errors import UserInputError
+from skald_specs.plain import parse_json, parse_yaml
 
 
 @contextmanager
@@ -231,12 +232,7 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; a syntax error names the line."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UserInputError(
-            f"{path}:{error.lineno}", f"not JSON ({error.msg})", "Mend or rebuild the file"
-        ) from None
+    return parse_json(read_text(path), str(path))
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
@@ -244,23 +240,12 @@ def read_jsonl(path: Path) -> Iterator[Any]:
     # Not splitlines(): it also cuts at U+2028 and U+0085, which JSON strings may hold.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserInputError(
-                    f"{path}:{number}", f"not JSON ({error.msg})", "Mend or remove the line"
-                ) from None
+            yield parse_json(line, str(path), number)
 
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file with the safe loader; a syntax error names the line."""
-    try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise UserInputError(f"{path}{line}", f"not YAML ({problem})", "Mend the line") from None
+    return parse_yaml(read_text(path), str(path))
 
 
 def sha256_file(path: Path) -> str:
