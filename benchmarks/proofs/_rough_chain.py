@@ -72,7 +72,9 @@ class Machine:
     closed: bool = False
     umask: int = 0o022
 
-    def start(self, folder: Path, *words: str, module: str = "skald_cli.main") -> subprocess.Popen[str]:
+    def start(
+        self, folder: Path, *words: str, module: str = "skald_cli.main"
+    ) -> subprocess.Popen[str]:
         """Start a command of `skald` in a folder, with no terminal."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         given: dict[str, str | None] = {"HOME": str(folder), **kept, **_QUIET, **self.variables}
