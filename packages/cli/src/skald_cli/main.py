@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, SkaldError
+from skald_specs.progress import shown
 
 from skald_cli.interrupts import leaving_at_once, raise_on_signals, report_interrupt
 from skald_cli.meant import path_meant
@@ -85,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(words)
     raise_on_signals()
     try:
-        code: int = args.run(args)
+        with shown(args.verb):
+            code: int = args.run(args)
         sys.stdout.flush()
     except SkaldError as error:
         print(f"skald: {' '.join(str(path_meant(error, words)).split())}", file=sys.stderr)
