@@ -34,18 +34,21 @@ class Part:
         what: What is counted, such as `documents of da`.
         total: How many there are; 0 where that is not known.
         done: How many are behind.
+        found: How many of these were done before, and took no time now.
     """
 
     what: str
     total: int = 0
     done: int = 0
+    found: int = 0
     began: float = field(default_factory=time.monotonic)
 
     def times(self, now: float) -> list[str]:
         """Say how long the rest takes, or how long it has taken."""
         seconds = now - self.began
-        if 0 < self.done < self.total:
-            return [f"{duration(seconds / self.done * (self.total - self.done))} left"]
+        if self.found < self.done < self.total:
+            left = seconds / (self.done - self.found) * (self.total - self.done)
+            return [f"{duration(left)} left"]
         return [duration(seconds)]
 
 
@@ -143,7 +146,8 @@ def shown(label: str) -> Iterator[None]:
         label: At the head of each line, such as `skald corpus build`.
     """
     global _ticker  # noqa: PLW0603 - there is one standard error
-    if _ticker is not None:
+    # Of several ranks one speaks.
+    if _ticker is not None or os.environ.get("RANK", "0") != "0":
         yield
         return
     _ticker = _Ticker(label)
