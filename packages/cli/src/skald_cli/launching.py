@@ -6,6 +6,7 @@ Writes a file and prints the command that submits it; it never submits anything 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ def run_launch(args: argparse.Namespace) -> int:
     print(
         f"{name} on {site.name}: {_summary(text)}; from the root of the checkout:", file=sys.stderr
     )
-    print(f"sbatch {script}")
+    print(f"sbatch {shlex.quote(str(script))}")
     return EXIT_DONE
 
 

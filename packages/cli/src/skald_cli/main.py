@@ -12,6 +12,7 @@ from skald_specs.progress import shown
 
 from skald_cli.interrupts import leaving_at_once, raise_on_signals, report_interrupt
 from skald_cli.meant import path_meant
+from skald_cli.streams import settle
 
 if TYPE_CHECKING:
     from skald_cli.parser import Parser
@@ -83,6 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     with leaving_at_once():
+        if argv is None:
+            settle()
         args = build_parser().parse_args(words)
     raise_on_signals()
     try:
@@ -100,6 +103,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output left (`skald evals list | head`); nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLAIM_FAILED
+    except Exception as error:
+        from skald_specs.files import lack_of_machine
+
+        lack = lack_of_machine(error)
+        if lack is None:
+            raise
+        print(f"skald: {lack}", file=sys.stderr)
+        return lack.exit_code
     return code
 
 

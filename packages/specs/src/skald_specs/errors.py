@@ -11,6 +11,21 @@ EXIT_USER_INPUT = 2
 EXIT_RESUMABLE = 75
 
 
+#: Characters of each part of a message; a value of more is shown by its ends.
+_SHOWN_CHARACTERS = 1000
+
+
+def _shown(text: str) -> str:
+    """Return text of a file as it may stand on a terminal: one line, nothing that steers it, no novel."""
+    words = " ".join(text.split())
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    if len(words) <= _SHOWN_CHARACTERS:
+        return words
+    half = _SHOWN_CHARACTERS // 2
+    return f"{words[:half]} ... {words[-half:]}"
+
+
 class SkaldError(Exception):
     """One line for the user, the exit code the process ends with, and what goes below the line."""
 
@@ -30,7 +45,8 @@ class UserInputError(SkaldError):
     exit_code = EXIT_USER_INPUT
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
-        super().__init__(" ".join(f"{where}: {problem}. {remedy}".split()))
+        parts = [_shown(part) for part in (where, problem, remedy)]
+        super().__init__(f"{parts[0]}: {parts[1]}. {parts[2]}".strip())
         self.where, self.problem, self.remedy = where, problem, remedy
 
     def __reduce__(self) -> tuple[type[UserInputError], tuple[str, str, str]]:

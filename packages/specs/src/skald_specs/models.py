@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_yaml
@@ -14,6 +14,9 @@ from skald_specs.guesses import near, offer
 from skald_specs.kinds import Kind, check_kind, require_file
 
 T = TypeVar("T", bound="Spec")
+
+#: A name that becomes one of a file or folder: it leads nowhere else, on any system.
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class Spec(BaseModel):

@@ -18,7 +18,7 @@ from skald_specs.guesses import offer
 from skald_specs.kinds import Kind
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.parametrisation import RULES, Parametrisation
 from skald_specs.shape import DType, ModelShape, Positive, PositiveFloat
 
@@ -247,7 +247,7 @@ class Recipe(Spec):
     file_kind: ClassVar[Kind | None] = "recipe"
 
     schema_version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: FileName
     about: str
     corpus: CorpusRecipe
     mixture: dict[str, PositiveFloat]

@@ -14,11 +14,10 @@ from skald_specs.dedup import NearDuplicates
 from skald_specs.guesses import offer
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MixtureRule
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.shape import Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Kind = Literal["curated", "web", "synthetic"]
 
 
@@ -66,7 +65,7 @@ class Source(Spec):
         fields: Names of columns.
     """
 
-    id: Name
+    id: FileName
     language: str
     kind: Kind
     path: str | None = None
@@ -190,7 +189,7 @@ class SourcesFile(Spec):
     """One corpus of real text, complete."""
 
     schema_version: Literal[1]
-    name: Name
+    name: FileName
     about: str
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     rights: RightsRule = RightsRule()

@@ -141,7 +141,7 @@ def load_public(name: str) -> dict[str, Any]:
         )
     if _reaches_beyond(name, manager.task_index):
         manager = TaskManager()
-    with _hub_or_cache(), _failures_named(name):
+    with _hub_or_cache(), _without_module("evaluate"), _failures_named(name):
         tasks: dict[str, Any] = manager.load([name])["tasks"]
     return tasks
 

@@ -6,10 +6,11 @@ lm-eval passes over a file that it cannot read in silence; here the file and the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import yaml
 from skald_specs.errors import UserInputError
@@ -17,6 +18,7 @@ from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.guesses import offer
 from skald_specs.languages import language as registered
+from skald_specs.models import FileName, Spec
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
@@ -40,6 +42,9 @@ _FUNCTION = "!function "
 _FIGURES = "published"
 #: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
 HUB = "hub"
+#: Beside the suites: which of them may be run.
+REGISTER = "suites.yaml"
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,13 @@ class InLanguage(Protocol):
 T = TypeVar("T", bound=InLanguage)
 
 
+class SuiteRegister(Spec):
+    """`evals/suites.yaml`: the suites whose templates and functions may be run."""
+
+    schema_version: Literal[1]
+    trusted: tuple[FileName, ...]
+
+
 class _TaskLoader(yaml.SafeLoader):
     """The safe loader, with lm-eval's `!function` tag kept as text."""
 
@@ -122,6 +134,25 @@ def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
 
 
 _TaskLoader.add_constructor("!function", _keep_function)
+
+
+def require_trusted(folder: Path) -> None:
+    """Refuse to run a suite that nobody has vouched for: its templates and functions are programs.
+
+    Args:
+        folder: Of the suite; the register lies beside it.
+
+    Raises:
+        UserInputError: The register does not name it, or is malformed.
+    """
+    register = folder.parent / REGISTER
+    trusted = SuiteRegister.load(register).trusted if register.is_file() else ()
+    if folder.name not in trusted:
+        raise UserInputError(
+            str(folder),
+            f"a suite's templates and functions are run, and {REGISTER} beside it does not name it",
+            f"Read its files, then add {folder.name!r} to `trusted` in {register}",
+        )
 
 
 def suite_names(evals: Path = EVALS) -> list[str]:
@@ -261,7 +292,10 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
+    evals = (*seen, path)[0].parents[1]
     for name in includes if isinstance(includes, list) else [includes]:
+        if not (path.parent / str(name)).resolve().is_relative_to(evals):
+            raise _wrong(path, "include", name, f"it leads out of {evals}")
         merged |= _resolve(path.parent / str(name), (*seen, path))
     return merged | own
 
@@ -281,7 +315,7 @@ def _code_sha256(path: Path, config: dict[str, Any]) -> str:
     hashes = []
     for module in sorted(modules):
         source = path.parent / f"{module.replace('.', '/')}.py"
-        if not source.is_file():
+        if not _MODULE.fullmatch(module) or not source.is_file():
             raise _wrong(path, "!function", module, f"{source.name} must lie beside the task file")
         hashes.append([module, sha256_file(source)])
     return fingerprint(hashes)
