@@ -22,7 +22,7 @@ import sys, time
 from skald_specs import progress
 from skald_specs.progress import handed_over, shown, tracked
 
-progress.QUIET_SECONDS = 0.3
+progress.QUIET_SECONDS = progress.QUIET_SECONDS_IN_A_LOG = 0.3
 with shown("skald x"):
     for i in tracked(range(8), "things"):
         time.sleep(0.1)
@@ -115,7 +115,7 @@ def test_a_stream_that_fails_does_not_end_the_work(monkeypatch: pytest.MonkeyPat
         def write(self, text: str) -> int:
             raise BrokenPipeError
 
-    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "QUIET_SECONDS_IN_A_LOG", 0.05)
     monkeypatch.setattr(sys, "stderr", Gone())
     with shown("x"):
         time.sleep(0.5)

@@ -116,8 +116,11 @@ def _write(
 ) -> ShardInfo:
     path = folder / f"{tag}.{split}.ds"
     sizes = array("Q")
-    counted = tracked(documents, f"{tag}, {split} documents")
-    n_tokens = write_shard(path, encode(counted, tokenizer, sizes), tokenizer.get_vocab_size())
+    what = f"{tag}, {split} documents"
+    # Around it: the last batch is encoded when its documents are read.
+    with part(what):
+        tokens = encode(tracked(documents, what), tokenizer, sizes)
+        n_tokens = write_shard(path, tokens, tokenizer.get_vocab_size())
     return ShardInfo(
         language=tag,
         split=split,

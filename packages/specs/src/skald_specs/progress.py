@@ -1,14 +1,15 @@
-"""How far the work of a process is, shown on standard error where it takes more than two seconds.
+"""How far the work of a process is, shown on standard error where it takes more than two seconds (in a log: ten).
 
 A loop says what it counts (`tracked`, `part`); who shows it is no concern of its: the command line does
 (`shown`), a library's user does not, and then nothing is printed. Results never depend on it. Where
-nobody says anything, the time is shown that has passed.
+nobody says anything, a terminal is shown the time that has passed, and a log nothing.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -21,8 +22,8 @@ from skald_specs.stopping import STOP_SIGNALS
 
 T = TypeVar("T")
 
-#: Work that is over sooner says nothing.
-QUIET_SECONDS = 2.0
+#: Work that is over sooner says nothing: somebody waits at a terminal, nobody at a log.
+QUIET_SECONDS, QUIET_SECONDS_IN_A_LOG = 2.0, 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -87,6 +88,7 @@ class _Ticker:
     def __init__(self, label: str) -> None:
         self._label, self._whole = label, Part("")
         self._screen: Screen | None = None
+        self._is_watched = False
         self._is_over, self._n_silent = threading.Event(), 0
         self.lock = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
@@ -116,7 +118,8 @@ class _Ticker:
             self._screen = None
 
     def _run(self) -> None:
-        if self._is_over.wait(QUIET_SECONDS):
+        self._is_watched = sys.stderr.isatty()
+        if self._is_over.wait(QUIET_SECONDS if self._is_watched else QUIET_SECONDS_IN_A_LOG):
             return
         try:
             while not self._is_over.wait(_SECONDS_BETWEEN_LOOKS):
@@ -127,9 +130,11 @@ class _Ticker:
             self._screen = None
 
     def _show(self, now: float) -> None:
+        if not (_parts or self._is_watched):
+            return
+        here = _parts[-1] if _parts else self._whole
         if self._screen is None:
             self._screen = screen_for(self._label, 0)
-        here = _parts[-1] if _parts else self._whole
         if self._screen.due(now, here.done):
             self._screen.n_steps, self._screen.unit = here.total, here.what
             self._screen.show(here.done, here.times(now))
