@@ -7,16 +7,20 @@ lm-eval passes over a file that it cannot read in silence; here the file and the
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
 import yaml
+from pydantic import ConfigDict
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.languages import language as registered
+from skald_specs.models import Spec
+from skald_specs.plain import PlainLoader, parse_yaml
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
@@ -36,6 +40,9 @@ _REQUIRED = (
     "dataset_kwargs.language", "custom_dataset", "test_split", "doc_to_text", "doc_to_target",
 )  # fmt: skip
 _FUNCTION = "!function "
+#: A file of the same folder, and a module below it: neither a template nor code comes from elsewhere.
+_BESIDE = re.compile(r"\w[\w.-]{0,99}")
+_MODULE = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,9}")
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
 #: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
@@ -113,8 +120,35 @@ class InLanguage(Protocol):
 T = TypeVar("T", bound=InLanguage)
 
 
-class _TaskLoader(yaml.SafeLoader):
-    """The safe loader, with lm-eval's `!function` tag kept as text."""
+class _Open(Spec):
+    """Fields of a task file that are looked at; lm-eval knows the others."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class _Metric(_Open):
+    metric: str
+
+
+class _Metadata(_Open):
+    version: float
+    kind: str
+
+
+class _Data(_Open):
+    language: str
+
+
+class _Head(_Open):
+    task: str
+    output_type: str
+    metric_list: tuple[_Metric, ...]
+    metadata: _Metadata
+    dataset_kwargs: _Data
+
+
+class _TaskLoader(PlainLoader):
+    """The loader of plain data, with lm-eval's `!function` tag kept as text."""
 
 
 def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
@@ -216,6 +250,7 @@ def read_task(path: Path) -> TaskDefinition:
             raise UserInputError(
                 str(path), f"missing field `{field}`", "Add it here or in the template it includes"
             )
+    _Head.check(config, str(path))
     kind, output_type = config["metadata"]["kind"], config["output_type"]
     if kind not in get_args(TaskKind):
         raise _wrong(path, "metadata.kind", kind, f"use one of {', '.join(get_args(TaskKind))}")
@@ -225,7 +260,7 @@ def read_task(path: Path) -> TaskDefinition:
         raise UserInputError(
             str(path), "missing field `doc_to_choice`", "Add it here or in the template it includes"
         )
-    metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
+    metrics = tuple(row["metric"] for row in config["metric_list"])
     for metric in metrics:
         if metric not in METRICS[output_type]:
             known = ", ".join(METRICS[output_type])
@@ -251,19 +286,15 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
         raise UserInputError(str(path), "includes itself", "Remove the circle of includes")
-    try:
-        own = _TaskLoader(read_text(path)).get_single_data()
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserInputError(
-            f"{path}{line}", f"not YAML ({error.problem})", "Mend the line"
-        ) from None
+    own = parse_yaml(read_text(path), str(path), _TaskLoader)
     if not isinstance(own, dict):
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
     for name in includes if isinstance(includes, list) else [includes]:
-        merged |= _resolve(path.parent / str(name), (*seen, path))
+        if not isinstance(name, str) or not _BESIDE.fullmatch(name):
+            raise _wrong(path, "include", name, "name a file that lies beside this one")
+        merged |= _resolve(path.parent / name, (*seen, path))
     return merged | own
 
 
@@ -282,7 +313,7 @@ def _code_sha256(path: Path, config: dict[str, Any]) -> str:
     hashes = []
     for module in sorted(modules):
         source = path.parent / f"{module.replace('.', '/')}.py"
-        if not source.is_file():
+        if not _MODULE.fullmatch(module) or not source.is_file():
             raise _wrong(path, "!function", module, f"{source.name} must lie beside the task file")
         hashes.append([module, sha256_file(source)])
     return fingerprint(hashes)
