@@ -319,7 +319,6 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
-    evals = (*seen, path)[0].parents[1]
     for name in includes if isinstance(includes, list) else [includes]:
         if not isinstance(name, str) or not _BESIDE.fullmatch(name):
             raise _wrong(path, "include", name, "name a file that lies beside this one")
