@@ -77,12 +77,12 @@ def write_pages(_: Sphinx) -> None:
     parser = import_module("skald_cli.main").build_parser()
     write("commands", "\n".join(["# Commands\n", *help_of(parser)]))
     for package in (f"skald_{short}" for short in PACKAGES):
-        rooms = defaultdict(list)
+        rooms = defaultdict(list, {package: [package]})
         for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
             rooms[found.name if found.ispkg else found.name.rpartition(".")[0]].append(found.name)
         for room, modules in rooms.items():
             blocks = [
-                f"## {name}\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n"
+                f"## {name}\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n   :no-value:\n```\n"
                 for name in sorted(modules)
             ]
             beneath = sorted(name for name in rooms if name.rpartition(".")[0] == room)
