@@ -44,6 +44,7 @@ STEPS = (
     _proof("mup", 16.5, wide=True),
     _proof("transfer", 12.0, wide=True),
     _proof("parallel", 5.0, wide=True),
+    _proof("nodes", 3.0, wide=True),
     _proof("ablation", 2.5, wide=True),
     # 5 GB take an hour: the claim on 5 GB is `nox -s prove -- scale`'s.
     _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
