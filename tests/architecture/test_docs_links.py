@@ -42,3 +42,15 @@ def test_a_heading_that_is_gone_is_noticed() -> None:
         "#coordinate",
         "data.md#your-own-text",
     ]
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    conf = (ROOT / "docs" / "conf.py").read_text(encoding="utf-8")
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"}
+    assert {page for page in pages if f'"{page}"' not in conf} == set()
+
+
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"^\| \[([\w-]+)\]", (folder / "README.md").read_text("utf-8"), re.M))
+    assert listed == {path.stem for path in folder.glob("*.md")} - {"README"}
