@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_origin
 
+from docutils.nodes import raw
 from sphinx.addnodes import download_reference, pending_xref
 
 if TYPE_CHECKING:
@@ -160,6 +161,15 @@ def exact_references(_: Sphinx, doctree: document) -> None:
         node.attributes.pop("refspecific", None)
 
 
+def rows_of_claims(app: Sphinx, doctree: document) -> None:
+    """Let links lead to rows of the page of claims, whose anchors stand in cells of tables."""
+    if app.env.docname == "docs/claims":
+        slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+        for node in doctree.findall(raw):
+            for name in re.findall(r'<a id="([^"]+)">', node.astext()):
+                slugs[name] = (0, name, "")
+
+
 def is_left_out(_: Sphinx, what: str, name: str, value: object, *more: object) -> bool | None:
     """Leave out names of annotated types, whose patterns are no text."""
     return True if get_origin(value) is Annotated else None
@@ -182,4 +192,5 @@ def setup(app: Sphinx) -> None:
     # Before Sphinx copies the files that pages link to.
     app.connect("doctree-read", links_into_code, priority=100)
     app.connect("doctree-read", exact_references)
+    app.connect("doctree-read", rows_of_claims)
     app.connect("build-finished", lead_in)
