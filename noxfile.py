@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import nox
@@ -23,11 +24,15 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
 
 ROOT = Path(__file__).parent
+#: `all` counts what the environment takes, too.
+BEGAN = str(time.time())
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: Every wheel, for machines without a network; sessions install from it where it is.
 WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resolve()
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
+#: A worker for each core, up to four; what tests/conftest.py groups stays on one worker, in its order.
+WORKERS = ["-n", "logical", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder"]
 #: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
@@ -49,7 +54,10 @@ def run(session, *command, **more):
     """Run a program of the environment that `env` built, with more variables than the quiet ones."""
     bin_folder = Path(session.cache_dir).resolve().parent / "env" / "bin"
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, **more, "PATH": path})
+    # On Ctrl-C nox would kill it after half a second, before it has left something to go on from.
+    patience = {"interrupt_timeout": 60.0, "terminate_timeout": 60.0}
+    words = [str(bin_folder / command[0]), *command[1:]]
+    session.run(*words, env={**QUIET, **more, "PATH": path}, **patience)
 
 
 def pins():
@@ -150,8 +158,8 @@ def lint(session):
 
 @nox.session(venv_backend="none", requires=["env", "lint"])
 def tests(session):
-    """Check everything: lint first, then every test."""
-    run(session, "pytest", *session.posargs)
+    """Check everything: lint first, then every test; `-- WORDS` go to pytest, and then one worker runs."""
+    run(session, "pytest", *(session.posargs or WORKERS))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
@@ -164,6 +172,27 @@ def prove(session):
 def bench(session):
     """Measure a speed: `nox -s bench -- NAME`; no name: all."""
     scripts(session, "benchmarks")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def all(session):
+    """Run all that Skald claims, in at most 90 minutes on two cores; `-- --plan` prints the plan."""
+    words = ["benchmarks/_everything.py", *session.posargs]
+    run(session, "python", *words, SKALD_NOX=sys.executable, SKALD_BEGAN=BEGAN)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def claims(session):
+    """Write docs/claims.md from what `prove` and `bench` measured here."""
+    run(session, "python", "benchmarks/_claims.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def docs(session):
+    """Make the docs site, build/docs/index.html; a warning is an error."""
+    words = ["-W", "--keep-going", "-q", "-c", "docs", "-d", "build/doctrees", *session.posargs]
+    run(session, "python", "-m", "sphinx", *words, ".", "build/docs")
+    session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
 
 
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.

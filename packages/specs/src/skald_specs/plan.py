@@ -18,7 +18,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
 from skald_specs.kinds import Kind
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.outlook import Outlook
 from skald_specs.shape import DType, ModelShape
 
@@ -177,7 +177,7 @@ class Plan(Spec):
     file_kind: ClassVar[Kind | None] = "plan"
 
     schema_version: Literal[1]
-    name: str
+    name: FileName
     identity: PlanIdentity
     execution: ExecutionRecipe
     outlook: Outlook | None = None

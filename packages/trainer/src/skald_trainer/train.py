@@ -176,7 +176,8 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     """Lay out `final/` from the last checkpoint and the metrics, without anything timed."""
     assert last is not None, "a finished run has a last checkpoint"
     n_steps = plan.identity.schedule.n_steps.value
-    assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
+    manifest = checkpoint.verify(last)
+    assert manifest.plan_fingerprint == plan.fingerprint, "only this plan's checkpoints lie there"
     curve = curve_rows(folder.metrics)
     # What came before a gap is no part of the curve; `_carry_log` has told of it.
     first = first_step(folder.metrics, n_steps)
