@@ -152,6 +152,10 @@ def disk_error(path: Path, error: OSError) -> UserInputError:
     return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
 
 
+#: What Python and torch say where the system starts no thread for them.
+_NO_MORE_PROCESSES = ("can't start new thread", "Resource temporarily unavailable")
+
+
 def lack_of_machine(error: BaseException) -> UserInputError | None:
     """Put into one line what no writer above met: the system refused, whoever asked.
 
@@ -170,7 +174,7 @@ def lack_of_machine(error: BaseException) -> UserInputError | None:
         return UserInputError(
             "open files", "this machine lets a program open no more", "Raise `ulimit -n`"
         )
-    if isinstance(error, BlockingIOError) or "can't start new thread" in text:
+    if number == errno.EAGAIN or any(said in text for said in _NO_MORE_PROCESSES):
         return UserInputError(
             "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
         )
