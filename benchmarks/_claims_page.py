@@ -102,9 +102,8 @@ def _exceptions(claims: Sequence[Claim], unmeasured: Sequence[Script]) -> str:
                 if verdict(m) == word:
                     row = f"[{claim.verb} {claim.name}: {_cell(m.measure)}](#{anchor(claim.key, m.measure)})"
                     detail = f": {_cell(m.detail)}" if m.detail else ""
-                    lines.append(
-                        f"- {_WORDS[word]}: {row}, {_figure(m)} against {_bound(m)}{detail}"
-                    )
+                    figure = "" if m.value is None else f", {_figure(m)}"
+                    lines.append(f"- {_WORDS[word]}: {row}{figure} (bound {_bound(m)}){detail}")
     lines += [
         f"- no figures yet: [{script.verb} {script.name}](#{script.key})" for script in unmeasured
     ]

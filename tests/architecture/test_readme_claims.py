@@ -13,7 +13,11 @@ from support import ROOT
 
 README = ROOT / "README.md"
 #: Sentences that sound like a claim and are none, by how they begin, each with the reason.
-NO_CLAIM: dict[str, str] = {}
+NO_CLAIM = {
+    "| disk |": "what one machine took, told so that nobody is surprised",
+    "| installing, once |": "depends on the reader's network",
+    "| the tests |": "their time on one machine; they have no bound of their own",
+}
 #: Figures that are names: shapes, versions, formats.
 NAMES = re.compile(
     r"\b\d+(\.\d+)?B\b|\b(Python|nanotron|torch|lm-eval|DVC) \d[\d.]*|\b[A-Za-z]+-?v?\d[\w.]*|Apache-2\.0"
@@ -54,7 +58,8 @@ def unshown(text: str) -> list[str]:
 def problems(text: str) -> list[str]:
     """Return the links to docs/claims.md that lead nowhere, or to what does not hold."""
     claims, page = read(), PAGE.read_text(encoding="utf-8")
-    of_one_run = len({claim.run and claim.run.git_commit for claim in claims}) == 1
+    commits = {claim.run and claim.run.git_commit for claim in claims}
+    of_one_run = len(commits) == 1 and None not in commits
     rows = {script.key: [] if of_one_run else None for script in scripts()}
     for claim in claims:
         rows[claim.key] = claim.measures
@@ -72,7 +77,6 @@ def problems(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(reason="the README does not link to the page yet")
 def test_what_the_readme_claims_is_shown() -> None:
     assert unshown(README.read_text(encoding="utf-8")) == []
 

@@ -19,7 +19,9 @@ from typing import Any
 
 import yaml
 
-from skald_specs.errors import UserInputError
+from skald_specs.errors import SkaldError, UserInputError
+from skald_specs.packed import read_packed
+from skald_specs.plain import parse_json, parse_yaml
 
 
 @contextmanager
@@ -188,6 +190,32 @@ def lack_of_machine(error: BaseException) -> UserInputError | None:
     return None
 
 
+@contextmanager
+def read_by_library(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Say in one line that a library cannot read a file, whatever it raises.
+
+    Libraries raise what the layers below them happen to: for a damaged file, errors of six modules, and
+    those in Rust may panic, which is no `Exception`.
+
+    Args:
+        path: The file or folder.
+        problem: What it then is, such as `no tokenizer`; what the library said follows.
+        remedy: What to do.
+
+    Raises:
+        UserInputError: The block raised anything but an error of ours or an interrupt.
+    """
+    try:
+        yield
+    except SkaldError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserInputError(str(path), f"{problem} ({said})", remedy) from None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, with newline line ends on every system."""
     with atomic_path(path) as temporary:
@@ -212,23 +240,13 @@ def write_yaml(path: Path, value: Any) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file.
+    """Read a UTF-8 text file; one whose name ends in `.gz` is unpacked.
 
     Raises:
-        UserInputError: The file is missing or is not UTF-8 (with the byte offset).
+        UserInputError: The file is missing, a damaged gzip, or not UTF-8 (with the byte offset).
     """
     try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise UserInputError(
-            str(path), "no such file", "Check the path, or run the station that writes it"
-        ) from None
-    except IsADirectoryError:
-        raise UserInputError(str(path), "is a folder, not a file", "Name a file") from None
-    except OSError as error:
-        raise UserInputError(
-            str(path), f"cannot be read ({error.strerror})", "Check the path"
-        ) from None
+        return read_packed(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserInputError(
             str(path),
@@ -239,36 +257,25 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; a syntax error names the line."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UserInputError(
-            f"{path}:{error.lineno}", f"not JSON ({error.msg})", "Mend or rebuild the file"
-        ) from None
+    return parse_json(read_text(path), str(path))
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
     """Yield the JSON values of a file with one a line; a bad line is named."""
+    return (value for _, value in read_rows(path))
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield each line's place, `file:line`, with its JSON value, as `read_jsonl` does."""
     # Not splitlines(): it also cuts at U+2028 and U+0085, which JSON strings may hold.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserInputError(
-                    f"{path}:{number}", f"not JSON ({error.msg})", "Mend or remove the line"
-                ) from None
+            yield f"{path}:{number}", parse_json(line, str(path), number)
 
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file with the safe loader; a syntax error names the line."""
-    try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise UserInputError(f"{path}{line}", f"not YAML ({problem})", "Mend the line") from None
+    return parse_yaml(read_text(path), str(path))
 
 
 def sha256_file(path: Path) -> str:

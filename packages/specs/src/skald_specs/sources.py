@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from skald_specs.decontamination import Decontamination
 from skald_specs.dedup import NearDuplicates
+from skald_specs.guesses import offer
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MixtureRule
 from skald_specs.models import FileName, Spec
@@ -78,7 +79,7 @@ class Source(Spec):
     @classmethod
     def _registered(cls, tag: str) -> str:
         if tag not in BY_TAG:
-            raise ValueError(f"not in the register. Use one of: {', '.join(BY_TAG)}")
+            raise ValueError(f"not in the register. {offer(tag, BY_TAG)}")
         return tag
 
     @model_validator(mode="after")

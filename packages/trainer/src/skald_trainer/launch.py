@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
 from skald_specs.files import lack_of_machine
 
+from skald_trainer.agreement import lost_in, missing_hosts
 from skald_trainer.fates import CONTINUE, EXIT_LOST_ANOTHER, RankError, Report, blamed
 from skald_trainer.meeting import started_elsewhere
 from skald_trainer.stopping import StopRequest, end_with_parent, holding_back
@@ -177,7 +178,8 @@ def end_hung(line: str) -> NoReturn:
     if _to_parent:
         _to_parent[0].send(Report(time.monotonic(), EXIT_RESUMABLE, line, hung=True))
     else:
-        print(f"skald: {line}; {CONTINUE}", file=sys.stderr, flush=True)
+        told = "; ".join(part for part in (line, missing_hosts(), CONTINUE) if part)
+        print(f"skald: {told}", file=sys.stderr, flush=True)
     # The others have starved as long: their lines should come before the broken connection's error.
     time.sleep(_SECONDS_FOR_OTHERS)
     # The thread that hangs cannot be unwound.
@@ -193,8 +195,9 @@ def _told_under_a_launcher(rank: int) -> Iterator[None]:
         raise
     except Exception as error:
         if _lost_another(error):
+            whom = lost_in(error) or "another rank"
             raise RankError(
-                f"rank {rank} lost another rank and ends; that one's error is the cause; {CONTINUE}",
+                f"rank {rank} lost {whom} and ends; what ended that is the cause; {CONTINUE}",
                 EXIT_LOST_ANOTHER,
             ) from None
         print(f"skald: {_failure(rank, error)}", file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
+from skald_specs.progress import handed_over
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
@@ -70,7 +71,10 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         done = resume is not None and checkpoint.load_state(resume).step >= n_steps
         # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
         if not done or started_elsewhere():
-            run_ranks(layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
+            with handed_over():
+                run_ranks(
+                    layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume
+                )
         if keeper:
             last = resume if done else checkpoint.path_of(folder.checkpoints, n_steps)
             _finish(plan, folder, last)
