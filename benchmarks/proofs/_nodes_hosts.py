@@ -109,7 +109,8 @@ def _host(number: int, folder: Path) -> Iterator[Host]:
     address, name = names[number]
     # Debian's way: its own name is another loopback address.
     known = [("127.0.0.1", "localhost"), ("127.0.1.1", name)]
-    known += [pair for pair in names if pair[1] != name] + [(address, f"{name}-fast")]
+    known += [pair for pair in names if pair[1] != name]
+    known += [(where, f"{what}-fast") for where, what in names]
     table = folder / f"{name}.hosts"
     table.write_text("".join(f"{where} {what}\n" for where, what in known), encoding="utf-8")
     # Who is not root becomes it in a namespace of users of its own, see nodes.py.
