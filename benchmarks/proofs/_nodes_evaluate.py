@@ -57,9 +57,9 @@ def measures(hosts: tuple[Host, Host], folder: Path) -> list[Measure]:
             ):
                 if strike == second.kill_all and here == "node-b":
                     continue
-                told = (f"lost {other}", "its share is missing")
+                words = (f"lost {other}", "its share is missing")
                 measure = f"evaluation, {name}: {here} ends after"
-                found.append(within(measure, end, bound, EXIT_RESUMABLE, *told))
+                found.append(within(measure, end, bound, EXIT_RESUMABLE, *words))
         before = _lines(life)
         lived(started(hosts, life, commands))
         after = _lines(life)
