@@ -76,7 +76,9 @@ class Host:
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment, without what tells of ranks or of interfaces."""
     ours = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "GLOO_SOCKET_IFNAME")
-    return {name: value for name, value in os.environ.items() if name not in ours} | dict(more)
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    # What was said before a SIGKILL counts.
+    return kept | {"PYTHONUNBUFFERED": "1"} | dict(more)
 
 
 @contextmanager
