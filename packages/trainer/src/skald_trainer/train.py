@@ -18,6 +18,7 @@ from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
+from skald_specs.progress import handed_over
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
@@ -67,7 +68,8 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     )
     # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
     if not done or started_elsewhere():
-        run_ranks(layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
+        with handed_over():
+            run_ranks(layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
     if keeper:
         n_steps = plan.identity.schedule.n_steps.value
         _finish(plan, folder, resume if done else checkpoint.path_of(folder.checkpoints, n_steps))
@@ -176,7 +178,8 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     """Lay out `final/` from the last checkpoint and the metrics, without anything timed."""
     assert last is not None, "a finished run has a last checkpoint"
     n_steps = plan.identity.schedule.n_steps.value
-    assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
+    manifest = checkpoint.verify(last)
+    assert manifest.plan_fingerprint == plan.fingerprint, "only this plan's checkpoints lie there"
     curve = curve_rows(folder.metrics)
     # What came before a gap is no part of the curve; `_carry_log` has told of it.
     first = first_step(folder.metrics, n_steps)
