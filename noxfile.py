@@ -226,6 +226,14 @@ def own_text(session):
     run(session, "python", "-m", "skald_cli.own_text", *session.posargs)
 
 
+# An environment of its own: what looks at the pins must not be one of them.
+@nox.session(venv_backend="virtualenv", requires=["env"], default=False)
+def audit(session):
+    """Look the pinned versions up among known vulnerabilities; needs a network."""
+    session.install("-q", "pip-audit==2.10.1")
+    run(session, "python", "-m", "skald_cli.auditing", f"{session.bin}/pip-audit")
+
+
 @nox.session(venv_backend="none", default=False)
 def clean(session):
     """Remove what a cycle wrote; `nox -s clean -- all` also data/, DVC's cache, .nox and wheels."""

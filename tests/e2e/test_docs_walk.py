@@ -33,7 +33,7 @@ from support_trainer import tiny_plan
 from tokenizers import Tokenizer
 
 PAGE = ROOT / "docs" / "architecture.md"
-ROW = re.compile(r"^\| \d+ \| \[`([\w.]+)`\]\(\.\./([\w/.]+)\)", re.M)
+ROW = re.compile(r"^\| \d+ \| .* \| \[`([\w.]+)`\]\(\.\./([\w/.]+)\) \|$", re.M)
 STEPS = ROW.findall(PAGE.read_text(encoding="utf-8"))
 TAG = "da"
 NAME = "mini-7.8b"
