@@ -28,6 +28,8 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: Every wheel, for machines without a network; sessions install from it where it is.
 WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resolve()
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
+#: A worker for each core, up to four; what tests/conftest.py groups stays on one worker, in its order.
+WORKERS = ["-n", "logical", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder"]
 #: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
@@ -150,8 +152,8 @@ def lint(session):
 
 @nox.session(venv_backend="none", requires=["env", "lint"])
 def tests(session):
-    """Check everything: lint first, then every test."""
-    run(session, "pytest", *session.posargs)
+    """Check everything: lint first, then every test; `-- WORDS` go to pytest, and then one worker runs."""
+    run(session, "pytest", *(session.posargs or WORKERS))
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
@@ -164,6 +166,25 @@ def prove(session):
 def bench(session):
     """Measure a speed: `nox -s bench -- NAME`; no name: all."""
     scripts(session, "benchmarks")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def all(session):
+    """Run all that Skald claims, in at most 90 minutes on two cores; `-- --plan` prints the plan."""
+    words = ["benchmarks/_everything.py", *session.posargs]
+    run(session, "python", *words, SKALD_NOX=sys.executable)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def claims(session):
+    """Write docs/claims.md from what `prove` and `bench` measured here."""
+    run(session, "python", "benchmarks/_claims.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def mutants(session):
+    """Measure which small changes of the code the tests notice: `nox -s mutants -- GROUP`."""
+    run(session, "python", "-m", "mutants", *session.posargs, PYTHONPATH="benchmarks")
 
 
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.

@@ -5,6 +5,26 @@ from pathlib import Path
 import pytest
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Say which tests one worker runs, one after another, where pytest has several (`-n`).
+
+    Tests of one file share what its fixtures made. Those that start processes of their own would fight
+    for the cores if two ran at once, and those of the whole report share it.
+    """
+    for item in items:
+        if item.get_closest_marker("parallel"):
+            room = "parallel"
+        elif "whole_report" in item.fixturenames:
+            room = "report"
+        else:
+            room = str(item.path)
+        item.add_marker(pytest.mark.xdist_group(room))
+    # The longest rooms first, so that no worker waits at the end for the other.
+    first = {"parallel": 0, "report": 1}
+    items.sort(key=lambda item: first.get(item.get_closest_marker("xdist_group").args[0], 2))
+
+
 @pytest.fixture(scope="session")
 def whole_report(tmp_path_factory):
     """Return the inputs of a report that has every section, and its folder; read-only."""

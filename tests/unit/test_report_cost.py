@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from skald_report.compare import TOLERANCES
+from skald_report.over_time.compare import TOLERANCES
 from skald_report.page.blocks import Block, Grid, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.context import context_of

@@ -157,7 +157,7 @@ def run_cards(args: argparse.Namespace) -> int:
 
 def run_compare(args: argparse.Namespace) -> int:
     """Print what changed; exit 1 when a number leaves the tolerance of a rerun."""
-    from skald_report.compare import tables_that_differ
+    from skald_report.over_time.compare import tables_that_differ
     from skald_report.over_time.writing import COMPARISON_FILE, compared, write_comparison
     from skald_specs.files import require_own
 
