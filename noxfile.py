@@ -206,6 +206,12 @@ def docs(session):
     session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def mutants(session):
+    """Measure which small changes of the code the tests notice: `nox -s mutants -- GROUP`."""
+    run(session, "python", "-m", "mutants", *session.posargs, PYTHONPATH="benchmarks")
+
+
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
