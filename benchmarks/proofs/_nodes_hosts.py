@@ -76,7 +76,9 @@ class Host:
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment, without what tells of ranks or of interfaces."""
     ours = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "GLOO_SOCKET_IFNAME")
-    return {name: value for name, value in os.environ.items() if name not in ours} | dict(more)
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    # What was said before a SIGKILL counts.
+    return kept | {"PYTHONUNBUFFERED": "1"} | dict(more)
 
 
 @contextmanager
@@ -109,7 +111,8 @@ def _host(number: int, folder: Path) -> Iterator[Host]:
     address, name = names[number]
     # Debian's way: its own name is another loopback address.
     known = [("127.0.0.1", "localhost"), ("127.0.1.1", name)]
-    known += [pair for pair in names if pair[1] != name] + [(address, f"{name}-fast")]
+    known += [pair for pair in names if pair[1] != name]
+    known += [(where, f"{what}-fast") for where, what in names]
     table = folder / f"{name}.hosts"
     table.write_text("".join(f"{where} {what}\n" for where, what in known), encoding="utf-8")
     # Who is not root becomes it in a namespace of users of its own, see nodes.py.

@@ -139,19 +139,27 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def disk_error(path: Path, error: OSError) -> UserInputError:
+class DiskError(UserInputError):
+    """What is to be written cannot be: no fault of what is written."""
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
     """Turn what the system says of a path that is written to into one line."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserInputError(
+        return DiskError(
             str(path), "the disk is full", "Free some space and run the same command again"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return UserInputError(str(path), "cannot be written to", "Choose a writable output folder")
+        return DiskError(str(path), "cannot be written to", "Choose a writable output folder")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return UserInputError(
+        return DiskError(
             str(path), "a file is in the way of a folder", "Choose another output folder"
         )
-    return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+    return DiskError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+
+
+#: What Python and torch say where the system starts no thread for them.
+_NO_MORE_PROCESSES = ("can't start new thread", "Resource temporarily unavailable")
 
 
 def lack_of_machine(error: BaseException) -> UserInputError | None:
@@ -172,7 +180,7 @@ def lack_of_machine(error: BaseException) -> UserInputError | None:
         return UserInputError(
             "open files", "this machine lets a program open no more", "Raise `ulimit -n`"
         )
-    if isinstance(error, BlockingIOError) or "can't start new thread" in text:
+    if number == errno.EAGAIN or any(said in text for said in _NO_MORE_PROCESSES):
         return UserInputError(
             "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
         )

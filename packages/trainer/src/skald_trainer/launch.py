@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
+from skald_specs.files import lack_of_machine
 
 from skald_trainer.agreement import lost_in, missing_hosts
 from skald_trainer.fates import CONTINUE, EXIT_LOST_ANOTHER, RankError, Report, blamed
@@ -155,6 +156,9 @@ def _rank_main(sender: Connection, work: Work, rank: int, *args: Any) -> None:
         sender.send(Report(time.monotonic(), error.exit_code, str(error)))
         sys.exit(error.exit_code)
     except Exception as error:
+        if lack := lack_of_machine(error):
+            sender.send(Report(time.monotonic(), lack.exit_code, str(lack)))
+            sys.exit(lack.exit_code)
         text = traceback.format_exc()[-_MOST_TRACEBACK:]
         sender.send(Report(time.monotonic(), 1, _failure(rank, error), text))
         sys.exit(1)

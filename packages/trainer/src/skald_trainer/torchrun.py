@@ -200,8 +200,8 @@ def main(words: list[str] | None = None) -> int:
     patient = functools.partial(LocalElasticAgent, exit_barrier_timeout=_SECONDS_TO_LAY_OUT)
     api.LocalElasticAgent = patient  # type: ignore[attr-defined, assignment]  # a class there
     try:
-        _check_meeting_point(args)
         _name_interface(args)
+        _check_meeting_point(args)
         run(args)  # type: ignore[no-untyped-call]  # torch's own, without types
     except UserInputError as error:
         print(f"skald: {error}", file=sys.stderr)

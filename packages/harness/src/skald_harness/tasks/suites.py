@@ -40,8 +40,7 @@ _REQUIRED = (
     "dataset_kwargs.language", "custom_dataset", "test_split", "doc_to_text", "doc_to_target",
 )  # fmt: skip
 _FUNCTION = "!function "
-#: A file of the same folder, and a module below it: neither a template nor code comes from elsewhere.
-_BESIDE = re.compile(r"\w[\w.-]{0,99}")
+#: A module beside a task file: no code comes from elsewhere.
 _MODULE = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,9}")
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
@@ -319,10 +318,13 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
+    evals = (*seen, path)[0].parents[1]
     for name in includes if isinstance(includes, list) else [includes]:
-        if not isinstance(name, str) or not _BESIDE.fullmatch(name):
-            raise _wrong(path, "include", name, "name a file that lies beside this one")
-        merged |= _resolve(path.parent / name, (*seen, path))
+        if not isinstance(name, str) or "\0" in name:
+            raise _wrong(path, "include", name, "name a file")
+        if not (path.parent / str(name)).resolve().is_relative_to(evals):
+            raise _wrong(path, "include", name, f"it leads out of {evals}")
+        merged |= _resolve(path.parent / str(name), (*seen, path))
     return merged | own
 
 
