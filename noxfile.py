@@ -207,6 +207,12 @@ def docs(session):
     session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def mutants(session):
+    """Measure which small changes of the code the tests notice: `nox -s mutants -- GROUP`."""
+    run(session, "python", "-m", "mutants", *session.posargs, PYTHONPATH="benchmarks")
+
+
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.
 @nox.session(venv_backend="virtualenv", default=False)
 def scale(session):
@@ -224,6 +230,14 @@ def scale(session):
 def own_text(session):
     """Train and evaluate on your text: `nox -s own_text -- DIR [ITEMS_DIR]`."""
     run(session, "python", "-m", "skald_cli.own_text", *session.posargs)
+
+
+# An environment of its own: what looks at the pins must not be one of them.
+@nox.session(venv_backend="virtualenv", requires=["env"], default=False)
+def audit(session):
+    """Look the pinned versions up among known vulnerabilities; needs a network."""
+    session.install("-q", "pip-audit==2.10.1")
+    run(session, "python", "-m", "skald_cli.auditing", f"{session.bin}/pip-audit")
 
 
 @nox.session(venv_backend="none", default=False)

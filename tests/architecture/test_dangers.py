@@ -13,7 +13,8 @@ from support_dangers import asserts, problems
 SOURCES = sorted(
     [
         *ROOT.glob("packages/*/src/**/*.py"), *ROOT.glob("benchmarks/**/*.py"),
-        *ROOT.glob("evals/**/*.py"), *ROOT.glob("containers/**/*.py"), ROOT / "noxfile.py",
+        *ROOT.glob("evals/**/*.py"), *ROOT.glob("containers/**/*.py"), *ROOT.glob("docs/*.py"),
+        ROOT / "noxfile.py",
     ]
 )  # fmt: skip
 SHELL = [ROOT / ".ci" / "run", *sorted((ROOT / "containers").iterdir())]
@@ -32,6 +33,15 @@ DOORS = {
     ("skald_report/page/html.py", "markup safe"): "our script, and our figures, escaped as drawn",
     ("skald_trainer/bridge/alone.py", "code"): "imports modules named in the table above it",
     ("skald_trainer/bridge/patches.py", "code"): "imports modules named in the same function",
+    ("benchmarks/_cut.py", "network"): "gives a command a network without routes",
+    ("benchmarks/mutants/children.py", "pickle"): "takes back what a fork of its own hands over",
+    ("benchmarks/mutants/making.py", "code"): "sees whether a changed module of ours is Python",
+    (
+        "benchmarks/mutants/running.py",
+        "code",
+    ): "puts a changed module of ours in the whole one's place",
+    ("benchmarks/proofs/_fuzz_mutate.py", "tls"): "a value to insert into documents, never fetched",
+    ("benchmarks/proofs/_nodes_train.py", "shell"): "the words are its own",
     ("benchmarks/_dedup_speed.py", "code"): "`query` is that of a MinHash index",
     ("benchmarks/proofs/_parallel_runs.py", "code"): "loads nanotron's own module unpatched",
     ("benchmarks/proofs/_report_html.py", "markup"): "reads the page that Skald wrote",

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from skald_specs.checkpoint import INDEX_SUFFIX
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
+from skald_specs.files import read_by_library, read_json
 
 Tensors = dict[str, torch.Tensor]
 #: Gives a full tensor by name.
@@ -133,10 +133,8 @@ class TensorReader:
         self._path = path
         self._where: dict[str, Any] = {}
         for file in files or [path]:
-            try:
+            with read_by_library(file, "no readable tensors", _AGAIN):
                 opened: Any = safe_open(file, framework="pt")
-            except (OSError, SafetensorError) as error:
-                raise UserInputError(str(file), f"no readable tensors ({error})", _AGAIN) from None
             self._where.update(dict.fromkeys(opened.keys(), opened))
         index = path.with_name(path.name + INDEX_SUFFIX)
         if not path.is_file() and (lost := sorted(set(_weight_map(index)) - set(self._where))):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, TextIO, cast
 
 _SECONDS_BETWEEN_FRAMES = 0.2
 #: In a log: a line after so long at first, later after every fiftieth of the time it has taken, ...
@@ -132,9 +132,9 @@ class Live:
         self._is_drawn, self._lock = False, threading.RLock()
         self._before = sys.stdout, sys.stderr
         if sys.stdout.isatty():
-            sys.stdout = _Above(sys.stdout, self.wipe)  # type: ignore[assignment]  # writes as one
+            sys.stdout = cast(TextIO, _Above(sys.stdout, self.wipe))
         if sys.stderr.isatty():
-            sys.stderr = _Above(sys.stderr, self.wipe)  # type: ignore[assignment]  # writes as one
+            sys.stderr = cast(TextIO, _Above(sys.stderr, self.wipe))
 
     def due(self, now: float, step: int) -> bool:
         """See `Screen.due`."""

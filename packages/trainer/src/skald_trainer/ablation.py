@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from skald_specs.ablation import AblationItem, AblationRun
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import ClaimError
-from skald_specs.files import read_jsonl, sha256_file, write_json
+from skald_specs.files import read_by_library, read_jsonl, sha256_file, write_json
 from skald_specs.plan import Plan
 from skald_specs.progress import tracked
 from skald_specs.stopping import ignoring_interrupts
@@ -109,7 +109,8 @@ def ablation_run(plan_json: str, corpus: Path, items: Path) -> AblationRun:
     plan = Plan.model_validate_json(plan_json)
     identity = plan.identity
     asked = [AblationItem.model_validate(row) for row in read_jsonl(items)]
-    tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
+    with read_by_library(corpus / "tokenizer.json", "no tokenizer", "Build the corpus again"):
+        tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
     # As the corpus was written: text that spells a special token out stays text.
     tokenizer.encode_special_tokens = True
     encoded = tokenizer.encode_batch_fast([text for item in asked for text in item.texts])

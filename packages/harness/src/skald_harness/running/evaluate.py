@@ -20,7 +20,7 @@ from skald_specs.errors import (
     SkaldError,
     UserInputError,
 )
-from skald_specs.files import disk_error
+from skald_specs.files import DiskError, disk_error
 from skald_specs.progress import part
 from skald_specs.records import EvaluationSummary
 
@@ -201,7 +201,7 @@ def _answer(plan: _Plan, store: AnswerStore, me: World) -> Failures:
                         answer(subject, task, number, store, me, progress)
                     except TaskError as error:
                         failed(name, task.definition.name, error)
-        except LockedError:
+        except (DiskError, LockedError):
             raise
         except SkaldError as error:
             failed(name, EVERYTHING, error)

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import yaml
+from pydantic import ConfigDict
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.guesses import offer
 from skald_specs.languages import language as registered
 from skald_specs.models import FileName, Spec
+from skald_specs.plain import PlainLoader, parse_yaml
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
@@ -38,6 +40,8 @@ _REQUIRED = (
     "dataset_kwargs.language", "custom_dataset", "test_split", "doc_to_text", "doc_to_target",
 )  # fmt: skip
 _FUNCTION = "!function "
+#: A module beside a task file: no code comes from elsewhere.
+_MODULE = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,9}")
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
 #: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
@@ -125,8 +129,35 @@ class SuiteRegister(Spec):
     trusted: tuple[FileName, ...]
 
 
-class _TaskLoader(yaml.SafeLoader):
-    """The safe loader, with lm-eval's `!function` tag kept as text."""
+class _Open(Spec):
+    """Fields of a task file that are looked at; lm-eval knows the others."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class _Metric(_Open):
+    metric: str
+
+
+class _Metadata(_Open):
+    version: float
+    kind: str
+
+
+class _Data(_Open):
+    language: str
+
+
+class _Head(_Open):
+    task: str
+    output_type: str
+    metric_list: tuple[_Metric, ...]
+    metadata: _Metadata
+    dataset_kwargs: _Data
+
+
+class _TaskLoader(PlainLoader):
+    """The loader of plain data, with lm-eval's `!function` tag kept as text."""
 
 
 def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
@@ -247,6 +278,7 @@ def read_task(path: Path) -> TaskDefinition:
             raise UserInputError(
                 str(path), f"missing field `{field}`", "Add it here or in the template it includes"
             )
+    _Head.check(config, str(path))
     kind, output_type = config["metadata"]["kind"], config["output_type"]
     if kind not in get_args(TaskKind):
         raise _wrong(path, "metadata.kind", kind, offer(str(kind), get_args(TaskKind)))
@@ -256,7 +288,7 @@ def read_task(path: Path) -> TaskDefinition:
         raise UserInputError(
             str(path), "missing field `doc_to_choice`", "Add it here or in the template it includes"
         )
-    metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
+    metrics = tuple(row["metric"] for row in config["metric_list"])
     for metric in metrics:
         if metric not in METRICS[output_type]:
             raise _wrong(path, "metric_list", metric, offer(metric, METRICS[output_type]))
@@ -281,19 +313,15 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
         raise UserInputError(str(path), "includes itself", "Remove the circle of includes")
-    try:
-        own = _TaskLoader(read_text(path)).get_single_data()
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserInputError(
-            f"{path}{line}", f"not YAML ({error.problem})", "Mend the line"
-        ) from None
+    own = parse_yaml(read_text(path), str(path), _TaskLoader)
     if not isinstance(own, dict):
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
     evals = (*seen, path)[0].parents[1]
     for name in includes if isinstance(includes, list) else [includes]:
+        if not isinstance(name, str) or "\0" in name:
+            raise _wrong(path, "include", name, "name a file")
         if not (path.parent / str(name)).resolve().is_relative_to(evals):
             raise _wrong(path, "include", name, f"it leads out of {evals}")
         merged |= _resolve(path.parent / str(name), (*seen, path))
