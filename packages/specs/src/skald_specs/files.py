@@ -23,6 +23,9 @@ from skald_specs.errors import SkaldError, UserInputError
 from skald_specs.packed import read_packed
 from skald_specs.plain import parse_json, parse_yaml
 
+#: So much of a name that is too long is shown.
+_SHOWN_OF_A_NAME = 60
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -184,6 +187,9 @@ def lack_of_machine(error: BaseException) -> UserInputError | None:
         return UserInputError(
             "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
         )
+    if number == errno.ENAMETOOLONG:
+        shown = f"{str(name)[:_SHOWN_OF_A_NAME]}..."
+        return UserInputError(shown, "no system takes so long a name", "Use a shorter one")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS) and name is not None:
         problem = os.strerror(number).lower()
         return UserInputError(str(name), problem, "Choose a folder that you may read and write")
