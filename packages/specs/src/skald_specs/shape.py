@@ -10,8 +10,9 @@ from skald_specs.models import Spec
 
 #: What weights and activations are computed in; fp32 copies are kept beside bf16 ones.
 DType = Literal["float32", "bfloat16"]
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+#: Counts that a float holds exactly, and factors whose products stay numbers.
+Positive = Annotated[int, Field(gt=0, le=10**15)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e30)]
 
 
 class ModelShape(Spec):
@@ -23,7 +24,7 @@ class ModelShape(Spec):
     """
 
     d_model: Positive
-    n_layers: Positive
+    n_layers: Annotated[int, Field(gt=0, le=10_000)]
     d_head: Positive
     n_heads: Positive
     n_kv_heads: Positive
