@@ -174,6 +174,27 @@ def test_what_is_harmless_is_left_alone(code: str) -> None:
     assert problems(code) == []
 
 
+def unheld(page: str) -> list[str]:
+    """Return the statements of a table that name no test, and the tests that are not there."""
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "held by" not in line]
+    missing = []
+    for row in (row.split(" | ") for row in rows if len(row.split(" | ")) == 2):
+        named = re.findall(r"\]\((tests/[^)]+)\): ((?:`\w+`(?:, )?)+)", row[1])
+        missing += [] if named else [row[0]]
+        for file, tests in named:
+            text = (ROOT / file).read_text(encoding="utf-8") if (ROOT / file).is_file() else ""
+            found = re.findall(r"^(?:def )?(\w+)", text, re.M)
+            missing += [test for test in re.findall(r"\w+", tests) if test not in found]
+    return missing
+
+
+def test_every_statement_of_the_trust_model_is_held_by_a_test() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert page.count("](tests/") > 15 and unheld(page) == []
+    assert unheld("| A claim | because |") == ["| A claim"]
+    assert unheld(page.replace("test_a_pickle_is_refused_unread", "test_gone")) == ["test_gone"]
+
+
 def test_templates_of_the_page_escape_everything() -> None:
     templates = [*ROOT.glob("packages/*/src/**/*.j2"), *ROOT.glob("packages/*/src/**/*.html")]
     assert templates
