@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _fuzz_files_records
 import _fuzz_files_text
 import _fuzz_files_weights
 
-TARGETS = (*_fuzz_files_text.TARGETS, *_fuzz_files_weights.TARGETS)
+TARGETS = (
+    *_fuzz_files_text.TARGETS, *_fuzz_files_weights.TARGETS, *_fuzz_files_records.TARGETS,
+)  # fmt: skip
