@@ -201,7 +201,7 @@ def nanotron(pace: Pace, rank: int, plan: Plan, corpus: Path, root: Path) -> Non
             pace.step()
         return read(*args, **kwargs)
 
-    TrainingData.micro_batch = paced  # type: ignore[method-assign]
+    TrainingData.micro_batch = paced  # type: ignore[method-assign]  # meant: it paces us
     meeting = root / "rendezvous"
     pace.ready()
     train_rank(rank, plan.execution.world_size, meeting, plan.model_dump_json(), corpus, root, None)

@@ -5,12 +5,16 @@ Clones HEAD into a scratch folder (outputs and DVC's cache are empty there), run
 with nothing changed. The budgets hold on a quiet machine with two cores and are judged in wall
 seconds there; on a busy one in CPU seconds over two cores. The stations' code is that of this
 checkout, in which the packages are installed, so commit before you measure.
+
+With `--keep` a checkout without artifacts gets those of the cold cycle, as `nox -s cycle` would have left
+them, and one that has some is brought up to date before the clone is measured.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +34,8 @@ COMMANDS = (
     ("dvc", "repro"),
     (sys.executable, "-m", "skald_cli.summary"),
 )
+#: What a cycle leaves in a checkout.
+OUTPUTS = ("data", ".dvc/cache", "reports/latest", "artifacts")
 
 
 def main() -> int:
@@ -38,12 +44,19 @@ def main() -> int:
     commit = _text("git", "rev-parse", "--short", "HEAD")
     dirty = bool(_text("git", "status", "--porcelain", "--untracked-files=no"))
     state = f"commit {commit}{' and uncommitted changes' if dirty else ''}"
-    with tempfile.TemporaryDirectory() as folder:
+    keep, used = "--keep" in sys.argv, Path("artifacts").exists()
+    if keep and used:
+        _timed(Path.cwd())
+    # On the checkout's own disk: what is kept is moved there, not copied.
+    Path("build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir="build") as folder:
         clone = Path(folder) / "skald"
         subprocess.run(["git", "clone", "-q", ".", str(clone)], check=True)
         cold = _timed(clone)
         stations = station_times(clone)
         unchanged = _timed(clone)
+        if keep and not used:
+            _adopt(clone)
     rows = [
         (row.station, row.wall_seconds, row.cpu_seconds, row.budget_seconds) for row in stations
     ]
@@ -62,6 +75,14 @@ def main() -> int:
             )
         )
     return conclude("cycle", "bench", measures)
+
+
+def _adopt(clone: Path) -> None:
+    """Move the outputs that this checkout has not got to where `nox -s cycle` writes them."""
+    for name in OUTPUTS:
+        if not Path(name).exists():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(clone / name, name)
 
 
 def _timed(clone: Path) -> tuple[float, float]:

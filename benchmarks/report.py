@@ -8,7 +8,6 @@ least. The page is opened from disk in Chromium, where there is one.
 from __future__ import annotations
 
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -19,14 +18,13 @@ from pathlib import Path
 from skald_specs.claims import Measure, conclude
 
 _HERE = Path(__file__).parent
-sys.path.insert(0, str(_HERE))
+sys.path[:0] = [str(_HERE), str(_HERE / "proofs")]
+from _report_browser import NoBrowserError, started  # noqa: E402 (benchmarks is no package)
 from _report_simulated import BASELINES, SUITE  # noqa: E402 (benchmarks is no package)
 
 MOST_SECONDS, MOST_MEMORY_GB, MOST_PAGE_MB, MOST_READY_SECONDS = 60.0, 2.0, 3.0, 1.0
 #: The page is opened so often; the median counts.
 TURNS = 5
-#: Debian's name of it.
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _PUBLISHED = _HERE.parent / "evals" / "published"
 
 
@@ -79,12 +77,11 @@ def build(artifacts: Path, out: Path) -> None:
 
 def _ready(page: Path) -> Measure:
     """Open the page and say when its script has drawn and the browser waits for the reader."""
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
     name, bound = "the page is interactive", f"< {MOST_READY_SECONDS:g}"
-    if not found:
-        why = "no Chromium on this machine: apt-get install chromium"
-        return Measure(measure=name, value=None, unit="s", bound=bound, holds=None, detail=why)
-    times = _opened(page, found[0])
+    try:
+        times = _opened(page)
+    except NoBrowserError as why:
+        return Measure(measure=name, value=None, unit="s", bound=bound, holds=None, detail=str(why))
     ready, sorting = (statistics.median(column) for column in zip(*times, strict=True))
     return Measure(
         measure=name, value=round(ready, 3), unit="s", bound=bound,
@@ -94,29 +91,23 @@ def _ready(page: Path) -> Measure:
     )  # fmt: skip
 
 
-def _opened(page: Path, browser: str) -> list[tuple[float, float]]:
+def _opened(page: Path) -> list[tuple[float, float]]:
     """Return, for each time the page is opened, seconds until it is ready, and until it is sorted."""
-    from playwright.sync_api import sync_playwright
-
     idle = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
         () => setTimeout(() => done(performance.now() / 1000), 0))))"""
     found = []
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        try:
-            for _ in range(TURNS):
-                tab = chromium.new_page()
-                tab.goto(page.as_uri(), wait_until="load", timeout=120_000)
-                ready = float(tab.evaluate(idle))
-                began = time.monotonic()
-                heads = tab.locator("th button")
-                if heads.count():
-                    heads.first.evaluate("button => button.click()")
-                    tab.evaluate(idle)
-                found.append((ready, time.monotonic() - began))
-                tab.close()
-        finally:
-            chromium.close()
+    with started() as browser:
+        for _ in range(TURNS):
+            tab = browser.new_page()
+            tab.goto(page.as_uri(), wait_until="load", timeout=120_000)
+            ready = float(tab.evaluate(idle))
+            began = time.monotonic()
+            heads = tab.locator("th button")
+            if heads.count():
+                heads.first.evaluate("button => button.click()")
+                tab.evaluate(idle)
+            found.append((ready, time.monotonic() - began))
+            tab.close()
     return found
 
 

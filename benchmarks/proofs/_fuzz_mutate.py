@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis
 import yaml
@@ -95,54 +95,60 @@ def drawn_values(count: int = 400) -> tuple[Any, ...]:
 
 
 def mutated(data: bytes, rng: Random, words: tuple[bytes, ...] = ()) -> bytes:
-    """Return a file that was changed in one to four places.
+    """Return a file that was changed in one to three places.
 
     Args:
         data: A whole file; JSON, JSON lines, YAML or a table is changed by its structure in most cases.
         rng: The source of chance.
         words: Keys and values of the format, worth inserting.
     """
-    for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
-        mutation = rng.choice(_mutations(data)) if rng.random() < 0.8 else of_bytes
+    count = rng.choice((1, 1, 1, 1, 1, 2, 2, 3))
+    form = _form(data)
+    if form.document is not None and rng.random() < 0.7:
+        return _of_tree(form.document, data, rng, words, count)[:MAX_INPUT_BYTES]
+    for _ in range(count):
+        mutation = rng.choice(form.mutations) if rng.random() < 0.8 else of_bytes
         data = mutation(data, rng, words)
     return data[:MAX_INPUT_BYTES]
 
 
-@functools.lru_cache(maxsize=512)
-def _mutations(data: bytes) -> tuple[Mutation, ...]:
-    """Return the mutations that fit what a file is."""
+class _Form(NamedTuple):
+    """What a file is: the JSON text of its document if it is one, and mutations that fit."""
+
+    document: str | None
+    mutations: tuple[Mutation, ...]
+
+
+@functools.lru_cache(maxsize=4096)
+def _form(data: bytes) -> _Form:
     if len(data) > MAX_INPUT_BYTES or b"\x00" in data:
-        return (of_bytes,)
+        return _Form(None, (of_bytes,))
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return (of_bytes,)
-    if (value := _document(text)) is not None:
-        return (functools.partial(_of_tree, value),) * 3 + (of_lines,)
+        return _Form(None, (of_bytes,))
+    if (document := _document(text)) is not None:
+        return _Form(document, (of_lines, of_bytes))
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > 1 and all(line[:1] in "{[" for line in lines):
-        return (_of_json_lines,) * 3 + (of_lines,)
+        return _Form(None, (_of_json_lines,) * 3 + (of_lines,))
     if any(mark in lines[0] for mark in ",;\t") if lines else False:
-        return (_of_table,) * 3 + (of_lines,)
-    return (of_bytes, of_lines)
+        return _Form(None, (_of_table,) * 3 + (of_lines,))
+    return _Form(None, (of_bytes, of_lines))
 
 
-def _document(text: str) -> Any:
-    """Return what a text of JSON or YAML holds as JSON text; None where it is neither."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        # The slow loader: the fast one has no limit of depth, and this text may have been mutated.
-        if len(text) > 20_000 or text.count("[") + text.count("{") + text.count("- ") > 2000:
-            return None
+def _document(text: str) -> str | None:
+    """Return a text of JSON or YAML as one of JSON; None where it is neither."""
+    from skald_specs.errors import UserInputError
+    from skald_specs.plain import parse_json, parse_yaml
+
+    for parse in (parse_json, parse_yaml):
         try:
-            value = yaml.safe_load(text)
-            if "*" in text and "&" in text:
-                return None
-            return json.dumps(value, default=str) if isinstance(value, dict | list) else None
-        except (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, TypeError):
-            return None
-    return text if isinstance(value, dict | list) else None
+            value = parse(text, "")
+        except UserInputError:
+            continue
+        return json.dumps(value) if isinstance(value, dict | list) else None
+    return None
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
@@ -159,15 +165,31 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _of_tree(text: str, data: bytes, rng: Random, words: tuple[bytes, ...]) -> bytes:
-    """Drop, duplicate, rename, swap, nest or retype one value of a document."""
+def _of_tree(
+    text: str, data: bytes, rng: Random, words: tuple[bytes, ...], count: int = 1
+) -> bytes:
+    """Change so many values of a document, and write it."""
     value = json.loads(text)
-    places = _places(value)
-    if not places:
-        return of_bytes(data, rng, words)
     raws: list[str] = []
+    for _ in range(count):
+        places = _places(value)
+        if not places:
+            return of_bytes(data, rng, words)
+        _change(places, rng, words, raws)
+    written = _written(value, data, rng)
+    for raw in raws:
+        written = written.replace(json.dumps(_RAW), raw, 1).replace(_RAW, raw, 1)
+    return written.encode("utf-8", "surrogatepass")
+
+
+def _change(
+    places: list[tuple[Any, Any]], rng: Random, words: tuple[bytes, ...], raws: list[str]
+) -> None:
+    """Drop, duplicate, rename, swap, nest or retype one value."""
     container, key = rng.choice(places)
-    action = rng.randrange(9)
+    here = container[key]
+    number = isinstance(here, int | float) and not isinstance(here, bool)
+    action = 4 if number and rng.random() < 0.4 else rng.randrange(9)
     if action == 0:
         del container[key]
     elif action == 1:
@@ -180,10 +202,12 @@ def _of_tree(text: str, data: bytes, rng: Random, words: tuple[bytes, ...]) -> b
     elif action == 3:
         for _ in range(rng.choice((1, 2, 30))):
             container[key] = [container[key]] if rng.random() < 0.5 else {"a": container[key]}
-    elif action == 4 and isinstance(container[key], int | float):
+    elif action == 4 and number:
         container[key] = _near(container[key], rng)
     elif action == 5 and isinstance(container[key], str):
-        container[key] = of_bytes(container[key].encode(), rng, words).decode("utf-8", "replace")
+        container[key] = of_bytes(container[key].encode("utf-8", "replace"), rng, words).decode(
+            "utf-8", "replace"
+        )
     elif action == 6:
         raws.append(rng.choice(RAW_VALUES))
         container[key] = _RAW
@@ -191,10 +215,6 @@ def _of_tree(text: str, data: bytes, rng: Random, words: tuple[bytes, ...]) -> b
         container[_odd_key(rng, words)] = _odd(rng, words)
     else:
         container[key] = _odd(rng, words)
-    written = _written(value, data, rng)
-    for raw in raws:
-        written = written.replace(json.dumps(_RAW), raw).replace(_RAW, raw)
-    return written.encode("utf-8", "surrogatepass")
 
 
 def _written(value: Any, data: bytes, rng: Random) -> str:

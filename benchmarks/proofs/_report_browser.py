@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -216,23 +216,3 @@ def unprinted(page: Page, pdf: Path) -> list[str]:
         wrong.append("no PDF")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     return wrong
-
-
-def seconds_until_interactive(page: Page) -> float:
-    """Return the seconds from opening the page until its script had run."""
-    entry: Any = page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
-    return float(entry["domContentLoadedEventEnd"]) / 1000
-
-
-def seconds_to_sort(page: Page) -> float:
-    """Return the seconds from a press on a column of the longest table until its rows are drawn."""
-    taken: float = page.evaluate(
-        """async () => {
-            const button = [...document.querySelectorAll(".explorer thead button")].at(-1);
-            const began = performance.now();
-            button.click();
-            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-            return performance.now() - began;
-        }"""
-    )
-    return taken / 1000

@@ -367,7 +367,7 @@ def _information(what: str, designs: list[Design]) -> Measure:
         measure=f"not promised, least coverage: {what}",
         value=round(float(shares.min()), 4),
         unit="",
-        bound="-",
+        bound="no bound",
         holds=True,
         detail="by clusters, least and mean: "
         + ", ".join(f"{k}: {least[k]:.3f}, {mean[k]:.3f}" for k in least.index),

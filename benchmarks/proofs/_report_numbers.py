@@ -41,7 +41,7 @@ def measures(source: Cycle, folder: Path) -> list[Measure]:
         ),
         _none("numbers of the page that report.json has not", shown.wrong),
         _none("cells with a number that do not say where it stands", shown.unsourced),
-        _none(f"of {n_drawn} scores written into figures, those their table has not", undrawn),
+        _none("scores written into figures that their table has not", undrawn, f"of {n_drawn}"),
         _misdrawn(source, report),
         Measure(
             measure="cells of report.json recomputed from records", value=checked.n_cells,
@@ -60,8 +60,8 @@ def _verified(source: Cycle, page: Path, evaluation: Path | None = None) -> Chec
     return verify_report(page, folders, corpus if corpus.is_dir() else None)
 
 
-def _none(name: str, wrong: Any) -> Measure:
-    detail = " | ".join(str(one)[:200] for one in wrong[:3])
+def _none(name: str, wrong: Any, of: str = "") -> Measure:
+    detail = " | ".join([*([of] if of else []), *(str(one)[:200] for one in wrong[:3])])
     return Measure(
         measure=name, value=len(wrong), unit="", bound="== 0", holds=not wrong, detail=detail
     )

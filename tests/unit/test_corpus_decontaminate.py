@@ -213,8 +213,8 @@ def test_layouts_are_read(tmp_path):
             task="skald_ud_swap_fao_Latn", item_id="swap/s/1", language="fo", strings=("g", "b")
         )
     ]
-    write(tmp_path / "s/da.jsonl.gz", {"text": "x", "source_id": "s", "corruption_type": None})
-    found = sources.sentence_files(tmp_path / "s", "scala", sources.scala_id)
+    write(tmp_path / "s/da.jsonl.gz", {"text": "x", "id": "s/correct"})
+    found = sources.sentence_files(tmp_path / "s", "scala", sources.row_id)
     assert [(i.task, i.item_id) for i in found] == [("scala_dan_Latn", "s/correct")]
     path = write(tmp_path / "list.jsonl", ITEMS[0].model_dump())
     assert sources.listed_items(path) == [ITEMS[0]]

@@ -96,16 +96,6 @@ def test_a_macro_language_is_met_by_its_varieties():
     assert not judge(texts("en", "test", 1)[0], "no").kept
 
 
-def test_a_planted_line_is_found_by_its_number(model):
-    lines = [text.replace("\n", " ") for text in texts("da", "test", 20)]
-    judge = LanguageFilter(model)
-    assert judge.foreign_lines("\n".join(lines), "da") == []
-    lines[7] = texts("nl", "test", 1)[0].replace("\n", " ")
-    lines[9] = "Все люди рождаются свободными и равными в своем достоинстве и правах."
-    found = judge.foreign_lines("\n".join(lines), "da")
-    assert [(line.number, line.language) for line in found] == [(8, "nl"), (10, "")]
-
-
 def test_text_too_short_is_not_judged_and_gibberish_is_unfamiliar(model):
     judge = LanguageFilter(model)
     english = texts("en", "test", 1)[0][:39]

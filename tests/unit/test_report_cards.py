@@ -21,7 +21,6 @@ from skald_report.cards.body import own_controls
 from skald_report.cards.check import ask_hub, check_report, problems
 from skald_report.cards.model_card import model_cards
 from skald_report.reading.inputs import ReportInputs, Sources, load
-from skald_report.tables.compose import all_tables
 from skald_report.tables.cost import cost_tables
 from skald_report.tables.data import data_tables
 from skald_report.tables.exported import card_file, exported, without_card
@@ -33,6 +32,7 @@ from skald_specs.files import read_json, write_json
 from skald_specs.plan import Plan
 from support import ROOT
 from support_report import write_inputs
+from support_tables import all_tables
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import pytest
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.tables.cells import gather, short_name
-from skald_report.tables.compose import all_tables
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from support_report import write_evaluation
+from support_tables import all_tables
 
 
 @pytest.mark.parametrize(

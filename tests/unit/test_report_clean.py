@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skald_cli.verifying import verify
 from skald_report.build import build
-from skald_report.compare import compare
+from skald_report.over_time.compare import compare
 from skald_report.reading.inputs import ReportInputs
 from skald_report.tables.file import rows_of
 from skald_report.verify import verify_report

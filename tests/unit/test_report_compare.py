@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from skald_report.build import build
-from skald_report.compare import compare
+from skald_report.over_time.compare import compare
 from skald_report.tables.file import rows_of
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from skald_cli.main import main
-from skald_report.compare import TOLERANCE_UNIT, tables_that_differ
+from skald_report.over_time.compare import TOLERANCE_UNIT, tables_that_differ
 from skald_report.over_time.writing import compared, write_comparison
 from skald_specs.claims import Measure
 from skald_specs.errors import UserInputError

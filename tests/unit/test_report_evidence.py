@@ -11,7 +11,7 @@ from skald_report.sections.evidence import mup_evidence, transfer_evidence
 from skald_report.tables.evidence import measures
 from skald_specs.errors import UserInputError
 from skald_specs.files import write_json
-from support_report import make_fit
+from support_fits import make_fit
 
 MEASURES = [
     {"measure": "drift of muP", "value": 0.31, "unit": "octaves", "bound": "<= 0.5", "holds": True,

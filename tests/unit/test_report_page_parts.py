@@ -111,7 +111,8 @@ def test_what_repeats_takes_little_room():
 
 def test_a_term_is_linked_once_a_section_and_own_names_have_their_language():
     terms = (Term("Cluster", "Items.", "[Cc]lusters?"), Term("Cluster bootstrap", "Draws."))
-    prose, linked = Prose(terms), set()
+    linked: list[str] = []
+    prose = Prose(terms)
     first = prose.caption("Cluster bootstrap over clusters, 3 clusters in Danish (dansk).", linked)
     assert first == (
         '<a class="term" href="#term-cluster-bootstrap">Cluster bootstrap</a> over '
@@ -119,7 +120,7 @@ def test_a_term_is_linked_once_a_section_and_own_names_have_their_language():
         '(<span lang="da">dansk</span>).'
     )
     assert "<a" not in prose.caption("More clusters, a subcluster.", linked)
-    assert "<a" not in Prose().caption("clusters", set())
+    assert "<a" not in Prose().caption("clusters", [])
     assert prose.text("`a<b` & Danish (danish)") == "<code>a&lt;b</code> &amp; Danish (danish)"
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from skald_report.page.blocks import Block, Grid, Paragraph
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.provenance import provenance, provenance_blocks
-from skald_report.tables.compose import all_tables
 from skald_report.tables.tasks import task_tables
 from skald_specs.files import write_json
 from skald_specs.manifest import RunManifest
 from skald_specs.plan import Plan
 from support_report import LANGUAGES, write_inputs
+from support_tables import all_tables
 
 
 def written(tmp_path: Path) -> ReportInputs:

@@ -3,10 +3,10 @@
 import pytest
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.sections.lacking import lacking
-from skald_report.tables.compose import all_tables
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from support_report import write_evaluation
+from support_tables import all_tables
 
 LANGUAGES = ["da", "sv"]
 

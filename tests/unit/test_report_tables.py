@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from skald_report.reading.inputs import ReportInputs, load
 from skald_report.reading.seeds import seed_groups
-from skald_report.tables.compose import all_tables
 from skald_report.tables.file import as_json, column_values
 from skald_report.tables.models import cast_of
 from skald_specs.curves import ScorePoint
 from skald_specs.files import read_json, read_jsonl, write_json, write_jsonl
 from skald_specs.plan import Plan
 from support_report import write_evaluation, write_inputs
+from support_tables import all_tables
 
 LANGUAGES = ("da", "de", "is")
 NAMES = ["mini-2.6b", "mini-7.8b", "other/one", "random-init-mini-2.6b", "byte-ngram"]

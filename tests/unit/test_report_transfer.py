@@ -25,7 +25,8 @@ from skald_report.tables.transfer import transfer_tables, transfers
 from skald_report.tables.untransferred import untransferred
 from skald_specs.files import read_json, read_jsonl, write_jsonl
 from skald_specs.plan import Plan
-from support_report import make_fit, write_inputs
+from support_fits import make_fit
+from support_report import write_inputs
 
 HORIZONS = tuple(2**k for k in range(15, 22))
 BATCHES = (1024, 4096, 16384)

@@ -1,7 +1,7 @@
-"""The whole way on a user's own text, as the commands one would type; see docs/data.md.
+"""The whole way on a user's own text, as the commands one would type; see docs/own-text.md.
 
 `nox -s own_text -- DIR [ITEMS_DIR]`. DIR holds one folder for each language; ITEMS_DIR holds what the
-suite `ud` asks (docs/evaluation.md): `pairs/<language>.jsonl`, `ntrex/<language>.jsonl`,
+suite `ud` asks (docs/own-task.md): `pairs/<language>.jsonl`, `ntrex/<language>.jsonl`,
 `ud/<language>/test.jsonl`, each plain or `.gz`. Without it the page shows training alone.
 """
 

@@ -166,19 +166,3 @@ def ngram_hashes(hashes: Hashes, n: int) -> Hashes:
     for place in range(n):
         total += hashes[place : place + count] * factors[place]
     return mixed(total)
-
-
-def batch_ngrams(batch: WordBatch, n: int) -> tuple[Hashes, Offsets]:
-    """Hash every run of n words that lies inside one text.
-
-    Args:
-        batch: Several texts.
-        n: Words in a run.
-
-    Returns:
-        The hashes, and for each the index of its first word within the batch.
-    """
-    every = ngram_hashes(batch.hashes, n)
-    room = np.repeat(batch.starts[1:], batch.lengths)[: len(every)]
-    first = np.flatnonzero(np.arange(len(every)) + n <= room)
-    return every[first], first

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skald_specs.files import atomic_folder, write_text
+from skald_specs.progress import part
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps, without_mean
 from skald_report.landscape.measured import measured_gaps, published_beside
 from skald_report.landscape.scores import landscape
-from skald_report.page import html, markdown
-from skald_report.page.blocks import Gallery
+from skald_report.page.writing import write_page
 from skald_report.reading.inputs import ReportInputs, Sources, load
 from skald_report.sections.claims import claims
 from skald_report.sections.compose import compose
@@ -71,13 +71,9 @@ def _fill(folder: Path, inputs: ReportInputs) -> None:
     for found in (measured_gaps(tables, sources), published_beside(tables)):
         tables |= {found.name: found} if len(found.frame) else {}
     beside = remarks(sources, tables, said.gaps)
-    page = compose(context_of(sources, tables, said, beside, inputs))
-    write_text(folder / "index.html", html.render(page))
-    write_text(folder / "README.md", markdown.render(page))
-    for section in page.sections:
-        for block in section.blocks:
-            for drawing in block.drawings if isinstance(block, Gallery) else ():
-                write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
+    with part("figures and page"):
+        page = compose(context_of(sources, tables, said, beside, inputs))
+        write_page(page, folder)
     for name, text in model_cards(sources, tables, inputs.command).items():
         write_text(folder / CARDS_FOLDER / name, text)
     for table in tables.values():

@@ -1,13 +1,21 @@
-"""Measured claims: `build/proofs/NAME.json` and `build/bench/NAME.json`, printed as a table."""
+"""Measured claims: `build/proofs/NAME.json` and `build/bench/NAME.json`, printed as a table.
+
+Beside each lies `NAME.run.json`: when, on what and with what it was measured.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from skald_specs.circumstances import circumstances
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
 from skald_specs.files import write_json
 from skald_specs.models import Spec
+
+#: Scripts import this module first of all, so it is the load that they met.
+_LOAD_AT_START = os.getloadavg()[0]
 
 
 class Measure(Spec):
@@ -22,7 +30,7 @@ class Measure(Spec):
 
 
 def conclude(name: str, kind: str, measures: Sequence[Measure], allow_missing: bool = False) -> int:
-    """Write the measures, print them as a table, and return the exit code.
+    """Write the measures with their circumstances, print them, and return the exit code.
 
     Args:
         name: The proof's or benchmark's name.
@@ -33,7 +41,10 @@ def conclude(name: str, kind: str, measures: Sequence[Measure], allow_missing: b
     Returns:
         0 when every bound holds, else 1.
     """
-    write_json(Path("build") / kind / f"{name}.json", [m.model_dump(mode="json") for m in measures])
+    folder = Path("build") / kind
+    write_json(folder / f"{name}.json", [m.model_dump(mode="json") for m in measures])
+    ran = circumstances(_LOAD_AT_START).model_dump(mode="json")
+    write_json(folder / f"{name}.run.json", ran)
     width = max([len(m.measure) for m in measures], default=7)
     print(f"{'measure':<{width}}  {'value':>12}  {'bound':<14} holds")
     for m in measures:

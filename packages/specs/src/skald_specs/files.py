@@ -117,6 +117,19 @@ def require_own(path: Path, marker: str) -> None:
         )
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return a file of a folder by a name that somebody chose.
+
+    Raises:
+        UserInputError: The name is none of a file, or leads out of the folder.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UserInputError(
+            str(folder), f"{name!r} is no name of a file in it", "Give it a name without slashes"
+        )
+    return folder / name
+
+
 def _sync_folder(path: Path) -> None:
     """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
     handle = os.open(path, os.O_RDONLY)
@@ -126,19 +139,55 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def disk_error(path: Path, error: OSError) -> UserInputError:
+class DiskError(UserInputError):
+    """What is to be written cannot be: no fault of what is written."""
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
     """Turn what the system says of a path that is written to into one line."""
-    if error.errno == errno.ENOSPC:
-        return UserInputError(
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(
             str(path), "the disk is full", "Free some space and run the same command again"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return UserInputError(str(path), "cannot be written to", "Choose a writable output folder")
+        return DiskError(str(path), "cannot be written to", "Choose a writable output folder")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return UserInputError(
+        return DiskError(
             str(path), "a file is in the way of a folder", "Choose another output folder"
         )
-    return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+    return DiskError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+
+
+#: What Python and torch say where the system starts no thread for them.
+_NO_MORE_PROCESSES = ("can't start new thread", "Resource temporarily unavailable")
+
+
+def lack_of_machine(error: BaseException) -> UserInputError | None:
+    """Put into one line what no writer above met: the system refused, whoever asked.
+
+    Args:
+        error: Of Python, or of a library that only its text tells.
+
+    Returns:
+        The line; None where it is a fault of ours.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    name = getattr(error, "filename", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+        return disk_error(Path(name or tempfile.gettempdir()), OSError(errno.ENOSPC, ""))
+    if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in text:
+        return UserInputError(
+            "open files", "this machine lets a program open no more", "Raise `ulimit -n`"
+        )
+    if number == errno.EAGAIN or any(said in text for said in _NO_MORE_PROCESSES):
+        return UserInputError(
+            "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
+        )
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS) and name is not None:
+        problem = os.strerror(number).lower()
+        return UserInputError(str(name), problem, "Choose a folder that you may read and write")
+    return None
 
 
 @contextmanager

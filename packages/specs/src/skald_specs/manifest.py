@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+from skald_specs.circumstances import cpu_seconds, git_state, versions
 from skald_specs.files import read_yaml, sha256_file, write_json
 from skald_specs.models import Spec
 
@@ -63,9 +62,9 @@ def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterato
     facts: dict[str, Any] = {
         "plan_fingerprint": "", "layout": {}, "seeds": {}, "tokens_seen": 0, "energy_joules": {},
     }  # fmt: skip
-    wall, cpu = time.perf_counter(), _cpu_seconds()
+    wall, cpu = time.perf_counter(), cpu_seconds()
     yield facts
-    commit, dirty = _git()
+    commit, dirty = git_state()
     constraints, pin = Path("constraints.txt"), Path("data.dvc")
     manifest = RunManifest(
         schema_version=1,
@@ -77,33 +76,14 @@ def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterato
         data_dvc_md5=read_yaml(pin)["outs"][0].get("md5", "") if pin.is_file() else "",
         hardware=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         python=sys.version.split()[0],
-        libraries={name: v for name in _LIBRARIES if (v := _version(name))},
+        libraries=versions(_LIBRARIES),
         wall_seconds=round(time.perf_counter() - wall, 3),
-        cpu_seconds=round(_cpu_seconds() - cpu, 3),
+        cpu_seconds=round(cpu_seconds() - cpu, 3),
         **facts,
     )
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        # What it would tell of is done, and whole: a checkout that is only read lacks the record alone.
+        print(f"{folder}: no record of this, for it cannot be written to", file=sys.stderr)
+        return
     write_json(folder / f"{station}-{name}.json", manifest.model_dump(mode="json"))
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _git() -> tuple[str, bool | None]:
-    def run(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], capture_output=True, text=True, check=True, timeout=20
-        ).stdout.strip()
-
-    try:
-        return run("rev-parse", "HEAD"), bool(run("status", "--porcelain"))
-    except (OSError, subprocess.SubprocessError):
-        return "", None

@@ -7,6 +7,8 @@ endless. Refuses to know what a document means.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
@@ -19,17 +21,77 @@ MAX_DEPTH = 64
 #: So many values may stand in a YAML document by aliases instead of being written: eight lines of eight
 #: aliases each are sixteen million.
 MAX_ALIASED_VALUES = 100_000
+#: The escape of half a character that takes two: text that no file can hold.
+_HALF_ESCAPED = re.compile(r"\\u[dD][89a-fA-F]")
 _MEND = "Mend the line"
 _REBUILD = "Mend or rebuild the file"
 
 
-def parse_yaml(text: str, where: str, loader: Any = yaml.CSafeLoader) -> Any:
+class PlainLoader(yaml.CSafeLoader):
+    """A safe loader whose values are those that JSON has, too, under keys that are words.
+
+    `no`, `off` and `12:00:00` stay text, as YAML 1.2 has it: in YAML 1.1 the language Norwegian is false and
+    noon is 43200. Dates stay text. A key that stands twice is refused, as nobody can have meant it.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return a mapping; see the class for what is refused."""
+        merges = any(key.tag == _MERGE for key, _ in node.value)
+        found = super().construct_mapping(node, deep)
+        for key in found:
+            if not isinstance(key, str):
+                raise _refused(node, f"the key {key!r} is no word; put it in quotes")
+        if len(found) < len(node.value) and not merges:
+            keys = [self.construct_object(key, True) for key, _ in node.value]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise _refused(node, f"the key {twice!r} stands twice")
+        return found
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+#: A part of what YAML 1.1 reads as more than text, so that whatever PyYAML wrote is read back as it was.
+_SCALARS = (
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("bool", r"true|True|TRUE|false|False|FALSE", tuple("tTfF")),
+    (
+        "int",
+        r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)",
+        tuple("-+0123456789"),
+    ),
+    (
+        "float",
+        r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        tuple("-+0123456789."),
+    ),
+    ("merge", r"<<", ("<",)),
+)
+_UNWANTED = ("timestamp", "binary", "set", "omap", "pairs")
+
+
+def _refused(node: yaml.Node, problem: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+PlainLoader.yaml_implicit_resolvers = {}
+for _name, _pattern, _first in _SCALARS:
+    PlainLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )
+PlainLoader.yaml_constructors = {
+    tag: constructor
+    for tag, constructor in yaml.CSafeLoader.yaml_constructors.items()
+    if tag is None or tag.rpartition(":")[2] not in _UNWANTED
+}
+
+
+def parse_yaml(text: str, where: str, loader: type[PlainLoader] = PlainLoader) -> Any:
     """Return what a text of YAML holds, by a safe loader.
 
     Args:
         text: One document.
         where: What to call it in messages.
-        loader: A subclass of libyaml's safe loader.
+        loader: Knows further tags.
 
     Raises:
         UserInputError: It is not YAML, nests too deep, or repeats too much by aliases.
@@ -116,6 +178,11 @@ def parse_json(text: str, where: str, line: int | None = None) -> Any:
     # It nests no deeper than it has brackets, so most texts need no second look.
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise UserInputError(at, f"it nests more than {MAX_DEPTH} deep", remedy)
+    if _HALF_ESCAPED.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise UserInputError(at, "a text with half a surrogate pair", remedy) from None
     return value
 
 

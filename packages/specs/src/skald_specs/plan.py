@@ -18,7 +18,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
 from skald_specs.kinds import Kind
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.outlook import Outlook
 from skald_specs.shape import DType, ModelShape
 
@@ -157,6 +157,14 @@ class PlanIdentity(Spec):
     #: SHA-256 of the weights that training starts from; None: those of `model_seed`.
     start_weights_sha256: Annotated[str | None, Field(exclude_if=_is_off)] = None
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        # Gains and an output matrix of its own are what a shape may do without.
+        always = [kind for kind in TENSOR_KINDS if kind.endswith("_proj") or kind == "embedding"]
+        if missing := [kind for kind in always if kind not in self.rules]:
+            raise ValueError(f"rules lack {missing[0]}; run `skald plan predict` again")
+        return self
+
 
 class Plan(Spec):
     """One run, resolved.
@@ -169,7 +177,7 @@ class Plan(Spec):
     file_kind: ClassVar[Kind | None] = "plan"
 
     schema_version: Literal[1]
-    name: str
+    name: FileName
     identity: PlanIdentity
     execution: ExecutionRecipe
     outlook: Outlook | None = None

@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.fingerprint import canonical
 from skald_specs.guard import GuardRecipe
+from skald_specs.guesses import offer
 from skald_specs.kinds import Kind
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.parametrisation import RULES, Parametrisation
 from skald_specs.shape import DType, ModelShape, Positive, PositiveFloat
 
@@ -72,7 +73,7 @@ class CorpusRecipe(Spec):
     def _registered(self) -> Self:
         unknown = [tag for tag in self.languages if tag not in BY_TAG]
         if unknown:
-            raise ValueError(f"unknown language {unknown[0]!r}; use one of {', '.join(BY_TAG)}")
+            raise ValueError(f"unknown language {unknown[0]!r}. {offer(unknown[0], BY_TAG)}")
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("a language is listed twice; list each once")
         return self
@@ -246,7 +247,7 @@ class Recipe(Spec):
     file_kind: ClassVar[Kind | None] = "recipe"
 
     schema_version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: FileName
     about: str
     corpus: CorpusRecipe
     mixture: dict[str, PositiveFloat]

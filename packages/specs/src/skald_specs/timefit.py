@@ -7,15 +7,17 @@ base shape and stand as log2; intervals cover 90 % (`skald_specs.plan.COVERAGE`)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from skald_specs.files import write_json
 from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 Interval = tuple[float, float]
+#: A power of two that any learning rate, batch, size or horizon has.
+Octaves = Annotated[float, Field(ge=-200, le=200)]
 FamilyKind = Literal["power", "surge", "saturating"]
 
 
@@ -92,10 +94,10 @@ class Sensitivity(Spec):
 class Centre(Spec):
     """What the coordinates are counted from: log2 of lr, batch, non-embedding parameters, horizon."""
 
-    log2_lr: float
-    log2_batch: float
-    log2_size: float
-    log2_horizon: float
+    log2_lr: Octaves
+    log2_batch: Octaves
+    log2_size: Octaves
+    log2_horizon: Octaves
 
 
 class FamilyFit(Spec):
@@ -112,9 +114,15 @@ class FamilyFit(Spec):
     kind: FamilyKind
     names: tuple[str, ...]
     values: tuple[float, ...]
-    draws: tuple[tuple[float, ...], ...]
+    draws: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)]
     held_out_error: float | None
-    weight: float
+    weight: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if {len(row) for row in (self.values, *self.draws)} != {len(self.names)}:
+            raise ValueError("values and every draw have one number a name; fit the table again")
+        return self
 
 
 class HeldOut(Spec):

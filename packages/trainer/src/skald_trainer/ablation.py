@@ -18,6 +18,7 @@ from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import ClaimError
 from skald_specs.files import read_by_library, read_jsonl, sha256_file, write_json
 from skald_specs.plan import Plan
+from skald_specs.progress import tracked
 from tokenizers import Tokenizer
 
 from skald_trainer.loader import IGNORED
@@ -84,7 +85,8 @@ def _train_all(todo: dict[Path, Job], items: Path) -> None:
                 pool.submit(ablation_run, job.plan.model_dump_json(), job.corpus, items): file
                 for file, job in todo.items()
             }
-        for done, future in enumerate(as_completed(futures), start=1):
+        over = tracked(as_completed(futures), "runs", len(todo))
+        for done, future in enumerate(over, start=1):
             file, run = futures[future], future.result()
             write_json(file, run.model_dump(mode="json"))
             state = "diverged" if run.bits is None else "done"

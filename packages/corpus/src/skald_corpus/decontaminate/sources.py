@@ -110,11 +110,6 @@ def sentence_files(
     )
 
 
-def scala_id(row: dict[str, Any]) -> str:
-    """Name a line of a ScaLA file: its sentence and what was done to it."""
-    return f"{row.get('source_id')}/{row.get('corruption_type') or 'correct'}"
-
-
 def row_id(row: dict[str, Any]) -> str:
     """Name a line by its `id`."""
     return str(row.get("id"))

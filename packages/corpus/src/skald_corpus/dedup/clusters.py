@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from skald_specs.errors import UserInputError
 
 from skald_corpus.dedup.store import MAX_DOCUMENTS, PARTITIONS, Part, Records, Rows
@@ -127,12 +125,7 @@ class Parts:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for part in self.parts:
             part.close()
 
@@ -255,12 +248,6 @@ class Clusters:
                 text = next(ids)
                 other = kept_row != row
                 yield Verdict(text, not other, self._id(kept_row) if other else text, size)
-
-    def kept_rows(self) -> NDArray[np.bool_]:
-        """Return which rows stay, (documents,)."""
-        kept = np.zeros(self.n_documents, dtype=np.bool_)
-        kept[self._kept[np.flatnonzero(self._sizes)]] = True
-        return kept
 
     def _id(self, row: int) -> str:
         return self._parts.id_bytes(row).decode("utf-8", "surrogatepass")

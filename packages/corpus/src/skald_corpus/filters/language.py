@@ -65,14 +65,6 @@ class LanguageRule:
     other_script: float = 0.5
 
 
-class ForeignLine(NamedTuple):
-    """A line in another language: its number from 1, that language, and the margin in nats."""
-
-    number: int
-    language: str
-    margin: float
-
-
 class _Seen(NamedTuple):
     """What the model says of one text."""
 
@@ -120,25 +112,6 @@ class LanguageFilter:
             seen = _Seen(scores[row], float(target[row]), float(other[row]), len(samples[row]))
             verdicts[index] = self._decide(seen, gaps)
         return verdicts
-
-    def foreign_lines(self, text: str, language: str) -> list[ForeignLine]:
-        """Find the lines of a text that are in another language.
-
-        Lines that are too short are not judged, and a line that is merely unlike the reference text
-        is no foreign line: among so few words names and numbers do that.
-        """
-        lines = text.split("\n")
-        own, _, _ = self._columns(language)
-        found = []
-        for number, verdict in enumerate(self.judge(lines, language), start=1):
-            if verdict.reason == "other-script":
-                found.append(ForeignLine(number, "", 0.0))
-            elif verdict.reason in ("near-neighbour", "wrong-language"):
-                scores = self.model.scores([self._sample(lines[number - 1])])[0][0]
-                scores[own] = -np.inf
-                best = self.model.languages[int(scores.argmax())]
-                found.append(ForeignLine(number, best, verdict.score or 0.0))
-        return found
 
     def _sample(self, text: str) -> str:
         size = self.rule.head_chars

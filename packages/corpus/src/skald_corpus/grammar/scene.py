@@ -5,7 +5,6 @@ Named tuples, which are made and hashed several times as fast as frozen dataclas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from skald_corpus.grammar.concepts import Tense
@@ -65,11 +64,3 @@ class Event(NamedTuple):
     agent: str
     verb: str
     patient: str
-
-
-def events(sentences: Iterable[Sentence]) -> Iterator[Event]:
-    """Yield every lexical combination that sentences mention, asserted or not."""
-    for sentence in sentences:
-        for clause in (sentence.clause, sentence.reason):
-            if clause is not None and clause.object is not None:
-                yield Event(clause.subject.concept, clause.verb, clause.object.concept)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl, sha256_file
+from skald_specs.files import inside, read_jsonl, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import (
     EvaluatedModel,
@@ -58,7 +58,7 @@ def public_name(model: EvaluatedModel) -> str:
 
 def requests_path(folder: Path, model: str) -> Path:
     """Return the file with a model's answers."""
-    return folder / "requests" / f"{model}.jsonl"
+    return inside(folder / "requests", f"{model}.jsonl")
 
 
 def read_evaluation(folder: Path) -> Evaluated:

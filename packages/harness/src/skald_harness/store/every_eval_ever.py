@@ -9,6 +9,7 @@ records hold no time: there is no `evaluation_timestamp`, and the one time that 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -19,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json, read_jsonl, sha256_file, write_json, write_jsonl
+from skald_specs.files import inside, read_json, read_jsonl, sha256_file, write_json, write_jsonl
 from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
 from skald_specs.records import CHOICE_KINDS, EvaluatedModel, ItemRecord, TaskInfo
@@ -96,7 +97,8 @@ def export_every_eval_ever(folder: Path, out: Path) -> list[Path]:
         number = _uuid(found, model)
         place = f"data/skald_{found.summary.suite}/{identity.id}"
         evaluation_id = f"skald_{found.summary.suite}/{identity.id}/{number}"
-        samples = out / place / f"{number}{_SAMPLES}"
+        home = functools.reduce(inside, place.split("/"), out)
+        samples = home / f"{number}{_SAMPLES}"
         rows = list(_samples(found, model, evaluation_id, identity.id))
         write_jsonl(samples, (_plain(row) for row in rows))
         log = EvaluationLog(

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skald_specs.files import write_jsonl, write_text
+from skald_specs.files import inside, write_jsonl, write_text
 from skald_specs.records import EvaluatedModel, ItemRecord, TaskInfo
 
 from skald_harness.store.evaluation import (
@@ -61,7 +61,7 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
     configs = _configs(found)
     written = []
     for model in found.summary.models:
-        place = out / sanitized(public_name(model))
+        place = inside(out, sanitized(public_name(model)))
         samples = {
             task.name: [
                 sample(number, asked, task, filtered)
@@ -72,7 +72,7 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
             for task in found.taken(model.name)
         }
         for name, rows in samples.items():
-            write_jsonl(place / f"samples_{name}_{stamp}.jsonl", rows)
+            write_jsonl(inside(place, f"samples_{name}_{stamp}.jsonl"), rows)
         path = place / f"results_{stamp}.json"
         results = _results(
             found, model, samples, configs, (time - datetime(1970, 1, 1)).total_seconds()

@@ -116,13 +116,6 @@ class HubTable(Spec):
             raise UserInputError(TABLE, f"{name} is of {families}", "Narrow a `match`")
         return found[0] if found else None
 
-    def why_left_out(self, name: str) -> str | None:
-        """Return why a task is not asked, or None."""
-        return next(
-            (row.why for row in self.left_out if any(re.fullmatch(p, name) for p in row.match)),
-            None,
-        )
-
 
 @dataclass(frozen=True)
 class HubTask:

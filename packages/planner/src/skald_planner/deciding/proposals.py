@@ -12,7 +12,6 @@ from itertools import product
 
 from skald_mup.counts import n_params_non_embedding
 from skald_mup.shrink import widened
-from skald_specs.errors import UserInputError
 from skald_specs.recipe import Recipe, SweepRun
 from skald_specs.ridge import named, ridge
 from skald_specs.timefit import TimeFit
@@ -21,6 +20,7 @@ from skald_planner.deciding.design import SAME, Candidate, Proposal, Target, nex
 from skald_planner.deciding.predicted import check_family
 from skald_planner.deciding.reach import Asked, check_reach
 from skald_planner.machine.cost import shared_steps, training_flops
+from skald_planner.plans.proxy import sweep_of
 
 #: Rates offered: half octaves from the grid's lowest rate on, this far to either side of the ridge.
 STEP, REACH = 0.5, 1.5
@@ -69,13 +69,7 @@ def candidates(recipe: Recipe, fit: TimeFit) -> tuple[Candidate, ...]:
     Raises:
         UserInputError: The recipe has no sweep, or a width does not divide into heads.
     """
-    sweep = recipe.sweep
-    if sweep is None:
-        raise UserInputError(
-            f"recipe {recipe.name}",
-            "it has no `sweep` block",
-            "Add one (base_lrs, horizons_tokens, seeds)",
-        )
+    sweep = sweep_of(recipe)
     horizons = tuple(sorted(sweep.horizons_tokens))
     swept: dict[tuple[int, int, int], list[float]] = defaultdict(list)
     for known in fit.runs:

@@ -16,6 +16,21 @@ from skald_specs.shape import ModelShape
 from skald_planner.plans.resolve import make_plan
 
 
+def sweep_of(recipe: Recipe) -> SweepRecipe:
+    """Return a recipe's sweep.
+
+    Raises:
+        UserInputError: It has none.
+    """
+    if recipe.sweep is None:
+        raise UserInputError(
+            f"recipe {recipe.name}",
+            "it has no `sweep` block",
+            "Add one (base_lrs, horizons_tokens, seeds)",
+        )
+    return recipe.sweep
+
+
 def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
     """Resolve a sweep into the plans of its runs.
 
@@ -35,13 +50,7 @@ def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
         UserInputError: The recipe has no sweep, a width does not divide into heads, or the corpus does
             not fit (see `make_plan`).
     """
-    sweep = recipe.sweep
-    if sweep is None:
-        raise UserInputError(
-            f"recipe {recipe.name}",
-            "it has no `sweep` block",
-            "Add one (base_lrs, horizons_tokens, seeds)",
-        )
+    sweep = sweep_of(recipe)
     runs = sweep.runs(recipe.model.d_model, recipe.budget.global_batch_tokens)
     several_widths = len({run.width for run in runs}) > 1
     several_batches = len({run.global_batch_tokens for run in runs}) > 1

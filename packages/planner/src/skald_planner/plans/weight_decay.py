@@ -80,13 +80,6 @@ def independent_decay(global_batch_tokens: float, tau: float, horizon_tokens: fl
     return global_batch_tokens / (tau * horizon_tokens)
 
 
-def coupled_decay(
-    global_batch_tokens: float, lr: float, tau: float, horizon_tokens: float
-) -> float:
-    """Return torch's weight decay of a tensor with peak `lr` for a given `tau_ema`."""
-    return independent_decay(global_batch_tokens, tau, horizon_tokens) / lr
-
-
 def hidden_rule(rules: Mapping[TensorKind, TensorRule]) -> TensorRule:
     """Return the rule that stands for the hidden matrices: the query projection's.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from skald_specs.datacard import DataCard
-from skald_specs.files import atomic_folder, write_json, write_text
+from skald_specs.files import atomic_folder, write_json
 from skald_specs.funnel import Amount, FunnelRow, summed
 
 from skald_report.figures.datacard import (
@@ -15,8 +15,8 @@ from skald_report.figures.datacard import (
     funnel_lines,
     length_map,
 )
-from skald_report.page import html, markdown
 from skald_report.page.blocks import Block, Cell, Gallery, Grid, Page, Paragraph, Section
+from skald_report.page.writing import write_page
 
 CARD_FILE = "card.json"
 
@@ -34,12 +34,7 @@ def write_card(card: DataCard, out: Path) -> Path:
     page = compose(card)
     with atomic_folder(out, marker=CARD_FILE) as folder:
         write_json(folder / CARD_FILE, card.model_dump(mode="json"))
-        write_text(folder / "README.md", markdown.render(page))
-        write_text(folder / "index.html", html.render(page))
-        for section in page.sections:
-            for block in section.blocks:
-                for drawing in block.drawings if isinstance(block, Gallery) else ():
-                    write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
+        write_page(page, folder)
     return out / "index.html"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skald_report.figures.order import titled
 from skald_report.figures.rows import SCALES, described, interval_rows, limits, places
 from skald_report.figures.style import Drawing, Look, file_name
+from skald_report.tables.order import titled
 from skald_report.tables.table import Table
 
 

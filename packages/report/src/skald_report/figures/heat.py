@@ -12,7 +12,6 @@ from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 from skald_report.figures.cells import GREY, Colour, empty, filled
-from skald_report.figures.order import by_branch
 from skald_report.figures.rows import SCALES, places, ranked
 from skald_report.figures.style import (
     INK,
@@ -26,6 +25,7 @@ from skald_report.figures.style import (
     text_inches,
     theme,
 )
+from skald_report.tables.order import by_branch
 from skald_report.tables.table import MACRO, Table
 
 #: More contestants than these leave only the best in the drawing.

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from skald_report.figures.order import by_branch
 from skald_report.figures.style import (
     MUTED,
     RULE,
@@ -25,6 +24,7 @@ from skald_report.figures.style import (
     theme,
 )
 from skald_report.tables.cells import LOWER_IS_BETTER
+from skald_report.tables.order import by_branch
 from skald_report.tables.table import MACRO, Table
 
 #: A control further out than so many times the contestants' own width is an arrow at the edge.

@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from skald_report.figures.order import by_branch
 from skald_report.figures.style import (
     PAPER,
     UNKNOWN,
@@ -26,6 +25,7 @@ from skald_report.figures.style import (
 )
 from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.cells import KIND_NAMES, LOWER_IS_BETTER
+from skald_report.tables.order import in_order
 from skald_report.tables.table import Table
 
 
@@ -103,7 +103,7 @@ def _panels(
     table: str,
 ) -> Drawing:
     """Draw a panel a language with a line a model; languages keep their places from drawing to drawing."""
-    tags = [tag for _, own in by_branch(frame["language"]) for tag in own]
+    tags = in_order(frame["language"])
     columns = min(2, len(tags))
     n_rows = -(-len(tags) // columns)
     with theme():

@@ -9,13 +9,12 @@ import pandas as pd
 from skald_specs.claims import Measure
 from skald_specs.files import atomic_folder, write_json, write_text
 
-from skald_report.compare import compare
 from skald_report.over_time.changes import Changes, changes
+from skald_report.over_time.compare import compare
 from skald_report.over_time.page import comparison_page
 from skald_report.over_time.records import paired_changes, records_of
 from skald_report.over_time.words import sentences
-from skald_report.page import html, markdown
-from skald_report.page.blocks import Gallery
+from skald_report.page.writing import write_page
 from skald_report.tables.file import REPORT_FILE, as_csv, as_json, read_report
 from skald_report.tables.table import Table
 
@@ -100,12 +99,7 @@ def fill(made: Comparison, folder: Path) -> None:
     tolerances = Table("tolerances", ("measure",), {}, pd.DataFrame(failed))
     tables = [*made.found.judged.values(), made.found.flipped, made.found.provenance]
     tables += [tolerances] if failed else []
-    write_text(folder / "index.html", html.render(page))
-    write_text(folder / "README.md", markdown.render(page))
-    for section in page.sections:
-        for block in section.blocks:
-            for drawing in block.drawings if isinstance(block, Gallery) else ():
-                write_text(folder / "figures" / f"{drawing.name}.svg", drawing.svg + "\n")
+    write_page(page, folder)
     for table in tables:
         write_text(folder / "tables" / f"{table.name}.csv", as_csv(table.frame))
     write_json(

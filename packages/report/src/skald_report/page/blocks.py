@@ -12,7 +12,7 @@ from skald_report.tables.table import Table
 
 
 class Paragraph(NamedTuple):
-    """Plain text. `kind`: text, lead (larger), important, or gap (something the page cannot say)."""
+    """Plain text. `kind`: text, lead (larger), important, gap (what the page cannot say), or heading."""
 
     text: str
     kind: str = "text"

@@ -62,7 +62,7 @@ def escape(text: str) -> str:
 
 def _block(block: Block) -> str:
     if isinstance(block, Paragraph):
-        form = {"text": "{}", "lead": "**{}**"}.get(block.kind, "> {}")
+        form = {"text": "{}", "lead": "**{}**", "heading": "### {}"}.get(block.kind, "> {}")
         return form.format(_code(block.text))
     if isinstance(block, Claims):
         return "\n".join(f"- {_code(sentence)}" for sentence in block.sentences)

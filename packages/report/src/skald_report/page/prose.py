@@ -57,26 +57,21 @@ class Prose:
         groups.sort(key=len, reverse=True)
         self._terms = re.compile(rf"(?<![\w-])(?:{'|'.join(groups)})(?![\w-])") if groups else None
 
-    @staticmethod
-    def nothing_linked() -> set[str]:
-        """Return what a section starts with: it links every term once."""
-        return set()
-
     def text(self, text: str) -> Markup:
         """Return text with words between backticks as code and own names in their language."""
         return _with_code(text, _named)
 
-    def caption(self, text: str, linked: set[str]) -> Markup:
+    def caption(self, text: str, linked: list[str]) -> Markup:
         """Return text that also links the terms not in `linked`, which gains them."""
         return _with_code(text, lambda part: self._link(part, linked))
 
-    def _link(self, text: str, linked: set[str]) -> Markup:
+    def _link(self, text: str, linked: list[str]) -> Markup:
         out, end = Markup(""), 0
         for match in self._terms.finditer(text) if self._terms else ():
             anchor = self._anchors[int((match.lastgroup or "t0")[1:])]
             if anchor in linked:
                 continue
-            linked.add(anchor)
+            linked.append(anchor)
             out += _named(text[end : match.start()])
             out += Markup('<a class="term" href="#{}">{}</a>').format(anchor, match[0])
             end = match.end()

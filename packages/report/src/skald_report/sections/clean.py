@@ -11,6 +11,7 @@ from skald_report.page.blocks import Block, Cell, Grid, Paragraph
 from skald_report.page.formatting import MAX_OPEN, join, numbered, of
 from skald_report.reading.inputs import Sources
 from skald_report.tables.clean import contaminated, page_tasks, searched_items, searched_tasks
+from skald_report.tables.order import in_order
 from skald_report.tables.table import MACRO, Table
 
 #: What became of the text that had items, by the search's policy.
@@ -102,7 +103,8 @@ def _apart(sources: Sources, tasks: frozenset[str]) -> str:
 
 
 def _grid(frame: pd.DataFrame) -> Grid:
-    tags = sorted(dict.fromkeys(frame["language"]), key=lambda tag: (tag == MACRO, tag))
+    tags = in_order(tag for tag in frame["language"] if tag != MACRO)
+    tags += [MACRO] if (frame["language"] == MACRO).any() else []
     body = []
     for (_, _, label), rows in frame.groupby(["suite", "task", "label"], sort=False):
         counts = {row["language"]: row for row in numbered(rows.drop_duplicates("language"))}

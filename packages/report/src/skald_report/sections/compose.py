@@ -29,6 +29,7 @@ from skald_report.sections.summary import summary
 from skald_report.sections.training import training_blocks
 from skald_report.sections.transfer import time_transfer
 from skald_report.sections.trust import trust_blocks
+from skald_report.tables.cells import AGAINST_CHANCE
 from skald_report.tables.file import REPORT_FILE
 from skald_report.tables.table import MACRO
 
@@ -103,6 +104,9 @@ def _facts(context: Context) -> Iterator[tuple[str, str]]:
         frame = context.tables["scores"].frame
         single = frame[frame["language"] != MACRO]
         yield "Languages", f"{single['language'].nunique():,}"
-        yield "Tasks", f"{len(single[['suite', 'task']].drop_duplicates()):,}"
+        tasks = single.drop_duplicates(["suite", "task"])
+        compared = int((~tasks["kind"].isin(AGAINST_CHANCE)).sum())
+        apart = f" ({compared:,} compared)" if compared < len(tasks) else ""
+        yield "Tasks", f"{len(tasks):,}{apart}"
         yield "Items", f"{single.groupby(['suite', 'task', 'language'])['n_items'].max().sum():,}"
     yield "Skald", __version__

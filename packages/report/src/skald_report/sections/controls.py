@@ -41,7 +41,7 @@ def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
         return
     frame = table.frame
     yield Paragraph(
-        "Controls: they know nothing that a task asks for. They are an untrained network, byte counts of the training text, "
+        "They know nothing that a task asks for: they are an untrained network, byte counts of the training text, "
         "and rules that look at the length or the label of the answers alone. A task that one of them passes "
         "above chance (exact binomial test of single items, Holm-corrected below .01 within a suite) can be "
         "passed that far without what it is named for. The oracle knows every answer."

@@ -31,6 +31,7 @@ from skald_report.sections.context import Context
 from skald_report.sections.rivals import MEASURES, Measure, branch_of, contestants, english
 from skald_report.sections.summary import mean_cell
 from skald_report.tables.measures import TASKS, TEXT
+from skald_report.tables.order import in_order
 from skald_report.tables.table import MACRO, Table
 
 #: Columns that a table of models beside each other may have; beyond, models are rows.
@@ -78,17 +79,12 @@ def _figures(context: Context, rows: pd.DataFrame) -> Iterator[Gallery]:
         tuple(heat_map(overall, measure.name, context.look) for measure in measured),
         "Every model's mean in every language; darker is better. The table below has the intervals.",
     )
-    ordered = sorted(tags, key=lambda tag: (_branch_order(tag), english(tag)))
     counts = known[known["scope_kind"] == "language"]
     yield Gallery(
-        tuple(forest(overall, tag, context.look) for tag in ordered),
+        tuple(forest(overall, tag, context.look) for tag in in_order(tags)),
         f"One language each: means with 95 % intervals ({methods}) from {span(counts['n_items'])} items in "
         f"{span(counts['n_keys'])} clusters; grey marks are controls.",
     )
-
-
-def _branch_order(tag: str) -> int:
-    return [*_BRANCHES, ""].index(branch_of(tag))
 
 
 def _together(measured: Sequence[Measure], known: pd.DataFrame, named: Sequence[str]) -> Grid:
@@ -109,7 +105,8 @@ def _together(measured: Sequence[Measure], known: pd.DataFrame, named: Sequence[
         "languages",
         "Means by language",
         f"{'; '.join(f'{_TITLES[m.name]}: {m.scale}' for m in measured)}. Mean and 95 % interval ({methods}). "
-        "Every task of a language and every language has the same weight, over the cells that all baselines have.",
+        "Every task of a language and every language has the same weight, over the cells that all baselines have."
+        f"{_of_the_worst(known)}",
         ("language", *(f"{name}, {_TITLES[measure].lower()}" for measure, name in columns)),
         body,
         "tables/overall.csv",
@@ -143,7 +140,7 @@ def _grid(measure: Measure, own: pd.DataFrame, named: Sequence[str]) -> Grid:
         f"{_TITLES[measure.name]}, by language",
         f"{measure.noun[:1].upper()}{measure.noun[1:]}. Under each mean its 95 % interval ({first['method']}); "
         f"a mean has the same weight for every task of a language and every language, over the cells that all "
-        f"baselines have.{hierarchical if measure.name == 'tasks' else ''}",
+        f"baselines have.{hierarchical if measure.name == 'tasks' else ''}{_of_the_worst(own)}",
         header,
         body,
         "tables/overall.csv",
@@ -182,11 +179,16 @@ def _explorer(overall: Table, rows: pd.DataFrame) -> Explorer:
     )
 
 
+def _of_the_worst(rows: pd.DataFrame) -> str:
+    """Say why the worst language has a wider interval than the same language in its own row."""
+    if not (rows["scope"] == _WORST).any():
+        return ""
+    return " The interval of the worst language also covers that another language may be the worst."
+
+
 def _scopes(own: pd.DataFrame) -> list[str]:
     present = set(own["scope"])
-    tags = [str(tag) for tag in own.loc[own["scope_kind"] == "language", "scope"].unique()]
-    # By branch, so that a reader finds neighbours together.
-    tags.sort(key=lambda tag: (_branch_order(tag), english(tag)))
+    tags = in_order(map(str, own.loc[own["scope_kind"] == "language", "scope"]))
     ends = [scope for scope in (MACRO, *_BRANCHES, _WORST) if scope in present]
     return [*ends, *tags] if len(tags) > 1 else tags
 

@@ -17,6 +17,7 @@ from skald_report.page.blocks import Block, Cell, Claims, Gallery, Grid, Notes, 
 from skald_report.page.formatting import interval, join, number, numbered, of
 from skald_report.sections.context import Context
 from skald_report.sections.published_words import newest_of, prices, quantity, worded
+from skald_report.tables.order import in_order
 from skald_report.tables.table import MACRO
 
 _TABLE = "published_gaps"
@@ -40,7 +41,7 @@ def gap_blocks(context: Context) -> Iterator[Block]:
     priced = tuple(prices(own))
     if priced:
         yield Claims(priced)
-    order = [tag for tag in BY_TAG if tag in set(own["language"])]
+    order = in_order(tag for tag in own["language"] if tag != MACRO)
     order += [MACRO] if MACRO in set(own["language"]) else []
     label, size = str(own["label"].iloc[0]), str(own["size_class"].iloc[0])
     yield _overview(own, order)

@@ -20,13 +20,20 @@ def trust_blocks(context: Context) -> Iterator[Block]:
     if "scores" not in tables:
         yield Paragraph("No evaluation was given, so there is nothing to check.", "gap")
         return
+    yield Paragraph("Noise: is a difference larger than chance makes it?", "heading")
     yield from noise_blocks(tables.get("noise"))
+    yield Paragraph("Controls: can a task be passed without what it asks for?", "heading")
     yield from control_blocks(sources, tables.get("controls"))
     if said.cells:
         yield Claims(said.cells)
+    yield Paragraph("Contamination: did the models see the items?", "heading")
     yield from clean_subset(sources, tables)
+    yield Paragraph(
+        "Wordings and rechecks: does the same question give the same answer?", "heading"
+    )
     yield Claims((*said.wordings, *context.remarks.rechecks))
     if said.gaps:
+        yield Paragraph("What is missing", "heading")
         yield Paragraph(_gaps(said.gaps), "gap")
 
 

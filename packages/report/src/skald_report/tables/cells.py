@@ -16,6 +16,7 @@ from skald_specs.records import TaskInfo
 
 from skald_report.reading.inputs import Sources
 from skald_report.statistics.sums import Floats
+from skald_report.tables.order import in_order
 
 #: Columns that name a cell, the model aside.
 CELL = ["suite", "task", "language"]
@@ -110,8 +111,9 @@ def gather(sources: Sources) -> Cells:
     cells = list(zip(_tasks(sources, worded), worded["language"], strict=True))
     chances = _chances(sources, worded)
     kinds = list(KIND_NAMES)
+    nth = {tag: number for number, tag in enumerate(in_order(language for _, language in cells))}
     ordered = sorted(
-        set(cells), key=lambda c: (c[0].suite, kinds.index(c[0].kind), c[0].name, c[1])
+        set(cells), key=lambda c: (c[0].suite, kinds.index(c[0].kind), c[0].name, nth[c[1]])
     )
     place = {cell: number for number, cell in enumerate(ordered)}
     cell_of = np.array([place[cell] for cell in cells], np.int64)[wording]

@@ -22,11 +22,6 @@ from skald_report.tables.scores import scores
 from skald_report.tables.table import Table
 
 
-def all_tables(sources: Sources) -> dict[str, Table]:
-    """Return the tables of scores and of training by name; one without rows is left out."""
-    return with_rows(score_tables(sources) | training_tables(sources))
-
-
 def with_rows(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Return the tables that have rows."""
     return {name: table for name, table in tables.items() if len(table.frame)}

@@ -14,6 +14,7 @@ from skald_specs.funnel import summed
 
 from skald_report.reading.inputs import Sources
 from skald_report.tables.cost import trained_tokens
+from skald_report.tables.order import in_order
 from skald_report.tables.table import Table
 
 #: Where the repository's generated text lies. A corpus of exactly this source is synthetic; of any
@@ -39,7 +40,7 @@ def data(sources: Sources) -> Table:
     """
     corpus, rows = sources.corpus, []
     hits = {hit.language: hit for hit in sources.searched.corpus} if sources.searched else {}
-    for tag in corpus.recipe.languages if corpus else ():
+    for tag in in_order(corpus.recipe.languages if corpus else ()):
         train, held = (corpus.shard(tag, split) if corpus else None for split in ("train", "validation"))  # fmt: skip
         if train is None:
             continue
@@ -68,12 +69,12 @@ def mixture(sources: Sources) -> Table:
         {
             "model": name,
             "language": tag,
-            "share": share,
-            "tokens": share * trained_tokens(plan),
+            "share": plan.identity.data.mixture[tag],
+            "tokens": plan.identity.data.mixture[tag] * trained_tokens(plan),
             "epochs": plan.epochs.get(tag, math.nan),
         }
         for name, plan in sources.plans.items()
-        for tag, share in plan.identity.data.mixture.items()
+        for tag in in_order(plan.identity.data.mixture)
     ]
     return Table("mixture", ("model", "language"), {"share": "points"}, pd.DataFrame(rows))
 
@@ -98,10 +99,11 @@ def data_stages(sources: Sources) -> Table:
 
 def data_licences(sources: Sources) -> Table:
     """Return what is left of the text by language and licence; from the data card."""
+    licences = sources.data_card.licences if sources.data_card else {}
     rows = [
         {"language": tag, "licence": licence, "n_documents": left.documents, "n_bytes": left.bytes}
-        for tag, licences in (sources.data_card.licences.items() if sources.data_card else ())
-        for licence, left in licences.items()
+        for tag in in_order(licences)
+        for licence, left in licences[tag].items()
     ]
     units = dict.fromkeys(("n_documents", "n_bytes"), "count")
     return Table("data_licences", ("language", "licence"), units, pd.DataFrame(rows))

@@ -49,10 +49,10 @@ def measures(folder: Path | None) -> Table:
             "measure": m.measure,
             "value": math.nan if m.value is None else m.value,
             "unit": m.unit,
-            "bound": _typeset(m.bound),
+            "bound": typeset(m.bound),
             "bounded": m.bound not in _WITHOUT,
-            "verdict": _verdict(m),
-            "detail": _typeset(m.detail),
+            "verdict": verdict(m),
+            "detail": typeset(m.detail),
         }
         for proof in PROOFS
         if folder is not None and (folder / proof).is_dir()
@@ -61,14 +61,15 @@ def measures(folder: Path | None) -> Table:
     return Table("measures", ("proof", "measure"), {}, pd.DataFrame(rows))
 
 
-def _typeset(text: str) -> str:
+def typeset(text: str) -> str:
     """Return a proof's text with the signs of print for those of a keyboard."""
     for typed, printed in (("<=", "≤"), (">=", "≥"), ("== ", "= "), ("+-", "±")):
         text = text.replace(typed, printed)
     return text
 
 
-def _verdict(measure: Measure) -> str:
+def verdict(measure: Measure) -> str:
+    """Return what came of a measure, in a word."""
     if measure.holds is None:
         return UNKNOWN
     if measure.bound in _WITHOUT and measure.holds:

@@ -18,6 +18,7 @@ from skald_report.statistics.intervals import Scale
 from skald_report.statistics.means import Cell
 from skald_report.statistics.sums import Sums, chance_corrected, sums
 from skald_report.tables.cells import AGAINST_CHANCE, Cells, Panel
+from skald_report.tables.order import in_order
 from skald_report.tables.table import MACRO
 
 TASKS, TEXT = "tasks", "text"
@@ -49,8 +50,8 @@ class Measured(NamedTuple):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages, in the order of the panels."""
-        return tuple(sorted({panel.language for panel in self.panels}))
+        """The languages, in the order of the page."""
+        return tuple(in_order(panel.language for panel in self.panels))
 
 
 def measures(cells: Cells) -> tuple[Measured, ...]:

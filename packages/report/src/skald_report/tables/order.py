@@ -1,4 +1,4 @@
-"""The order of languages in every figure: branch by branch, in a branch by their English names."""
+"""The order of languages on every page: branch by branch, in a branch by their English names."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def by_branch(tags: Iterable[str]) -> list[tuple[str, list[str]]]:
     for tag in present:
         grouped[BY_TAG[tag].branch if tag in BY_TAG else "-"].append(tag)
     return [(branch, own) for branch, own in grouped.items() if own]
+
+
+def in_order(tags: Iterable[str]) -> list[str]:
+    """Return languages, each once, in the order of the page.
+
+    Args:
+        tags: BCP-47 tags, also ones the register lacks.
+    """
+    return [tag for _, own in by_branch(tags) for tag in own]
 
 
 def titled(tag: str) -> str:

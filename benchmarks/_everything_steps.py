@@ -1,0 +1,127 @@
+"""What `nox -s all` runs: each step with its minutes, and which it waits for. Data, and the order of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+#: What the whole run may take on two cores, and how much of it the environment takes, which comes before.
+MOST_MINUTES, ENVIRONMENT_MINUTES = 90.0, 2.0
+
+
+class Step(NamedTuple):
+    """One command of the run.
+
+    `command`: words after Python's own name; those of a nox session begin with `-s`. `minutes`: by the clock
+    on two quiet cores, what it is planned with. `wide`: it fills every core there is, or its figures bear
+    nothing beside them; any other step fills one core. `online`: it fetches wheels, so it keeps its network.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    minutes: float
+    wide: bool = False
+    needs: tuple[str, ...] = ()
+    online: bool = False
+
+
+def _proof(name: str, minutes: float, *options: str, **more: object) -> Step:
+    script = f"benchmarks/proofs/{name}.py"
+    return Step(f"prove-{name}", (script, *options), minutes, **more)  # type: ignore[arg-type]  # Step's own fields
+
+
+def _bench(name: str, minutes: float, *options: str, **more: object) -> Step:
+    return Step(f"bench-{name}", (f"benchmarks/{name}.py", *options), minutes, **more)  # type: ignore[arg-type]  # as above
+
+
+#: The cold cycle that is measured is the cycle: its outputs are kept for those who read them. What is judged
+#: by the clock on a quiet machine comes first.
+STEPS = (
+    _bench("cycle", 8.3, "--keep", wide=True),
+    _bench("train", 2.8, wide=True),
+    _bench("sweep", 3.0, wide=True),
+    Step("tests", ("-s", "tests"), 10.5, wide=True),
+    _proof("mup", 16.5, wide=True),
+    _proof("transfer", 12.0, wide=True),
+    _proof("parallel", 5.0, wide=True),
+    _proof("nodes", 3.0, wide=True),
+    _proof("ablation", 2.5, wide=True),
+    # 5 GB take an hour: the claim on 5 GB is `nox -s prove -- scale`'s.
+    _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
+    # 200,000 inputs for each of the readers take hours: that claim is `nox -s prove -- fuzz`'s.
+    _proof("fuzz", 7.0, "--inputs=500"),
+    Step("scale", ("-s", "scale"), 2.0, online=True),
+    Step("docs", ("-s", "docs"), 1.2),
+    Step("data", ("-s", "data"), 0.3),
+    _proof("faults", 6.0),
+    _proof("data", 4.5),
+    _proof("evaluate", 4.5, needs=("bench-cycle", "data")),
+    _bench("evaluate", 4.0),
+    _bench("corpus", 3.0, needs=("scale",)),
+    _proof("report", 1.7, needs=("bench-cycle",)),
+    _bench("plan", 0.3),
+    _bench("report", 0.6),
+    # Says that there is no GPU where there is none.
+    _bench("gpu_train", 0.2, "--allow-missing", wide=True),
+    Step(
+        "reproduce",
+        ("-m", "skald_cli.main", "report", "compare", "reports/reference", "reports/latest"),
+        0.2,
+        needs=("bench-cycle",),
+    ),
+)  # fmt: skip
+
+
+def chosen(names: Collection[str], steps: Sequence[Step] = STEPS) -> list[Step]:
+    """Return the steps of these names, or all; what a chosen one needs is taken to be there."""
+    if not names:
+        return list(steps)
+    return [
+        step._replace(needs=tuple(need for need in step.needs if need in names))
+        for step in steps
+        if step.name in names
+    ]
+
+
+def ordered(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps as they are to be begun: wide ones as they stand, then the longest way to the end first."""
+    return sorted(steps, key=lambda step: (not step.wide, 0.0 if step.wide else -_way(step, steps)))
+
+
+def _way(step: Step, steps: Sequence[Step]) -> float:
+    users = [other for other in steps if step.name in other.needs]
+    return step.minutes + max((_way(user, steps) for user in users), default=0.0)
+
+
+def startable(
+    waiting: Sequence[Step], running: Sequence[Step], passed: Collection[str], cores: int
+) -> Step | None:
+    """Return the next step to begin, if any can.
+
+    Args:
+        waiting: Steps that have not begun, in order.
+        running: Those at work.
+        passed: Names of those that are done and good.
+        cores: Cores there are.
+    """
+    if any(step.wide for step in running) or len(running) >= cores:
+        return None
+    ready = [step for step in waiting if set(step.needs) <= set(passed)]
+    return next((step for step in ready if not (step.wide and running)), None)
+
+
+def planned(steps: Sequence[Step], cores: int) -> Iterator[tuple[Step, float]]:
+    """Yield every step with the minute at which it begins when each takes what is planned."""
+    waiting, running, passed, now = ordered(steps), list[tuple[float, Step]](), set[str](), 0.0
+    while waiting or running:
+        step = startable(waiting, [one for _, one in running], passed, cores)
+        if step is None:
+            if not running:
+                return
+            now, done = min(running, key=lambda one: one[0])
+            running.remove((now, done))
+            passed.add(done.name)
+            continue
+        yield step, now
+        waiting.remove(step)
+        running.append((now + step.minutes, step))
