@@ -94,9 +94,8 @@ def scripts(session, folder):
         near = runpy.run_path(str(GUESSES))["near"]
         meant = [name for word in unknown for name in near(word, known)]
         guess = f"; did you mean {' '.join(meant)}?" if meant else "."
-        session.error(
-            f"no {' '.join(unknown) or 'script'} in {folder}{guess} There are: {', '.join(known)}"
-        )
+        lacking = f"no {' '.join(unknown) or 'script'} in {folder}"
+        session.error(f"{lacking}{guess} There are: {', '.join(known)}")
     for name in names:
         run(session, "python", str(known[name]), *options)
 

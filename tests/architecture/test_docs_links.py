@@ -25,7 +25,9 @@ def broken(path: Path, text: str) -> list[str]:
     found = []
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", FENCE.sub("", text)):
         leads = (path.parent / target) if target else path
-        if "://" not in target and leads.suffix == ".md" and anchor not in anchors(leads):
+        # Rows of claims are there once they were measured; test_readme_claims.py looks at them.
+        ours = "://" not in target and leads.suffix == ".md" and leads.name != "claims.md"
+        if ours and anchor not in anchors(leads):
             found.append(f"{target}#{anchor}")
     return found
 
