@@ -70,6 +70,7 @@ napoleon_use_ivar = True
 html_theme = "furo"
 html_title = "Skald"
 html_copy_source = False
+html_show_search_summary = False  # a page opened from a folder may fetch nothing
 html_show_sphinx = False
 
 
