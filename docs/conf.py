@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, get_origin
 
 from docutils.nodes import raw
 from sphinx.addnodes import download_reference, pending_xref
+from sphinx.ext.autodoc.mock import mock
 
 if TYPE_CHECKING:
     from docutils.nodes import document
@@ -69,6 +70,7 @@ napoleon_use_ivar = True
 html_theme = "furo"
 html_title = "Skald"
 html_copy_source = False
+html_show_search_summary = False  # a page opened from a folder may fetch nothing
 html_show_sphinx = False
 
 
@@ -82,6 +84,9 @@ def write_pages(_: Sphinx) -> None:
     for package in (f"skald_{short}" for short in PACKAGES):
         rooms = defaultdict(list, {package: [package]})
         for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            # All of them before autodoc reads one: it puts other annotations on pydantic's classes.
+            with mock(autodoc_mock_imports):
+                import_module(found.name)
             rooms[found.name if found.ispkg else found.name.rpartition(".")[0]].append(found.name)
         for room, modules in rooms.items():
             blocks = [

@@ -25,6 +25,8 @@ def broken(path: Path, text: str) -> list[str]:
     found = []
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", FENCE.sub("", text)):
         leads = (path.parent / target) if target else path
+        if leads.name == "claims.md":  # its rows come and go: test_readme_claims.py
+            continue
         # Rows of claims are there once they were measured; test_readme_claims.py looks at them.
         ours = "://" not in target and leads.suffix == ".md" and leads.name != "claims.md"
         if ours and anchor not in anchors(leads):
