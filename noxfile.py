@@ -6,9 +6,9 @@ nox owns the environment and the entry points, DVC owns staleness, YAML owns val
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
+import runpy
 import shutil
 import sys
 import time
@@ -34,6 +34,7 @@ WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resol
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
 #: A worker for each core, up to four; what tests/conftest.py groups stays on one worker, in its order.
 WORKERS = ["-n", "logical", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder"]
+GUESSES = ROOT / "packages" / "specs" / "src" / "skald_specs" / "guesses.py"
 #: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
@@ -82,12 +83,6 @@ def source(session):
     return ["-q", "-c", "constraints.txt", "--no-index", "--find-links", str(WHEELHOUSE)]
 
 
-def nearest(words, known):
-    """Return what mistyped words may have meant; `skald_specs.guesses` is not where nox runs."""
-    meant = [name for word in words for name in difflib.get_close_matches(word, known, n=1)]
-    return f"; did you mean {' '.join(meant)}?" if meant else "."
-
-
 def scripts(session, folder):
     """Run the named scripts of a folder, or all of them; the rest of the words go to each."""
     known = {path.stem: path for path in sorted((ROOT / folder).glob("[a-z]*.py"))}
@@ -95,8 +90,12 @@ def scripts(session, folder):
     options = [word for word in session.posargs if word.startswith("-")]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        said = f"no {' '.join(unknown) or 'script'} in {folder}{nearest(unknown, known)}"
-        session.error(f"{said} There are: {', '.join(known)}")
+        # From its file: nox runs outside the environment.
+        near = runpy.run_path(str(GUESSES))["near"]
+        meant = [name for word in unknown for name in near(word, known)]
+        guess = f"; did you mean {' '.join(meant)}?" if meant else "."
+        lacking = f"no {' '.join(unknown) or 'script'} in {folder}"
+        session.error(f"{lacking}{guess} There are: {', '.join(known)}")
     for name in names:
         run(session, "python", str(known[name]), *options)
 
