@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import sys
 import types
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import _faults_verbs as verbs
 import pytest
 from _faults_verbs import Ended, Verb, faults, made_world, run
-from skald_specs.errors import EXIT_DONE, EXIT_RESUMABLE
+from skald_specs.errors import EXIT_DONE, EXIT_RESUMABLE, InterruptedRunError
 from skald_specs.stopping import CONTINUE
+from skald_trainer.sweep import resident_workers
 from support import ROOT
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
@@ -47,7 +49,8 @@ def test_a_corpus_is_continued_whenever_it_is_interrupted(
     ("stopped", "again", "left", "said"),
     [
         (Ended(EXIT_RESUMABLE, f"skald: interrupted; {CONTINUE}\n", 1), EXIT_DONE, "", []),
-        (Ended(-2, "", 1), EXIT_DONE, "", ["code -2"]),
+        (Ended(-2, "", 1), EXIT_DONE, "", []),
+        (Ended(-2, "half a line", 1), EXIT_DONE, "", ["code -2"]),
         (Ended(EXIT_RESUMABLE, f"Traceback\n{CONTINUE}\n", 1), EXIT_DONE, "", ["a traceback"]),
         (Ended(EXIT_RESUMABLE, f"{CONTINUE}\nmore\n", 1), EXIT_DONE, "", ["code 75"]),
         (Ended(EXIT_RESUMABLE, f"{CONTINUE}\n", 1), EXIT_DONE, ".half", ["left behind"]),
@@ -95,6 +98,11 @@ sys.exit(main(["doctor"]))
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr.count("\n")) == (EXIT_RESUMABLE, 1)
+
+
+def test_a_sweep_whose_worker_is_killed_can_be_continued() -> None:
+    with pytest.raises(InterruptedRunError, match=CONTINUE), resident_workers(1):
+        raise BrokenProcessPool
 
 
 class FakeSession:

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from skald_mup.counts import flops_per_token
 from skald_specs.corpus import CorpusManifest, load_corpus
-from skald_specs.errors import UserInputError
+from skald_specs.errors import InterruptedRunError, UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
 from skald_specs.progress import tracked
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
-from skald_specs.stopping import ignoring_interrupts
+from skald_specs.stopping import CONTINUE, ignoring_interrupts
 
 from skald_trainer.guard import DivergedError
 from skald_trainer.loader import TrainingData
@@ -132,6 +133,10 @@ def resident_workers(count: int) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
         try:
             yield pool
+        except BrokenProcessPool:
+            raise InterruptedRunError(
+                f"a worker was killed, perhaps for want of memory; {CONTINUE}"
+            ) from None
         except BaseException:
             for worker in multiprocessing.active_children():
                 worker.kill()
