@@ -41,6 +41,8 @@ LIMIT_S, WAIT_LIMIT_S = 2.0, 60.0
 LIMIT_BYTES = 1 << 30
 #: Inputs that one child takes, of each half.
 CHUNK = 10_000
+#: Where a command costs many times what its reader does, so many inputs are read for each that is run.
+ONE_IN = 16
 #: Different findings of one target after which it is given up.
 MAX_FINDINGS = 40
 _PACKAGES = ("specs", "mup", "corpus", "planner", "trainer", "harness", "report", "cli")
@@ -55,7 +57,8 @@ class Target:
 
     `seeds` makes whole, valid examples in a folder given to it, small ones. `call` writes the bytes
     where the real reader looks, below a folder given to it (the current one), and runs that reader.
-    `words`: keys and values worth inserting. `mutate`: the format's own mutation, where `mutated`
+    `words`: keys and values worth inserting. `whole`: the rest of the command as well, where it costs many
+    times what reading does; one input in `ONE_IN` gets it. `mutate`: the format's own mutation, where `mutated`
     knows nothing of its structure.
     """
 
@@ -63,6 +66,7 @@ class Target:
     seeds: Callable[[Path], list[bytes]]
     call: Callable[[bytes, Path], object]
     words: tuple[bytes, ...] = ()
+    whole: Callable[[bytes, Path], object] | None = None
     mutate: Callable[[bytes, Random, tuple[bytes, ...]], bytes] = mutated
 
 
@@ -137,10 +141,11 @@ def run_target(
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_memory_folder()))
     try:
         done = _read_state(state) or Outcome(target.name, "")
-        # Only a child knows what code the target loads; the first one is given no inputs.
-        probe = _Child(target, folder, done, 0, (limit_s, wait_limit_s), cover).run()
-        if probe.code != done.code:
-            done = Outcome(target.name, probe.code)
+        if state is not None:
+            # Only a child knows what code the target loads; the first one is given no inputs.
+            probe = _Child(target, folder, done, 0, (limit_s, wait_limit_s), cover).run()
+            if probe.code != done.code:
+                done = Outcome(target.name, probe.code)
         while (left := min(inputs - done.inputs, 2 * CHUNK)) > 0:
             if len(done.findings) >= MAX_FINDINGS:
                 break
@@ -336,7 +341,8 @@ class _Child:
         try:
             signal.setitimer(signal.ITIMER_PROF, self.limit_s)
             try:
-                self.target.call(data, Path())
+                whole = self.target.whole if self.executed % ONE_IN == 0 else None
+                (whole or self.target.call)(data, Path())
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
             self.returned += 1

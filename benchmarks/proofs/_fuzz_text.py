@@ -60,6 +60,12 @@ def _own_recipe() -> Any:
     return Recipe.load(ROOT / "recipes" / "own-text.yaml")
 
 
+def _read_recipe(data: bytes, folder: Path) -> None:
+    from skald_specs.recipe import Recipe
+
+    Recipe.load(put(folder, "recipe.yaml", data))
+
+
 def _recipe(data: bytes, folder: Path) -> None:
     put(folder, "recipe.yaml", data)
     command("plan", "show", "recipe.yaml")()
@@ -93,6 +99,12 @@ def _plan_seeds(folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in ("simulated.yaml", "plan.yaml")]
 
 
+def _read_plan(data: bytes, folder: Path) -> None:
+    from skald_specs.plan import Plan
+
+    Plan.load(put(folder, "plan.yaml", data))
+
+
 def _plan(data: bytes, folder: Path) -> None:
     put(folder, "plan.yaml", data)
     command("plan", "show", "plan.yaml")()
@@ -112,6 +124,12 @@ def _fit_seeds(folder: Path) -> list[bytes]:
 
     make_fit().save(folder / "fit.json")
     return [(folder / "fit.json").read_bytes()]
+
+
+def _read_fit(data: bytes, folder: Path) -> None:
+    from skald_specs.timefit import TimeFit
+
+    TimeFit.load(put(folder, "fit.json", data))
 
 
 def _fit(data: bytes, folder: Path) -> None:
@@ -304,10 +322,10 @@ languages:
 
 TARGETS = (
     Target("recipe", files("recipes/mini-proxy.yaml", "recipes/own-text.yaml"),
-           _recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon")),
-    Target("plan", _plan_seeds, _plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook")),
-    Target("two plans", _plan_seeds, _two_plans, (b"identity", b"standing", b"value")),
-    Target("fit", _fit_seeds, _fit, (b"families", b"runs", b"optima", b"table")),
+           _read_recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon"), _recipe),
+    Target("plan", _plan_seeds, _read_plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook"), _plan),
+    Target("two plans", _plan_seeds, _read_plan, (b"identity", b"standing", b"value"), _two_plans),
+    Target("fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), _fit),
     Target("sources", _sources_seeds, _sources, (b"sources", b"hub", b"path", b"rights", b"shards", b"**", b"../*")),
     Target("site", _site_seeds, _site, (b"sbatch", b"environment", b"modules", b"time", b"1-00:00:00")),
     Target("slurm settings", texts(_SLURM), _slurm, (b"partition", b"time", b"sbatch")),

@@ -119,6 +119,13 @@ def _small_report() -> bytes:
     return json.dumps(report).encode()
 
 
+def _read_report(data: bytes, folder: Path) -> None:
+    from skald_report.tables.file import read_report
+
+    put(folder, "new/report.json", data)
+    read_report(folder / "new")
+
+
 def _report(data: bytes, folder: Path) -> None:
     put(folder, "new/report.json", data)
     if not (folder / "old/report.json").is_file():
@@ -216,7 +223,7 @@ TARGETS = (
     Target("evaluation summary", _written("eval/core/summary.json"), _summary, (b"models", b"tasks", b"flags")),
     Target("corpus.json", _written("corpus/corpus.json"), _loads(corpus="corpus.json"), (b"shards", b"recipe")),
     Target("run manifest", _manifest_seeds, _manifest, (b"energy_joules", b"layout")),
-    Target("report", lambda _: [_small_report()], _report, (b"tables", b"rows", b"columns", b"keys", b"units")),
+    Target("report", lambda _: [_small_report()], _read_report, (b"tables", b"rows", b"columns", b"keys", b"units"), _report),
     Target("report for cards", lambda _: [_small_report()], _cards, (b"role", b"baseline", b"rows", b"columns")),
     Target("model card", _card_seeds, _card, (b"---\n", b"model-index", b"results", b"metrics", b"## ")),
     Target("measures", _measures_seeds, _measures, (b"measure", b"holds", b"bound")),
