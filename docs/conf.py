@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_origin
 
-from sphinx.addnodes import pending_xref
+from docutils.nodes import raw
+from sphinx.addnodes import download_reference, pending_xref
 
 if TYPE_CHECKING:
     from docutils.nodes import document
@@ -42,6 +43,9 @@ CONTENTS = {
 }  # fmt: skip
 #: A section of a docstring that begins on the line of its name.
 SECTION = re.compile(r"(Source|Standing|Shapes): (?=\S)")
+
+#: A module of ours, as a link names its file.
+MODULE = re.compile(r"packages/\w+/src/(skald_[\w/]+)\.py$")
 
 project = "Skald"
 author = copyright = "The Skald authors"
@@ -76,7 +80,7 @@ def write_pages(_: Sphinx) -> None:
     parser = import_module("skald_cli.main").build_parser()
     write("commands", "\n".join(["# Commands\n", *help_of(parser)]))
     for package in (f"skald_{short}" for short in PACKAGES):
-        rooms = defaultdict(list)
+        rooms = defaultdict(list, {package: [package]})
         for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
             rooms[found.name if found.ispkg else found.name.rpartition(".")[0]].append(found.name)
         for room, modules in rooms.items():
@@ -137,10 +141,43 @@ def plain_words(_: Sphinx, *about: object) -> None:
     lines[:] = told
 
 
+def links_into_code(app: Sphinx, doctree: document) -> None:
+    """Let a link to a module's file lead to its page, and to what the link's text names there."""
+    for node in list(doctree.findall(download_reference)):
+        file = MODULE.search(node["reftarget"])
+        if file:
+            module = file[1].replace("/", ".").removesuffix(".__init__")
+            named = node.astext().startswith(f"{module}.")
+            about = {"reftype": "obj", "reftarget": node.astext()}
+            about = about if named else {"reftype": "mod", "reftarget": module}
+            link = pending_xref("", *node.children, refdomain="py", refwarn=True, **about)
+            link["refdoc"], link["refexplicit"] = app.env.docname, True
+            node.replace_self(link)
+
+
 def exact_references(_: Sphinx, doctree: document) -> None:
     """Let a type's short name lead to the module's own, or nowhere: two modules may have a `Cell`."""
     for node in doctree.findall(pending_xref):
         node.attributes.pop("refspecific", None)
+
+
+def rows_of_claims(app: Sphinx, doctree: document) -> None:
+    """Let links lead to rows of the page of claims, whose anchors stand in cells of tables."""
+    if app.env.docname == "docs/claims":
+        slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+        for node in doctree.findall(raw):
+            for name in re.findall(r'<a id="([^"]+)">', node.astext()):
+                slugs[name] = (0, name, "")
+        # A row whose script has no figures yet is its section.
+        page, readme = (
+            (ROOT / "docs/claims.md").read_text("utf-8"),
+            (ROOT / "README.md").read_text("utf-8"),
+        )
+        empty = re.findall(r"^## (\S+)\n\n[^\n]+\n\nNo figures yet", page, re.M)
+        for name in re.findall(r"docs/claims\.md#([\w-]+)", readme):
+            for section in empty:
+                if name.startswith(f"{section}-"):
+                    slugs[name] = (0, section.replace("_", "-"), "")
 
 
 def is_left_out(_: Sphinx, what: str, name: str, value: object, *more: object) -> bool | None:
@@ -162,5 +199,8 @@ def setup(app: Sphinx) -> None:
     # Before napoleon, which reads the sections.
     app.connect("autodoc-process-docstring", plain_words, priority=100)
     app.connect("autodoc-skip-member", is_left_out)
+    # Before Sphinx copies the files that pages link to.
+    app.connect("doctree-read", links_into_code, priority=100)
     app.connect("doctree-read", exact_references)
+    app.connect("doctree-read", rows_of_claims)
     app.connect("build-finished", lead_in)

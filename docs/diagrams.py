@@ -10,7 +10,6 @@ import html
 import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +37,7 @@ WIDTH, GAP = 700, 16
 Edges = frozenset[tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """One box: its colour is that of a package; `lines` stand below its title."""
 
     title: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import yaml
 from skald_corpus.generate import documents
 from skald_corpus.grammar.register import LANGUAGES
 from skald_specs.corpus import SPLITS
-from skald_specs.files import sha256_file, write_jsonl, write_text
+from skald_specs.files import write_jsonl, write_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME, TAGS, N_PAIRS, N_STEPS = "rough", ("da", "fo"), 8, 4
@@ -148,11 +149,18 @@ def commands(out: str = "out") -> dict[str, list[str]]:
     }  # fmt: skip
 
 
-def results(folder: Path) -> dict[str, str]:
-    """Return what a run came to: the hash of every file but those that hold times or locks."""
+def results(folder: Path, shown: str = "out") -> dict[str, str]:
+    """Return what a run came to: the hash of every file but those that hold times or locks.
+
+    Args:
+        folder: What the commands wrote into.
+        shown: How they were told of it; the report names its command.
+    """
     timed = ("metrics.jsonl", "run.lock", ".lock")
     return {
-        path.relative_to(folder).as_posix(): sha256_file(path)
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes().replace(shown.encode(), b"out")
+        ).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in timed and "manifests" not in path.parts
     }

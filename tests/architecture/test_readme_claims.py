@@ -13,11 +13,7 @@ from support import ROOT
 
 README = ROOT / "README.md"
 #: Sentences that sound like a claim and are none, by how they begin, each with the reason.
-NO_CLAIM = {
-    "| disk |": "what one machine took, told so that nobody is surprised",
-    "| installing, once |": "depends on the reader's network",
-    "| the tests |": "their time on one machine; they have no bound of their own",
-}
+NO_CLAIM: dict[str, str] = {}
 #: Figures that are names: shapes, versions, formats.
 NAMES = re.compile(
     r"\b\d+(\.\d+)?B\b|\b(Python|nanotron|torch|lm-eval|DVC) \d[\d.]*|\b[A-Za-z]+-?v?\d[\w.]*|Apache-2\.0"
@@ -66,6 +62,10 @@ def problems(text: str) -> list[str]:
         rows |= {anchor(claim.key, m.measure): [m] for m in claim.measures}
     found = []
     for name in re.findall(r"\]\(docs/claims\.md#([\w-]*)\)", text):
+        if name not in rows and any(
+            name.startswith(f"{key}-") for key, one in rows.items() if one is None
+        ):
+            continue  # its script has no figures yet
         if name not in rows:
             found.append(f"{name}: no such row or section")
         elif rows[name] == [] and of_one_run:

@@ -144,8 +144,10 @@ def run_generate(args: argparse.Namespace) -> int:
 
         with recorded("data", "generate"):
             from skald_corpus.generate import generate
+            from skald_specs.progress import part
 
-            generate(args.out)
+            with part("writing text and items"):
+                generate(args.out)
         print(f"{args.out}/ written")
     if args.pin is not None:
         from skald_corpus.pin import verify
@@ -185,10 +187,12 @@ def _build_recipe(args: argparse.Namespace) -> int:
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
         from skald_corpus.decontaminate.report import finding, read_items
+        from skald_specs.progress import part
 
         source = args.source if args.source is not None else Path(recipe.corpus.source)
         named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
-        items = [item for path in named for item in read_items(path)]
+        with part("reading evaluation items"):
+            items = [item for path in named for item in read_items(path)]
         manifest = build(recipe, source, out, items)
     tokens = sum(shard.n_tokens for shard in manifest.shards)
     print(f"{out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
@@ -222,9 +226,11 @@ def run_contamination(args: argparse.Namespace) -> int:
     """Add to decontamination.json and clean-subset.json what the training shards have."""
     from skald_corpus.contamination import search_built
     from skald_corpus.decontaminate.report import finding, read_items
+    from skald_specs.progress import part
 
     items = [item for path in args.items for item in read_items(path)]
-    report = search_built(args.corpus, items)
+    with part(f"looking for {len(items):,} items"):
+        report = search_built(args.corpus, items)
     print(f"{args.corpus}: {finding(report)}")
     return EXIT_DONE
 

@@ -8,8 +8,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, SkaldError
+from skald_specs.progress import shown
 
-from skald_cli.interrupts import leaving_at_once, raise_on_signals, report_interrupt
+from skald_cli.interrupts import (
+    leaving_at_once,
+    raise_on_signals,
+    report_interrupt,
+    was_interrupted,
+)
 from skald_cli.meant import path_meant
 from skald_cli.streams import settle
 
@@ -88,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(words)
     raise_on_signals()
     try:
-        code: int = args.run(args)
+        with shown(args.verb):
+            code: int = args.run(args)
         sys.stdout.flush()
     except SkaldError as error:
         print(f"skald: {' '.join(str(path_meant(error, words)).split())}", file=sys.stderr)
@@ -102,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLAIM_FAILED
     except Exception as error:
+        if was_interrupted():
+            return report_interrupt()
         from skald_specs.files import lack_of_machine
 
         lack = lack_of_machine(error)

@@ -130,7 +130,7 @@ class Verbs:
             Its parser, to which the arguments are added.
         """
         parser: Parser = self._choices.add_parser(name, help=about, description=_page(about, more))
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, verb=parser.prog)
         parser.examples = examples
         self.abouts[name] = about
         return parser

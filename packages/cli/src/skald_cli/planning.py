@@ -113,11 +113,13 @@ def run_fit(args: argparse.Namespace) -> int:
         from skald_planner.fitting.transfer import fit_time
         from skald_specs.columns import ColumnMap
         from skald_specs.files import sha256_file
+        from skald_specs.progress import part
 
         columns = None if args.columns is None else ColumnMap.load(args.columns)
         rows = read_runs(table, columns, args.schedule)
         try:
-            fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
+            with part(f"fitting {len(rows):,} runs"):
+                fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
         except UserInputError as error:
             raise UserInputError(str(table), error.problem, error.remedy) from None
         except ClaimError as error:

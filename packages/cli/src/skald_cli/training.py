@@ -184,10 +184,12 @@ def run_inspect(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Check a checkpoint's files and tensors."""
+    from skald_specs.progress import part
     from skald_trainer.checkpoint_view import verify_tensors
 
     folder = _final(args.checkpoint)
-    manifest, n_tensors = verify_tensors(folder)
+    with part("reading every byte"):
+        manifest, n_tensors = verify_tensors(folder)
     print(
         f"{folder}: {len(manifest.sha256)} files as written, {n_tensors} tensors as planned, "
         f"step {manifest.step}"
@@ -241,8 +243,10 @@ def run_export(args: argparse.Namespace) -> int:
     plan = Plan.load(final / PLAN_FILE)
     with recorded("export", plan.name) as facts:
         from skald_mup.export import export
+        from skald_specs.progress import part
 
-        export(final, args.corpus, args.out / plan.name)
+        with part("folding and writing weights"):
+            export(final, args.corpus, args.out / plan.name)
         facts["plan_fingerprint"] = plan.fingerprint
     print(f"{args.out / plan.name}")
     return EXIT_DONE

@@ -5,6 +5,8 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 EXIT_DONE = 0
 EXIT_CLAIM_FAILED = 1
 EXIT_USER_INPUT = 2
@@ -64,3 +66,14 @@ class InterruptedRunError(SkaldError):
     """The work stopped before its end in a state that a rerun continues (exit code 75)."""
 
     exit_code = EXIT_RESUMABLE
+
+
+def file_error(path: Path, error: OSError) -> UserInputError:
+    """Turn what the system says of a path that is read into one line."""
+    if isinstance(error, FileNotFoundError):
+        return UserInputError(
+            str(path), "no such file", "Check the path, or run the station that writes it"
+        )
+    if isinstance(error, IsADirectoryError):
+        return UserInputError(str(path), "is a folder, not a file", "Name a file")
+    return UserInputError(str(path), f"cannot be read ({error.strerror})", "Check the path")

@@ -23,13 +23,15 @@ from skald_specs.corpus import CorpusManifest, load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
+from skald_specs.progress import tracked
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
+from skald_specs.stopping import ignoring_interrupts
 
 from skald_trainer.guard import DivergedError
 from skald_trainer.loader import TrainingData
 from skald_trainer.origin import origin_of
 from skald_trainer.run import Validation, choose_device, drive
-from skald_trainer.stopping import end_with_parent, ignoring_interrupts
+from skald_trainer.stopping import end_with_parent
 from skald_trainer.trunk import train_trunk, trunk_groups, trunk_steps
 
 if TYPE_CHECKING:
@@ -109,7 +111,8 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     # One worker on a GPU: several would only take turns on the card.
     most = 1 if choose_device(plans[0]) == "cuda" else cores
     with resident_workers(max(1, min(len(trunk_groups(plans)), most))) as pool:
-        for done, (name, run) in enumerate(trained(pool, plans, corpus, files), start=1):
+        found = tracked(trained(pool, plans, corpus, files), "proxies", len(plans))
+        for done, (name, run) in enumerate(found, start=1):
             loss = run.row.loss
             shown = "diverged" if loss is None else f"{loss:.4f} bits/byte"
             print(f"sweep {done}/{len(plans)}  {name}  {shown}", flush=True)
