@@ -66,8 +66,8 @@ class Target:
     seeds: Callable[[Path], list[bytes]]
     call: Callable[[bytes, Path], object]
     words: tuple[bytes, ...] = ()
-    whole: Callable[[bytes, Path], object] | None = None
     mutate: Callable[[bytes, Random, tuple[bytes, ...]], bytes] = mutated
+    whole: Callable[[bytes, Path], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -246,9 +246,13 @@ class _Child:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 return status, False
-            executed, cpu, now = _HEAD.unpack_from(self.shared)[0], _cpu_s(pid), time.monotonic()
+            executed, (cpu, ready) = _HEAD.unpack_from(self.shared)[0], _cpu_s(pid)
+            now = time.monotonic()
+            # One that would run and is not let, on a busy machine, waits for nothing.
+            if executed != at or ready:
+                since = now
             if executed != at:
-                at, since_cpu, since = executed, cpu, now
+                at, since_cpu = executed, cpu
             # The child's own timer rings first, unless it is deep in C code.
             elif executed and (
                 cpu - since_cpu > 2 * self.limit_s or now - since > self.wait_limit_s
@@ -364,8 +368,8 @@ class _Child:
             self._found("memory" if isinstance(error, MemoryError) else "traceback", error, data)
 
     def _found(self, kind: str, error: BaseException, data: bytes) -> None:
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = [f for f in frames if "skald_" in f.filename] or list(frames)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name != _ring.__name__]
+        ours = [f for f in frames if "skald_" in f.filename] or frames
         at = ours[-1]
         where = f"{Path(at.filename).name}:{at.name}:{type(error).__name__}"
         if kind == "hang":
@@ -388,10 +392,11 @@ def _ring(_number: int, _frame: object) -> None:
     raise _TooLongError
 
 
-def _cpu_s(pid: int) -> float:
-    """Return the processor time of a process so far."""
+def _cpu_s(pid: int) -> tuple[float, bool]:
+    """Return the processor time of a process so far, and whether it runs or could."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds, fields[0] == "R"
 
 
 def _limit_memory() -> None:

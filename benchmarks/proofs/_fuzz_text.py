@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,11 @@ def put(folder: Path, name: str, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def support(name: str) -> Any:
+    """Return what the tests share, which has no types."""
+    return importlib.import_module(f"support_{name}")
 
 
 @functools.cache
@@ -85,16 +91,16 @@ def _planned(path: Path) -> Any:
 
 def _proxies(recipe: Any) -> Any:
     from skald_planner.plans.proxy import proxy_plans
-    from support_planner import corpus_for
+
+    corpus_for = support("planner").corpus_for
 
     return proxy_plans(recipe, corpus_for(recipe)) if recipe.sweep is not None else None
 
 
 def _plan_seeds(folder: Path) -> list[bytes]:
-    from support_report import _corpus, make_outlook, make_plan
-
-    plan = make_plan("small", _corpus(["da", "sv"], "text"), 64)
-    plan.model_copy(update={"outlook": make_outlook(0)}).save(folder / "simulated.yaml")
+    made = support("report")
+    plan = made.make_plan("small", made._corpus(["da", "sv"], "text"), 64)
+    plan.model_copy(update={"outlook": made.make_outlook(0)}).save(folder / "simulated.yaml")
     _any_plan().save(folder / "plan.yaml")
     return [(folder / name).read_bytes() for name in ("simulated.yaml", "plan.yaml")]
 
@@ -120,9 +126,7 @@ def _two_plans(data: bytes, folder: Path) -> None:
 
 
 def _fit_seeds(folder: Path) -> list[bytes]:
-    from support_report import make_fit
-
-    make_fit().save(folder / "fit.json")
+    support("report").make_fit().save(folder / "fit.json")
     return [(folder / "fit.json").read_bytes()]
 
 
@@ -322,10 +326,10 @@ languages:
 
 TARGETS = (
     Target("recipe", files("recipes/mini-proxy.yaml", "recipes/own-text.yaml"),
-           _read_recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon"), _recipe),
-    Target("plan", _plan_seeds, _read_plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook"), _plan),
-    Target("two plans", _plan_seeds, _read_plan, (b"identity", b"standing", b"value"), _two_plans),
-    Target("fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), _fit),
+           _read_recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon"), whole=_recipe),
+    Target("plan", _plan_seeds, _read_plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook"), whole=_plan),
+    Target("two plans", _plan_seeds, _read_plan, (b"identity", b"standing", b"value"), whole=_two_plans),
+    Target("fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), whole=_fit),
     Target("sources", _sources_seeds, _sources, (b"sources", b"hub", b"path", b"rights", b"shards", b"**", b"../*")),
     Target("site", _site_seeds, _site, (b"sbatch", b"environment", b"modules", b"time", b"1-00:00:00")),
     Target("slurm settings", texts(_SLURM), _slurm, (b"partition", b"time", b"sbatch")),

@@ -74,7 +74,7 @@ def planted(fault):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_planted_fault_is_found_with_the_input_that_made_it(fault):
-    found = run_target(planted(fault), 3, limit_s=0.2, wait_limit_s=2.0, cover=False).findings
+    found = run_target(planted(fault), 3, limit_s=0.2, wait_limit_s=1.0, cover=False).findings
     assert [one.kind for one in found] == [FAULTS[fault]]
     assert bytes.fromhex(found[0].data_hex) != SEED
 
