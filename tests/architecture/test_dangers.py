@@ -39,6 +39,10 @@ DOORS = {
     ("noxfile.py", "code"): "runs a file of ours, for nox is outside the environment",
     ("benchmarks/_cut.py", "network"): "gives a command a network without routes",
     ("benchmarks/mutants/children.py", "pickle"): "takes back what a fork of its own hands over",
+    (
+        "benchmarks/mutants/testing.py",
+        "pickle",
+    ): "keeps which lines its own tests ran, under build/",
     ("benchmarks/mutants/making.py", "code"): "sees whether a changed module of ours is Python",
     (
         "benchmarks/mutants/running.py",
