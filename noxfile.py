@@ -94,9 +94,8 @@ def scripts(session, folder):
         near = runpy.run_path(str(GUESSES))["near"]
         meant = [name for word in unknown for name in near(word, known)]
         guess = f"; did you mean {' '.join(meant)}?" if meant else "."
-        session.error(
-            f"no {' '.join(unknown) or 'script'} in {folder}{guess} There are: {', '.join(known)}"
-        )
+        lacking = f"no {' '.join(unknown) or 'script'} in {folder}"
+        session.error(f"{lacking}{guess} There are: {', '.join(known)}")
     for name in names:
         run(session, "python", str(known[name]), *options)
 
@@ -205,6 +204,12 @@ def docs(session):
     words = ["-W", "--keep-going", "-q", "-c", "docs", "-d", "build/doctrees", *session.posargs]
     run(session, "python", "-m", "sphinx", *words, ".", "build/docs")
     session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def mutants(session):
+    """Measure which small changes of the code the tests notice: `nox -s mutants -- GROUP`."""
+    run(session, "python", "-m", "mutants", *session.posargs, PYTHONPATH="benchmarks")
 
 
 # An environment of its own: datatrove's own pipeline, the peer of `bench -- corpus`, wants spaCy.

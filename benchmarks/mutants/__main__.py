@@ -12,7 +12,7 @@ import math
 import sys
 import tomllib
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -65,38 +65,38 @@ def run_group(name: str, batches: list[dict[str, list[str]]], share: float, salt
     journal = folder / f"{name}.jsonl"
     last = {row["id"]: row for row in map(json.loads, _lines(journal))}
     asked: dict[str, Mutant] = {}
-    for batch in batches:
+    for i, batch in enumerate(batches):
         modules, files = expanded(batch["modules"]), expanded(batch["tests"])
         every = [mutant for module in modules for mutant in mutants_of(ROOT, module)]
         here = drawn(every, share, salt)
         asked |= {mutant.id: mutant for mutant in here}
-
-        def chosen(
-            known: Survey, here: list[Mutant] = here, files: list[str] = files
-        ) -> list[Mutant]:
-            for test, seconds in known.left_out.items():
-                print(f"left out ({seconds} s): {test}", file=sys.stderr)
-            return [
-                one
-                for one in here
-                if one.id not in last
-                or last[one.id]["state"] != _state(one, last[one.id]["by"], known, files)
-            ]
-
-        def tell(mutant: Mutant, found: Verdict, known: Survey, files: list[str] = files) -> None:
-            row = {
-                **_facts(mutant),
-                **found._asdict(),
-                "state": _state(mutant, found.by, known, files),
-            }
-            with journal.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(row) + "\n")
-
-        in_child(lambda: run_batch(ROOT, files, modules, chosen, tell), 7200.0)
+        chosen, tell = partial(_open, here, last, files), partial(_tell, journal, files)
+        cache = folder / f"{name}-{i}.tests"
+        in_child(partial(run_batch, ROOT, files, modules, cache, chosen, tell), 7200.0)
     rows = {row["id"]: row for row in map(json.loads, _lines(journal))}
     found = [rows[one] for one in asked if one in rows]
     (folder / f"{name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     return found
+
+
+def _open(
+    here: list[Mutant], last: dict[str, Row], files: list[str], known: Survey
+) -> list[Mutant]:
+    """Return the mutants without a verdict that still stands."""
+    for test, seconds in known.left_out.items():
+        print(f"left out ({seconds} s): {test}", file=sys.stderr)
+    return [
+        one
+        for one in here
+        if one.id not in last
+        or last[one.id]["state"] != _state(one, last[one.id]["by"], known, files)
+    ]
+
+
+def _tell(journal: Path, files: list[str], mutant: Mutant, found: Verdict, known: Survey) -> None:
+    row = {**_facts(mutant), **found._asdict(), "state": _state(mutant, found.by, known, files)}
+    with journal.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(row) + "\n")
 
 
 def _lines(path: Path) -> list[str]:

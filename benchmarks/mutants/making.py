@@ -124,7 +124,7 @@ def mutants_of(root: Path, module: str) -> Iterator[Mutant]:
 
 
 def _mutated(tree: cst.Module, node: cst.CSTNode, changed: cst.CSTNode) -> str:
-    code = tree.deep_replace(node, changed).code  # type: ignore[arg-type]  # a node of the tree
+    code = str(tree.deep_replace(node, changed).code)
     try:
         compile(code, "", "exec", dont_inherit=True)
     except SyntaxError:

@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -20,7 +21,7 @@ from mutants.making import Mutant
 from mutants.testing import Survey, collected, first_failure, survey
 
 #: CPU seconds of tests that one mutant may cost, by their times unmutated.
-_BUDGET_S = 4.0
+_BUDGET_S = 2.0
 _SURVEY_S = 3600.0
 
 
@@ -39,6 +40,7 @@ def run_batch(
     root: Path,
     files: list[str],
     modules: list[str],
+    cache: Path,
     chosen: Callable[[Survey], list[Mutant]],
     tell: Tell,
 ) -> None:
@@ -48,11 +50,12 @@ def run_batch(
         root: The repository.
         files: Test files from there.
         modules: Modules to mutate, from there.
+        cache: What tests of unchanged files execute in unchanged modules, from the last time.
         chosen: Gives the mutants that are still to run, once the tests are known.
         tell: Takes each verdict.
     """
     paths = [root / module for module in modules]
-    known = in_child(lambda: survey(files, paths, root), _SURVEY_S).answer
+    known = in_child(lambda: survey(files, paths, root, cache), _SURVEY_S).answer
     if known is None:
         sys.exit(f"the tests do not pass unmutated: {' '.join(files)}")
     for name in known.libraries:
@@ -86,7 +89,7 @@ def _verdict(ended: Ended) -> Verdict:
 
 
 def _cpu_limit(names: Iterable[str], known: Survey) -> float:
-    return 5 + 5 * sum(known.tests[name].cpu_s for name in names)
+    return 2 + 2 * sum(known.tests[name].cpu_s for name in names)
 
 
 def _late(
@@ -116,17 +119,23 @@ def _late(
                 told(mutant, Verdict("not covered", "", 0.0))
                 continue
 
-            def work(names=names, functions=functions, codes=codes) -> str:  # type: ignore[no-untyped-def]  # bound
-                for same, code in zip(functions, codes, strict=True):
-                    for function in same:
-                        function.__code__ = code
-                return first_failure([by_name[name] for name in names]) or ""
-
+            exchange = [
+                (function, code)
+                for same, code in zip(functions, codes, strict=True)
+                for function in same
+            ]
+            work = partial(_exchanged, exchange, [by_name[name] for name in names])
             told(mutant, _verdict(in_child(work, _cpu_limit(names, known))))
         return True
 
     if not collected(files, use):
         sys.exit(f"tests cannot be collected: {' '.join(files)}")
+
+
+def _exchanged(exchange: list[tuple[FunctionType, CodeType]], items: list[pytest.Item]) -> str:
+    for function, code in exchange:
+        function.__code__ = code
+    return first_failure(items) or ""
 
 
 def _functions(root: Path, modules: set[str]) -> dict[tuple[str, str], list[list[FunctionType]]]:
@@ -167,10 +176,10 @@ def _early(root: Path, mutant: Mutant, known: Survey, kills: Counter[str]) -> Ve
         whole = SourceFileLoader.get_code
         mutated = compile(source, path, "exec", dont_inherit=True)
 
-        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+        def get_code(loader: Any, fullname: str) -> CodeType | None:
             return mutated if loader.path == path else whole(loader, fullname)
 
-        SourceFileLoader.get_code = get_code  # type: ignore[method-assign]  # the import's own hook
+        SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]  # the import's own hook
 
         def use(items: list[pytest.Item]) -> str:
             chosen = [item for item in items if item.nodeid in order]
@@ -179,7 +188,7 @@ def _early(root: Path, mutant: Mutant, known: Survey, kills: Counter[str]) -> Ve
         found: Any = collected(sorted({name.split("::")[0] for name in names}), use)
         return "(import)" if found is None else str(found)
 
-    return _verdict(in_child(work, _cpu_limit(names, known) + 10))
+    return _verdict(in_child(work, _cpu_limit(names, known) + 2))
 
 
 def _selected(mutant: Mutant, known: Survey, kills: Counter[str], everywhere: bool) -> list[str]:
@@ -193,7 +202,7 @@ def _selected(mutant: Mutant, known: Survey, kills: Counter[str], everywhere: bo
     }
     names = list(known.tests) if everywhere else list(near)
     names.sort(key=lambda name: (name not in near, -kills[name], known.tests[name].cpu_s, name))
-    spent, kept = 0.0, []
+    spent, kept = 0.0, list[str]()
     for name in names:
         spent += known.tests[name].cpu_s
         if kept and spent > _BUDGET_S:

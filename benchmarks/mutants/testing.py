@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import pickle
 import shutil
 import sys
 import tempfile
@@ -111,8 +112,15 @@ def _fails(item: pytest.Item) -> bool:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def survey(files: list[str], modules: list[Path], root: Path) -> Survey:
-    """Run every test once, each in a child of its own, with the lines it executes; use it in a child."""
+def survey(files: list[str], modules: list[Path], root: Path, cache: Path) -> Survey:
+    """Run every test once, each in a child of its own, with the lines it executes; use it in a child.
+
+    Args:
+        files: Test files from the root.
+        modules: Modules whose lines are recorded.
+        root: The repository.
+        cache: Where tests of the last time are kept, for the files and modules that are the same.
+    """
     tracer = coverage.Coverage(
         include=[str(path) for path in modules], data_file=None, config_file=False
     )
@@ -133,14 +141,27 @@ def survey(files: list[str], modules: list[Path], root: Path) -> Survey:
 
     def use(items: list[pytest.Item]) -> Survey:
         found = Survey({}, lines(), tuple(_libraries(root)), {})
+        known = pickle.loads(cache.read_bytes()) if cache.is_file() else {}  # noqa: S301 - our own file
+        kept: dict[tuple[str, str], Timed | float | None] = {}
+        code = [path.read_bytes() for path in sorted(modules)]
         for item in items:
-            ended = in_child(lambda item=item: traced(item), SLOW_S)  # type: ignore[misc]  # bound
-            failed, here = ended.answer or (True, {})
-            if failed or ended.cpu_s > SLOW_S:
-                found.left_out[item.nodeid] = round(ended.cpu_s, 2)
-            elif here:
-                found.tests[item.nodeid] = Timed(ended.cpu_s, _source(item), here)
+            digest = hashlib.sha256(b"".join([*code, item.path.read_bytes()])).hexdigest()
+            key = (item.nodeid, digest)
+            kept[key] = known[key] if key in known else measured(item)
+            match kept[key]:
+                case Timed() as timed:
+                    found.tests[item.nodeid] = timed
+                case float() as seconds:
+                    found.left_out[item.nodeid] = seconds
+        cache.write_bytes(pickle.dumps(known | kept))
         return found
+
+    def measured(item: pytest.Item) -> Timed | float | None:
+        ended = in_child(lambda: traced(item), SLOW_S)
+        failed, here = ended.answer or (True, {})
+        if failed or ended.cpu_s > SLOW_S:
+            return round(ended.cpu_s, 2)
+        return Timed(ended.cpu_s, _source(item), here) if here else None
 
     result = collected(files, use)
     if not isinstance(result, Survey):
@@ -149,7 +170,7 @@ def survey(files: list[str], modules: list[Path], root: Path) -> Survey:
 
 
 def _source(item: pytest.Item) -> str:
-    test = inspect.unwrap(getattr(item, "obj", item))
+    test = inspect.unwrap(getattr(item, "obj"))  # noqa: B009 - Item has none, Function does
     return hashlib.sha256(inspect.getsource(test).encode()).hexdigest()[:12]
 
 

@@ -62,6 +62,10 @@ def problems(text: str) -> list[str]:
         rows |= {anchor(claim.key, m.measure): [m] for m in claim.measures}
     found = []
     for name in re.findall(r"\]\(docs/claims\.md#([\w-]*)\)", text):
+        if name not in rows and any(
+            name.startswith(f"{key}-") for key, one in rows.items() if one is None
+        ):
+            continue  # its script has no figures yet
         if name not in rows:
             found.append(f"{name}: no such row or section")
         elif rows[name] == [] and of_one_run:

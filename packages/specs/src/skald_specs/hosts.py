@@ -175,7 +175,18 @@ def told(peers: Sequence[Peer]) -> str:
     return " and ".join(words)
 
 
-def named_in(text: str, peers: Iterable[Peer]) -> list[Peer]:
-    """Return the peers at the first remote address that an error of a socket names."""
-    addresses = re.findall(r"\[([0-9a-fA-F.:]+)\]:\d+", text)
-    return [peer for peer in peers if addresses and peer.address == addresses[-1]]
+def lost(problem: str, peers: Sequence[Peer]) -> list[Peer]:
+    """Return the peers that an error of a socket is about.
+
+    Args:
+        problem: The error; gloo's names the other's address.
+        peers: All that there are.
+
+    Returns:
+        Those at the address that do not answer; where there are none, all that do not answer; where
+        all do (a process may end a moment later), all at the address.
+    """
+    addresses = re.findall(r"\[([0-9a-fA-F.:]+)\]:\d+", problem)
+    named = [peer for peer in peers if addresses and peer.address == addresses[-1]]
+    gone = missing(peers)
+    return [peer for peer in gone if peer in named] or gone or named
