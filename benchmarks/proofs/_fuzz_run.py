@@ -41,6 +41,8 @@ LIMIT_S, WAIT_LIMIT_S = 2.0, 60.0
 LIMIT_BYTES = 1 << 30
 #: Inputs that one child takes, of each half.
 CHUNK = 10_000
+#: Where a command costs many times what its reader does, so many inputs are read for each that is run.
+ONE_IN = 16
 #: Different findings of one target after which it is given up.
 MAX_FINDINGS = 40
 _PACKAGES = ("specs", "mup", "corpus", "planner", "trainer", "harness", "report", "cli")
@@ -55,7 +57,8 @@ class Target:
 
     `seeds` makes whole, valid examples in a folder given to it, small ones. `call` writes the bytes
     where the real reader looks, below a folder given to it (the current one), and runs that reader.
-    `words`: keys and values worth inserting. `mutate`: the format's own mutation, where `mutated`
+    `words`: keys and values worth inserting. `whole`: the rest of the command as well, where it costs many
+    times what reading does; one input in `ONE_IN` gets it. `mutate`: the format's own mutation, where `mutated`
     knows nothing of its structure.
     """
 
@@ -64,6 +67,7 @@ class Target:
     call: Callable[[bytes, Path], object]
     words: tuple[bytes, ...] = ()
     mutate: Callable[[bytes, Random, tuple[bytes, ...]], bytes] = mutated
+    whole: Callable[[bytes, Path], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,10 +141,11 @@ def run_target(
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_memory_folder()))
     try:
         done = _read_state(state) or Outcome(target.name, "")
-        # Only a child knows what code the target loads; the first one is given no inputs.
-        probe = _Child(target, folder, done, 0, (limit_s, wait_limit_s), cover).run()
-        if probe.code != done.code:
-            done = Outcome(target.name, probe.code)
+        if state is not None:
+            # Only a child knows what code the target loads; the first one is given no inputs.
+            probe = _Child(target, folder, done, 0, (limit_s, wait_limit_s), cover).run()
+            if probe.code != done.code:
+                done = Outcome(target.name, probe.code)
         while (left := min(inputs - done.inputs, 2 * CHUNK)) > 0:
             if len(done.findings) >= MAX_FINDINGS:
                 break
@@ -241,9 +246,13 @@ class _Child:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 return status, False
-            executed, cpu, now = _HEAD.unpack_from(self.shared)[0], _cpu_s(pid), time.monotonic()
+            executed, (cpu, ready) = _HEAD.unpack_from(self.shared)[0], _cpu_s(pid)
+            now = time.monotonic()
+            # One that would run and is not let, on a busy machine, waits for nothing.
+            if executed != at or ready:
+                since = now
             if executed != at:
-                at, since_cpu, since = executed, cpu, now
+                at, since_cpu = executed, cpu
             # The child's own timer rings first, unless it is deep in C code.
             elif executed and (
                 cpu - since_cpu > 2 * self.limit_s or now - since > self.wait_limit_s
@@ -336,7 +345,8 @@ class _Child:
         try:
             signal.setitimer(signal.ITIMER_PROF, self.limit_s)
             try:
-                self.target.call(data, Path())
+                whole = self.target.whole if self.executed % ONE_IN == 0 else None
+                (whole or self.target.call)(data, Path())
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
             self.returned += 1
@@ -358,8 +368,8 @@ class _Child:
             self._found("memory" if isinstance(error, MemoryError) else "traceback", error, data)
 
     def _found(self, kind: str, error: BaseException, data: bytes) -> None:
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = [f for f in frames if "skald_" in f.filename] or list(frames)
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name != _ring.__name__]
+        ours = [f for f in frames if "skald_" in f.filename] or frames
         at = ours[-1]
         where = f"{Path(at.filename).name}:{at.name}:{type(error).__name__}"
         if kind == "hang":
@@ -382,10 +392,11 @@ def _ring(_number: int, _frame: object) -> None:
     raise _TooLongError
 
 
-def _cpu_s(pid: int) -> float:
-    """Return the processor time of a process so far."""
+def _cpu_s(pid: int) -> tuple[float, bool]:
+    """Return the processor time of a process so far, and whether it runs or could."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return seconds, fields[0] == "R"
 
 
 def _limit_memory() -> None:

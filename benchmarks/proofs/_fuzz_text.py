@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,11 @@ def put(folder: Path, name: str, data: bytes) -> Path:
     return path
 
 
+def support(name: str) -> Any:
+    """Return what the tests share, which has no types."""
+    return importlib.import_module(f"support_{name}")
+
+
 @functools.cache
 def command(*words: str) -> Callable[[], Any]:
     """Return what runs a command line in this process, errors uncaught."""
@@ -58,6 +64,12 @@ def _own_recipe() -> Any:
     from skald_specs.recipe import Recipe
 
     return Recipe.load(ROOT / "recipes" / "own-text.yaml")
+
+
+def _read_recipe(data: bytes, folder: Path) -> None:
+    from skald_specs.recipe import Recipe
+
+    Recipe.load(put(folder, "recipe.yaml", data))
 
 
 def _recipe(data: bytes, folder: Path) -> None:
@@ -79,18 +91,24 @@ def _planned(path: Path) -> Any:
 
 def _proxies(recipe: Any) -> Any:
     from skald_planner.plans.proxy import proxy_plans
-    from support_planner import corpus_for
+
+    corpus_for = support("planner").corpus_for
 
     return proxy_plans(recipe, corpus_for(recipe)) if recipe.sweep is not None else None
 
 
 def _plan_seeds(folder: Path) -> list[bytes]:
-    from support_report import _corpus, make_outlook, make_plan
-
-    plan = make_plan("small", _corpus(["da", "sv"], "text"), 64)
-    plan.model_copy(update={"outlook": make_outlook(0)}).save(folder / "simulated.yaml")
+    made = support("report")
+    plan = made.make_plan("small", made._corpus(["da", "sv"], "text"), 64)
+    plan.model_copy(update={"outlook": made.make_outlook(0)}).save(folder / "simulated.yaml")
     _any_plan().save(folder / "plan.yaml")
     return [(folder / name).read_bytes() for name in ("simulated.yaml", "plan.yaml")]
+
+
+def _read_plan(data: bytes, folder: Path) -> None:
+    from skald_specs.plan import Plan
+
+    Plan.load(put(folder, "plan.yaml", data))
 
 
 def _plan(data: bytes, folder: Path) -> None:
@@ -108,10 +126,14 @@ def _two_plans(data: bytes, folder: Path) -> None:
 
 
 def _fit_seeds(folder: Path) -> list[bytes]:
-    from support_report import make_fit
-
-    make_fit().save(folder / "fit.json")
+    support("report").make_fit().save(folder / "fit.json")
     return [(folder / "fit.json").read_bytes()]
+
+
+def _read_fit(data: bytes, folder: Path) -> None:
+    from skald_specs.timefit import TimeFit
+
+    TimeFit.load(put(folder, "fit.json", data))
 
 
 def _fit(data: bytes, folder: Path) -> None:
@@ -304,10 +326,10 @@ languages:
 
 TARGETS = (
     Target("recipe", files("recipes/mini-proxy.yaml", "recipes/own-text.yaml"),
-           _recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon")),
-    Target("plan", _plan_seeds, _plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook")),
-    Target("two plans", _plan_seeds, _two_plans, (b"identity", b"standing", b"value")),
-    Target("fit", _fit_seeds, _fit, (b"families", b"runs", b"optima", b"table")),
+           _read_recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon"), whole=_recipe),
+    Target("plan", _plan_seeds, _read_plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook"), whole=_plan),
+    Target("two plans", _plan_seeds, _read_plan, (b"identity", b"standing", b"value"), whole=_two_plans),
+    Target("fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), whole=_fit),
     Target("sources", _sources_seeds, _sources, (b"sources", b"hub", b"path", b"rights", b"shards", b"**", b"../*")),
     Target("site", _site_seeds, _site, (b"sbatch", b"environment", b"modules", b"time", b"1-00:00:00")),
     Target("slurm settings", texts(_SLURM), _slurm, (b"partition", b"time", b"sbatch")),

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from _fuzz_run import Target
-from _fuzz_text import ROOT, command, put, register_seeds
+from _fuzz_text import ROOT, command, put, register_seeds, support
 
 
 def _artifacts(folder: Path) -> Path:
     """Write a cycle's artifacts, as small as they can be."""
-    from support_report import write_inputs
-
-    write_inputs(folder, ("small",), ("byte-ngram",), ("da",), n_items=4)
+    support("report").write_inputs(folder, ("small",), ("byte-ngram",), ("da",), n_items=4)
     return folder / "artifacts"
 
 
@@ -36,7 +34,8 @@ def _loads(**places: str) -> Callable[[bytes, Path], None]:
         path = put(folder, place, data)
         several = field in ("points", "plans", "runs", "evaluations")
         where = path.parent if field in ("runs", "evaluations", "manifests") else path
-        load(ReportInputs(**{field: (where,) if several else where}))
+        given: Any = {field: (where,) if several else where}
+        load(ReportInputs(**given))
 
     return call
 
@@ -117,6 +116,13 @@ def _small_report() -> bytes:
     }
     report["remarks"] = {}
     return json.dumps(report).encode()
+
+
+def _read_report(data: bytes, folder: Path) -> None:
+    from skald_report.tables.file import read_report
+
+    put(folder, "new/report.json", data)
+    read_report(folder / "new")
 
 
 def _report(data: bytes, folder: Path) -> None:
@@ -216,7 +222,7 @@ TARGETS = (
     Target("evaluation summary", _written("eval/core/summary.json"), _summary, (b"models", b"tasks", b"flags")),
     Target("corpus.json", _written("corpus/corpus.json"), _loads(corpus="corpus.json"), (b"shards", b"recipe")),
     Target("run manifest", _manifest_seeds, _manifest, (b"energy_joules", b"layout")),
-    Target("report", lambda _: [_small_report()], _report, (b"tables", b"rows", b"columns", b"keys", b"units")),
+    Target("report", lambda _: [_small_report()], _read_report, (b"tables", b"rows", b"columns", b"keys", b"units"), whole=_report),
     Target("report for cards", lambda _: [_small_report()], _cards, (b"role", b"baseline", b"rows", b"columns")),
     Target("model card", _card_seeds, _card, (b"---\n", b"model-index", b"results", b"metrics", b"## ")),
     Target("measures", _measures_seeds, _measures, (b"measure", b"holds", b"bound")),

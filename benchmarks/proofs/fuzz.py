@@ -1,9 +1,9 @@
-"""`nox -s prove -- fuzz [NAME ...]`: no file that a user hands in makes a traceback, a hang or a flood of memory.
+"""`nox -s prove -- fuzz`: no file that a user hands in makes a traceback, a hang or a flood of memory.
 
 Every reader is given 200,000 inputs (`--inputs=N`), half of them guided by coverage where atheris is
 installed. A run that was interrupted goes on where it was; one whose code changed begins anew. What was
-found so far lies in build/proofs/fuzz/, one file a reader; `python benchmarks/proofs/fuzz.py NAME ...`
-runs some only.
+found so far lies in build/proofs/fuzz/, one file a reader; `--target=NAME`, which may be repeated, runs
+some only.
 """
 
 from __future__ import annotations
@@ -52,9 +52,14 @@ def measure(outcome: _fuzz_run.Outcome, inputs: int) -> Measure:
     )
 
 
+def _is_other_option(word: str) -> bool:
+    return word.startswith("-") and not word.startswith("--target=")
+
+
 def main() -> int:
     """Run the targets named, or all, and conclude."""
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    # nox hands on options alone.
+    words = [word.removeprefix("--target=") for word in sys.argv[1:] if not _is_other_option(word)]
     counts = [word.removeprefix("--inputs=") for word in sys.argv if word.startswith("--inputs=")]
     inputs = int(counts[0]) if counts else INPUTS
     if unknown := [word for word in words if word not in TARGETS]:
