@@ -44,20 +44,20 @@ from skald_specs.records import (
 from skald_trainer.metrics import MetricsFile, curve_rows, energy_joules, first_step
 from skald_trainer.origin import Origin
 
-_FACTS: dict[str, Any] = {"model": "base", "task": {"name": "core_pairs_da"}}
+_FACTS: dict[str, Any] = {"model": "base", "task": {"name": "own_pairs_da"}}
 _KEY = RunKey(_FACTS, fingerprint(_FACTS))
 
 
 def _task(kind: Any) -> TaskInfo:
     return TaskInfo(
-        name=f"core_{kind}_da", kind=kind, suite="core", language="da", version=1.0,
+        name=f"own_{kind}_da", kind=kind, suite="own", language="da", version=1.0,
         chance=None if kind == "text" else 0.5, n_items=2, data_sha256="0" * 64,
-        metric="bits_per_byte" if kind == "text" else "acc", family=f"core_{kind}", source="own",
+        metric="bits_per_byte" if kind == "text" else "acc", family=f"own_{kind}", source="own",
     )  # fmt: skip
 
 
 _SUMMARY = EvaluationSummary(
-    schema_version=1, suite="core",
+    schema_version=1, suite="own",
     models=(EvaluatedModel(
         name="base", role="baseline", about="a decoder", n_params_total=100, weights_sha256="0" * 64,
         tokenizer_sha256="1" * 64, dtype="float32", scorer="tree",
@@ -69,7 +69,7 @@ _SUMMARY = EvaluationSummary(
 def _request(kind: str, item: int, index: int) -> dict[str, Any]:
     text = f"En hund løber {item}{index}."
     return RequestRecord(
-        run_key=_KEY.digest, task=f"core_{kind}_da", item_id=f"i{item}", index=index, context="",
+        run_key=_KEY.digest, task=f"own_{kind}_da", item_id=f"i{item}", index=index, context="",
         continuation=text, logprob_nats=-4.0 - index, is_greedy=False, response=None,
         recheck_nats=-4.0 - index if item else None, n_tokens=5, n_bytes=len(text.encode()),
         is_right=None if kind == "text" else index == 0,
@@ -80,7 +80,7 @@ _REQUESTS = [_request("pairs", item, index) for item in (0, 1) for index in (0, 
 _REQUESTS += [_request("text", item, 0) for item in (0, 1)]
 _ITEMS = [
     ItemRecord(
-        model="base", task=f"core_{kind}_da", kind=kind, language="da", item_id=f"i{item}", key=f"k{item}",
+        model="base", task=f"own_{kind}_da", kind=kind, language="da", item_id=f"i{item}", key=f"k{item}",
         group="", score=1.0, n_bytes=16, metrics={} if kind == "text" else {"acc_bytes": 1.0},
     ).model_dump(mode="json")
     for kind in ("pairs", "text") for item in (0, 1)
@@ -93,7 +93,7 @@ _CURVE: list[dict[str, Any]] = [
 ]  # fmt: skip
 _POINTS = [
     ScorePoint(
-        run="base", suite="core", task="core_pairs_da", language="da", step=step, tokens=128 * step, score=0.5,
+        run="base", suite="own", task="own_pairs_da", language="da", step=step, tokens=128 * step, score=0.5,
         standard_error=0.1, kind="pairs", metric="acc", higher_is_better=True, version=1.0, n_items=2,
         data_sha256="0" * 64, weights_sha256="0" * 64, plan_fingerprint="f",
     ).model_dump(mode="json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,23 @@ def metric_and_filter(metric: str, task: TaskInfo) -> tuple[str, str]:
     """Return a metric of the records by lm-eval's own names: the metric, and what its answers went through."""
     name, _, done = metric.partition(",")
     return name, done or task.first_filter
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Say in one line that records hold what a format of others has no place for.
+
+    Args:
+        folder: Of the evaluation.
+
+    Raises:
+        UserInputError: The block raised a `ValueError`, such as pydantic's.
+    """
+    try:
+        yield
+    except ValueError as error:
+        problem = f"its records cannot be told in this format ({error})"
+        raise UserInputError(str(folder), problem, "Evaluate again, or mend them") from None
 
 
 def content_sha256(folder: Path) -> str:

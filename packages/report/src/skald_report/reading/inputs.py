@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-import pyarrow as pa
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
 from skald_specs.datacard import DataCard
@@ -24,7 +23,7 @@ from skald_specs.decontamination import (
     DecontaminationReport,
 )
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl
+from skald_specs.files import read_by_library, read_jsonl
 from skald_specs.manifest import MANIFEST_FOLDER
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedModels
@@ -286,10 +285,8 @@ def _sweep(fit: TimeFit | None, path: Path | None) -> pd.DataFrame:
         return pd.DataFrame([run.model_dump() for run in fit.runs], columns=_POINT_COLUMNS)
     if path is None:
         return pd.DataFrame(columns=_POINT_COLUMNS)
-    try:
+    with read_by_library(path, "unreadable", "Run the sweep again"):
         table = pd.read_parquet(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserInputError(str(path), f"unreadable ({error})", "Run the sweep again") from None
     missing = sorted(set(RUN_TABLE_COLUMNS) - set(table.columns))
     if missing:
         raise UserInputError(str(path), f"no column `{missing[0]}`", "Run the sweep again")
