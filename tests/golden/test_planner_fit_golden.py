@@ -22,23 +22,26 @@ N_DRAWS = 24
 
 
 def grid():
-    """Two sizes, two seeds, losses that diverge at the largest rates of one horizon."""
+    """Two sizes, two seeds, a bend over horizons, and losses that diverge at one's largest rates."""
     rows = run_table(
-        np.random.default_rng(0), horizons=HORIZONS, batches=(512, 1024, 2048),
+        np.random.default_rng(0), horizons=(65_536, *HORIZONS), batches=(512, 1024, 2048),
         lrs=tuple(0.002 * 2 ** (i / 2) for i in range(7)), noise=0.002, seeds=(1, 2),
         sizes=(90_192, 360_768), drift=-0.2,
     )  # fmt: skip
+    # The last octave moves more than those before foretell.
+    rows["lr"] *= np.where(rows["horizon_tokens"] == HORIZONS[2], 2.0**1.5, 1.0)
     lost = (rows["horizon_tokens"] == HORIZONS[2]) & (rows["lr"] > 0.9 * rows["lr"].max())
-    return rows.assign(diverged=lost, loss=rows["loss"].where(~lost))
+    # Of no family whose rules are known, so that the optimum may move with size.
+    return rows.assign(diverged=lost, loss=rows["loss"].where(~lost), family="")
 
 
 def scattered():
-    """Rates and batches drawn at random, as in many published tables."""
+    """Rates drawn at random at five batches, as in many published tables."""
     rng = np.random.default_rng(1)
     parts = []
     for horizon in HORIZONS:
         for _ in range(24):
-            batch = round(1024 * 2 ** rng.uniform(-2, 2))
+            batch = round(1024 * 2.0 ** rng.integers(-2, 3))
             lr = 2 ** rng.uniform(-9.5, -6.5)
             one = run_table(
                 rng, horizons=(horizon,), batches=(batch,), noise=0.002,
@@ -61,7 +64,8 @@ def bent():
     best = -7.5 + ridge("surge", {"knee": 0.0}, y - knee, 0, 0)
     x = best + x - (x.groupby([rows["horizon_tokens"], y]).transform("mean"))
     noise = np.random.default_rng(3).normal(0, 0.001, len(rows))
-    log_loss = 0.9 + 0.03 * (x - best) ** 2 + 0.004 * (y - 10.5) ** 2 + noise
+    gained = 0.08 * np.log2(rows["horizon_tokens"] / HORIZONS[0])
+    log_loss = 0.9 - gained + 0.03 * (x - best) ** 2 + 0.004 * (y - 9.5) ** 2 + noise
     return rows.assign(lr=2.0**x, loss=np.exp(log_loss))
 
 
