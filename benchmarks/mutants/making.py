@@ -64,7 +64,8 @@ class _Finder(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)):
             return False
-        if isinstance(node, cst.Subscript) and _named(node.value) == "Literal":
+        kind = node.value if isinstance(node, cst.Assign) else node
+        if isinstance(kind, cst.Subscript) and _named(kind.value) == "Literal":
             return False
         if isinstance(node, cst.Expr) and isinstance(node.value, cst.SimpleString):
             return False

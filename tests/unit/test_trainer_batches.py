@@ -33,6 +33,8 @@ RARE = {"a": 0.9, "b": 0.0999, "c": 0.00006, "d": 0.00004}
 FROZEN_RARE_COUNTS = {"a": 9000008, "b": 998981, "c": 608, "d": 403}
 FROZEN_RARE_PLACES = [(6195, 2, 63), (13027, 2, 64), (29197, 2, 65), (53987, 3, 40)]
 
+FROZEN_LONE_PLACES = [18786, 85379, 235729]
+
 
 def limited(plan: Plan, tokens: int) -> Plan:
     data = plan.identity.data.model_copy(update={"validation_tokens": tokens})
@@ -178,3 +180,16 @@ def test_the_order_of_rare_languages_is_the_one_that_finished_runs_had() -> None
     rare = np.flatnonzero(languages >= 2)[:4]
     found = [(int(at), int(languages[at]), int(before[at])) for at in rare]
     assert found == FROZEN_RARE_PLACES
+
+
+def test_one_rare_language_has_its_own_slots_and_two_share_as_few_as_do() -> None:
+    """Frozen as above; where the rare ones have 32 slots together, the shortest cycle is enough."""
+    order = MixtureOrder({"a": 1e-5, "b": 1 - 1e-5}, seed=3)
+    languages, before = order.draws(np.arange(500_000))
+    rare = np.flatnonzero(languages == 0)[:3]
+    assert (rare.tolist(), before[rare].tolist()) == (FROZEN_LONE_PLACES, [0, 1, 2])
+    shared = MixtureOrder({"a": 1 - 2**-7, "b": 2**-8, "c": 2**-8}, seed=3)
+    languages, _ = shared.draws(np.arange(3 * 4096))
+    common = languages == 0
+    assert common[:4096].tolist() == common[4096:8192].tolist() == common[8192:].tolist()
+    assert (~common[:4096]).sum() == 32
