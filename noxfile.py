@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import nox
@@ -23,6 +25,8 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
 
 ROOT = Path(__file__).parent
+#: `all` counts what the environment takes, too.
+BEGAN = str(time.time())
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml"))
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: Every wheel, for machines without a network; sessions install from it where it is.
@@ -30,6 +34,7 @@ WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resol
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
 #: A worker for each core, up to four; what tests/conftest.py groups stays on one worker, in its order.
 WORKERS = ["-n", "logical", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder"]
+GUESSES = ROOT / "packages" / "specs" / "src" / "skald_specs" / "guesses.py"
 #: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
 #: No network, no window, no time zone or locale in a result. One OpenMP thread for each process:
@@ -51,7 +56,16 @@ def run(session, *command, **more):
     """Run a program of the environment that `env` built, with more variables than the quiet ones."""
     bin_folder = Path(session.cache_dir).resolve().parent / "env" / "bin"
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
-    session.run(str(bin_folder / command[0]), *command[1:], env={**QUIET, **more, "PATH": path})
+    words, named = [str(bin_folder / command[0]), *command[1:]], {**QUIET, **more, "PATH": path}
+    try:
+        # On Ctrl-C nox would kill it after half a second, before it has left something to go on from;
+        # so wait for it. Another Ctrl-C ends both.
+        session.run(*words, env=named, interrupt_timeout=None)
+    except KeyboardInterrupt:
+        again = "run the same command again to continue"
+        print(f"nox -s {session.name}: interrupted; {again}", file=sys.stderr, flush=True)
+        # In place of nox's 130: the code of every verb of `skald`.
+        raise SystemExit(os.EX_TEMPFAIL) from None
 
 
 def pins():
@@ -76,9 +90,12 @@ def scripts(session, folder):
     options = [word for word in session.posargs if word.startswith("-")]
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        session.error(
-            f"no {' '.join(unknown) or 'script'} in {folder}; there are: {', '.join(known)}"
-        )
+        # From its file: nox runs outside the environment.
+        near = runpy.run_path(str(GUESSES))["near"]
+        meant = [name for word in unknown for name in near(word, known)]
+        guess = f"; did you mean {' '.join(meant)}?" if meant else "."
+        lacking = f"no {' '.join(unknown) or 'script'} in {folder}"
+        session.error(f"{lacking}{guess} There are: {', '.join(known)}")
     for name in names:
         run(session, "python", str(known[name]), *options)
 
@@ -172,13 +189,21 @@ def bench(session):
 def all(session):
     """Run all that Skald claims, in at most 90 minutes on two cores; `-- --plan` prints the plan."""
     words = ["benchmarks/_everything.py", *session.posargs]
-    run(session, "python", *words, SKALD_NOX=sys.executable)
+    run(session, "python", *words, SKALD_NOX=sys.executable, SKALD_BEGAN=BEGAN)
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def claims(session):
     """Write docs/claims.md from what `prove` and `bench` measured here."""
     run(session, "python", "benchmarks/_claims.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def docs(session):
+    """Make the docs site, build/docs/index.html; a warning is an error."""
+    words = ["-W", "--keep-going", "-q", "-c", "docs", "-d", "build/doctrees", *session.posargs]
+    run(session, "python", "-m", "sphinx", *words, ".", "build/docs")
+    session.log(f"the site: {(ROOT / 'build' / 'docs' / 'index.html').as_posix()}")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
@@ -204,6 +229,14 @@ def scale(session):
 def own_text(session):
     """Train and evaluate on your text: `nox -s own_text -- DIR [ITEMS_DIR]`."""
     run(session, "python", "-m", "skald_cli.own_text", *session.posargs)
+
+
+# An environment of its own: what looks at the pins must not be one of them.
+@nox.session(venv_backend="virtualenv", requires=["env"], default=False)
+def audit(session):
+    """Look the pinned versions up among known vulnerabilities; needs a network."""
+    session.install("-q", "pip-audit==2.10.1")
+    run(session, "python", "-m", "skald_cli.auditing", f"{session.bin}/pip-audit")
 
 
 @nox.session(venv_backend="none", default=False)

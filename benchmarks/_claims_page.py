@@ -100,11 +100,12 @@ def _exceptions(claims: Sequence[Claim], unmeasured: Sequence[Script]) -> str:
         for claim in claims:
             for m in claim.measures:
                 if verdict(m) == word:
-                    row = f"[{claim.verb} {claim.name}: {_cell(m.measure)}](#{anchor(claim.key, m.measure)})"
+                    # Not as Markdown's link: the docs site knows no anchor but those of headings there.
+                    place = f'<a href="#{anchor(claim.key, m.measure)}">'
+                    row = f"{place}{claim.verb} {claim.name}: {_cell(m.measure)}</a>"
                     detail = f": {_cell(m.detail)}" if m.detail else ""
-                    lines.append(
-                        f"- {_WORDS[word]}: {row}, {_figure(m)} against {_bound(m)}{detail}"
-                    )
+                    figure = "" if m.value is None else f", {_figure(m)}"
+                    lines.append(f"- {_WORDS[word]}: {row}{figure} (bound {_bound(m)}){detail}")
     lines += [
         f"- no figures yet: [{script.verb} {script.name}](#{script.key})" for script in unmeasured
     ]

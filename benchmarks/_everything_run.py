@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -19,6 +20,10 @@ from skald_specs.models import Spec
 MOST_TIMES, LEAST_LIMIT_MINUTES = 4.0, 10.0
 #: Between looks at the children, and until those that were asked to end are killed.
 LOOK_SECONDS, PATIENCE_SECONDS = 0.2, 30.0
+
+#: What nox and the cut network say at the end of a log, and a row of a table of claims that is not good.
+_OF_OTHERS = re.compile(r"nox > |network cut: ")
+_BAD_ROW = re.compile(r"  (NO|not measured)  ")
 
 
 class Outcome(Spec):
@@ -153,13 +158,7 @@ class Runner:
     def _outcome(self, one: _Running, minutes: float, cpu: float, limit: float) -> Outcome:
         name, code = one.step.name, int(one.process.returncode)
         log = self._folder / f"{name}.log"
-        said = (
-            f"killed after {limit:g} minutes"
-            if minutes > limit
-            else _last_line(log)
-            if code
-            else ""
-        )
+        said = f"killed after {limit:g} minutes" if minutes > limit else _why(log) if code else ""
         outcome = Outcome(
             name=name, command=one.step.command, commit=self._commit, code=code,
             minutes=round(minutes, 3), cpu_minutes=round(cpu, 3), said=said,
@@ -189,6 +188,9 @@ def _signal(one: _Running, number: int) -> None:
         return
 
 
-def _last_line(log: Path) -> str:
+def _why(log: Path) -> str:
+    """Return the line of a log that says most about a failure: a row that does not hold, or the last one."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+    own = [line.strip() for line in lines if line.strip() and not _OF_OTHERS.match(line)]
+    rows = [line for line in own if _BAD_ROW.search(line)]
+    return " ".join((rows or own or [""])[0 if rows else -1].split())[:200]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-#: What the whole run may take on two cores, after the environment.
-MOST_MINUTES = 90.0
+#: What the whole run may take on two cores, and how much of it the environment takes, which comes before.
+MOST_MINUTES, ENVIRONMENT_MINUTES = 90.0, 2.0
 
 
 class Step(NamedTuple):
@@ -34,28 +34,36 @@ def _bench(name: str, minutes: float, *options: str, **more: object) -> Step:
     return Step(f"bench-{name}", (f"benchmarks/{name}.py", *options), minutes, **more)  # type: ignore[arg-type]  # as above
 
 
-#: The cold cycle that is measured is the cycle: its outputs are kept for those who read them.
+#: The cold cycle that is measured is the cycle: its outputs are kept for those who read them. What is judged
+#: by the clock on a quiet machine comes first.
 STEPS = (
-    Step("scale", ("-s", "scale"), 2.0, online=True),
-    Step("data", ("-s", "data"), 0.3),
-    _bench("cycle", 9.5, "--keep", wide=True),
-    _bench("train", 3.5, wide=True),
+    _bench("cycle", 8.3, "--keep", wide=True),
+    _bench("train", 2.8, wide=True),
     _bench("sweep", 3.0, wide=True),
-    _proof("mup", 17.5, wide=True),
-    _proof("transfer", 12.5, wide=True),
-    _proof("parallel", 5.5, wide=True),
-    _proof("ablation", 3.0, wide=True),
+    Step("tests", ("-s", "tests"), 10.5, wide=True),
+    _proof("mup", 16.5, wide=True),
+    _proof("transfer", 12.0, wide=True),
+    _proof("parallel", 5.0, wide=True),
+    _proof("nodes", 3.0, wide=True),
+    _proof("ablation", 2.5, wide=True),
     # 5 GB take an hour: the claim on 5 GB is `nox -s prove -- scale`'s.
     _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
-    Step("tests", ("-s", "tests"), 20.0),
+    # 200,000 inputs for each of the readers take hours: that claim is `nox -s prove -- fuzz`'s.
+    _proof("fuzz", 7.0, "--inputs=500"),
+    Step("scale", ("-s", "scale"), 2.0, online=True),
+    Step("docs", ("-s", "docs"), 1.2),
+    Step("data", ("-s", "data"), 0.3),
     _proof("faults", 6.0),
-    _proof("data", 5.0),
-    _proof("evaluate", 5.5, needs=("bench-cycle", "data")),
-    _bench("evaluate", 4.5),
-    _bench("corpus", 3.5, needs=("scale",)),
-    _proof("report", 2.0, needs=("bench-cycle",)),
-    _bench("plan", 1.0),
-    _bench("report", 0.8),
+    _proof("rough", 5.0),
+    _proof("data", 4.5),
+    _proof("evaluate", 4.5, needs=("bench-cycle", "data")),
+    _bench("evaluate", 4.0),
+    _bench("corpus", 3.0, needs=("scale",)),
+    _proof("report", 1.7, needs=("bench-cycle",)),
+    _bench("plan", 0.3),
+    _bench("report", 0.6),
+    # Says that there is no GPU where there is none.
+    _bench("gpu_train", 0.2, "--allow-missing", wide=True),
     Step(
         "reproduce",
         ("-m", "skald_cli.main", "report", "compare", "reports/reference", "reports/latest"),
@@ -77,8 +85,8 @@ def chosen(names: Collection[str], steps: Sequence[Step] = STEPS) -> list[Step]:
 
 
 def ordered(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps as they are to be begun: wide ones, then the longest way to the end first."""
-    return sorted(steps, key=lambda step: (not step.wide, -_way(step, steps)))
+    """Return the steps as they are to be begun: wide ones as they stand, then the longest way to the end first."""
+    return sorted(steps, key=lambda step: (not step.wide, 0.0 if step.wide else -_way(step, steps)))
 
 
 def _way(step: Step, steps: Sequence[Step]) -> float:

@@ -25,6 +25,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: first.get(item.get_closest_marker("xdist_group").args[0], 2))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_progress_in_a_log():
+    """Keep what a command says on standard error from hanging on how busy the machine is."""
+    from skald_specs import progress
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "QUIET_SECONDS_IN_A_LOG", 3600.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def whole_report(tmp_path_factory):
     """Return the inputs of a report that has every section, and its folder; read-only."""

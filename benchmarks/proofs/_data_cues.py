@@ -139,7 +139,7 @@ def _worst(items: Mapping[str, Sequence[PairItem]], told: Mapping[str, Floats]) 
         measure="pairs told apart by length, case and punctuation: the phenomenon told most of",
         value=round(shares[0][0], 4),
         unit="",
-        bound="-",
+        bound="no bound",
         holds=True,
         detail=", ".join(f"{name} {share:.2f}" for share, name in shares[:5]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import _plants as plants
 import numpy as np
@@ -59,9 +60,14 @@ def all_items() -> list[ReferenceItem]:
     root = plants.REAL_TEXT
     return [
         *sources.pair_files(root / "pairs"),
-        *sources.sentence_files(root / "scala", "scala", sources.scala_id),
+        *sources.sentence_files(root / "scala", "scala", _scala_id),
         *sources.sentence_files(root / "ntrex", "ntrex", sources.row_id),
     ]
+
+
+def _scala_id(row: dict[str, Any]) -> str:
+    """Name a line of a ScaLA file: its sentence and what was done to it."""
+    return f"{row.get('source_id')}/{row.get('corruption_type') or 'correct'}"
 
 
 def planted_corpus(items: Sequence[ReferenceItem]) -> Corpus:

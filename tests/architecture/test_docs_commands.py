@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from skald_cli.main import build_parser
 from support import ROOT
+from support_docs import commands
 
 #: Commands of other programs that documents may show, each with the reason why no test runs it.
 OTHERS = {
@@ -25,19 +26,6 @@ DOCUMENTS = sorted(
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("evals/**/*.md")]
     if path.name != "CHANGELOG.md"
 )
-
-
-def commands(document: Path) -> list[list[str]]:
-    """Return the words of every command in a document's bash blocks."""
-    found = []
-    text = document.read_text(encoding="utf-8")
-    for block in re.findall(r"^ *```(?:bash|sh|console)\n(.*?)^ *```", text, re.S | re.M):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in line.split(" && "):
-                words = shlex.split(part, comments=True)
-                if words:
-                    found.append(words)
-    return found
 
 
 def nox_sessions() -> set[str]:

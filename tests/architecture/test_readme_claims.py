@@ -54,13 +54,18 @@ def unshown(text: str) -> list[str]:
 def problems(text: str) -> list[str]:
     """Return the links to docs/claims.md that lead nowhere, or to what does not hold."""
     claims, page = read(), PAGE.read_text(encoding="utf-8")
-    of_one_run = len({claim.run and claim.run.git_commit for claim in claims}) == 1
+    commits = {claim.run and claim.run.git_commit for claim in claims}
+    of_one_run = len(commits) == 1 and None not in commits
     rows = {script.key: [] if of_one_run else None for script in scripts()}
     for claim in claims:
         rows[claim.key] = claim.measures
         rows |= {anchor(claim.key, m.measure): [m] for m in claim.measures}
     found = []
     for name in re.findall(r"\]\(docs/claims\.md#([\w-]*)\)", text):
+        if name not in rows and any(
+            name.startswith(f"{key}-") for key, one in rows.items() if one is None
+        ):
+            continue  # its script has no figures yet
         if name not in rows:
             found.append(f"{name}: no such row or section")
         elif rows[name] == [] and of_one_run:
@@ -72,7 +77,6 @@ def problems(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.xfail(reason="the README does not link to the page yet")
 def test_what_the_readme_claims_is_shown() -> None:
     assert unshown(README.read_text(encoding="utf-8")) == []
 

@@ -37,12 +37,6 @@ def test_there_are_no_loose_ends() -> None:
             assert not re.search(r"\b(TODO|FIXME|XXX|NotImplementedError)\b", line), where
 
 
-def test_no_unsafe_reader_is_used() -> None:
-    unsafe = r"pickle\.loads?\(|yaml\.load\(|torch\.load\(|trust_remote_code\s*=\s*True|shell=True"
-    for path in SOURCES:
-        assert not re.search(unsafe, path.read_text(encoding="utf-8")), path
-
-
 def test_pins_are_complete_and_plain() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line) for line in lines)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -10,9 +11,11 @@ import support_harness
 import torch
 from skald_harness.adapter.network import TrieLM
 from skald_harness.models.loading import device_type
-from skald_harness.running.ranks import World, world
+from skald_harness.running.ranks import LostRankError, World, _noticing_loss, world
 from skald_harness.scoring.threads import CPU_THREADS
+from skald_specs.errors import EXIT_RESUMABLE
 from skald_specs.files import read_json
+from skald_specs.hosts import Peer
 from support_harness import N_ANSWERS, N_CHOICES, N_TASKS, evaluate_core
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
@@ -129,3 +132,36 @@ def test_chunks_are_shared_out_whole(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     monkeypatch.setenv("RANK", "2")
     assert world() == World(2, 3)
+
+
+_WAITS = """
+import sys, time
+from skald_harness.running import ranks
+from skald_specs.hosts import Peer
+ranks.SECONDS_BETWEEN_LOOKS = 0.05
+with ranks._noticing_loss([Peer(1, "node-b", "127.0.0.1", int(sys.argv[1]))]):
+    time.sleep(60)
+"""
+
+
+def test_who_waits_for_a_lost_rank_ends_resumably_and_names_it():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    words = [sys.executable, "-c", _WAITS, str(port)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == EXIT_RESUMABLE
+    assert done.stderr.startswith(
+        "skald: lost node-b (127.0.0.1) with rank 1: its share is missing"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_broken_wait_names_whom_it_lost():
+    peer = Peer(1, "node-b", "127.0.0.1", 1)
+    with (
+        pytest.raises(LostRankError, match=r"^lost node-b \(127\.0\.0\.1\) with rank 1"),
+        _noticing_loss([peer]),
+    ):
+        raise RuntimeError("Connection closed by peer [127.0.0.1]:4711")
+    with _noticing_loss([]):
+        pass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +14,9 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
+
+# The proof of nodes makes the same ones.
+from _nodes_hosts import CABLE, CannotMakeHostsError, two_hosts
 from skald_cli.main import main
 from skald_specs.checkpoint import MODEL_FILE
 from skald_specs.errors import EXIT_RESUMABLE
@@ -92,34 +95,21 @@ class Cluster:
 
 
 @contextmanager
-def two_hosts() -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
+def two_nodes(folder: Path) -> Iterator[tuple[str, dict[str, str], dict[str, object]]]:
     """Make two hosts joined by a cable, where that is permitted; else both nodes are this machine.
 
     Yields:
         What the hosts have in common, the environment of the played Slurm, and the site's values.
     """
-    names = [f"skald-{os.getpid()}-{number}" for number in (1, 2)]
-
-    def ip(*words: str) -> bool:
-        return subprocess.run(["ip", *words], capture_output=True, check=False).returncode == 0
-
-    made = shutil.which("ip") is not None and all(ip("netns", "add", name) for name in names)
     try:
-        cable = ("fast0", "type", "veth", "peer", "name", "fast0", "netns", names[1])
-        made = made and ip("-n", names[0], "link", "add", *cable)
-        for number, name in enumerate(names, start=1):
-            made = made and ip("-n", name, "address", "add", f"10.77.0.{number}/24", "dev", "fast0")
-            made = made and all(ip("-n", name, "link", "set", dev, "up") for dev in ("fast0", "lo"))
-        if made:
+        with two_hosts(folder) as hosts:
+            enter = json.dumps([host.entering([]) for host in hosts])
             # The first node's name leads nowhere without the suffix, as on JUWELS Booster.
-            slurm = {"FAKE_SLURM_NETWORKS": " ".join(names), "SLURM_JOB_NODELIST": "10.77.0.,b"}
-            network = {"GLOO_SOCKET_IFNAME": "fast0"}
-            yield "two networks", slurm, {"host_suffix": "1", "environment": network}
-        else:
-            yield "one machine", {}, {}
-    finally:
-        for name in names:
-            ip("netns", "delete", name)
+            slurm = {"FAKE_SLURM_HOSTS": enter, "SLURM_JOB_NODELIST": "node-,b"}
+            network = {"GLOO_SOCKET_IFNAME": CABLE}
+            yield "two hosts", slurm, {"host_suffix": "a-fast", "environment": network}
+    except CannotMakeHostsError:
+        yield "one machine", {}, {}
 
 
 def ranks_of(script: int) -> list[int]:
@@ -196,7 +186,7 @@ def test_two_nodes_give_the_bytes_of_one_machine_whatever_happens(cluster: Clust
     assert "Traceback" not in said, said
     assert cluster.requeued() == [f"requeue {os.getpid()}"], said
 
-    with two_hosts() as (where, slurm, site):
+    with two_nodes(cluster.folder / "hosts") as (where, slurm, site):
         # The run moves to another site here: same folder, other hosts.
         moved = cluster.start(cluster.script("disturbed", **site), SLURM_RESTART_COUNT="1", **slurm)
         continued, _ = moved.communicate(timeout=_PATIENCE)

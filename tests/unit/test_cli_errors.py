@@ -114,7 +114,11 @@ def edited(tmp_path: Path, *path: str, value: Any) -> Path:
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("model", "d_modle"), 96, ["unknown key `model.d_modle`", "use one of", "d_model"]),
+        (
+            ("model", "d_modle"),
+            96,
+            ["unknown key `model.d_modle`", "Did you mean 'd_model'?", "Use one of: "],
+        ),
         (("budget", "horizon_tokens"), -1, ["`budget.horizon_tokens` = -1", "greater than 0"]),
         (("execution", "tp"), 3, ["model.n_heads = 16", "not divisible by execution.tp = 3"]),
         (("model", "vocab_size"), 512, ["model.vocab_size = 512", "tokenizer's 2048", "raise it"]),
@@ -212,13 +216,16 @@ def test_a_file_of_another_kind_is_named(
 
 
 @pytest.mark.parametrize(
-    ("path", "word"),
-    [(("optimizer", "base_lr"), "'sweep'"), (("parametrisation", "weight_decay"), "'horizon'")],
+    ("path", "typed", "word"),
+    [
+        (("optimizer", "base_lr"), "sweeep", "'sweep'"),
+        (("parametrisation", "weight_decay"), "horizn", "'horizon'"),
+    ],
 )
 def test_a_mistyped_word_names_the_right_one(
-    path: tuple[str, ...], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    path: tuple[str, ...], typed: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = edited(tmp_path, *path, value="sweeep")
+    recipe = edited(tmp_path, *path, value=typed)
     assert main(["plan", "show", str(recipe)]) == 2
-    said = f"`{'.'.join(path)}` = 'sweeep': Input should be a valid number or {word}. Change"
+    said = f"`{'.'.join(path)}` = {typed!r}: Input should be a valid number or {word}. Did you mean {word}?"
     assert said in capsys.readouterr().err

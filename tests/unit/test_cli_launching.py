@@ -246,8 +246,8 @@ def test_wrong_commands_are_one_line(
         return shown.err
 
     job, here = str(plan), ("--script", str(tmp_path / "job.sbatch"))
-    assert "did you mean 'jwb'?" in refused(job, "--site", "jbw")
-    assert "There are: generic-slurm, jwb, marenostrum5" in refused(job, "--site", "zzzzz")
+    assert "Did you mean 'jwb'?" in refused(job, "--site", "jbw")
+    assert "Use one of: generic-slurm, jwb, marenostrum5" in refused(job, "--site", "zzzzz")
     assert "`account` is empty" in refused(job, "--site", "jwb")
     assert "--account: " in refused(job, "--site", "jwb", "--account", "a b")
     assert "--time: " in refused(job, "--site", "jwb", "--account", "a", "--time", "soon")
@@ -256,7 +256,7 @@ def test_wrong_commands_are_one_line(
     assert "no export here" in refused(
         str(tmp_path), "--site", "generic-slurm", "--evaluate", "core"
     )
-    assert "did you mean 'core'" in refused(job, "--site", "generic-slurm", "--evaluate", "cor")
+    assert "Did you mean 'core'" in refused(job, "--site", "generic-slurm", "--evaluate", "cor")
     odd = tmp_path / "a folder" / "job.sbatch"
     assert "#SBATCH line" in refused(job, "--site", "generic-slurm", "--script", str(odd))
     taken = tmp_path / "file"

@@ -226,7 +226,7 @@ def test_layouts_are_read(tmp_path):
         (b"{", "not JSON"),
         (b"[1]", "not a JSON object"),
         (b'{"good": "a", "type": "swap", "source_id": "s"}', "no `bad`"),
-        (b"\xff", "cannot be read"),
+        (b"\xff", "not UTF-8"),
         (b"\n", "no evaluation items"),
     ],
 )

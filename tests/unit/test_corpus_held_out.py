@@ -99,5 +99,5 @@ def test_pairs_are_read_packed_or_not_and_checked(tmp_path: Path) -> None:
     with pytest.raises(UserInputError, match=r"sv.jsonl, row 1: .*same text"):
         read_pairs(tmp_path, "sv")
     (tmp_path / "fo.jsonl.gz").write_bytes(b"no gzip")
-    with pytest.raises(UserInputError, match="cannot be read"):
+    with pytest.raises(UserInputError, match="damaged gzip"):
         read_pairs(tmp_path, "fo")

@@ -36,6 +36,14 @@ def test_a_failure_stops_none_but_those_who_need_it(tmp_path):
     assert any("FAILED  bad" in line and "it broke" in line for line in said)
 
 
+def test_a_row_that_does_not_hold_says_why(tmp_path):
+    table = "measure  1  <= 0  NO  too much\\nother  1  <= 2  yes  \\nnox > Session failed"
+    said = [
+        one.said for one in runner(tmp_path).run([step("a", f"print('{table}'); exit(1)")], set())
+    ]
+    assert said == ["measure 1 <= 0 NO too much"]
+
+
 def test_what_passed_is_known_at_the_same_commit_alone(tmp_path):
     good, bad = step("good"), step("bad", "raise SystemExit(3)")
     runner(tmp_path).run([good, bad], set())

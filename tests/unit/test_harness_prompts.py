@@ -8,7 +8,7 @@ from skald_cli import places
 from skald_cli.main import main
 from skald_harness.running.prompts import GOLDEN, check_prompts
 from skald_harness.tasks.listing import COLUMNS, listed, table
-from skald_harness.tasks.suites import EVALS, list_tasks
+from skald_harness.tasks.suites import EVALS, REGISTER, list_tasks
 from skald_specs.files import read_json, write_json
 from support_harness import write_items
 
@@ -25,6 +25,7 @@ def evals(tmp_path):
         for path in (EVALS / suite).glob("*"):
             if path.is_file() and (path.name[0] == "_" or path.stem in (*names, "utils")):
                 shutil.copy(path, folder)
+    shutil.copy(EVALS / REGISTER, tmp_path / "evals")
     write_items(tmp_path / "items", n=4)
     done = check(tmp_path, accept=True)
     assert not done.problems and len(done.notes) == 4

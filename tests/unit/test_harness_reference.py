@@ -164,7 +164,9 @@ EXPECTED = {
 
 
 def test_tasks_of_other_shapes_give_question_and_answers(tmp_path):
-    (tmp_path / "utils.py").write_text(
+    (tmp_path / "suites.yaml").write_text("{schema_version: 1, trusted: [shapes]}\n")
+    (folder := tmp_path / "shapes").mkdir()
+    (folder / "utils.py").write_text(
         "import datasets\n"
         "def load(**_):\n"
         "    rows = [{'q': 'who', 'a': 'one', 'b': 'two'}]\n"
@@ -173,8 +175,8 @@ def test_tasks_of_other_shapes_give_question_and_answers(tmp_path):
     for name, config in TASKS.items():
         lines = [f"{key}: {json.dumps(value)}" for key, value in config.items()]
         lines += [f"task: {name}", "custom_dataset: !function utils.load", "test_split: test"]
-        (tmp_path / f"{name}.yaml").write_text("\n".join(lines) + "\n")
-    loaded = load_tasks(tmp_path, list(TASKS), tmp_path)
+        (folder / f"{name}.yaml").write_text("\n".join(lines) + "\n")
+    loaded = load_tasks(folder, list(TASKS), tmp_path)
     for name, texts in EXPECTED.items():
         assert [found for _, found in item_texts(name, loaded[name])] == [texts], name
 

@@ -91,6 +91,8 @@ def test_a_metadata_without_version_is_named(evals):
         ("utils.load", "gone.load", "gone.py must lie beside"),
         ("test_split: test", "test_split: [", "_pairs_yaml:"),
         ("test_split: test", "include: _pairs_yaml", "includes itself"),
+        ("test_split: test", "include: /dev/zero", "it leads out of"),
+        ("test_split: test", "include: ../../passwd", "it leads out of"),
     ],
 )
 def test_a_wrong_value_is_named(evals, old, new, said):
@@ -98,6 +100,14 @@ def test_a_wrong_value_is_named(evals, old, new, said):
     assert old in template.read_text()
     template.write_text(template.read_text().replace(old, new))
     assert all(said in problem for problem in check_suites(evals))
+
+
+def test_a_function_is_named_by_its_module_never_by_a_path(evals):
+    (evals / "evil.py").write_text("def load(**_): ...\n")
+    template = evals / "core" / "_pairs_yaml"
+    template.write_text(template.read_text().replace("utils.load", f"{evals / 'evil'}.load"))
+    problems = check_suites(evals)
+    assert problems and all("evil.py must lie beside" in problem for problem in problems)
     assert len(check_suites(evals)) == 8
 
 

@@ -154,7 +154,7 @@ def test_mixed_schedules_offer_one(tmp_path, runs):
     path = csv(tmp_path, runs)
     refused(path, "cosine (4 rows), wsd (10 rows)", '--schedule "wsd"')
     assert len(read_runs(path, schedule="cosine")) == 4
-    refused(path, "no run has the schedule linear", schedule="linear")
+    refused(path, "no run has the schedule 'linear'", schedule="linear")
 
 
 def test_mixed_families_name_the_field(tmp_path, runs):

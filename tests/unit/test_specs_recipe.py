@@ -38,7 +38,7 @@ def test_the_unchanged_recipe_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("learning_rate", 0.1, r"unknown key `learning_rate`.*use one of: about, assumed, budget"),
+        ("learning_rate", 0.1, r"unknown key `learning_rate`.*Use one of: about, assumed, budget"),
         ("model.d_modl", 96, r"unknown key `model\.d_modl`.*d_model"),
         ("budget.horizon_tokens", -5, r"`budget\.horizon_tokens` = -5: Input should be greater"),
         ("budget.horizon_tokens", 512, r"horizon_tokens = 512 is below one batch of 1024"),
@@ -65,7 +65,7 @@ def test_the_unchanged_recipe_is_accepted() -> None:
             {"da": 1.0},
             r"mixture and corpus\.languages differ in de, en, fo, is, nb, nl, sv",
         ),
-        ("corpus.languages", ["da", "xx"], r"unknown language 'xx'; use one of da, de"),
+        ("corpus.languages", ["da", "xx"], r"unknown language 'xx'. Use one of: da, de"),
         ("corpus.languages", ["da", "da"], r"a language is listed twice"),
         ("parametrisation.eps", 0, r"`parametrisation\.eps` = 0: Input should be greater than 0"),
         ("parametrisation.eps", float("nan"), r"`parametrisation\.eps`"),

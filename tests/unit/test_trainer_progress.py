@@ -9,11 +9,11 @@ import time
 from typing import Any
 
 import pytest
-from skald_trainer.progress import Progress, duration, scaled, screen_for
-from skald_trainer.screens import Lines, Live, Pace
+from skald_specs.screens import Lines, Live, Pace, duration, screen_for
+from skald_trainer.progress import Progress, scaled
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+HIDE_CURSOR = "\x1b[?25l"
 #: Well below a millisecond, on a machine that others use, too.
 MOST_SECONDS_A_STEP = 3e-4
 
@@ -73,7 +73,7 @@ def test_a_long_run_gets_a_line_each_minute_at_last_and_a_short_one_few(clock: C
     assert max(gaps) == 60
     assert times[-1] == day
     pace = Pace(1000)
-    assert sum(pace.due(step * 0.003, step) for step in range(1, 1001)) == 4, "3 s: first, 2, last"
+    assert sum(pace.due(step * 0.003, step) for step in range(1, 1001)) == 2, "3 s: first, last"
 
 
 def test_only_what_is_known_is_shown(clock: Clock) -> None:
@@ -119,9 +119,8 @@ def test_a_terminal_gets_one_line_that_fits_and_its_cursor_back(
     assert last.endswith("left") is (columns > 40)
     assert ("MFU" in last) is (columns > 60), "a narrow terminal loses the middle"
     assert ("━" in last) is (columns != 60), "a bar where there is room"
-    # Also if no more than this was written: a kill must not leave the terminal without a cursor.
-    assert live.rfind(SHOW_CURSOR) > live.rfind(HIDE_CURSOR)
-    assert out.getvalue().rfind(SHOW_CURSOR) > out.getvalue().rfind(HIDE_CURSOR)
+    # A kill must not leave the terminal without a cursor.
+    assert HIDE_CURSOR not in out.getvalue()
     assert out.getvalue().endswith("\n")
     assert "took" in out.getvalue()
 

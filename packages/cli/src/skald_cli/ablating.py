@@ -25,8 +25,25 @@ _ITEMS_FILE, _RUNS = "items.jsonl", "runs"
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     # The group is the corpus station's; what it says of itself stands there.
-    group = verbs.group("corpus", "")
-    parser = group.add("ablate", "train the same model on several corpora and rank them", run)
+    group = verbs.group("corpus")
+    parser = group.add(
+        "ablate",
+        "train the same small model on several corpora and rank them",
+        run,
+        more="When you ask whether a filter, a source or a mixture earns its place. Reads built corpora "
+        "of the same languages and a recipe for model and budget; trains every corpus with several "
+        "seeds. Writes ablation.json and ablation.md with the ranks and how sure they are. Finished "
+        "runs are kept: run it again to continue.",
+        examples={
+            "does the filter help? The baseline first": (
+                "skald corpus ablate without/corpus with-filter/corpus --recipe recipes/own-text.yaml"
+            ),
+            "judged on text of your own, with five seeds": (
+                "skald corpus ablate a/corpus b/corpus --recipe recipes/own-text.yaml --on held-out "
+                "--seeds 5"
+            ),
+        },
+    )
     parser.add_argument(
         "corpora", type=Path, nargs="+", metavar="CORPUS", help="built corpora, the baseline first"
     )
@@ -45,7 +62,9 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--pairs", type=Path, metavar="DIR", help="minimal pairs, <language>.jsonl or .jsonl.gz"
     )
-    parser.add_argument("--out", type=Path, default=places.ABLATION, help="folder to write")
+    parser.add_argument(
+        "--out", type=Path, default=places.ABLATION, metavar="DIR", help="folder to write"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

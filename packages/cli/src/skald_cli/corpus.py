@@ -13,9 +13,28 @@ from skald_cli.parser import Verbs
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("corpus", "generate the synthetic sources, build shards from any sources")
-    parser = group.add("generate", "write the synthetic sources and evaluation items", run_generate)
-    parser.add_argument("--out", type=Path, default=places.DATA, help="folder to write")
+    group = verbs.group(
+        "corpus",
+        "text in, tokenizer and shards out; or what is known of them",
+        "The first station. A recipe's text is built as it is; a sources file of real text goes "
+        "through rights, language, quality, personal data, duplicates and evaluation items first.",
+    )
+    parser = group.add(
+        "generate",
+        "write the synthetic sources and evaluation items of the miniature",
+        run_generate,
+        more="Once for a checkout, before anything else; `nox -s data` does it for you. Reads nothing "
+        "and needs no network. Writes one folder a language, and the items of the suite `core`.",
+        examples={
+            "write data/ if it is missing, and check it against its pin": (
+                "skald corpus generate --pin data.dvc"
+            ),
+            "into a folder of your own": "skald corpus generate --out build/data",
+        },
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.DATA, metavar="DIR", help="folder to write"
+    )
     parser.add_argument(
         "--pin",
         type=Path,
@@ -23,7 +42,25 @@ def register(verbs: Verbs) -> None:
         help="a .dvc file: generate only if the folder is missing, then refuse it unless its bytes "
         "are the pinned ones",
     )
-    parser = group.add("build", "make a corpus of a recipe's text, or of sources", run_build)
+    parser = group.add(
+        "build",
+        "make a corpus: tokenizer and shards of a recipe's text, or of a sources file",
+        run_build,
+        more="Before a sweep and a training. Reads a recipe and its text, one folder a language, or a "
+        "sources file, which names texts and their licences (docs/data.md; sources/ has ready-made "
+        "ones). Writes tokenizer.json, *.ds and corpus.json; of a sources file also a folder for each "
+        "stage with what it removed and why, and a data card. Interrupted, it starts again at the "
+        "stage it was in.",
+        examples={
+            "the miniature's corpus": "skald corpus build recipes/mini-proxy.yaml",
+            "your own text, one folder a language": (
+                "skald corpus build recipes/own-text.yaml --source my-text --out my-corpus"
+            ),
+            "real text through every filter": (
+                "skald corpus build sources/wikipedia.yaml --workers 8"
+            ),
+        },
+    )
     parser.add_argument(
         "file", type=Path, metavar="FILE", help="a recipe, or a sources file (docs/data.md)"
     )
@@ -33,6 +70,7 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--out",
         type=Path,
+        metavar="DIR",
         help=f"folder to write ({places.CORPUS}, or {places.CORPORA}/NAME for sources)",
     )
     parser.add_argument(
@@ -43,7 +81,12 @@ def register(verbs: Verbs) -> None:
         help="recipe: evaluation items to look for in the training text: folders, or lists that "
         f"`skald evals items` wrote; none: {places.ITEMS}, if it is there",
     )
-    parser.add_argument("--stage", choices=corpora.ALL_STAGES, help="sources: run this stage alone")
+    parser.add_argument(
+        "--stage",
+        choices=corpora.ALL_STAGES,
+        metavar="STAGE",
+        help=f"sources: run this stage alone ({', '.join(corpora.ALL_STAGES)})",
+    )
     parser.add_argument(
         "--workers", type=int, default=0, metavar="N", help="sources: processes (0: one a core)"
     )
@@ -60,14 +103,36 @@ def register(verbs: Verbs) -> None:
         help="sources: leave out what cannot be read, and write it down, instead of stopping",
     )
     parser = group.add(
-        "contamination", "look for more evaluation items in a built corpus", run_contamination
+        "contamination",
+        "look for more evaluation items in a built corpus",
+        run_contamination,
+        more="When a suite was added after the corpus was built. Reads the shards and the items; adds "
+        "what it finds to decontamination.json and clean-subset.json beside the shards, which stay as "
+        "they are. `skald evaluate` reads both.",
+        examples={
+            "items of a suite of others, then the search": (
+                "skald corpus contamination build/hub.jsonl.gz --corpus artifacts/corpus"
+            )
+        },
     )
     parser.add_argument(
         "items", type=Path, nargs="+", metavar="PATH",
         help="lists that `skald evals items` wrote, or folders of items",
     )  # fmt: skip
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
-    parser = group.add("why", "tell what happened to one document of a corpus", run_why)
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
+    parser = group.add(
+        "why",
+        "tell what each stage did with one document, and why",
+        run_why,
+        more="When a document is missing, or should be. Reads the stages' folders that "
+        "`skald corpus build SOURCES` wrote; writes nothing.",
+        examples={
+            "by source and id": "skald corpus why artifacts/corpora/nordic avis/4711",
+            "by where it stood": "skald corpus why artifacts/corpora/nordic da.jsonl:12",
+        },
+    )
     parser.add_argument("corpus", type=Path, metavar="DIR", help="what `build SOURCES` wrote")
     parser.add_argument("id", metavar="ID", help="<source>/<id>, or the file:line it stood at")
 
@@ -79,8 +144,10 @@ def run_generate(args: argparse.Namespace) -> int:
 
         with recorded("data", "generate"):
             from skald_corpus.generate import generate
+            from skald_specs.progress import part
 
-            generate(args.out)
+            with part("writing text and items"):
+                generate(args.out)
         print(f"{args.out}/ written")
     if args.pin is not None:
         from skald_corpus.pin import verify
@@ -120,10 +187,12 @@ def _build_recipe(args: argparse.Namespace) -> int:
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
         from skald_corpus.decontaminate.report import finding, read_items
+        from skald_specs.progress import part
 
         source = args.source if args.source is not None else Path(recipe.corpus.source)
         named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
-        items = [item for path in named for item in read_items(path)]
+        with part("reading evaluation items"):
+            items = [item for path in named for item in read_items(path)]
         manifest = build(recipe, source, out, items)
     tokens = sum(shard.n_tokens for shard in manifest.shards)
     print(f"{out}: {len(recipe.corpus.languages)} languages, {tokens:,} tokens")
@@ -157,9 +226,11 @@ def run_contamination(args: argparse.Namespace) -> int:
     """Add to decontamination.json and clean-subset.json what the training shards have."""
     from skald_corpus.contamination import search_built
     from skald_corpus.decontaminate.report import finding, read_items
+    from skald_specs.progress import part
 
     items = [item for path in args.items for item in read_items(path)]
-    report = search_built(args.corpus, items)
+    with part(f"looking for {len(items):,} items"):
+        report = search_built(args.corpus, items)
     print(f"{args.corpus}: {finding(report)}")
     return EXIT_DONE
 

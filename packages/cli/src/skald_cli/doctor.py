@@ -41,7 +41,14 @@ class Finding(NamedTuple):
 
 def register(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    verbs.add("doctor", "say what is installed, which device, what is missing", run_doctor)
+    verbs.add(
+        "doctor",
+        "say what is installed, which device, what is missing and how to get it",
+        run_doctor,
+        more="First of all when something does not work. Reads the environment and the checkout; writes "
+        "nothing; exits 1 where something is missing.",
+        examples={"in the root of the checkout": "skald doctor"},
+    )
 
 
 def run_doctor(args: argparse.Namespace) -> int:

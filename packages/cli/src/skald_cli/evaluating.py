@@ -35,7 +35,26 @@ _IGNORED = {
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    parser = verbs.add("evaluate", "score exports, and controls beside them", run_evaluate)
+    parser = verbs.add(
+        "evaluate",
+        "score exports and models of others, with controls beside them",
+        run_evaluate,
+        more="The sixth station, after export. Reads exports, or models of others by --models, the tasks "
+        "under evals/ and their items. Writes one record for each model, task and item, and a summary "
+        "for each suite, under artifacts/eval/. Answers are kept one by one: run it again to continue. "
+        "See docs/evaluation.md.",
+        examples={
+            "one export on a suite": "skald evaluate artifacts/exports/mini-7.8b --suite core",
+            "small European models beside it, in two languages": (
+                "skald evaluate artifacts/exports/mini-7.8b --suite core --models eu-small "
+                "--languages da,sv"
+            ),
+            "every checkpoint of a run as it appears": (
+                "skald evaluate --suite core --watch artifacts/runs/mini-7.8b"
+            ),
+            "are the written numbers those of the records?": "skald evaluate --verify",
+        },
+    )
     parser.add_argument(
         "exports",
         type=Path,
@@ -51,9 +70,14 @@ def register(verbs: Verbs) -> None:
         help=f"folder of the items, of one suite or of all others (default: {places.ITEMS})",
     )
     parser.add_argument(
-        "--corpus", type=Path, help=f"built corpus (default: {places.CORPUS}, if it is there)"
+        "--corpus",
+        type=Path,
+        metavar="DIR",
+        help=f"built corpus (default: {places.CORPUS}, if it is there)",
     )
-    parser.add_argument("--out", type=Path, default=places.EVALUATIONS, help="folder of all suites")
+    parser.add_argument(
+        "--out", type=Path, default=places.EVALUATIONS, metavar="DIR", help="folder of all suites"
+    )
     parser.add_argument(
         "--languages", nargs="+", metavar="TAG[,TAG...]", help="only these languages"
     )
@@ -61,7 +85,7 @@ def register(verbs: Verbs) -> None:
         "--models",
         nargs="+",
         default=[],
-        metavar="NAME",
+        metavar="MODEL_NAME",
         help="other models: groups and short names of evals/models.yaml (eu-small), ids, folders",
     )
     parser.add_argument(
@@ -84,30 +108,86 @@ def register(verbs: Verbs) -> None:
         "--watch", type=Path, metavar="RUN", help="score a run's checkpoints as they appear"
     )
 
-    group = verbs.group("evals", "look at the evaluation suites")
-    parser = group.add("list", "list tasks", run_list)
-    parser.add_argument("--suite", help="only this suite")
+    group = verbs.group(
+        "evals",
+        "look at the evaluation suites: their tasks, items and formats",
+        "A suite is a folder under evals/ with tasks of lm-eval.",
+    )
+    parser = group.add(
+        "list",
+        "list the tasks of the suites, one a line",
+        run_list,
+        more="To see what can be asked. Reads evals/; writes nothing.",
+        examples={
+            "everything in Danish": "skald evals list --language da",
+            "one suite": "skald evals list --suite core",
+        },
+    )
+    parser.add_argument("--suite", metavar="SUITE", help="only this suite")
     parser.add_argument("--language", "--lang", metavar="TAG", help="only this language")
-    parser = group.add("check", "check every task file and what it asks", run_check)
+    parser = group.add(
+        "check",
+        "check every task file, and the prompts that it makes",
+        run_check,
+        more="After editing or adding a task. Reads evals/ and the items; exits 1 where a prompt is not "
+        "the one that was accepted. With --accept writes the new ones.",
+        examples={
+            "all suites": "skald evals check",
+            "keep the prompts of new tasks": "skald evals check --accept",
+        },
+    )
     parser.add_argument(
         "--accept",
         action="store_true",
         help="keep the prompts of new tasks and new versions, and lm-eval's tasks as they are now",
     )
-    parser = group.add("items", "write items as strings to look for in training text", run_items)
+    parser = group.add(
+        "items",
+        "write items as strings to look for in training text",
+        run_items,
+        more="Before building a corpus that is to be searched for them: `skald corpus build --items`, "
+        "`skald corpus contamination`. Reads suites, or tasks of lm-eval by name; writes one file.",
+        examples={
+            "two suites": "skald evals items core ud --out build/items.jsonl.gz",
+            "a task of lm-eval": (
+                "skald evals items belebele_dan_Latn --language da --out build/belebele.jsonl.gz"
+            ),
+        },
+    )
     parser.add_argument(
         "names", nargs="+", metavar="SUITE", help="a suite, or a task of a suite or of lm-eval"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .jsonl.gz file")
-    parser.add_argument("--items", type=Path, default=places.ITEMS, help="folder of the items")
+    parser.add_argument(
+        "--items", type=Path, default=places.ITEMS, metavar="DIR", help="folder of the items"
+    )
     parser.add_argument(
         "--language", metavar="TAG", help="of tasks of lm-eval whose name does not tell it"
     )
-    parser = group.add("export", "write an evaluation in a format of others", run_export)
+    parser = group.add(
+        "export",
+        "write an evaluation in a format of others",
+        run_export,
+        more="To hand results on. Reads a suite's folder that `skald evaluate` wrote; writes one log a "
+        "model, as lm-eval itself does or in the schema of Every Eval Ever.",
+        examples={
+            "as lm-eval writes them": (
+                "skald evals export artifacts/eval/core --format lm-eval --out build/lm-eval"
+            )
+        },
+    )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="such as artifacts/eval/core")
-    parser.add_argument("--format", required=True, choices=("lm-eval", "every-eval-ever"))
+    parser.add_argument(
+        "--format", required=True, choices=("lm-eval", "every-eval-ever"), help="whose"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to")
-    parser = group.add("validate", "check files of Every Eval Ever that Skald wrote", run_validate)
+    parser = group.add(
+        "validate",
+        "check files of Every Eval Ever that Skald wrote",
+        run_validate,
+        more="Before handing them on. Reads logs or samples; writes nothing.",
+        examples={"a log": "skald evals validate build/every-eval-ever/mini-7.8b.json"},
+    )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="logs or samples")
 
 
@@ -273,8 +353,10 @@ def run_check(args: argparse.Namespace) -> int:
         print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
+    from skald_specs.progress import part
 
-    checked = check_prompts(places.ITEMS, accept=args.accept)
+    with part("prompts of every task"):
+        checked = check_prompts(places.ITEMS, accept=args.accept)
     failed = (*checked.problems, *changed_upstream(accept=args.accept))
     for line in (*checked.notes, *failed):
         print(line)
@@ -285,8 +367,10 @@ def run_check(args: argparse.Namespace) -> int:
 def run_items(args: argparse.Namespace) -> int:
     """Write the items of suites and tasks as `ReferenceItem` rows."""
     from skald_harness.running.reference import write_reference_items
+    from skald_specs.progress import part
 
-    counts = write_reference_items(args.names, args.out, args.items, args.language)
+    with part("rendering items"):
+        counts = write_reference_items(args.names, args.out, args.items, args.language)
     print(f"{args.out}: {sum(counts.values()):,} items of {len(counts)} tasks")
     return EXIT_DONE
 

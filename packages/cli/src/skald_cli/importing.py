@@ -15,14 +15,30 @@ from skald_cli.parser import Verbs
 
 def register(group: Verbs) -> None:
     """Add the verb to those of `skald report`."""
-    parser = group.add("import-published", "read public leaderboard files for a report", run_import)
+    parser = group.add(
+        "import-published",
+        "read public leaderboards into a folder that a report shows",
+        run_import,
+        more="To see published scores of other models apart from the measured ones. Reads files, folders "
+        "or addresses of EuroEval's CSVs; writes CSVs that `skald report build --published` reads. See "
+        "docs/published.md.",
+        examples={
+            "files that you downloaded": (
+                "skald report import-published danish_all.csv swedish_all.csv --date 2026-11-01"
+            )
+        },
+    )
     parser.add_argument(
         "places", nargs="+", metavar="PATH_OR_URL",
         help="files, folders or addresses of EuroEval's <language>_all.csv, or of a collection",
     )  # fmt: skip
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of the boards' snapshot")
-    parser.add_argument("--source", help="where the boards are from, for their rows")
-    parser.add_argument("--out", type=Path, default=places.IMPORTED, help="folder to write")
+    parser.add_argument(
+        "--source", metavar="TEXT", help="where the boards are from, for their rows"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.IMPORTED, metavar="DIR", help="folder to write"
+    )
 
 
 def run_import(args: argparse.Namespace) -> int:

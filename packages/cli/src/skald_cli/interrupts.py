@@ -52,6 +52,14 @@ def leaving_at_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def was_interrupted() -> bool:
+    """Whether a signal has unwound, or is unwinding, what `raise_on_signals` guards.
+
+    An import that it meets may hand it on as an error of its own.
+    """
+    return signal.getsignal(STOP_SIGNALS[0]) is _leave
+
+
 def _raise(number: int, frame: object) -> NoReturn:
     for each in STOP_SIGNALS:
         signal.signal(each, _leave)

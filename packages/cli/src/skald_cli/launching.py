@@ -6,13 +6,14 @@ Writes a file and prints the command that submits it; it never submits anything 
 from __future__ import annotations
 
 import argparse
-import difflib
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skald_specs.errors import EXIT_DONE, UserInputError
+from skald_specs.guesses import offer
 
 from skald_cli import places
 from skald_cli.parser import Verbs
@@ -24,12 +25,30 @@ if TYPE_CHECKING:
 
 def register(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    parser = verbs.add("launch", "write a Slurm job script that trains or evaluates", run_launch)
+    parser = verbs.add(
+        "launch",
+        "write a Slurm job script that trains or evaluates",
+        run_launch,
+        more="On a cluster, in place of `skald train` or `skald evaluate`. Reads a plan, or exports with "
+        "--evaluate, and a site: a file under sites/ that says what a node has. Writes a script and "
+        "prints the command that submits it; it submits nothing. A job that ends early goes back into "
+        "the queue and continues. See docs/cluster.md.",
+        examples={
+            "train": "skald launch artifacts/plan/mini-7.8b.yaml --site generic-slurm",
+            "evaluate two suites, one job each": (
+                "skald launch artifacts/exports/mini-7.8b --site jwb --evaluate core --evaluate ud"
+            ),
+        },
+    )
     parser.add_argument(
         "inputs", type=Path, nargs="+", metavar="PLAN", help="a plan; exports with --evaluate"
     )
-    parser.add_argument("--site", required=True, help="a name under sites/, or a file like those")
-    parser.add_argument("--account", help="who pays for the job, unless the site's file says")
+    parser.add_argument(
+        "--site", required=True, metavar="SITE", help="a name under sites/, or a file like those"
+    )
+    parser.add_argument(
+        "--account", metavar="NAME", help="who pays for the job, unless the site's file says"
+    )
     parser.add_argument("--time", metavar="D-HH:MM:SS", help="limit of one job, unless the site's")
     parser.add_argument("--container", metavar="IMAGE", help="run in this Apptainer image")
     parser.add_argument(
@@ -38,8 +57,12 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--resume", type=Path, metavar="CHECKPOINT", help="what a converted model starts from"
     )
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
-    parser.add_argument("--out", type=Path, help="folder of all runs, or of all suites")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of all runs, or of all suites"
+    )
     parser.add_argument(
         "--script", type=Path, metavar="FILE", help="the script; logs lie beside it"
     )
@@ -55,7 +78,7 @@ def run_launch(args: argparse.Namespace) -> int:
     print(
         f"{name} on {site.name}: {_summary(text)}; from the root of the checkout:", file=sys.stderr
     )
-    print(f"sbatch {script}")
+    print(f"sbatch {shlex.quote(str(script))}")
     return EXIT_DONE
 
 
@@ -72,7 +95,7 @@ def load_site(name: str, **overrides: str | None) -> Site:
     path = Path(name) if name.endswith(".yaml") else places.SITES / f"{name}.yaml"
     if not path.is_file():
         raise UserInputError(
-            "--site", *_unknown(name, [p.stem for p in places.SITES.glob("*.yaml")])
+            "--site", *_unknown(name, sorted(p.stem for p in places.SITES.glob("*.yaml")))
         )
     site = Site.check(read_yaml(path), str(path))
     if site.name != path.stem:
@@ -194,9 +217,7 @@ def _logs(script: Path) -> Path:
 
 
 def _unknown(name: str, known: Sequence[str]) -> tuple[str, str]:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"no {name!r}{guess}", f"There are: {', '.join(sorted(known)) or 'none here'}"
+    return f"no {name!r}", offer(name, known)
 
 
 def _summary(text: str) -> str:

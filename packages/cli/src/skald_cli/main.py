@@ -8,14 +8,41 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skald_specs.errors import EXIT_CLAIM_FAILED, SkaldError
+from skald_specs.progress import shown
 
-from skald_cli.interrupts import leaving_at_once, raise_on_signals, report_interrupt
+from skald_cli.interrupts import (
+    leaving_at_once,
+    raise_on_signals,
+    report_interrupt,
+    was_interrupted,
+)
+from skald_cli.meant import path_meant
+from skald_cli.streams import settle
 
 if TYPE_CHECKING:
     from skald_cli.parser import Parser
 
-_ABOUT = "Train Germanic-language baseline models, evaluate them, and compare."
-_STATIONS = "stations, in order: corpus, sweep, plan, train, export, evaluate, report"
+_ABOUT = """\
+Train Germanic-language baseline models, evaluate them, and tell how they compare.
+
+Every verb reads files and writes files. Run them in the root of the checkout: the paths that they take
+for granted (recipes/, artifacts/, ...) are counted from there. `nox -s cycle` runs all stations in
+miniature."""
+_SECTIONS = {
+    "stations, in their order": (
+        "corpus", "sweep", "plan", "train", "export", "evaluate", "report",
+    ),
+    "beside them": ("mup", "checkpoint", "generate", "launch", "evals"),
+    "this installation": ("doctor", "completion"),
+}  # fmt: skip
+_EPILOG = """\
+exit codes:
+  0   done
+  1   a check, claim or bound did not hold
+  2   the input is wrong: one line says what, and what to do
+  75  interrupted; the same command goes on from there
+
+`skald VERB --help` says what a verb reads and writes, and shows commands that run."""
 
 
 def build_parser() -> Parser:
@@ -25,6 +52,7 @@ def build_parser() -> Parser:
 
     from skald_cli import (
         ablating,
+        completing,
         corpus,
         doctor,
         evaluating,
@@ -38,11 +66,11 @@ def build_parser() -> Parser:
     )
     from skald_cli.parser import Parser, Verbs
 
-    parser = Parser(prog="skald", description=_ABOUT, epilog=_STATIONS)
+    parser = Parser(prog="skald", description=_ABOUT, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
-    verbs = Verbs(parser)
+    verbs = Verbs(parser, _SECTIONS)
     stations = (
-        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor,
+        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor, completing,
     )  # fmt: skip
     for module in stations:
         module.register(verbs)
@@ -59,14 +87,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code of the contract: 0 done, 1 a check failed, 2 the input is wrong, 75
         interrupted and resumable. A bug of ours keeps its traceback.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
     with leaving_at_once():
-        args = build_parser().parse_args(argv)
+        if argv is None:
+            settle()
+        args = build_parser().parse_args(words)
     raise_on_signals()
     try:
-        code: int = args.run(args)
+        with shown(args.verb):
+            code: int = args.run(args)
         sys.stdout.flush()
     except SkaldError as error:
-        print(f"skald: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"skald: {' '.join(str(path_meant(error, words)).split())}", file=sys.stderr)
         if error.details:
             print(error.details, file=sys.stderr)
         return error.exit_code
@@ -76,6 +108,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output left (`skald evals list | head`); nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLAIM_FAILED
+    except Exception as error:
+        if was_interrupted():
+            return report_interrupt()
+        from skald_specs.files import lack_of_machine
+
+        lack = lack_of_machine(error)
+        if lack is None:
+            raise
+        print(f"skald: {lack}", file=sys.stderr)
+        return lack.exit_code
     return code
 
 

@@ -1,7 +1,7 @@
-"""The whole way on a user's own text, as the commands one would type; see docs/data.md.
+"""The whole way on a user's own text, as the commands one would type; see docs/own-text.md.
 
 `nox -s own_text -- DIR [ITEMS_DIR]`. DIR holds one folder for each language; ITEMS_DIR holds what the
-suite `ud` asks (docs/evaluation.md): `pairs/<language>.jsonl`, `ntrex/<language>.jsonl`,
+suite `ud` asks (docs/own-task.md): `pairs/<language>.jsonl`, `ntrex/<language>.jsonl`,
 `ud/<language>/test.jsonl`, each plain or `.gz`. Without it the page shows training alone.
 """
 
@@ -53,8 +53,12 @@ def main(words: list[str] | None = None) -> int:
     parser = Parser(
         prog="nox -s own_text --", description=__doc__, usage="%(prog)s DIR [ITEMS_DIR]"
     )
-    parser.add_argument("source", type=Path, metavar="DIR")
-    parser.add_argument("items", type=Path, nargs="?", metavar="ITEMS_DIR")
+    parser.add_argument(
+        "source", type=Path, metavar="DIR", help="one folder of text for each language"
+    )
+    parser.add_argument(
+        "items", type=Path, nargs="?", metavar="ITEMS_DIR", help="what the suite `ud` asks"
+    )
     args: argparse.Namespace = parser.parse_args(words)
     # All stations run in this process, and tqdm reads this when the first of them imports it.
     os.environ.setdefault("TQDM_DISABLE", "1")

@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("mup", "check a parametrisation")
+    group = verbs.group(
+        "mup",
+        "check that a parametrisation does what it promises",
+        "muP carries learning rates from small widths to large ones; see docs/mup.md.",
+    )
     parser = group.add(
         "coord-check",
-        "train the recipe's small sisters for five steps; no activation may depend on their size",
+        "does any activation depend on the model's size?",
         run_coord_check,
+        more="Before trusting a recipe's parametrisation. Reads a recipe and no text; trains its small "
+        "sisters for five steps. Writes two tables and a figure; exits 1 where an activation grows or "
+        "shrinks with the width.",
+        examples={
+            "widths": "skald mup coord-check recipes/mini-proxy.yaml",
+            "depths, too": "skald mup coord-check recipes/mup-depth.yaml --depths 2 4 8",
+        },
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file under recipes/")
     parser.add_argument(
@@ -39,7 +50,9 @@ def register(verbs: Verbs) -> None:
         "--scale-heads", action="store_true",
         help="let d_head grow with the width instead of the number of heads",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, default=places.COORD_CHECK, help="folder of all checks")
+    parser.add_argument(
+        "--out", type=Path, default=places.COORD_CHECK, metavar="DIR", help="folder of all checks"
+    )
 
 
 def run_coord_check(args: argparse.Namespace) -> int:

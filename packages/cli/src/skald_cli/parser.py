@@ -1,29 +1,54 @@
-"""An argument parser whose complaints are one line and guess the word that was meant."""
+"""An argument parser whose complaints are one line and guess the word that was meant.
+
+Its help pages say what a verb does, when to use it, and show commands that run.
+"""
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from skald_specs.errors import EXIT_USER_INPUT
+from skald_specs.guesses import near
 
 #: What a verb runs: the parsed arguments in, the exit code out.
 Run = Callable[[argparse.Namespace], int]
+#: What a command is for, and the command.
+Examples = Mapping[str, str]
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*?)\)$")
+_REQUIRED = "the following arguments are required: "
+_NARROWEST, _WIDEST = 80, 100
 
 
 class HelpPage(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows defaults, where there is one."""
+    """Shows defaults, where there is one; paragraphs are filled, indented lines stay as they are."""
+
+    def __init__(self, prog: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        super().__init__(prog, width=min(max(columns, _NARROWEST), _WIDEST))
+
+    def add_argument(self, action: argparse.Action) -> None:
+        """Leave the verbs out: `Parser.format_help` lists them by section, which argparse cannot."""
+        if action.nargs != argparse.PARSER:
+            super().add_argument(action)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, []):
             return action.help
         return super()._get_help_string(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = text.split("\n\n")
+        return "\n\n".join(
+            block if re.search(r"^ ", block, re.M) else textwrap.fill(block, width)
+            for block in blocks
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +59,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=HelpPage, allow_abbrev=False, **settings)
+        #: Commands that run, by what they are for.
+        self.examples: Examples = {}
+        #: The verbs that may follow.
+        self.verbs: Verbs | None = None
 
     def parse_known_args(  # type: ignore[override]  # argparse's overloads only tell what is returned
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -48,43 +77,96 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line with a remedy and exit."""
+        if message.startswith(_REQUIRED):
+            message = self._missing(message.removeprefix(_REQUIRED))
         print(f"skald: {explain(message)} See `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(EXIT_USER_INPUT)
 
+    def _missing(self, names: str) -> str:
+        if self.verbs is not None:
+            return f"what shall `{self.prog}` do? There are {', '.join(self.verbs.abouts)}."
+        example = next((f", as in `{command}`" for command in self.examples.values()), "")
+        return f"{names} missing{example}."
+
+    def format_help(self) -> str:
+        """Return the page: what argparse writes, then verbs and examples."""
+        page = super().format_help()
+        if self.verbs is not None:
+            page = page.replace("\noptions:\n", f"\n{self.verbs.listed()}\n\noptions:\n", 1)
+        if self.examples:
+            lines = (f"  # {why}\n  {command}\n" for why, command in self.examples.items())
+            page += "\nexamples:\n" + "".join(lines)
+        return page
+
 
 class Verbs:
-    """The verbs of one level of the command line."""
+    """The verbs of one level of the command line.
 
-    def __init__(self, parser: Parser) -> None:
+    Args:
+        parser: The words before them.
+        sections: Titles, each with the verbs below it on the help page, in the order of both; none:
+            all verbs, in the order in which they are added.
+    """
+
+    def __init__(self, parser: Parser, sections: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.parser, self._sections = parser, sections
+        #: A sentence on each verb.
+        self.abouts: dict[str, str] = {}
+        parser.verbs = self
         self._choices = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
         self._groups: dict[str, Verbs] = {}
 
-    def add(self, name: str, about: str, run: Run) -> Parser:
+    def add(self, name: str, about: str, run: Run, more: str, examples: Examples) -> Parser:
         """Add a verb that does something.
 
         Args:
             name: The word.
-            about: One sentence for the help page.
+            about: One sentence for the help page of the level above.
             run: What it does.
+            more: When to use it, what it reads and what it writes.
+            examples: Commands that run, by what they are for.
 
         Returns:
             Its parser, to which the arguments are added.
         """
-        parser = self._choices.add_parser(name, help=about, description=about)
-        parser.set_defaults(run=run)
+        parser: Parser = self._choices.add_parser(name, help=about, description=_page(about, more))
+        parser.set_defaults(run=run, verb=parser.prog)
+        parser.examples = examples
+        self.abouts[name] = about
         return parser
 
-    def group(self, name: str, about: str) -> Verbs:
+    def group(self, name: str, about: str = "", more: str = "") -> Verbs:
         """Add a word that other verbs follow, unless it is there, and return those."""
         if name not in self._groups:
-            parser = self._choices.add_parser(name, help=about, description=about)
+            parser: Parser = self._choices.add_parser(
+                name, help=about, description=_page(about, more)
+            )
+            self.abouts[name] = about
             self._groups[name] = Verbs(parser)
         return self._groups[name]
 
+    def listed(self) -> str:
+        """Lay the verbs out by section, below a word those that follow it."""
+        width = max(len(name) for name in self.abouts)
+        blocks = []
+        for title, names in (self._sections or {"verbs": list(self.abouts)}).items():
+            rows = [f"{title}:"]
+            for name in names:
+                rows.append(f"  {name:<{width}}  {self.abouts[name]}")
+                if name in self._groups:
+                    rows.append(f"  {'':<{width}}  > {', '.join(self._groups[name].abouts)}")
+            blocks.append("\n".join(rows))
+        return "\n\n".join(blocks)
+
+
+def _page(about: str, more: str) -> str:
+    first = f"{about[0].upper()}{about[1:]}." if about else ""
+    return f"{first}\n\n{more}" if more else first
+
 
 def _no_option(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.65)
-    return f"no option {word}; did you mean {near[0]}?" if near else f"no option {word}."
+    found = near(word, known)
+    return f"no option {word}; did you mean {found[0]}?" if found else f"no option {word}."
 
 
 def explain(message: str) -> str:
@@ -95,7 +177,7 @@ def explain(message: str) -> str:
     word, choices = found[1], re.findall(r"[\w-]+", found[2])
     option = re.match(r"argument (--[\w-]+)", message)
     what = f"{option[1]}: no" if option else "no verb"
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.65)
-    if near:
-        return f"{what} {word!r}; did you mean {near[0]!r}?"
+    meant = near(word, choices)
+    if meant:
+        return f"{what} {word!r}; did you mean {meant[0]!r}?"
     return f"{what} {word!r}; there are {', '.join(choices)}."

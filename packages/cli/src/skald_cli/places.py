@@ -8,6 +8,7 @@ DATA = Path("data")
 ITEMS = DATA / "items"
 PIN = Path("data.dvc")
 PARAMS = Path("params.yaml")
+RECIPES = Path("recipes")
 PIPELINES = Path("corpora")
 CONSTRAINTS = Path("constraints.txt")
 EVALS = Path("evals")

@@ -20,9 +20,25 @@ if TYPE_CHECKING:
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("plan", "resolve every number of a run")
+    group = verbs.group(
+        "plan",
+        "from recipes to plans: every number resolved, with its standing",
+        "The third station. A recipe says what a run is; its plan says what follows: each number given, "
+        "derived, fitted (with an interval) or assumed. The trainer reads nothing but a plan.",
+    )
     parser = group.add(
-        "fit", "fit learning rate and batch over horizons to a table of runs", run_fit
+        "fit",
+        "fit how learning rate and batch move with the horizon, from a table of runs",
+        run_fit,
+        more="After a sweep, or with any table of runs (CSV or Parquet). Reads the table, and a column "
+        "map where its columns have other names. Writes fit.json with intervals, which "
+        "`skald plan predict` reads. See docs/time-transfer.md.",
+        examples={
+            "the sweep of this checkout": "skald plan fit artifacts/sweep",
+            "a table of others": (
+                "skald plan fit my-runs.csv --columns recipes/columns/steplaw.yaml --out build/fit.json"
+            ),
+        },
     )
     parser.add_argument(
         "runs", type=Path, metavar="RUNS", help="Parquet or CSV, or the folder of a sweep"
@@ -30,21 +46,44 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--columns", type=Path, metavar="MAP", help="YAML that says where a foreign table has what"
     )
-    parser.add_argument("--schedule", help="fit the runs of this schedule only")
+    parser.add_argument("--schedule", metavar="NAME", help="fit the runs of this schedule only")
     parser.add_argument(
-        "--out", type=Path, default=places.PLANS / places.FIT_FILE, help="file to write"
+        "--out",
+        type=Path,
+        default=places.PLANS / places.FIT_FILE,
+        metavar="FILE",
+        help="file to write",
     )
-    parser = group.add("predict", "write the plan of a recipe, with what it expects", run_predict)
+    parser = group.add(
+        "predict",
+        "write the plan of a recipe, with what it expects",
+        run_predict,
+        more="Before training. Reads recipes, the built corpus and, where a recipe leaves a number to "
+        "the sweep, the fit. Writes one plan a recipe: learning rate, batch, steps and mixture with "
+        "their standing, the loss it expects, and what not knowing better costs. Refuses what lies "
+        "beyond the fit's data until you insist.",
+        examples={
+            "both baselines of the miniature": (
+                "skald plan predict recipes/mini-2.6b.yaml recipes/mini-7.8b.yaml"
+            ),
+            "what would be planned, before there is a corpus": (
+                "skald plan predict recipes/trustllm-7.8b.yaml --no-corpus --out build/plan"
+            ),
+        },
+    )
     parser.add_argument(
         "recipes", type=Path, nargs="+", metavar="RECIPE", help="files under recipes/"
     )
     parser.add_argument(
         "--fit",
         type=Path,
+        metavar="FIT",
         help="what a sweep said; where the recipe gives its rate, what it would have chosen. Left out: "
         f"{places.PLANS / places.FIT_FILE}, for recipes that leave a number to the sweep",
     )
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
     parser.add_argument(
         "--no-corpus", action="store_true", help="plan without a corpus; such a plan does not train"
     )
@@ -58,7 +97,9 @@ def register(verbs: Verbs) -> None:
         action="store_true",
         help="the control: the optimum of the longest swept horizon, not carried to the recipe's",
     )
-    parser.add_argument("--out", type=Path, default=places.PLANS, help="folder to write")
+    parser.add_argument(
+        "--out", type=Path, default=places.PLANS, metavar="DIR", help="folder to write"
+    )
 
 
 def run_fit(args: argparse.Namespace) -> int:
@@ -72,11 +113,13 @@ def run_fit(args: argparse.Namespace) -> int:
         from skald_planner.fitting.transfer import fit_time
         from skald_specs.columns import ColumnMap
         from skald_specs.files import sha256_file
+        from skald_specs.progress import part
 
         columns = None if args.columns is None else ColumnMap.load(args.columns)
         rows = read_runs(table, columns, args.schedule)
         try:
-            fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
+            with part(f"fitting {len(rows):,} runs"):
+                fit = fit_time(rows, _source(table, columns), _unit(columns), sha256_file(table))
         except UserInputError as error:
             raise UserInputError(str(table), error.problem, error.remedy) from None
         except ClaimError as error:

@@ -16,13 +16,38 @@ _SENTENCES, _LINES = 5, 10
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("report", "statistics, figures and the page")
-    parser = group.add("build", "build the page from the stations' outputs", run_build)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="plan names; none: the baselines of params.yaml"
+    group = verbs.group(
+        "report",
+        "statistics, figures and the page: which model is better, by how much, how sure",
+        "The last station. It runs no model.",
+    )
+    parser = group.add(
+        "build",
+        "build the page from the stations' outputs",
+        run_build,
+        more="After an evaluation. Reads records, plans, metrics and published scores below one folder "
+        "of artifacts. Writes index.html, which opens offline, report.json, CSVs, a README and a model "
+        "card for each export. How to read it: docs/report.md.",
+        examples={
+            "the cycle's page": "skald report build",
+            "one model on one suite, from other artifacts": (
+                "skald report build own-text --artifacts artifacts/own-text --suites ud "
+                "--out reports/own-text"
+            ),
+        },
     )
     parser.add_argument(
-        "--artifacts", type=Path, default=places.ARTIFACTS, help="folder of the stations' outputs"
+        "names",
+        nargs="*",
+        metavar="RUN_NAME",
+        help="plan names; none: the baselines of params.yaml",
+    )
+    parser.add_argument(
+        "--artifacts",
+        type=Path,
+        default=places.ARTIFACTS,
+        metavar="DIR",
+        help="folder of the stations' outputs",
     )
     parser.add_argument(
         "--suites",
@@ -30,18 +55,45 @@ def register(verbs: Verbs) -> None:
         metavar="SUITE",
         help="evaluated suites; none: those of params.yaml, or all there are of the names",
     )
-    parser.add_argument("--published", type=Path, default=places.PUBLISHED, help="folder of CSVs")
     parser.add_argument(
-        "--evidence", type=Path, default=places.EVIDENCE, help="folder of committed proofs"
+        "--published", type=Path, default=places.PUBLISHED, metavar="DIR", help="folder of CSVs"
     )
-    parser.add_argument("--out", type=Path, default=places.REPORT, help="folder to write")
-    parser = group.add("cards", "check the model cards of a report, and copy them", run_cards)
+    parser.add_argument(
+        "--evidence",
+        type=Path,
+        default=places.EVIDENCE,
+        metavar="DIR",
+        help="folder of committed proofs",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.REPORT, metavar="DIR", help="folder to write"
+    )
+    parser = group.add(
+        "cards",
+        "check the model cards of a report, and copy them",
+        run_cards,
+        more="Before publishing a model. Reads a report; with --out writes the cards that are valid.",
+        examples={"check and copy": "skald report cards --out reports/cards"},
+    )
     parser.add_argument(
         "report", nargs="?", type=Path, default=places.REPORT, metavar="REPORT", help="its folder"
     )
-    parser.add_argument("--out", type=Path, help="folder to copy them to, such as reports/cards")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to copy them to, such as reports/cards"
+    )
     parser.add_argument("--hub", action="store_true", help="ask the Hub's own validator, too")
-    parser = group.add("compare", "say what changed between two reports", run_compare)
+    parser = group.add(
+        "compare",
+        "say what changed between two reports",
+        run_compare,
+        more="After a rerun, or to see what a change brought. Reads two reports; exits 1 where a number "
+        "leaves the tolerance of a rerun. With --out writes a page of the changes.",
+        examples={
+            "this cycle against the published one": (
+                "skald report compare reports/reference reports/latest --out build/changes"
+            )
+        },
+    )
     parser.add_argument("old", type=Path, metavar="OLD", help="folder of a report")
     parser.add_argument("new", type=Path, metavar="NEW", help="folder of another")
     parser.add_argument(
@@ -51,10 +103,21 @@ def register(verbs: Verbs) -> None:
         metavar=("OLD_EVAL", "NEW_EVAL"),
         help="folders of the evaluations they were made of, for tests on the same items",
     )
-    parser.add_argument("--out", type=Path, help="folder for a page, JSON and CSV of the changes")
-    parser = group.add("release", "keep a report under the name of a release", run_release)
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for a page, JSON and CSV of the changes"
+    )
+    parser = group.add(
+        "release",
+        "keep a report under the name of a release",
+        run_release,
+        more="When a version is tagged. Reads a report; copies it to reports/ and writes the index of "
+        "releases anew.",
+        examples={"the last cycle's": "skald report release v0.1"},
+    )
     parser.add_argument("name", metavar="NAME", help="of the release, such as v0.2.0")
-    parser.add_argument("--report", type=Path, default=places.REPORT, help="folder of the report")
+    parser.add_argument(
+        "--report", type=Path, default=places.REPORT, metavar="DIR", help="folder of the report"
+    )
     importing.register(group)
 
 

@@ -17,8 +17,22 @@ if TYPE_CHECKING:
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("plan", "resolve every number of a run")
-    parser = group.add("show", "print the numbers of a plan, a recipe or a fit", run_show)
+    # What the group says of itself stands with `plan fit`.
+    group = verbs.group("plan")
+    parser = group.add(
+        "show",
+        "print the numbers of a plan, a recipe or a fit, with where they are from",
+        run_show,
+        more="Whenever you want to see what a file means. Reads a plan, a recipe or fit.json, told "
+        "apart by their keys; writes nothing.",
+        examples={
+            "every number of a plan": "skald plan show artifacts/plan/mini-7.8b.yaml",
+            "parameters, memory and days of a recipe on eight nodes": (
+                "skald plan show recipes/trustllm-7.8b.yaml --nodes 8"
+            ),
+            "what the sweep said": "skald plan show artifacts/plan/fit.json",
+        },
+    )
     parser.add_argument("file", type=Path, metavar="FILE", help="a plan, a recipe or fit.json")
     parser.add_argument(
         "--width", type=int, metavar="D_MODEL", help="the recipe's sister of another width"
@@ -29,10 +43,30 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--nodes", type=int, metavar="N", help="show days and layouts for N nodes of each machine"
     )
-    parser = group.add("compare", "put two plans or recipes side by side", run_compare)
+    parser = group.add(
+        "compare",
+        "put two plans or recipes side by side",
+        run_compare,
+        more="To see what one change costs or brings. Reads two plans or recipes; writes nothing.",
+        examples={
+            "two sizes": (
+                "skald plan compare recipes/trustllm-2.6b.yaml recipes/trustllm-7.8b.yaml"
+            )
+        },
+    )
     parser.add_argument("left", type=Path, metavar="PLAN_OR_RECIPE", help="a plan or a recipe")
     parser.add_argument("right", type=Path, metavar="PLAN_OR_RECIPE", help="the other one")
-    parser = group.add("memory", "predict the bytes a GPU needs, by layout", run_memory)
+    parser = group.add(
+        "memory",
+        "predict the bytes that a GPU needs, by layout",
+        run_memory,
+        more="Before choosing dp, tp, pp and micro batch. Reads a plan or a recipe; writes nothing. "
+        "Without --layout it looks for layouts that fit known cards.",
+        examples={
+            "which layouts fit": "skald plan memory recipes/trustllm-7.8b.yaml",
+            "one of them": "skald plan memory recipes/trustllm-7.8b.yaml --layout 8,4,1",
+        },
+    )
     parser.add_argument("file", type=Path, metavar="PLAN_OR_RECIPE", help="a plan or a recipe")
     parser.add_argument(
         "--layout",

@@ -17,11 +17,33 @@ if TYPE_CHECKING:
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    group = verbs.group("sweep", "train a grid of small proxies")
-    parser = group.add("run", "train the grid of a recipe's sweep block", run_sweep)
+    group = verbs.group(
+        "sweep",
+        "train many small proxies, from which learning rates are fitted",
+        "The second station: which learning rate and batch are best at small widths and horizons.",
+    )
+    parser = group.add(
+        "run",
+        "train the grid of a recipe's sweep block",
+        run_sweep,
+        more="After `skald corpus build`, before `skald plan fit`; or leave it out and fit a table of "
+        "runs of your own. Reads a recipe with a sweep block and a built corpus. Writes one row a run "
+        "to runs.parquet. Finished runs are kept: run it again to continue. With --next it trains "
+        "nothing and says which runs would tell most.",
+        examples={
+            "the miniature's sweep": "skald sweep run recipes/mini-proxy.yaml",
+            "which five runs to add": (
+                "skald sweep run recipes/mini-proxy.yaml --next 5 --towards recipes/mini-7.8b.yaml"
+            ),
+        },
+    )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a file with a sweep block")
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
-    parser.add_argument("--out", type=Path, default=places.SWEEP, help="folder to write")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.SWEEP, metavar="DIR", help="folder to write"
+    )
     parser.add_argument(
         "--next",
         type=int,
@@ -37,6 +59,7 @@ def register(verbs: Verbs) -> None:
     parser.add_argument(
         "--fit",
         type=Path,
+        metavar="FIT",
         help=f"what --next starts from; left out: {places.PLANS / places.FIT_FILE}",
     )
 

@@ -18,25 +18,76 @@ _FINAL = "final"
 
 def register(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    parser = verbs.add("train", "train a plan; run again after a stop to continue", run_train)
+    parser = verbs.add(
+        "train",
+        "train a plan, in any layout; run it again after a stop to continue",
+        run_train,
+        more="The fourth station. Reads a plan, which `skald plan predict` wrote, and the corpus it was "
+        "made for. Writes metrics.jsonl, checkpoints/ and, at the end, final/ under the plan's name. "
+        "After Ctrl-C, a kill or a lost node the same command goes on from the newest checkpoint. On a "
+        "cluster: `skald launch`.",
+        examples={
+            "a baseline of the miniature": "skald train artifacts/plan/mini-7.8b.yaml",
+            "on from a converted model": (
+                "skald train build/start/plan.yaml --resume build/start --out build/runs"
+            ),
+        },
+    )
     parser.add_argument("plan", type=Path, metavar="PLAN", help="a file under artifacts/plan/")
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
-    parser.add_argument("--out", type=Path, default=places.RUNS, help="folder of all runs")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.RUNS, metavar="DIR", help="folder of all runs"
+    )
     parser.add_argument(
         "--resume", type=Path, metavar="CHECKPOINT", help="continue from this very checkpoint"
     )
 
-    group = verbs.group("checkpoint", "look into checkpoints, check and convert them")
-    parser = group.add("inspect", "print step, fingerprints, sizes and tensors", run_inspect)
+    group = verbs.group(
+        "checkpoint",
+        "look into checkpoints, check them, convert them from and to others' formats",
+        "A checkpoint is a folder of safetensors with a manifest of checksums; no pickle is ever read.",
+    )
+    parser = group.add(
+        "inspect",
+        "print step, fingerprints, sizes and tensors",
+        run_inspect,
+        more="To see what a checkpoint is. Reads its manifest and headers, no weights; writes nothing.",
+        examples={
+            "a finished run": "skald checkpoint inspect artifacts/runs/mini-7.8b/final",
+            "every tensor, for a program": (
+                "skald checkpoint inspect artifacts/runs/mini-7.8b --json"
+            ),
+        },
+    )
     parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint or a run")
     parser.add_argument("--json", action="store_true", help="print it as JSON, tensor by tensor")
-    parser = group.add("verify", "check every checksum, and tensors against the plan", run_verify)
+    parser = group.add(
+        "verify",
+        "check every checksum, and every tensor against the plan",
+        run_verify,
+        more="After copying one, or when a disk is in doubt. Reads all of it; writes nothing.",
+        examples={"a finished run": "skald checkpoint verify artifacts/runs/mini-7.8b"},
+    )
     parser.add_argument("checkpoint", type=Path, metavar="PATH", help="a checkpoint or a run")
     parser = group.add(
         "convert",
-        "turn a checkpoint into a Hugging Face folder, or a model of Hugging Face or nanotron into "
-        "a start checkpoint",
+        "turn a checkpoint into a Hugging Face folder, or a model of others into a start",
         run_convert,
+        more="To use a checkpoint that is not final elsewhere, or to train on from a model of Hugging "
+        "Face (Llama) or nanotron. Which of both follows from the source. Reads a checkpoint and the "
+        "corpus' tokenizer, or a foreign model and a plan of its shape; writes a folder, and prints the "
+        "command that trains on.",
+        examples={
+            "a checkpoint for Hugging Face": (
+                "skald checkpoint convert artifacts/runs/mini-7.8b/checkpoints/100 --out build/hf"
+            ),
+            "a foreign model as a start": (
+                "skald checkpoint convert my-llama --plan artifacts/plan/mini-7.8b.yaml "
+                "--out build/start"
+            ),
+        },
     )
     parser.add_argument("source", type=Path, metavar="SOURCE", help="what to convert; recognised")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to")
@@ -51,21 +102,50 @@ def register(verbs: Verbs) -> None:
         "--corpus",
         type=Path,
         default=places.CORPUS,
+        metavar="DIR",
         help="where a Hugging Face folder's tokenizer is",
     )
 
-    parser = verbs.add("export", "fold the multipliers into a Hugging Face folder", run_export)
+    parser = verbs.add(
+        "export",
+        "turn a finished run into a plain Hugging Face folder",
+        run_export,
+        more="The fifth station, after training. Reads a finished run and the corpus' tokenizer; folds "
+        "the multipliers of muP into the weights, so that any program that reads a Llama reads it. "
+        "Writes config.json, model.safetensors, tokenizer and model card under the plan's name.",
+        examples={"a baseline of the miniature": "skald export artifacts/runs/mini-7.8b"},
+    )
     parser.add_argument("folder", type=Path, metavar="RUN_OR_FINAL", help="a run's folder")
-    parser.add_argument("--corpus", type=Path, default=places.CORPUS, help="built corpus")
-    parser.add_argument("--out", type=Path, default=places.EXPORTS, help="folder of all exports")
+    parser.add_argument(
+        "--corpus", type=Path, default=places.CORPUS, metavar="DIR", help="built corpus"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=places.EXPORTS, metavar="DIR", help="folder of all exports"
+    )
 
-    parser = verbs.add("generate", "sample text from a run or an export", run_generate)
+    parser = verbs.add(
+        "generate",
+        "sample text from a run or an export",
+        run_generate,
+        more="To see what a model writes; the same seed gives the same text. Reads a run or an export; "
+        "prints the text and writes nothing.",
+        examples={
+            "an export": 'skald generate artifacts/exports/mini-7.8b --prompt "De hond"',
+            "another sample, shorter": (
+                'skald generate artifacts/runs/mini-7.8b --prompt "Ik" --tokens 20 --seed 2'
+            ),
+        },
+    )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a run or an export")
     parser.add_argument("--prompt", required=True, metavar="TEXT", help="what to continue")
     parser.add_argument("--tokens", type=_count, default=64, metavar="N", help="how many to sample")
     parser.add_argument("--seed", type=_count, default=1, metavar="N", help="seed of the sampling")
     parser.add_argument(
-        "--corpus", type=Path, default=places.CORPUS, help="where the tokenizer of a run lies"
+        "--corpus",
+        type=Path,
+        default=places.CORPUS,
+        metavar="DIR",
+        help="where the tokenizer of a run lies",
     )
 
 
@@ -104,10 +184,12 @@ def run_inspect(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Check a checkpoint's files and tensors."""
+    from skald_specs.progress import part
     from skald_trainer.checkpoint_view import verify_tensors
 
     folder = _final(args.checkpoint)
-    manifest, n_tensors = verify_tensors(folder)
+    with part("reading every byte"):
+        manifest, n_tensors = verify_tensors(folder)
     print(
         f"{folder}: {len(manifest.sha256)} files as written, {n_tensors} tensors as planned, "
         f"step {manifest.step}"
@@ -161,8 +243,10 @@ def run_export(args: argparse.Namespace) -> int:
     plan = Plan.load(final / PLAN_FILE)
     with recorded("export", plan.name) as facts:
         from skald_mup.export import export
+        from skald_specs.progress import part
 
-        export(final, args.corpus, args.out / plan.name)
+        with part("folding and writing weights"):
+            export(final, args.corpus, args.out / plan.name)
         facts["plan_fingerprint"] = plan.fingerprint
     print(f"{args.out / plan.name}")
     return EXIT_DONE

@@ -36,11 +36,13 @@ def verify(
         UserInputError: A folder is none of the two, or a file cannot be read.
     """
     chosen = list(folders) or _standard(evaluations)
+    from skald_specs.progress import tracked
+
     by_suite = _by_suite([*sorted(evaluations.glob("*")), *chosen])
     known = corpus if (corpus / places.CORPUS_FILE).is_file() else None
     items = items_of(list(by_suite))
     n_wrong = 0
-    for folder in chosen:
+    for folder in tracked(chosen, "folders"):
         if (folder / _EVALUATION).is_file():
             counts, wrong = _evaluation(folder, known, items)
         elif (folder / _REPORT).is_file():

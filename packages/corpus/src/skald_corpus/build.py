@@ -16,6 +16,7 @@ from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, Document, ShardIn
 from skald_specs.decontamination import ReferenceItem
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
+from skald_specs.progress import part, tracked
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
 from tokenizers import Tokenizer
@@ -52,9 +53,10 @@ def build(
     for tag, found in texts.items():
         _check_splits(source / tag, found)
     training = {tag: _Training(found) for tag, found in texts.items()}
-    tokenizer = train_tokenizer(
-        {tag: _Plain(found) for tag, found in training.items()}, recipe.corpus.tokenizer
-    )
+    with part("training the tokenizer"):
+        tokenizer = train_tokenizer(
+            {tag: _Plain(found) for tag, found in training.items()}, recipe.corpus.tokenizer
+        )
     with atomic_folder(out, marker="corpus.json") as folder:
         tokenizer.save(str(folder / "tokenizer.json"))
         # A document that spells the special token out must not be cut by it.
@@ -66,7 +68,8 @@ def build(
         ]
         _check_sizes(shards, recipe)
         if items:
-            write_findings(folder, search(training, items))
+            with part(f"looking for {len(items):,} evaluation items"):
+                write_findings(folder, search(training, items))
         manifest = CorpusManifest(
             schema_version=1,
             recipe=recipe.corpus,
@@ -113,7 +116,11 @@ def _write(
 ) -> ShardInfo:
     path = folder / f"{tag}.{split}.ds"
     sizes = array("Q")
-    n_tokens = write_shard(path, encode(documents, tokenizer, sizes), tokenizer.get_vocab_size())
+    what = f"{tag}, {split} documents"
+    # Around it: the last batch is encoded when its documents are read.
+    with part(what):
+        tokens = encode(tracked(documents, what), tokenizer, sizes)
+        n_tokens = write_shard(path, tokens, tokenizer.get_vocab_size())
     return ShardInfo(
         language=tag,
         split=split,

@@ -6,9 +6,6 @@ all, so that every corpus is scored on the same text.
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -19,7 +16,7 @@ from skald_specs.ablation import AblationItem, AblationText
 from skald_specs.corpus import CorpusManifest, Document, Split
 from skald_specs.decontamination import Decontamination, ReferenceItem
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl
+from skald_specs.files import read_by_library, read_jsonl
 from skald_specs.models import Spec
 from skald_specs.shards import read_document_ends, read_tokens
 from tokenizers import Tokenizer
@@ -102,20 +99,12 @@ def read_pairs(folder: Path, tag: str) -> list[AblationItem]:
     path = plain if plain.is_file() else plain.with_name(f"{plain.name}.gz")
     if not path.is_file():
         return []
-    rows = enumerate(read_jsonl(path) if path == plain else _packed(path), start=1)
+    rows = enumerate(read_jsonl(path), start=1)
     pairs = [_Pair.check(row, f"{path}, row {number}") for number, row in rows]
     return [
         AblationItem(language=tag, key=pair.key or pair.good, texts=(pair.good, pair.bad))
         for pair in pairs
     ]
-
-
-def _packed(path: Path) -> Iterator[object]:
-    try:
-        text = gzip.decompress(path.read_bytes()).decode("utf-8")
-        yield from (json.loads(line) for line in text.split("\n") if line.strip())
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise UserInputError(str(path), f"cannot be read ({error})", "Rebuild the file") from None
 
 
 def _document(tag: str, document: Document) -> AblationItem:
@@ -136,7 +125,8 @@ def shard_documents(
     shard = manifest.shard(tag, split)
     if shard is None or not shard.n_tokens:
         return
-    tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
+    with read_by_library(corpus / "tokenizer.json", "no tokenizer", "Build the corpus again"):
+        tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
     path = corpus / shard.path
     tokens, ends = read_tokens(path, manifest.vocab_size), read_document_ends(path).tolist()
     starts = [0, *ends[:-1]]

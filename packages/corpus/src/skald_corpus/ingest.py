@@ -5,7 +5,6 @@ Knows file layouts and how documents fall into splits; refuses to judge what the
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 from skald_specs.corpus import Document, Split
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import near
 from skald_specs.recipe import CorpusRecipe
 
 from skald_corpus.keyed import fraction
@@ -118,8 +118,8 @@ def text_files(source: Path, tag: str) -> list[Path]:
             raise UserInputError(
                 str(source), "no such folder of text", "Give a folder with one folder a language"
             )
-        near = difflib.get_close_matches(tag, present, n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(present)}"
+        meant = near(tag, present)
+        hint = f"Did you mean {meant[0]}?" if meant else f"There are: {', '.join(present)}"
         raise UserInputError(str(folder), f"no folder for language {tag}", hint)
     files: list[Path] = []
     for path in sorted(folder.iterdir()):

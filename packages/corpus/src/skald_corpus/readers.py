@@ -6,8 +6,6 @@ whether to stop or to go on with the rest; nothing is passed over in silence.
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,8 @@ from typing import IO, Any
 
 import orjson
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_by_library
+from skald_specs.packed import open_packed
 
 #: A longer line is no document that anything here can hold several of.
 MAX_LINE_BYTES = 64 << 20
@@ -52,7 +52,7 @@ def lines(path: Path) -> Iterator[tuple[int, str] | Bad]:
     A byte that is no UTF-8 is named with its line and column; damage of a gzip ends the file.
     """
     number = 0
-    with _opened(path) as stream:
+    with open_packed(path) as stream:
         try:
             while raw := stream.readline(MAX_LINE_BYTES + 1):
                 number += 1
@@ -76,8 +76,8 @@ def lines(path: Path) -> Iterator[tuple[int, str] | Bad]:
                         "Convert the file, for example with `iconv -f LATIN1 -t UTF-8`",
                         len(raw),
                     )
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            yield Bad(f"{path}:{number + 1}", f"damaged gzip ({error})", "Fetch the file again")
+        except UserInputError as error:  # a gzip that is damaged, or that unpacks without end
+            yield Bad(f"{path}:{number + 1}", error.problem, error.remedy)
 
 
 def json_lines(path: Path) -> Iterator[Record | Bad]:
@@ -158,19 +158,20 @@ def conllu(path: Path) -> Iterator[Record | Bad]:
 
 def parquet(path: Path) -> Iterator[Record | Bad]:
     """Yield the rows of a Parquet file, a row group's worth of memory at a time."""
-    import pyarrow
     from pyarrow import parquet as engine
 
     number = 0
     try:
-        with engine.ParquetFile(path) as file:
+        with (
+            read_by_library(path, "damaged Parquet", "Fetch the file again"),
+            engine.ParquetFile(path) as file,
+        ):
             for batch in file.iter_batches(batch_size=_ROWS):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path}:{number}", row
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())[:120]
-        yield Bad(f"{path}:{number + 1}", f"damaged Parquet ({told})", "Fetch the file again")
+    except UserInputError as error:
+        yield Bad(f"{path}:{number + 1}", error.problem, error.remedy)
 
 
 #: Readers by how a file's name ends.
@@ -205,11 +206,7 @@ def records(path: Path) -> Iterator[Record | Bad]:
         yield Bad(str(path), "no text in it", "Remove the file or fill it")
 
 
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-
-
-def _skip_line(stream: IO[bytes] | gzip.GzipFile, raw: bytes) -> int:
+def _skip_line(stream: IO[bytes], raw: bytes) -> int:
     """Read on to the end of a line, and return how much that was."""
     size = 0
     while raw and not raw.endswith(b"\n"):

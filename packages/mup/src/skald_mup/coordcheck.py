@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from skald_specs.parametrisation import Parametrisation
+from skald_specs.progress import tracked
 from skald_specs.shape import ModelShape
 
 from skald_mup.coordinates import Coordinate, Study, coordinates
@@ -194,7 +195,7 @@ def _checked(
     with _one_thread():
         rows = [
             row
-            for seed in seeds
+            for seed in tracked(seeds, f"{axis}s, seed")
             for shape in family.shapes
             for row in coordinates(shape, study, seed)
         ]

@@ -79,6 +79,8 @@ def published_shape(config: dict[str, Any], where: str) -> ModelShape:
         raise UserInputError(where, f"architecture {named}", _REMEDY)
     qwen = named == ["Qwen3ForCausalLM"]
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise UserInputError(where, f"rope_parameters = {rope!r}", _REMEDY)
     kind = rope.get("rope_type", rope.get("type", "default"))
     if kind != "default":
         raise UserInputError(where, f"rope_scaling of type {kind}", _REMEDY)
@@ -95,10 +97,13 @@ def published_shape(config: dict[str, Any], where: str) -> ModelShape:
         if value not in allowed:
             raise UserInputError(where, f"{field} = {value}", _REMEDY)
     heads = config.get("num_attention_heads", 32)
+    with_heads = {**config, "num_attention_heads": heads}
     defaults = {
         "num_attention_heads": heads,
         "num_key_value_heads": 32 if qwen else heads,
-        "head_dim": 128 if qwen else config.get("hidden_size", 0) // heads,
+        "head_dim": 128
+        if qwen
+        else share_of(with_heads, "hidden_size", "num_attention_heads", where),
         "max_position_embeddings": 32_768 if qwen else 2048,
         "rope_theta": rope.get("rope_theta", 10_000.0),
         "rms_norm_eps": 1e-6,
@@ -106,6 +111,19 @@ def published_shape(config: dict[str, Any], where: str) -> ModelShape:
     }
     given = {key: value for key, value in config.items() if value is not None}
     return shape_of(defaults | given, where)
+
+
+def share_of(config: dict[str, Any], whole: str, parts: str, where: str) -> int:
+    """Return a field of a config.json divided by another, rounded down.
+
+    Raises:
+        UserInputError: One of them is no positive integer.
+    """
+    for field in (whole, parts):
+        value = config.get(field)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise UserInputError(where, f"{field} = {value!r} is no positive integer", _REMEDY)
+    return int(config[whole] // config[parts])
 
 
 def _check_tensors(reader: TensorReader, shape: ModelShape, folder: Path) -> None:

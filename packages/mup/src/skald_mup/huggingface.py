@@ -69,7 +69,7 @@ def config_of(shape: ModelShape) -> dict[str, Any]:
     return config | ({"use_sliding_window": False} if shape.qk_norm else {"mlp_bias": False})
 
 
-def shape_of(config: dict[str, Any], where: str) -> ModelShape:
+def shape_of(config: Any, where: str) -> ModelShape:
     """Read the shape back from config.json.
 
     Args:
@@ -82,6 +82,8 @@ def shape_of(config: dict[str, Any], where: str) -> ModelShape:
     Raises:
         UserInputError: It is of another architecture, lacks a field, or is no possible shape.
     """
+    if not isinstance(config, dict):
+        raise UserInputError(where, "no object", "Run `skald export` again")
     named = config.get("architectures")
     if named not in ([LLAMA], [QWEN3]):
         raise UserInputError(where, f"architecture {named}", "Use an export of Skald")

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from skald_specs.checkpoint import INDEX_SUFFIX
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
+from skald_specs.files import inside, read_by_library, read_json
 
 Tensors = dict[str, torch.Tensor]
 #: Gives a full tensor by name.
@@ -104,15 +104,13 @@ def tensor_files(path: Path) -> list[Path]:
     index = path.with_name(path.name + INDEX_SUFFIX)
     if path.is_file() or not index.is_file():
         return [path] if path.is_file() else []
-    return [index, *(path.with_name(name) for name in sorted(set(_weight_map(index).values())))]
+    return [index, *(inside(path.parent, n) for n in sorted(set(_weight_map(index).values())))]
 
 
 def _weight_map(index: Path) -> dict[str, str]:
     found = read_json(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
-    if not isinstance(names, dict) or not all(
-        isinstance(name, str) and name == Path(name).name for name in names.values()
-    ):
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise UserInputError(str(index), "no index of tensors (weight_map)", _AGAIN)
     return names
 
@@ -133,10 +131,8 @@ class TensorReader:
         self._path = path
         self._where: dict[str, Any] = {}
         for file in files or [path]:
-            try:
+            with read_by_library(file, "no readable tensors", _AGAIN):
                 opened: Any = safe_open(file, framework="pt")
-            except (OSError, SafetensorError) as error:
-                raise UserInputError(str(file), f"no readable tensors ({error})", _AGAIN) from None
             self._where.update(dict.fromkeys(opened.keys(), opened))
         index = path.with_name(path.name + INDEX_SUFFIX)
         if not path.is_file() and (lost := sorted(set(_weight_map(index)) - set(self._where))):

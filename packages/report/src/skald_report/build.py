@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skald_specs.files import atomic_folder, write_text
+from skald_specs.progress import part
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps, without_mean
@@ -70,8 +71,9 @@ def _fill(folder: Path, inputs: ReportInputs) -> None:
     for found in (measured_gaps(tables, sources), published_beside(tables)):
         tables |= {found.name: found} if len(found.frame) else {}
     beside = remarks(sources, tables, said.gaps)
-    page = compose(context_of(sources, tables, said, beside, inputs))
-    write_page(page, folder)
+    with part("figures and page"):
+        page = compose(context_of(sources, tables, said, beside, inputs))
+        write_page(page, folder)
     for name, text in model_cards(sources, tables, inputs.command).items():
         write_text(folder / CARDS_FOLDER / name, text)
     for table in tables.values():

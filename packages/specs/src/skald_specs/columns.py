@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from skald_specs.guesses import offer
 from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
@@ -59,7 +60,7 @@ class ColumnMap(Spec):
     def _complete(self) -> ColumnMap:
         known = (*REQUIRED, *OPTIONAL)
         if unknown := [name for name in self.columns if name not in known]:
-            raise ValueError(f"unknown column {unknown[0]!r}; use one of {', '.join(known)}")
+            raise ValueError(f"unknown column {unknown[0]!r}. {offer(unknown[0], known)}")
         if missing := [name for name in REQUIRED if name not in self.columns]:
             raise ValueError(f"no source for the column {missing[0]!r}; add it")
         return self

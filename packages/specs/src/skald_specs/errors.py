@@ -5,10 +5,27 @@ Anything else that escapes is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 EXIT_DONE = 0
 EXIT_CLAIM_FAILED = 1
 EXIT_USER_INPUT = 2
 EXIT_RESUMABLE = 75
+
+
+#: Characters of each part of a message; a value of more is shown by its ends.
+_SHOWN_CHARACTERS = 1000
+
+
+def _shown(text: str) -> str:
+    """Return text of a file as it may stand on a terminal: one line, nothing that steers it, no novel."""
+    words = " ".join(text.split())
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    if len(words) <= _SHOWN_CHARACTERS:
+        return words
+    half = _SHOWN_CHARACTERS // 2
+    return f"{words[:half]} ... {words[-half:]}"
 
 
 class SkaldError(Exception):
@@ -30,7 +47,8 @@ class UserInputError(SkaldError):
     exit_code = EXIT_USER_INPUT
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
-        super().__init__(" ".join(f"{where}: {problem}. {remedy}".split()))
+        parts = [_shown(part) for part in (where, problem, remedy)]
+        super().__init__(f"{parts[0]}: {parts[1]}. {parts[2]}".strip())
         self.where, self.problem, self.remedy = where, problem, remedy
 
     def __reduce__(self) -> tuple[type[UserInputError], tuple[str, str, str]]:
@@ -48,3 +66,14 @@ class InterruptedRunError(SkaldError):
     """The work stopped before its end in a state that a rerun continues (exit code 75)."""
 
     exit_code = EXIT_RESUMABLE
+
+
+def file_error(path: Path, error: OSError) -> UserInputError:
+    """Turn what the system says of a path that is read into one line."""
+    if isinstance(error, FileNotFoundError):
+        return UserInputError(
+            str(path), "no such file", "Check the path, or run the station that writes it"
+        )
+    if isinstance(error, IsADirectoryError):
+        return UserInputError(str(path), "is a folder, not a file", "Name a file")
+    return UserInputError(str(path), f"cannot be read ({error.strerror})", "Check the path")

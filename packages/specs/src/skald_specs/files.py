@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,12 @@ from typing import Any
 
 import yaml
 
-from skald_specs.errors import UserInputError
+from skald_specs.errors import SkaldError, UserInputError
+from skald_specs.packed import read_packed
+from skald_specs.plain import parse_json, parse_yaml
+
+#: So much of a name that is too long is shown.
+_SHOWN_OF_A_NAME = 60
 
 
 @contextmanager
@@ -37,16 +43,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
+        temporary = _beside(path)
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise disk_error(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         raise disk_error(path, error) from error
@@ -73,8 +77,8 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
     require_own(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        temporary.chmod(0o755)
+        temporary = _beside(path)
+        temporary.mkdir()
     except OSError as error:
         raise disk_error(path, error) from error
     try:
@@ -93,6 +97,11 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         raise disk_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return a new name beside a path. What is made there has the modes that the user's umask leaves."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def require_own(path: Path, marker: str) -> None:
@@ -115,6 +124,19 @@ def require_own(path: Path, marker: str) -> None:
         )
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return a file of a folder by a name that somebody chose.
+
+    Raises:
+        UserInputError: The name is none of a file, or leads out of the folder.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UserInputError(
+            str(folder), f"{name!r} is no name of a file in it", "Give it a name without slashes"
+        )
+    return folder / name
+
+
 def _sync_folder(path: Path) -> None:
     """Have a folder's entries on the disk: a rename is safe from a power cut only then."""
     handle = os.open(path, os.O_RDONLY)
@@ -124,19 +146,84 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def disk_error(path: Path, error: OSError) -> UserInputError:
+class DiskError(UserInputError):
+    """What is to be written cannot be: no fault of what is written."""
+
+
+def disk_error(path: Path, error: OSError) -> DiskError:
     """Turn what the system says of a path that is written to into one line."""
-    if error.errno == errno.ENOSPC:
-        return UserInputError(
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(
             str(path), "the disk is full", "Free some space and run the same command again"
         )
     if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return UserInputError(str(path), "cannot be written to", "Choose a writable output folder")
+        return DiskError(str(path), "cannot be written to", "Choose a writable output folder")
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return UserInputError(
+        return DiskError(
             str(path), "a file is in the way of a folder", "Choose another output folder"
         )
-    return UserInputError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+    return DiskError(str(path), f"cannot be written ({error.strerror})", "Check the path")
+
+
+#: What Python and torch say where the system starts no thread for them.
+_NO_MORE_PROCESSES = ("can't start new thread", "Resource temporarily unavailable")
+
+
+def lack_of_machine(error: BaseException) -> UserInputError | None:
+    """Put into one line what no writer above met: the system refused, whoever asked.
+
+    Args:
+        error: Of Python, or of a library that only its text tells.
+
+    Returns:
+        The line; None where it is a fault of ours.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    name = getattr(error, "filename", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in text:
+        return disk_error(Path(name or tempfile.gettempdir()), OSError(errno.ENOSPC, ""))
+    if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in text:
+        return UserInputError(
+            "open files", "this machine lets a program open no more", "Raise `ulimit -n`"
+        )
+    if number == errno.EAGAIN or any(said in text for said in _NO_MORE_PROCESSES):
+        return UserInputError(
+            "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
+        )
+    if number == errno.ENAMETOOLONG:
+        shown = f"{str(name)[:_SHOWN_OF_A_NAME]}..."
+        return UserInputError(shown, "no system takes so long a name", "Use a shorter one")
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS) and name is not None:
+        problem = os.strerror(number).lower()
+        return UserInputError(str(name), problem, "Choose a folder that you may read and write")
+    return None
+
+
+@contextmanager
+def read_by_library(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Say in one line that a library cannot read a file, whatever it raises.
+
+    Libraries raise what the layers below them happen to: for a damaged file, errors of six modules, and
+    those in Rust may panic, which is no `Exception`.
+
+    Args:
+        path: The file or folder.
+        problem: What it then is, such as `no tokenizer`; what the library said follows.
+        remedy: What to do.
+
+    Raises:
+        UserInputError: The block raised anything but an error of ours or an interrupt.
+    """
+    try:
+        yield
+    except SkaldError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserInputError(str(path), f"{problem} ({said})", remedy) from None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -163,23 +250,13 @@ def write_yaml(path: Path, value: Any) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file.
+    """Read a UTF-8 text file; one whose name ends in `.gz` is unpacked.
 
     Raises:
-        UserInputError: The file is missing or is not UTF-8 (with the byte offset).
+        UserInputError: The file is missing, a damaged gzip, or not UTF-8 (with the byte offset).
     """
     try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise UserInputError(
-            str(path), "no such file", "Check the path, or run the station that writes it"
-        ) from None
-    except IsADirectoryError:
-        raise UserInputError(str(path), "is a folder, not a file", "Name a file") from None
-    except OSError as error:
-        raise UserInputError(
-            str(path), f"cannot be read ({error.strerror})", "Check the path"
-        ) from None
+        return read_packed(path).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserInputError(
             str(path),
@@ -190,36 +267,25 @@ def read_text(path: Path) -> str:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; a syntax error names the line."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise UserInputError(
-            f"{path}:{error.lineno}", f"not JSON ({error.msg})", "Mend or rebuild the file"
-        ) from None
+    return parse_json(read_text(path), str(path))
 
 
 def read_jsonl(path: Path) -> Iterator[Any]:
     """Yield the JSON values of a file with one a line; a bad line is named."""
+    return (value for _, value in read_rows(path))
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield each line's place, `file:line`, with its JSON value, as `read_jsonl` does."""
     # Not splitlines(): it also cuts at U+2028 and U+0085, which JSON strings may hold.
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserInputError(
-                    f"{path}:{number}", f"not JSON ({error.msg})", "Mend or remove the line"
-                ) from None
+            yield f"{path}:{number}", parse_json(line, str(path), number)
 
 
 def read_yaml(path: Path) -> Any:
     """Read a YAML file with the safe loader; a syntax error names the line."""
-    try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise UserInputError(f"{path}{line}", f"not YAML ({problem})", "Mend the line") from None
+    return parse_yaml(read_text(path), str(path))
 
 
 def sha256_file(path: Path) -> str:

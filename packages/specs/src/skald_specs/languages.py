@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import offer
 
 Branch = Literal["North", "West", "Insular", "-"]
 
@@ -70,5 +71,5 @@ def language(tag: str, where: str = "language") -> Language:
         UserInputError: The tag is not in the register.
     """
     if tag not in BY_TAG:
-        raise UserInputError(where, f"unknown language {tag!r}", f"Use one of: {', '.join(BY_TAG)}")
+        raise UserInputError(where, f"unknown language {tag!r}", offer(tag, BY_TAG))
     return BY_TAG[tag]

@@ -81,4 +81,9 @@ def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterato
         cpu_seconds=round(cpu_seconds() - cpu, 3),
         **facts,
     )
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        # What it would tell of is done, and whole: a checkout that is only read lacks the record alone.
+        print(f"{folder}: no record of this, for it cannot be written to", file=sys.stderr)
+        return
     write_json(folder / f"{station}-{name}.json", manifest.model_dump(mode="json"))

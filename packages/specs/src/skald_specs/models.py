@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_yaml
+from skald_specs.guesses import near, offer
 from skald_specs.kinds import Kind, check_kind, require_file
 
 T = TypeVar("T", bound="Spec")
+
+#: Name of a file beside the one that names it: it leads nowhere else, and no system finds it too long.
+BesideName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")]
+#: A name that becomes one of a file or folder: it leads nowhere else, on any system.
+FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class Spec(BaseModel):
@@ -62,7 +68,7 @@ def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> 
     more = f" (and {others} more)" if others else ""
     if item["type"] == "extra_forbidden":
         known = _known_keys(spec, item["loc"][:-1])
-        remedy = f"Remove it, or use one of: {', '.join(known)}" if known else "Remove it"
+        remedy = offer(str(item["loc"][-1]), known)
         return UserInputError(where, f"unknown key `{field}`{more}", remedy)
     if item["type"] == "missing":
         return UserInputError(where, f"missing key `{field}`{more}", "Add it")
@@ -75,10 +81,15 @@ def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> 
         if e["type"] == "literal_error" and ".".join(_field(e["loc"])) == field
     ]
     message = " or ".join([message, *words])
+    # The words that would do stand in quotes: 'a', 'b' or 'c'.
+    words = re.findall(r"'([^']+)'", message)
+    meant = near(item["input"], words) if isinstance(item["input"], str) else []
     shown = "" if isinstance(item["input"], dict | list) else f" = {item['input']!r}"
     named = f"`{field}`{shown}: " if field else ""
     # Our own validators name the remedy with the rule.
     remedy = "" if item["type"] == "value_error" else "Change the value"
+    if meant and remedy:
+        remedy = f"Did you mean {meant[0]!r}? {remedy}"
     return UserInputError(where, f"{named}{message}{more}", remedy)
 
 
@@ -92,10 +103,17 @@ def _field(location: tuple[Any, ...]) -> list[str]:
 
 
 def _known_keys(spec: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    current: Any = spec
+    """Return the keys that may stand where a path through a document leads."""
+    here = [spec]
     for part in location:
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        current = field.annotation
-    return sorted(getattr(current, "model_fields", {}))
+        inner = [s.model_fields[part].annotation for s in here if part in s.model_fields]
+        # Else it is an index, a key of a mapping or pydantic's tag, which the annotation above spans.
+        here = [found for annotation in inner for found in _specs_in(annotation)] or here
+    return sorted({key for found in here for key in found.model_fields})
+
+
+def _specs_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the formats that an annotation such as `tuple[Source, ...] | None` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _specs_in(part)]

@@ -18,7 +18,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.guard import GuardRecipe
 from skald_specs.kinds import Kind
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.outlook import Outlook
 from skald_specs.shape import DType, ModelShape
 
@@ -32,6 +32,9 @@ COVERED = f"{100 * COVERAGE:.0f} %"
 #: What a plan's name ends in that trains a baseline with the optimum of the proxies' longest horizon as it
 #: is: the control of time transfer, which is no baseline itself.
 UNTRANSFERRED = "-untransferred"
+
+#: No number of a plan is larger; sums and products of such are still numbers.
+LARGEST = 1e30
 
 #: Stands for the corpus of a plan that was made without one; no corpus has it.
 NO_CORPUS = ""
@@ -57,6 +60,12 @@ class Quantity(Spec, Generic[N]):
     standing: Standing
     source: str = ""
     interval: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _computable(self) -> Self:
+        if abs(self.value) > LARGEST:
+            raise ValueError(f"a number beyond {LARGEST:g}; run `skald plan predict` again")
+        return self
 
 
 class TensorRule(Spec):
@@ -157,6 +166,14 @@ class PlanIdentity(Spec):
     #: SHA-256 of the weights that training starts from; None: those of `model_seed`.
     start_weights_sha256: Annotated[str | None, Field(exclude_if=_is_off)] = None
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        # Gains and an output matrix of its own are what a shape may do without.
+        always = [kind for kind in TENSOR_KINDS if kind.endswith("_proj") or kind == "embedding"]
+        if missing := [kind for kind in always if kind not in self.rules]:
+            raise ValueError(f"rules lack {missing[0]}; run `skald plan predict` again")
+        return self
+
 
 class Plan(Spec):
     """One run, resolved.
@@ -169,7 +186,7 @@ class Plan(Spec):
     file_kind: ClassVar[Kind | None] = "plan"
 
     schema_version: Literal[1]
-    name: str
+    name: FileName
     identity: PlanIdentity
     execution: ExecutionRecipe
     outlook: Outlook | None = None

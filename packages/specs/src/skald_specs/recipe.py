@@ -14,14 +14,17 @@ from pydantic import Field, model_validator
 from skald_specs.execution import ExecutionRecipe
 from skald_specs.fingerprint import canonical
 from skald_specs.guard import GuardRecipe
+from skald_specs.guesses import offer
 from skald_specs.kinds import Kind
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MAX_EPOCHS
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.parametrisation import RULES, Parametrisation
 from skald_specs.shape import DType, ModelShape, Positive, PositiveFloat
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+#: So many runs no sweep has; a list too long was meant otherwise.
+MOST_RUNS = 10_000
 
 
 def _is_zero(value: int) -> bool:
@@ -72,7 +75,7 @@ class CorpusRecipe(Spec):
     def _registered(self) -> Self:
         unknown = [tag for tag in self.languages if tag not in BY_TAG]
         if unknown:
-            raise ValueError(f"unknown language {unknown[0]!r}; use one of {', '.join(BY_TAG)}")
+            raise ValueError(f"unknown language {unknown[0]!r}. {offer(unknown[0], BY_TAG)}")
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("a language is listed twice; list each once")
         return self
@@ -191,6 +194,9 @@ class SweepRecipe(Spec):
         for field, listed in values:
             if twice := [value for value in listed if listed.count(value) > 1]:
                 raise ValueError(f"{field} lists {twice[0]} twice; list it once")
+        n_runs = len(self.more) + math.prod(max(1, len(listed)) for _, listed in values)
+        if n_runs > MOST_RUNS:
+            raise ValueError(f"a grid of {n_runs} runs, more than {MOST_RUNS}; list fewer")
         return self
 
     def runs(self, width: int, global_batch_tokens: int) -> tuple[SweepRun, ...]:
@@ -246,7 +252,7 @@ class Recipe(Spec):
     file_kind: ClassVar[Kind | None] = "recipe"
 
     schema_version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: FileName
     about: str
     corpus: CorpusRecipe
     mixture: dict[str, PositiveFloat]

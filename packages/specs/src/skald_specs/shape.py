@@ -10,8 +10,13 @@ from skald_specs.models import Spec
 
 #: What weights and activations are computed in; fp32 copies are kept beside bf16 ones.
 DType = Literal["float32", "bfloat16"]
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+#: Counts that a float holds exactly, and factors whose products stay numbers.
+Positive = Annotated[int, Field(gt=0, le=10**15)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e30)]
+#: Far beyond any model: a file that says more is wrong, and would be counted through layer by layer.
+_Size = Annotated[int, Field(gt=0, le=1 << 24)]
+_Layers = Annotated[int, Field(gt=0, le=10_000)]
+_Length = Annotated[int, Field(gt=0, le=1 << 31)]
 
 
 class ModelShape(Spec):
@@ -22,14 +27,14 @@ class ModelShape(Spec):
     whether RMSNorms have gains at all.
     """
 
-    d_model: Positive
-    n_layers: Positive
-    d_head: Positive
-    n_heads: Positive
-    n_kv_heads: Positive
-    d_ff: Positive
-    vocab_size: Positive
-    seq_len: Positive
+    d_model: _Size
+    n_layers: _Layers
+    d_head: _Size
+    n_heads: _Size
+    n_kv_heads: _Size
+    d_ff: _Size
+    vocab_size: _Size
+    seq_len: _Length
     rope_theta: PositiveFloat = 10_000.0
     norm_eps: PositiveFloat = 1e-5
     tie_embeddings: bool = False

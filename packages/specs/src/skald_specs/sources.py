@@ -11,13 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from skald_specs.decontamination import Decontamination
 from skald_specs.dedup import NearDuplicates
+from skald_specs.guesses import offer
 from skald_specs.languages import BY_TAG
 from skald_specs.mixture import MixtureRule
-from skald_specs.models import Spec
+from skald_specs.models import FileName, Spec
 from skald_specs.shape import Positive
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Kind = Literal["curated", "web", "synthetic"]
 
 
@@ -65,7 +65,7 @@ class Source(Spec):
         fields: Names of columns.
     """
 
-    id: Name
+    id: FileName
     language: str
     kind: Kind
     path: str | None = None
@@ -79,7 +79,7 @@ class Source(Spec):
     @classmethod
     def _registered(cls, tag: str) -> str:
         if tag not in BY_TAG:
-            raise ValueError(f"not in the register. Use one of: {', '.join(BY_TAG)}")
+            raise ValueError(f"not in the register. {offer(tag, BY_TAG)}")
         return tag
 
     @model_validator(mode="after")
@@ -189,7 +189,7 @@ class SourcesFile(Spec):
     """One corpus of real text, complete."""
 
     schema_version: Literal[1]
-    name: Name
+    name: FileName
     about: str
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     rights: RightsRule = RightsRule()

@@ -7,15 +7,22 @@ base shape and stand as log2; intervals cover 90 % (`skald_specs.plan.COVERAGE`)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from skald_specs.files import write_json
 from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 Interval = tuple[float, float]
+#: More than any run has read, or any model has parameters; 0 parameters stand for an unknown size.
+Tokens = Annotated[int, Field(gt=0, le=10**30)]
+Size = Annotated[int, Field(ge=0, le=10**30)]
+Exponent = Annotated[float, Field(ge=-5, le=5)]
+Scale = Annotated[float, Field(ge=-1e100, le=1e100)]
+#: A power of two that any learning rate, batch, size or horizon has.
+Octaves = Annotated[float, Field(ge=-200, le=200)]
 FamilyKind = Literal["power", "surge", "saturating"]
 
 
@@ -37,9 +44,9 @@ class TableFacts(Spec):
     n_in_fit: int
     widths: tuple[int, ...]
     depths: tuple[int, ...]
-    n_params_non_embedding: tuple[int, ...]
-    horizons_tokens: tuple[int, ...]
-    global_batches_tokens: tuple[int, ...]
+    n_params_non_embedding: Annotated[tuple[Size, ...], Field(min_length=1)]
+    horizons_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
+    global_batches_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
     lr_range: Interval
     seeds: tuple[int, ...]
     schedule: str
@@ -92,10 +99,10 @@ class Sensitivity(Spec):
 class Centre(Spec):
     """What the coordinates are counted from: log2 of lr, batch, non-embedding parameters, horizon."""
 
-    log2_lr: float
-    log2_batch: float
-    log2_size: float
-    log2_horizon: float
+    log2_lr: Octaves
+    log2_batch: Octaves
+    log2_size: Octaves
+    log2_horizon: Octaves
 
 
 class FamilyFit(Spec):
@@ -111,10 +118,18 @@ class FamilyFit(Spec):
 
     kind: FamilyKind
     names: tuple[str, ...]
-    values: tuple[float, ...]
-    draws: tuple[tuple[float, ...], ...]
+    values: tuple[Octaves, ...]
+    draws: Annotated[tuple[tuple[Octaves, ...], ...], Field(min_length=1)]
     held_out_error: float | None
-    weight: float
+    weight: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if {len(row) for row in (self.values, *self.draws)} != {len(self.names)}:
+            raise ValueError("values and every draw have one number a name; fit the table again")
+        if "curvature" not in self.names:
+            raise ValueError("no curvature among the names; fit the table again")
+        return self
 
 
 class HeldOut(Spec):
@@ -150,12 +165,12 @@ class LossLaw(Spec):
     horizon, sizes) were run. `draws`: the five numbers in this order, once for each bootstrap draw.
     """
 
-    irreducible: float
-    size_scale: float
-    size_exponent: float
-    horizon_scale: float
-    horizon_exponent: float
-    draws: tuple[tuple[float, float, float, float, float], ...]
+    irreducible: Scale
+    size_scale: Scale
+    size_exponent: Exponent
+    horizon_scale: Scale
+    horizon_exponent: Exponent
+    draws: tuple[tuple[Scale, Scale, Exponent, Scale, Exponent], ...]
     rms_log_error: float
     standing: Literal["fitted", "assumed"] = "fitted"
 

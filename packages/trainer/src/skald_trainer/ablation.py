@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from skald_specs.ablation import AblationItem, AblationRun
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import ClaimError
-from skald_specs.files import read_jsonl, sha256_file, write_json
+from skald_specs.files import read_by_library, read_jsonl, sha256_file, write_json
 from skald_specs.plan import Plan
+from skald_specs.progress import tracked
+from skald_specs.stopping import ignoring_interrupts
 from tokenizers import Tokenizer
 
 from skald_trainer.loader import IGNORED
 from skald_trainer.origin import origin_of
 from skald_trainer.run import choose_device
-from skald_trainer.stopping import ignoring_interrupts
 from skald_trainer.sweep import resident_workers, train_alone
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def _train_all(todo: dict[Path, Job], items: Path) -> None:
                 pool.submit(ablation_run, job.plan.model_dump_json(), job.corpus, items): file
                 for file, job in todo.items()
             }
-        for done, future in enumerate(as_completed(futures), start=1):
+        over = tracked(as_completed(futures), "runs", len(todo))
+        for done, future in enumerate(over, start=1):
             file, run = futures[future], future.result()
             write_json(file, run.model_dump(mode="json"))
             state = "diverged" if run.bits is None else "done"
@@ -107,7 +109,8 @@ def ablation_run(plan_json: str, corpus: Path, items: Path) -> AblationRun:
     plan = Plan.model_validate_json(plan_json)
     identity = plan.identity
     asked = [AblationItem.model_validate(row) for row in read_jsonl(items)]
-    tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
+    with read_by_library(corpus / "tokenizer.json", "no tokenizer", "Build the corpus again"):
+        tokenizer = Tokenizer.from_file(str(corpus / "tokenizer.json"))
     # As the corpus was written: text that spells a special token out stays text.
     tokenizer.encode_special_tokens = True
     encoded = tokenizer.encode_batch_fast([text for item in asked for text in item.texts])

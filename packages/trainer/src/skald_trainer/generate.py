@@ -13,7 +13,7 @@ from skald_mup.tensorfile import load_tensors, tensor_files
 from skald_specs.checkpoint import MODEL_FILE, PLAN_FILE, verify
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
+from skald_specs.files import read_by_library, read_json
 from skald_specs.plan import Plan
 from tokenizers import Tokenizer
 
@@ -36,20 +36,24 @@ def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -
     Raises:
         UserInputError: The folder holds no model, or there is no tokenizer.
     """
-    decoder, seq_len = _load(model)
+    decoder, seq_len, vocab_size = _load(model)
     own = model / "tokenizer.json"
     path = own if own.is_file() else corpus / "tokenizer.json"
     if not path.is_file():
         raise UserInputError(str(path), "no tokenizer", "Name the corpus with --corpus")
-    try:
+    with read_by_library(path, "no tokenizer", _AGAIN):
         tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
-        raise UserInputError(str(path), f"no tokenizer ({error})", _AGAIN) from None
-    ids: list[int] = [END_OF_TEXT_ID, *tokenizer.encode(prompt).ids]
+        ids: list[int] = [END_OF_TEXT_ID, *tokenizer.encode(prompt).ids]
+    if max(ids) >= vocab_size:
+        raise UserInputError(
+            str(path), f"gives token {max(ids)}, the model has {vocab_size}", "Name its own"
+        )
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         for _ in range(n_tokens):
             logits_V = decoder(torch.tensor([ids[-seq_len:]]))[0, -1]
+            if not bool(torch.isfinite(logits_V).all()):
+                raise UserInputError(str(model), "its weights give NaN or infinity", _AGAIN)
             token = int(torch.multinomial(logits_V.softmax(-1), 1, generator=generator))
             if token == END_OF_TEXT_ID:
                 break
@@ -58,7 +62,7 @@ def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -
     return text
 
 
-def _load(folder: Path) -> tuple[Decoder, int]:
+def _load(folder: Path) -> tuple[Decoder, int, int]:
     if not tensor_files(folder / MODEL_FILE):
         raise UserInputError(
             str(folder), "no model in this folder", "Name a run's final/ or an export"
@@ -76,7 +80,7 @@ def _load(folder: Path) -> tuple[Decoder, int]:
             raise UserInputError(str(folder), f"no tensor {missing[0]}", _AGAIN)
         folded = Folded(shape, {name: weights[theirs] for name, theirs in names.items()})
     try:
-        return folded.decoder(), folded.shape.seq_len
+        return folded.decoder(), folded.shape.seq_len, folded.shape.vocab_size
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip()
         raise UserInputError(str(folder), f"its weights do not fit it: {first}", _AGAIN) from None

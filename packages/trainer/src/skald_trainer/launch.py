@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError, UserInputError
+from skald_specs.files import lack_of_machine
 
+from skald_trainer.agreement import lost_in, missing_hosts
 from skald_trainer.fates import CONTINUE, EXIT_LOST_ANOTHER, RankError, Report, blamed
 from skald_trainer.meeting import started_elsewhere
 from skald_trainer.stopping import StopRequest, end_with_parent, holding_back
@@ -154,6 +156,9 @@ def _rank_main(sender: Connection, work: Work, rank: int, *args: Any) -> None:
         sender.send(Report(time.monotonic(), error.exit_code, str(error)))
         sys.exit(error.exit_code)
     except Exception as error:
+        if lack := lack_of_machine(error):
+            sender.send(Report(time.monotonic(), lack.exit_code, str(lack)))
+            sys.exit(lack.exit_code)
         text = traceback.format_exc()[-_MOST_TRACEBACK:]
         sender.send(Report(time.monotonic(), 1, _failure(rank, error), text))
         sys.exit(1)
@@ -173,7 +178,8 @@ def end_hung(line: str) -> NoReturn:
     if _to_parent:
         _to_parent[0].send(Report(time.monotonic(), EXIT_RESUMABLE, line, hung=True))
     else:
-        print(f"skald: {line}; {CONTINUE}", file=sys.stderr, flush=True)
+        told = "; ".join(part for part in (line, missing_hosts(), CONTINUE) if part)
+        print(f"skald: {told}", file=sys.stderr, flush=True)
     # The others have starved as long: their lines should come before the broken connection's error.
     time.sleep(_SECONDS_FOR_OTHERS)
     # The thread that hangs cannot be unwound.
@@ -189,8 +195,9 @@ def _told_under_a_launcher(rank: int) -> Iterator[None]:
         raise
     except Exception as error:
         if _lost_another(error):
+            whom = lost_in(error) or "another rank"
             raise RankError(
-                f"rank {rank} lost another rank and ends; that one's error is the cause; {CONTINUE}",
+                f"rank {rank} lost {whom} and ends; what ended that is the cause; {CONTINUE}",
                 EXIT_LOST_ANOTHER,
             ) from None
         print(f"skald: {_failure(rank, error)}", file=sys.stderr, flush=True)

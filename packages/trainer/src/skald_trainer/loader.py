@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skald_specs.corpus import END_OF_TEXT, END_OF_TEXT_ID, CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_by_library
 from skald_specs.order import Indices, MixtureOrder, check_epochs, digest, epochs_of, n_windows
 from skald_specs.plan import Plan
 from skald_specs.shards import read_tokens
@@ -249,7 +250,8 @@ def token_bytes(tokenizer: Path) -> Tokens:
     Returns:
         Bytes by token id; 0 for the end-of-text token.
     """
-    vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab(with_added_tokens=True)
+    with read_by_library(tokenizer, "no tokenizer", "Run `skald corpus build` again"):
+        vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab(with_added_tokens=True)
     lengths = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
     for token, i in vocabulary.items():
         lengths[i] = 0 if token == END_OF_TEXT else len(token)

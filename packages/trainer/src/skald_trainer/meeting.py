@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from skald_specs import hosts
 from skald_specs.errors import UserInputError
 from skald_specs.execution import ExecutionRecipe
 
@@ -74,19 +75,10 @@ def _meeting_told() -> Iterator[None]:
 
     try:
         yield
-    except DistNetworkError as problem:
-        where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
-        if "EADDRINUSE" in str(problem):
-            raise UserInputError(
-                "MASTER_PORT",
-                f"{where} is in use by another program",
-                "Set MASTER_PORT to a free port on every rank, or end that program",
-            ) from None
-        raise UserInputError(
-            "MASTER_ADDR",
-            f"rank 0 was not met at {where}",
-            "Check that every rank has the address and port of rank 0, and that rank 0 was started",
-        ) from None
+    except RuntimeError as problem:
+        if not isinstance(problem, DistNetworkError) and hosts.UNREACHED not in str(problem):
+            raise
+        raise hosts.not_met(str(problem)) from None
 
 
 #: What nanotron and env:// read of a process that a launcher started; each a number but the address.

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from skald_mup.foreign import Foreign
+from safetensors import safe_open
+from skald_mup.foreign import Foreign, share_of
 from skald_mup.names import tensor_shapes
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json
+from skald_specs.files import read_by_library, read_json
 from skald_specs.shape import ModelShape
 
 _REMEDY = "Only checkpoints of nanotron 0.4's LlamaForTraining can be taken over"
@@ -101,7 +101,7 @@ def _shape_of(config: dict[str, Any], where: str) -> ModelShape:
     if missing := sorted(set(_SHAPE_FIELDS.values()) - set(config)):
         raise UserInputError(where, f"no field {missing[0]}", _REMEDY)
     given = {ours: config[theirs] for ours, theirs in _SHAPE_FIELDS.items()}
-    d_head = int(config["hidden_size"]) // int(config["num_attention_heads"])
+    d_head = share_of(config, "hidden_size", "num_attention_heads", where)
     return ModelShape.check({**given, "d_head": d_head, "rope_theta": _ROPE_THETA}, where)
 
 
@@ -142,16 +142,14 @@ def _files(folder: Path, name: str) -> list[Path]:
 
 def _merged(files: list[Path], size: tuple[int, ...]) -> torch.Tensor:
     """Lay the shards of a tensor into the whole."""
-    whole, covered = torch.empty(size), 0
+    pieces: list[tuple[Path, torch.Tensor, Slices]] = []
     for path in files:
-        try:
-            with safe_open(path, framework="pt") as opened:
-                data, said = opened.get_tensor("data"), opened.metadata() or {}
-        except (OSError, SafetensorError) as error:
-            raise UserInputError(
-                str(path), f"no readable tensor ({error})", "Fetch the checkpoint again"
-            ) from None
-        try:
+        with (
+            read_by_library(path, "no readable tensor", "Fetch the checkpoint again"),
+            safe_open(path, framework="pt") as opened,
+        ):
+            data, said = opened.get_tensor("data"), opened.metadata() or {}
+        with read_by_library(path, "does not fit", _REMEDY):
             pairs: list[tuple[Slices, Slices]] = [((), ())]
             stated = tuple(data.shape)
             if "local_global_slices_pairs" in said:
@@ -159,15 +157,16 @@ def _merged(files: list[Path], size: tuple[int, ...]) -> torch.Tensor:
                 stated = _numbers(said.get("unsharded_shape", ""))
             if stated != size:
                 raise ValueError(f"its tensor is {list(stated)}, the config's {list(size)}")
-            for local, place in pairs:
-                whole[place] = data[local].float()
-                covered += data[local].numel()
-        except (ValueError, RuntimeError, IndexError) as error:
-            raise UserInputError(str(path), f"does not fit: {error}", _REMEDY) from None
-    if covered != math.prod(size):
+            pieces += [(path, data[local], place) for local, place in pairs]
+    # Before room is made for what a config alone says is there.
+    if sum(piece.numel() for _, piece, _ in pieces) != math.prod(size):
         raise UserInputError(
             str(files[0].parent), "its shards do not cover the tensor", "Fetch the checkpoint again"
         )
+    whole = torch.empty(size)
+    for path, piece, place in pieces:
+        with read_by_library(path, "does not fit", _REMEDY):
+            whole[place] = piece.float()
     return whole
 
 

@@ -6,28 +6,10 @@ it says something new. Knows nothing of where the numbers come from.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
 
-from skald_trainer.screens import Lines, Live, Pace, Screen
-
-
-def duration(seconds: float) -> str:
-    """Say a time in its two largest units, such as `2h 05m`."""
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    minutes, hours = divmod(whole, 60), divmod(whole // 60, 60)
-    if whole < 3600:
-        return f"{minutes[0]}m {minutes[1]:02d}s"
-    if whole < 86400:
-        return f"{hours[0]}h {hours[1]:02d}m"
-    return f"{hours[0] // 24}d {hours[0] % 24:02d}h"
+from skald_specs.screens import Pace, Screen, duration
 
 
 def scaled(number: float) -> str:
@@ -133,17 +115,3 @@ class Progress:
                 act(self._screen)
             except OSError:
                 self._screen = None
-
-
-def screen_for(label: str, n_steps: int, stream: TextIO | None = None) -> Screen:
-    """Return the screen that suits a stream.
-
-    Args:
-        label: The run's name, at the head of each line.
-        n_steps: Steps of the whole run.
-        stream: Where to write; None: standard output.
-    """
-    out = sys.stdout if stream is None else stream
-    if out.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        return Live(label, n_steps, out)
-    return Lines(label, n_steps, out)

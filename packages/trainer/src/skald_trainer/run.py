@@ -10,6 +10,7 @@ from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
 
 from skald_trainer import checkpoint
+from skald_trainer.agreement import introduced
 from skald_trainer.guard import Guard
 from skald_trainer.loader import TrainingData
 from skald_trainer.meeting import allow_overlap, process_group
@@ -73,7 +74,7 @@ def drive(
     timeout = group_timeout(plan.execution.watchdog_seconds)
     patches.limit_collectives(timeout)
     with process_group(rank, world_size, device, rendezvous, timeout):
-        start, resume = None, _agreed(resume, world_size)
+        start, resume = None, introduced(rank, world_size, plan, resume, rendezvous is None)
         if resume is not None:
             state = checkpoint.load_state(resume)
             guard.restore(state.n_skipped, state.recent_losses_nats)
@@ -89,14 +90,3 @@ def drive(
                 after(trainer)
         finally:
             patches.forget_groups()
-
-
-def _agreed(resume: Path | None, world_size: int) -> Path | None:
-    """Return rank 0's checkpoint on every rank: under torchrun only that one has looked."""
-    if world_size == 1:
-        return resume
-    import torch
-
-    chosen = [None if resume is None else str(resume)]
-    torch.distributed.broadcast_object_list(chosen, src=0)
-    return None if chosen[0] is None else Path(chosen[0])

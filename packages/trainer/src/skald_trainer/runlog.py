@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from skald_specs.plan import Plan
+from skald_specs.screens import screen_for
 
 from skald_trainer.metrics import MetricsFile, Row, energy_joules
-from skald_trainer.progress import Progress, screen_for
+from skald_trainer.progress import Progress
 from skald_trainer.sinks import open_sinks
 from skald_trainer.utilisation import peak_flops_per_second, utilisation
 

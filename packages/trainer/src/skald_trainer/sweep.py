@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,16 +21,18 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from skald_mup.counts import flops_per_token
 from skald_specs.corpus import CorpusManifest, load_corpus
-from skald_specs.errors import UserInputError
+from skald_specs.errors import InterruptedRunError, UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
+from skald_specs.progress import tracked
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
+from skald_specs.stopping import CONTINUE, ignoring_interrupts
 
 from skald_trainer.guard import DivergedError
 from skald_trainer.loader import TrainingData
 from skald_trainer.origin import origin_of
 from skald_trainer.run import Validation, choose_device, drive
-from skald_trainer.stopping import end_with_parent, ignoring_interrupts
+from skald_trainer.stopping import end_with_parent
 from skald_trainer.trunk import train_trunk, trunk_groups, trunk_steps
 
 if TYPE_CHECKING:
@@ -109,7 +112,8 @@ def _train_all(plans: Sequence[Plan], corpus: Path, files: dict[str, Path]) -> N
     # One worker on a GPU: several would only take turns on the card.
     most = 1 if choose_device(plans[0]) == "cuda" else cores
     with resident_workers(max(1, min(len(trunk_groups(plans)), most))) as pool:
-        for done, (name, run) in enumerate(trained(pool, plans, corpus, files), start=1):
+        found = tracked(trained(pool, plans, corpus, files), "proxies", len(plans))
+        for done, (name, run) in enumerate(found, start=1):
             loss = run.row.loss
             shown = "diverged" if loss is None else f"{loss:.4f} bits/byte"
             print(f"sweep {done}/{len(plans)}  {name}  {shown}", flush=True)
@@ -129,6 +133,10 @@ def resident_workers(count: int) -> Iterator[ProcessPoolExecutor]:
     with ProcessPoolExecutor(count, mp_context=context, initializer=end_with_parent) as pool:
         try:
             yield pool
+        except BrokenProcessPool:
+            raise InterruptedRunError(
+                f"a worker was killed, perhaps for want of memory; {CONTINUE}"
+            ) from None
         except BaseException:
             for worker in multiprocessing.active_children():
                 worker.kill()

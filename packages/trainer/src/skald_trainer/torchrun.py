@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import re
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+from skald_specs import hosts
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
 from skald_specs.stopping import STOP_SIGNALS
 
@@ -29,6 +32,9 @@ _MARK = b"TORCHELASTIC_RUN_ID="
 #: How long (seconds) a node waits for the others at the end: one of them lays out the finished run,
 #: which is minutes for a large model, and srun ends who is left soon after the first has gone.
 _SECONDS_TO_LAY_OUT = 3600.0
+#: How long (seconds) a node waits for the others at the beginning, as torchrun does, and after how
+#: long it says so.
+_SECONDS_TO_MEET, _SECONDS_OF_SILENCE = 900.0, 20.0
 
 
 class _Signals:
@@ -90,7 +96,9 @@ def _check_meeting_point(args: argparse.Namespace) -> None:
             f"{args.master_addr!r} is no host that {socket.gethostname()} knows",
             "Check host_suffix in the site's file",
         ) from None
-    if int(args.node_rank) == 0:
+    if int(args.node_rank) != 0:
+        _wait_for_first_node(args)
+    else:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -101,6 +109,66 @@ def _check_meeting_point(args: argparse.Namespace) -> None:
                     f"{args.master_port} cannot be used here ({error.strerror})",
                     "Set MASTER_PORT to a free one",
                 ) from None
+
+
+def _wait_for_first_node(args: argparse.Namespace) -> None:
+    """Wait until the first node can be spoken to; torch says in a page that it cannot."""
+    given = re.search(r"timeout=(\d+)", args.rdzv_conf)
+    patience = float(given[1]) if given else _SECONDS_TO_MEET
+    where, here = f"{args.master_addr}:{args.master_port}", socket.gethostname()
+    began, said, reason = time.monotonic(), False, ""
+    while (left := patience - (time.monotonic() - began)) > 0:
+        try:
+            socket.create_connection((args.master_addr, args.master_port), left).close()
+            return
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        if not said and time.monotonic() - began > _SECONDS_OF_SILENCE:
+            said = True
+            print(
+                f"skald: {here} waits for {where} ({reason}), {left:.0f} s more at most",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+        time.sleep(min(1.0, left))
+    raise UserInputError(
+        "--master-addr",
+        f"{here} did not reach {where} in {patience:.0f} s ({reason})",
+        "Check that node 0 was started there, and that its network leads to this node",
+    )
+
+
+def _name_interface(args: argparse.Namespace) -> None:
+    """Have gloo take the interface that joins the nodes, where nobody has said which."""
+    if str(args.nnodes) == "1":
+        return
+    given = os.environ.get(hosts.INTERFACE_VARIABLE)
+    if given is None:
+        found = hosts.joining_interface(args.master_addr)
+        if found is not None:
+            os.environ[hosts.INTERFACE_VARIABLE] = found
+        return
+    known = [name for _, name in socket.if_nameindex()]
+    for name in given.split(","):
+        if name not in known:
+            raise UserInputError(
+                hosts.INTERFACE_VARIABLE,
+                f"{socket.gethostname()} has no interface {name!r}",
+                f"There are: {', '.join(known)}",
+            )
+
+
+def _not_met(args: argparse.Namespace, error: Exception) -> UserInputError:
+    """Say in one line why the nodes did not meet, where torch has a page."""
+    where, here = f"{args.master_addr}:{args.master_port}", socket.gethostname()
+    joined = re.search(r"(\d+)/(\d+) clients joined", str(error))
+    if joined:
+        return UserInputError(
+            "--nnodes", f"{joined[1]} of {joined[2]} nodes came to {where} in time",
+            "Read the other nodes' lines; they may have another --master-addr or --master-port",
+        )  # fmt: skip
+    return UserInputError(
+        "--master-addr", f"{here} lost {where} before all nodes had met", "Read node 0's lines"
+    )
 
 
 def main(words: list[str] | None = None) -> int:
@@ -117,6 +185,7 @@ def main(words: list[str] | None = None) -> int:
     # torch is imported here: signals that come while it loads must find their handler.
     signals = _Signals()
     signals.listen()
+    from torch.distributed import DistError
     from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher import api
@@ -131,16 +200,22 @@ def main(words: list[str] | None = None) -> int:
     patient = functools.partial(LocalElasticAgent, exit_barrier_timeout=_SECONDS_TO_LAY_OUT)
     api.LocalElasticAgent = patient  # type: ignore[attr-defined, assignment]  # a class there
     try:
+        _name_interface(args)
         _check_meeting_point(args)
         run(args)  # type: ignore[no-untyped-call]  # torch's own, without types
     except UserInputError as error:
         print(f"skald: {error}", file=sys.stderr)
+        return EXIT_USER_INPUT
+    except DistError as error:
+        print(f"skald: {_not_met(args, error)}", file=sys.stderr)
         return EXIT_USER_INPUT
     except ChildFailedError as error:
         ended = {rank: failure.exitcode for rank, failure in error.failures.items()}
         code = signals.exit_code(list(ended.values()))
         first = ", ".join(f"rank {rank} with code {ended[rank]}" for rank in sorted(ended))
         what = "the run can be continued" if code == EXIT_RESUMABLE else "the reason is above"
+        if set(ended.values()) == {EXIT_LOST_ANOTHER}:
+            what = "the reason is another node's"
         print(f"skald: node {args.node_rank} ended: {first}; {what}", file=sys.stderr)
         return code
     return 0

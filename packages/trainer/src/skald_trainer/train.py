@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 from skald_mup.names import tensor_shapes
@@ -18,9 +19,11 @@ from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
+from skald_specs.progress import handed_over
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
+from skald_trainer.held import held
 from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
 from skald_trainer.meeting import allow_overlap, leads, started_elsewhere
@@ -48,6 +51,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 
     Raises:
         UserInputError: The corpus or the checkpoint belongs to something else.
+        HeldError: Another process trains in the folder.
         InterruptedRunError: A signal stopped the run in a state that this call continues.
         DivergedError: A step was bad, see `guard`.
     """
@@ -60,17 +64,20 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     if resume is not None:
         _check_resume(plan, resume)
     keeper = leads()
-    if keeper:
-        resume = _prepared(plan, folder, resume)
-    done = resume is not None and (
-        checkpoint.load_state(resume).step >= plan.identity.schedule.n_steps.value
-    )
-    # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
-    if not done or started_elsewhere():
-        run_ranks(layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume)
-    if keeper:
+    with held(out) if keeper else nullcontext():
+        if keeper:
+            resume = _prepared(plan, folder, resume)
         n_steps = plan.identity.schedule.n_steps.value
-        _finish(plan, folder, resume if done else checkpoint.path_of(folder.checkpoints, n_steps))
+        done = resume is not None and checkpoint.load_state(resume).step >= n_steps
+        # Ranks that torchrun started wait for rank 0's word, even when there is nothing left to do.
+        if not done or started_elsewhere():
+            with handed_over():
+                run_ranks(
+                    layout.world_size, train_rank, plan.model_dump_json(), corpus, out, resume
+                )
+        if keeper:
+            last = resume if done else checkpoint.path_of(folder.checkpoints, n_steps)
+            _finish(plan, folder, last)
 
 
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
@@ -176,7 +183,8 @@ def _finish(plan: Plan, folder: RunFolder, last: Path | None) -> None:
     """Lay out `final/` from the last checkpoint and the metrics, without anything timed."""
     assert last is not None, "a finished run has a last checkpoint"
     n_steps = plan.identity.schedule.n_steps.value
-    assert checkpoint.verify(last).plan_fingerprint == plan.fingerprint
+    manifest = checkpoint.verify(last)
+    assert manifest.plan_fingerprint == plan.fingerprint, "only this plan's checkpoints lie there"
     curve = curve_rows(folder.metrics)
     # What came before a gap is no part of the curve; `_carry_log` has told of it.
     first = first_step(folder.metrics, n_steps)

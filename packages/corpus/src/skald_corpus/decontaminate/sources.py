@@ -5,14 +5,13 @@ Task names and item ids are those of the evaluation records, so that a clean-sub
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from skald_specs.decontamination import ReferenceItem
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_rows
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.languages import language
 from skald_specs.models import Spec
@@ -33,7 +32,7 @@ def skald_items(folder: Path) -> list[ReferenceItem]:
             task = f"skald_core_{kind}_{_code(tag, path)}"
             for where, row in _rows(path):
                 item = spec.check(row, where)
-                found.append(_item(task, str(getattr(item, "id")), tag, strings(item)))  # noqa: B009 - every item format has an id
+                found.append(_item(task, str(getattr(item, "id")), tag, strings(item), where))  # noqa: B009 - every item format has an id
     return _some(found, folder)
 
 
@@ -50,6 +49,7 @@ def pair_files(folder: Path) -> list[ReferenceItem]:
                 f"{row['type']}/{_text(row, 'source_id', where)}",
                 tag,
                 [_text(row, "good", where), _text(row, "bad", where)],
+                where,
             )
             for path, tag in _files(folder)
             for where, row in _rows(path)
@@ -74,7 +74,7 @@ def user_items(folder: Path) -> list[ReferenceItem]:
         for number, (where, row) in enumerate(_rows(path), start=1):
             name = str(row.get("id") or f"line {number}")
             strings = [_text(row, "text", where)]
-            found.append(_item(f"skald_ud_text_{_code(tag, path)}", name, tag, strings))
+            found.append(_item(f"skald_ud_text_{_code(tag, path)}", name, tag, strings, where))
     return _some(found, folder)
 
 
@@ -102,7 +102,7 @@ def sentence_files(
     """
     return _some(
         [
-            _item(f"{task}_{_code(tag, path)}", name(row), tag, [_text(row, "text", where)])
+            _item(f"{task}_{_code(tag, path)}", name(row), tag, [_text(row, "text", where)], where)
             for path, tag in _files(folder)
             for where, row in _rows(path)
         ],
@@ -144,8 +144,9 @@ _KINDS: dict[str, tuple[type[Spec], Callable[[Any], list[str]]]] = {
 }
 
 
-def _item(task: str, item_id: str, tag: str, strings: list[str]) -> ReferenceItem:
-    return ReferenceItem(task=task, item_id=item_id, language=tag, strings=tuple(strings))
+def _item(task: str, item_id: str, tag: str, strings: list[str], where: str) -> ReferenceItem:
+    value = {"task": task, "item_id": item_id, "language": tag, "strings": tuple(strings)}
+    return ReferenceItem.check(value, where)
 
 
 def _code(tag: str, path: Path) -> str:
@@ -166,20 +167,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the JSON objects of a file, each with its place."""
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = data.decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserInputError(str(path), f"cannot be read ({error})", "Check the file") from None
-    # Only newlines end a line: str.splitlines would also split at U+2028 inside a string.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserInputError(where, f"not JSON ({error.msg})", "Mend or remove it") from None
+    for where, row in read_rows(path):
         if not isinstance(row, dict):
             raise UserInputError(where, "not a JSON object", "Mend or remove it")
         yield where, row

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from skald_specs.errors import UserInputError
-from skald_specs.files import atomic_path
+from skald_specs.files import atomic_path, read_by_library
+from skald_specs.languages import BY_TAG
 from skald_specs.languages import language as registered
 
 from skald_corpus.filters.ngrams import BITS, ORDERS, buckets, encode, letter_bucket, other_share
@@ -151,22 +151,22 @@ class LanguageModel:
             UserInputError: The file is missing, damaged, or of another version.
         """
         remedy = "Train it again from reference text"
-        try:
+        if not path.is_file():
+            raise UserInputError(str(path), "no such language model", remedy)
+        with read_by_library(path, "no language model", remedy):
             with np.load(path, allow_pickle=False) as file:
                 head = json.loads(file["head"].tobytes())
                 rows, weights = file["rows"], file["weights"]
             if head["schema_version"] != _SCHEMA or tuple(head["orders"]) != ORDERS:
                 raise UserInputError(str(path), "a language model of another version", remedy)
-            size = int(head["buckets"])
+            size, languages = int(head["buckets"]), head["languages"]
             if size & (size - 1) or not 1 < size <= 1 << _MAX_BITS:
                 raise ValueError(f"{size} buckets")
-            table = np.zeros((size, len(head["languages"])), np.int16)
+            if weights.shape != (len(rows), len(languages)) or not set(languages) <= BY_TAG.keys():
+                raise ValueError(f"weights of {weights.shape} for {languages}")
+            table = np.zeros((size, len(languages)), np.int16)
             table[rows] = weights
-        except FileNotFoundError:
-            raise UserInputError(str(path), "no such language model", remedy) from None
-        except (OSError, EOFError, LookupError, ValueError, TypeError, zipfile.BadZipFile) as error:
-            raise UserInputError(str(path), f"no language model ({error})", remedy) from None
-        return cls(head["languages"], table)
+        return cls(languages, table)
 
 
 def _count(texts: Iterable[str], bits: int) -> NDArray[np.float64]:

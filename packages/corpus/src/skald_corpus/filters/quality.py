@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import offer
 from skald_specs.languages import BY_TAG
 from skald_specs.models import Spec
 
@@ -48,7 +49,7 @@ class LanguageQuality(Spec):
     def _known_metrics(cls, limits: dict[str, Limit]) -> dict[str, Limit]:
         for name in limits:
             if name not in METRICS:
-                raise ValueError(f"unknown metric {name!r}. Use one of: {', '.join(METRICS)}")
+                raise ValueError(f"unknown metric {name!r}. {offer(name, METRICS)}")
         return limits
 
 
@@ -64,7 +65,7 @@ class QualityThresholds(Spec):
     def _registered(self) -> QualityThresholds:
         for tag in self.languages:
             if tag not in BY_TAG:
-                raise ValueError(f"unknown language {tag!r}. Use one of: {', '.join(BY_TAG)}")
+                raise ValueError(f"unknown language {tag!r}. {offer(tag, BY_TAG)}")
         return self
 
 
@@ -95,7 +96,7 @@ class QualityFilter:
     ) -> None:
         if profile not in PROFILES:
             raise UserInputError(
-                "quality profile", f"unknown {profile!r}", f"Use one of: {', '.join(PROFILES)}"
+                "quality profile", f"unknown {profile!r}", offer(profile, PROFILES)
             )
         self.thresholds = thresholds or shipped_thresholds()
         self._rules: dict[str, tuple[frozenset[str], list[tuple[str, Limit]]]] = {

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_text
+from skald_specs.guesses import offer
 
 from skald_corpus.filters.verdict import KEPT, Verdict, removed
 
@@ -165,7 +166,7 @@ def _entry(line: str, where: str) -> tuple[str, str, str]:
         if not re.fullmatch(r"[0-9a-f]{64}", value):
             raise UserInputError(where, "no SHA-256 of 64 hexadecimal digits", remedy)
     elif kind != "id":
-        raise UserInputError(where, f"unknown kind {kind!r}", f"Use one of: {', '.join(_KINDS)}")
+        raise UserInputError(where, f"unknown kind {kind!r}", offer(kind, _KINDS))
     if not value:
         raise UserInputError(where, f"no {kind} in {words[2]!r}", remedy)
     return kind, value, f"{date}: {' '.join(reason.split())}"

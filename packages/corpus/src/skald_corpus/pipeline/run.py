@@ -12,6 +12,7 @@ from skald_specs.dedup import NearDuplicates
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json
 from skald_specs.funnel import Funnel, FunnelRow, summed
+from skald_specs.progress import part, tracked
 from skald_specs.sources import QualityStage, SourcesFile
 from skald_specs.stages import STAGES
 
@@ -63,7 +64,7 @@ class Pipeline:
         for stage in stages:
             for earlier in STAGES[: STAGES.index(stage)]:
                 load_funnel(self.root, earlier)
-            with atomic_folder(self.root / stage, marker=FUNNEL) as out:
+            with part(stage), atomic_folder(self.root / stage, marker=FUNNEL) as out:
                 rows = self._work(stage, out)
                 funnel = Funnel.check(
                     {
@@ -84,7 +85,8 @@ class Pipeline:
             case "ingest":
                 self._check_licences()
                 one = partial(ingest, base=self.base, out=out, keep_going=self.keep_going)
-                return list(self.pool.map(one, sources.sources))
+                done = self.pool.map(one, sources.sources)
+                return list(tracked(done, "ingest, sources", len(sources.sources)))
             case "exact" if sources.duplicates and sources.duplicates.exact:
                 return self._duplicates("exact", None, out)
             case "near" if sources.duplicates and sources.duplicates.near:
@@ -144,7 +146,8 @@ class Pipeline:
     def _judged(self, stage: str, out: Path) -> list[FunnelRow]:
         judges = Judges(self.sources, self.base, out)
         judge = partial(_judge_part, judges, self.root, stage, out)
-        return list(self.pool.map(judge, parts(self.root)))
+        found = parts(self.root)
+        return list(tracked(self.pool.map(judge, found), f"{stage}, parts", len(found)))
 
     def _lint(self, rule: QualityStage, out: Path) -> None:
         language, tags = self.sources.language, self.sources.languages

@@ -21,11 +21,14 @@ import datasets
 from huggingface_hub import constants, get_session
 from lm_eval.tasks import TaskManager
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import near
 
 from skald_harness.adapter.asking import right_choices
 from skald_harness.adapter.index import PublicTask, tasks_folder
 from skald_harness.adapter.tasks import FEWSHOT_SEED, unloadable
+from skald_harness.tasks.hub import hub_tasks
 from skald_harness.tasks.items import TaskItems
+from skald_harness.tasks.suites import list_tasks, suite_names
 
 #: A cluster's value longer than this is a passage; its hash names it as well.
 _MAX_KEY_CHARACTERS = 64
@@ -128,14 +131,17 @@ def load_public(name: str) -> dict[str, Any]:
     _quiet()
     manager = TaskManager(include_path=_folders_with(name), include_defaults=False)
     if name not in manager.all_tasks:
+        own = [task.name for task in list_tasks()] + [task.name for task in hub_tasks()]
+        meant = near(name, [*suite_names(), *own])
         raise UserInputError(
             name,
             "no suite and no task of lm-eval",
-            "Suites: `skald evals list`; tasks: `lm_eval ls tasks`",
+            (f"Did you mean {meant[0]}? " if meant else "")
+            + "Suites: `skald evals list`; tasks: `lm_eval ls tasks`",
         )
     if _reaches_beyond(name, manager.task_index):
         manager = TaskManager()
-    with _hub_or_cache(), _failures_named(name):
+    with _hub_or_cache(), _without_module("evaluate"), _failures_named(name):
         tasks: dict[str, Any] = manager.load([name])["tasks"]
     return tasks
 

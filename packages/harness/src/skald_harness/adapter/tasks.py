@@ -15,6 +15,8 @@ from typing import Any
 from lm_eval.tasks import TaskManager
 from skald_specs.errors import UserInputError
 
+from skald_harness.tasks.suites import require_trusted
+
 #: lm-eval's own default; the tasks take no examples, so it changes nothing yet stands in the key.
 FEWSHOT_SEED = 1234
 LM_EVAL_VERSION = metadata.version("lm_eval")
@@ -30,7 +32,11 @@ def load_tasks(folder: Path, names: Sequence[str], items: Path) -> dict[str, Any
 
     Returns:
         lm-eval's task objects by name.
+
+    Raises:
+        UserInputError: Nobody has vouched for the suite.
     """
+    require_trusted(folder)
     # Each task would warn that its data come from a function.
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     manager = TaskManager(

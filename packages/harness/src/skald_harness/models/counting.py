@@ -11,6 +11,7 @@ from pathlib import Path
 from skald_specs.controls import BYTE_NGRAM, BYTE_UNIGRAM
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_by_library
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluatedModel
 from skald_specs.shards import read_document_ends, read_tokens
@@ -114,7 +115,10 @@ def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> lis
     ids = [
         tokens[start:end].tolist() for start, end in (spans[i] for i in evenly(len(spans), n_kept))
     ]
-    texts: list[str] = Tokenizer.from_file(str(path)).decode_batch(ids, skip_special_tokens=True)
+    with read_by_library(path, "no tokenizer", "Build the corpus again"):
+        texts: list[str] = Tokenizer.from_file(str(path)).decode_batch(
+            ids, skip_special_tokens=True
+        )
     return texts
 
 

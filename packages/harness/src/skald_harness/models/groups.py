@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import near
 
 from skald_harness.models.register import HUB_ID, ModelRegister, RegisteredModel
 
@@ -109,8 +109,7 @@ def choose(name: str, register: ModelRegister) -> list[Choice]:
 def nearest(name: str, register: ModelRegister) -> str:
     """Say what a mistyped name may have meant."""
     words: Sequence[str] = [*GROUPS, *(m.short_name for m in register.models)]
-    by_lower = {word.lower(): word for word in words}
-    close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
+    close = near(name, words, count=3)
     if not close:
         return f"Use a group ({', '.join(GROUPS)}), an id as owner/name, or a folder"
-    return f"Did you mean {', '.join(by_lower[word] for word in close)}?"
+    return f"Did you mean {', '.join(close)}?"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
+from skald_specs.guesses import offer
 from skald_specs.languages import BY_TAG
 from skald_specs.models import Spec
 from skald_specs.records import Tuning
@@ -52,7 +53,7 @@ class RegisteredModel(Spec):
     def _of_the_register(cls, tags: tuple[str, ...] | None) -> tuple[str, ...] | None:
         unknown = [tag for tag in tags or () if tag not in BY_TAG]
         if unknown:
-            raise ValueError(f"unknown language {unknown[0]!r}. Use one of: {', '.join(BY_TAG)}")
+            raise ValueError(f"unknown language {unknown[0]!r}. {offer(unknown[0], BY_TAG)}")
         return tags
 
     @model_validator(mode="after")

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from skald_specs.errors import UserInputError
+from skald_specs.progress import Part
 from skald_specs.records import EvaluatedModel
 
 from skald_harness.models.controls import Subject
 from skald_harness.running.asked import Asked, AskedTask
 from skald_harness.running.problems import failures_named
-from skald_harness.running.progress import Progress
 from skald_harness.running.ranks import World
 from skald_harness.scoring.questions import Answer
 from skald_harness.store.answers import AnswerStore, Kept, Place, Stored
@@ -41,7 +41,7 @@ def answer(
     number: int,
     store: AnswerStore,
     me: World,
-    progress: Progress,
+    progress: Part,
 ) -> None:
     """Ask what is missing of one model's answers to one task, as far as it is this rank's.
 
@@ -54,7 +54,7 @@ def answer(
         number: Its number, by which the ranks begin with different chunks.
         store: Where answers are kept.
         me: This rank.
-        progress: Told of every answer.
+        progress: Counts every answer; of several ranks, as if the others were as fast.
 
     Raises:
         TaskError: The model cannot be asked this task.
@@ -64,7 +64,9 @@ def answer(
     asked = task.by(subject.chat)
     key = key_of(subject, task, asked)
     missing = _missing(asked, store.read(key))
-    progress.found(len(asked.places) - len(missing))
+    known = len(asked.places) - len(missing)
+    progress.found += known
+    progress.done += known
     if not missing:
         return
     answerer = subject.answerer(task.definition.language)
@@ -89,7 +91,7 @@ def answer(
                 for (i, j), given in _wanted(asked, chunk, answers, missing)
             ]
             part.append(new)
-            progress.answered(len(new))
+            progress.done += len(new) * me.size
 
 
 @dataclass(frozen=True)

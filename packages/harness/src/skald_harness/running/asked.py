@@ -21,7 +21,7 @@ from skald_harness.running.problems import TaskError, failures_named
 from skald_harness.scoring.questions import Question
 from skald_harness.tasks.hub import hub_tasks
 from skald_harness.tasks.items import TaskItems, check_items, languages_with_items, nothing_for
-from skald_harness.tasks.suites import HUB, TaskDefinition, list_tasks, select
+from skald_harness.tasks.suites import HUB, TaskDefinition, list_tasks, require_trusted, select
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ def asked_tasks(
             )
         )
     problems += errors
+    require_trusted(evals / suite)
     loaded = _load(evals / suite, [task.name for task, _ in found], items, problems)
     return _rendered(
         [AskedTask(task, data, loaded[task.name]) for task, data in found if task.name in loaded],

@@ -20,7 +20,8 @@ from skald_specs.errors import (
     SkaldError,
     UserInputError,
 )
-from skald_specs.files import disk_error
+from skald_specs.files import DiskError, disk_error
+from skald_specs.progress import part
 from skald_specs.records import EvaluationSummary
 
 from skald_harness.adapter.vllm import require_vllm
@@ -29,7 +30,6 @@ from skald_harness.models.folder import Folder
 from skald_harness.running.answering import answer, taken
 from skald_harness.running.asked import AskedTask, asked_tasks
 from skald_harness.running.problems import EVERYTHING, Failures, TaskError, first_of, tell
-from skald_harness.running.progress import Progress
 from skald_harness.running.ranks import World, together, world
 from skald_harness.running.results import write_results
 from skald_harness.running.subjects import choose_subjects
@@ -194,19 +194,22 @@ def _answer(plan: _Plan, store: AnswerStore, me: World) -> Failures:
                 sound.append((number, task))
             except TaskError as error:
                 failed(name, task.definition.name, error)
-        progress = Progress(me, name, len(sound), n_questions)
         try:
-            for number, task in sound:
-                try:
-                    answer(subject, task, number, store, me, progress)
-                except TaskError as error:
-                    failed(name, task.definition.name, error)
-        except LockedError:
+            with part(f"{name}, answers", n_questions) as progress:
+                for number, task in sound:
+                    try:
+                        answer(subject, task, number, store, me, progress)
+                    except TaskError as error:
+                        failed(name, task.definition.name, error)
+        except (DiskError, LockedError):
             raise
         except SkaldError as error:
             failed(name, EVERYTHING, error)
         else:
-            progress.finished()
+            me.say(
+                f"{name}: {len(sound)} tasks, {n_questions:,} answers, "
+                f"{progress.found:,} of them from the store"
+            )
         finally:
             subject.release()
     store.sync()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from skald_specs.errors import ClaimError, SkaldError, UserInputError
+from skald_specs.files import DiskError
 
 from skald_harness.running.ranks import World
 
@@ -27,11 +28,12 @@ def failures_named(task: str, what: str) -> Iterator[None]:
         what: What cannot be done, such as "cannot be rendered".
 
     Raises:
-        TaskError: Something was raised. A failed check (`ClaimError`) is none of the task's.
+        TaskError: Something was raised. A failed check (`ClaimError`) and a full disk are none of the
+            task's.
     """
     try:
         yield
-    except (ClaimError, TaskError):
+    except (ClaimError, DiskError, TaskError):
         raise
     except UserInputError as error:
         raise TaskError(task, f"{what}: {error.where}: {error.problem}", error.remedy) from None

@@ -20,7 +20,7 @@ from skald_specs.files import read_json, write_json
 from skald_harness.adapter.asking import ask, questions_sha256
 from skald_harness.adapter.tasks import load_tasks
 from skald_harness.tasks.items import check_items, find_items
-from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks
+from skald_harness.tasks.suites import EVALS, TaskDefinition, list_tasks, require_trusted
 from skald_harness.tasks.toy import write_toy_items
 
 GOLDEN = "golden.json"
@@ -123,6 +123,7 @@ def _render(
 def _hashes(
     folder: Path, tasks: Sequence[TaskDefinition], items: Path, problems: list[str]
 ) -> Iterator[tuple[TaskDefinition, str]]:
+    require_trusted(folder)
     try:
         loaded = load_tasks(folder, [task.name for task in tasks], items)
     except Exception:  # One of them raised: each by itself, to name it.

@@ -25,7 +25,7 @@ from skald_harness.models.controls import Subject
 from skald_harness.running.answering import Recalled, asked_model, recall, taken
 from skald_harness.running.asked import AskedTask
 from skald_harness.running.contamination import contamination, contamination_line, read_search
-from skald_harness.running.problems import TaskError, failures_named, tell
+from skald_harness.running.problems import EVERYTHING, TaskError, failures_named, tell
 from skald_harness.running.ranks import World
 from skald_harness.running.reference import asked_sha256
 from skald_harness.running.table import score_table
@@ -104,7 +104,7 @@ def write_results(
         answered = {item.task for item in scored}
         infos = tuple(_info(task) for task in tasks if task.definition.name in answered)
         if not infos:
-            names = {task.definition.name for task in tasks}
+            names = {EVERYTHING, *(task.definition.name for task in tasks)}
             raise next(error for (_, task), error in failures.items() if task in names)
         summary = EvaluationSummary(
             schema_version=1,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl, sha256_file
+from skald_specs.files import inside, read_jsonl, sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import (
     EvaluatedModel,
@@ -58,7 +59,7 @@ def public_name(model: EvaluatedModel) -> str:
 
 def requests_path(folder: Path, model: str) -> Path:
     """Return the file with a model's answers."""
-    return folder / "requests" / f"{model}.jsonl"
+    return inside(folder / "requests", f"{model}.jsonl")
 
 
 def read_evaluation(folder: Path) -> Evaluated:
@@ -88,7 +89,20 @@ def read_evaluation(folder: Path) -> Evaluated:
             asked.setdefault((model.name, task), []).append(Asked(found, ordered))
     for model_name, task, item_id in items:
         raise _lacking(folder / "items.jsonl", f"{model_name} was not asked {task}/{item_id}")
+    for rows in asked.values():
+        _check_alike(folder / "items.jsonl", [row.item for row in rows])
     return Evaluated(summary, {key: tuple(rows) for key, rows in asked.items()})
+
+
+def _check_alike(path: Path, items: Sequence[ItemRecord]) -> None:
+    """Refuse items of one task whose means have no value: other metrics, or nothing to weigh by."""
+    first = items[0]
+    odd = next((item for item in items if item.metrics.keys() != first.metrics.keys()), None)
+    if odd is not None:
+        names = f"{first.item_id} and {odd.item_id} of {first.task} have different metrics"
+        raise _lacking(path, names)
+    if not all(weight(item) > 0 for item in items):
+        raise _lacking(path, f"a text of {first.task} has no bytes")
 
 
 def values_of(item: ItemRecord, headline: str) -> dict[str, float]:
@@ -101,6 +115,23 @@ def metric_and_filter(metric: str, task: TaskInfo) -> tuple[str, str]:
     """Return a metric of the records by lm-eval's own names: the metric, and what its answers went through."""
     name, _, done = metric.partition(",")
     return name, done or task.first_filter
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Say in one line that records hold what a format of others has no place for.
+
+    Args:
+        folder: Of the evaluation.
+
+    Raises:
+        UserInputError: The block raised a `ValueError`, such as pydantic's.
+    """
+    try:
+        yield
+    except ValueError as error:
+        problem = f"its records cannot be told in this format ({error})"
+        raise UserInputError(str(folder), problem, "Evaluate again, or mend them") from None
 
 
 def content_sha256(folder: Path) -> str:

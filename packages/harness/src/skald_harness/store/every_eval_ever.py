@@ -9,6 +9,7 @@ records hold no time: there is no `evaluation_timestamp`, and the one time that 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -19,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_json, read_jsonl, sha256_file, write_json, write_jsonl
+from skald_specs.files import inside, read_json, read_jsonl, sha256_file, write_json, write_jsonl
 from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
 from skald_specs.records import CHOICE_KINDS, EvaluatedModel, ItemRecord, TaskInfo
@@ -33,6 +34,7 @@ from skald_harness.store.evaluation import (
     public_name,
     read_evaluation,
     standard_error,
+    telling,
     values_of,
 )
 from skald_harness.store.every_eval_schema import (
@@ -92,42 +94,49 @@ def export_every_eval_ever(folder: Path, out: Path) -> list[Path]:
     found = read_evaluation(folder)
     written = []
     for model in found.summary.models:
-        identity = _model(model)
-        number = _uuid(found, model)
-        place = f"data/skald_{found.summary.suite}/{identity.id}"
-        evaluation_id = f"skald_{found.summary.suite}/{identity.id}/{number}"
-        samples = out / place / f"{number}{_SAMPLES}"
-        rows = list(_samples(found, model, evaluation_id, identity.id))
-        write_jsonl(samples, (_plain(row) for row in rows))
-        log = EvaluationLog(
-            schema_version=SCHEMA_VERSION,
-            evaluation_id=evaluation_id,
-            retrieved_timestamp=_NO_TIME,
-            source_metadata=SourceMetadata(
-                source_name="skald evaluate",
-                source_type="evaluation_run",
-                source_organization_name=_OURSELVES,
-                evaluator_relationship="third_party" if model.role == "external" else "first_party",
-            ),
-            eval_library=Named(
-                name="lm_eval",
-                version=found.summary.lm_eval_version,
-                additional_details={"skald": metadata.version("skald-harness")},
-            ),
-            model_info=identity,
-            evaluation_results=list(_results(found, model)),
-            detailed_evaluation_results=DetailedResults(
-                format="jsonl",
-                file_path=f"{place}/{samples.name}",
-                hash_algorithm="sha256",
-                checksum=sha256_file(samples),
-                total_rows=len(rows),
-            ),
-        )
-        path = samples.with_name(f"{number}.json")
-        write_json(path, _plain(log))
-        written.append(path)
+        with telling(folder):
+            written.append(_written(found, model, out))
     return written
+
+
+def _written(found: Evaluated, model: EvaluatedModel, out: Path) -> Path:
+    """Write the log of one model and its items, and return the log."""
+    identity = _model(model)
+    number = _uuid(found, model)
+    place = f"data/skald_{found.summary.suite}/{identity.id}"
+    evaluation_id = f"skald_{found.summary.suite}/{identity.id}/{number}"
+    home = functools.reduce(inside, place.split("/"), out)
+    samples = home / f"{number}{_SAMPLES}"
+    rows = list(_samples(found, model, evaluation_id, identity.id))
+    write_jsonl(samples, (_plain(row) for row in rows))
+    log = EvaluationLog(
+        schema_version=SCHEMA_VERSION,
+        evaluation_id=evaluation_id,
+        retrieved_timestamp=_NO_TIME,
+        source_metadata=SourceMetadata(
+            source_name="skald evaluate",
+            source_type="evaluation_run",
+            source_organization_name=_OURSELVES,
+            evaluator_relationship="third_party" if model.role == "external" else "first_party",
+        ),
+        eval_library=Named(
+            name="lm_eval",
+            version=found.summary.lm_eval_version,
+            additional_details={"skald": metadata.version("skald-harness")},
+        ),
+        model_info=identity,
+        evaluation_results=list(_results(found, model)),
+        detailed_evaluation_results=DetailedResults(
+            format="jsonl",
+            file_path=f"{place}/{samples.name}",
+            hash_algorithm="sha256",
+            checksum=sha256_file(samples),
+            total_rows=len(rows),
+        ),
+    )
+    path = samples.with_name(f"{number}.json")
+    write_json(path, _plain(log))
+    return path
 
 
 def validate(path: Path) -> int:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from skald_specs.files import write_jsonl, write_text
+from skald_specs.files import inside, write_jsonl, write_text
 from skald_specs.records import EvaluatedModel, ItemRecord, TaskInfo
 
 from skald_harness.store.evaluation import (
@@ -30,6 +30,7 @@ from skald_harness.store.evaluation import (
     metric_and_filter,
     public_name,
     read_evaluation,
+    telling,
     values_of,
 )
 from skald_harness.store.recompute import choices_of, texts_of
@@ -60,25 +61,26 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
     stamp = time.isoformat(timespec="microseconds").replace(":", "-")
     configs = _configs(found)
     written = []
-    for model in found.summary.models:
-        place = out / sanitized(public_name(model))
-        samples = {
-            task.name: [
-                sample(number, asked, task, filtered)
-                # As lm-eval does: filter by filter, item by item.
-                for filtered in _filters(found.asked[model.name, task.name], task)
-                for number, asked in enumerate(found.asked[model.name, task.name])
-            ]
-            for task in found.taken(model.name)
-        }
-        for name, rows in samples.items():
-            write_jsonl(place / f"samples_{name}_{stamp}.jsonl", rows)
-        path = place / f"results_{stamp}.json"
-        results = _results(
-            found, model, samples, configs, (time - datetime(1970, 1, 1)).total_seconds()
-        )
-        write_text(path, json.dumps(results, indent=2, ensure_ascii=False))
-        written.append(path)
+    with telling(folder):
+        for model in found.summary.models:
+            place = inside(out, sanitized(public_name(model)))
+            samples = {
+                task.name: [
+                    sample(number, asked, task, filtered)
+                    # As lm-eval does: filter by filter, item by item.
+                    for filtered in _filters(found.asked[model.name, task.name], task)
+                    for number, asked in enumerate(found.asked[model.name, task.name])
+                ]
+                for task in found.taken(model.name)
+            }
+            for name, rows in samples.items():
+                write_jsonl(inside(place, f"samples_{name}_{stamp}.jsonl"), rows)
+            path = place / f"results_{stamp}.json"
+            results = _results(
+                found, model, samples, configs, (time - datetime(1970, 1, 1)).total_seconds()
+            )
+            write_text(path, json.dumps(results, indent=2, ensure_ascii=False))
+            written.append(path)
     return written
 
 

@@ -6,11 +6,9 @@ lm-eval reads the same files through the suites' `utils.py`; a fault met there w
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from pydantic import ConfigDict, Field, model_validator
 from skald_specs.errors import UserInputError
 from skald_specs.items import ClozeItem, PairItem, TextItem
 from skald_specs.models import Spec
+from skald_specs.packed import read_packed
+from skald_specs.plain import parse_json
 from skald_specs.records import CHOICE_KINDS
 
 from skald_harness.tasks.suites import TaskDefinition
@@ -233,10 +233,7 @@ def _either(plain: Path) -> Path | None:
 
 
 def _read(path: Path) -> str:
-    try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserInputError(str(path), f"cannot be unpacked ({error})", "Pack it again") from None
+    data = read_packed(path)
     if data.startswith(codecs.BOM_UTF8):
         raise UserInputError(
             f"{path}:1", "begins with a byte order mark", "Save the file as UTF-8 without BOM"
@@ -259,12 +256,7 @@ def _rows(path: Path, text: str) -> Iterator[tuple[str, int, Any]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             where = f"{path}:{number}"
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserInputError(
-                    where, f"not JSON ({error.msg})", "Mend or remove it"
-                ) from None
+            value = parse_json(line, str(path), number)
             if half := _half_character(line, value):
                 raise UserInputError(where, f"holds half a character ({half})", "Mend the line")
             yield where, number, value

@@ -6,17 +6,21 @@ lm-eval passes over a file that it cannot read in silence; here the file and the
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import yaml
+from pydantic import ConfigDict
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_text, sha256_file
 from skald_specs.fingerprint import fingerprint
+from skald_specs.guesses import offer
 from skald_specs.languages import language as registered
+from skald_specs.models import FileName, Spec
+from skald_specs.plain import PlainLoader, parse_yaml
 from skald_specs.records import CHOICE_KINDS, TaskKind
 
 #: The task definitions of this checkout (the workspace is installed in place).
@@ -36,10 +40,15 @@ _REQUIRED = (
     "dataset_kwargs.language", "custom_dataset", "test_split", "doc_to_text", "doc_to_target",
 )  # fmt: skip
 _FUNCTION = "!function "
+#: A module beside a task file: no code comes from elsewhere.
+_MODULE = re.compile(r"[A-Za-z_]\w{0,99}(\.[A-Za-z_]\w{0,99}){0,9}")
 #: The one folder of `evals/` that is no suite: scores that others published.
 _FIGURES = "published"
 #: The suite whose tasks are lm-eval's own: its files name them, and `tasks.hub` reads those.
 HUB = "hub"
+#: Beside the suites: which of them may be run.
+REGISTER = "suites.yaml"
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -113,8 +122,42 @@ class InLanguage(Protocol):
 T = TypeVar("T", bound=InLanguage)
 
 
-class _TaskLoader(yaml.SafeLoader):
-    """The safe loader, with lm-eval's `!function` tag kept as text."""
+class SuiteRegister(Spec):
+    """`evals/suites.yaml`: the suites whose templates and functions may be run."""
+
+    schema_version: Literal[1]
+    trusted: tuple[FileName, ...]
+
+
+class _Open(Spec):
+    """Fields of a task file that are looked at; lm-eval knows the others."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class _Metric(_Open):
+    metric: str
+
+
+class _Metadata(_Open):
+    version: float
+    kind: str
+
+
+class _Data(_Open):
+    language: str
+
+
+class _Head(_Open):
+    task: str
+    output_type: str
+    metric_list: tuple[_Metric, ...]
+    metadata: _Metadata
+    dataset_kwargs: _Data
+
+
+class _TaskLoader(PlainLoader):
+    """The loader of plain data, with lm-eval's `!function` tag kept as text."""
 
 
 def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
@@ -122,6 +165,25 @@ def _keep_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
 
 
 _TaskLoader.add_constructor("!function", _keep_function)
+
+
+def require_trusted(folder: Path) -> None:
+    """Refuse to run a suite that nobody has vouched for: its templates and functions are programs.
+
+    Args:
+        folder: Of the suite; the register lies beside it.
+
+    Raises:
+        UserInputError: The register does not name it, or is malformed.
+    """
+    register = folder.parent / REGISTER
+    trusted = SuiteRegister.load(register).trusted if register.is_file() else ()
+    if folder.name not in trusted:
+        raise UserInputError(
+            str(folder),
+            f"a suite's templates and functions are run, and {REGISTER} beside it does not name it",
+            f"Read its files, then add {folder.name!r} to `trusted` in {register}",
+        )
 
 
 def suite_names(evals: Path = EVALS) -> list[str]:
@@ -157,7 +219,7 @@ def list_tasks(
     """
     suites = suite_names(evals)
     if suite is not None and suite not in suites:
-        raise UserInputError("suite", f"unknown suite {suite!r}", _offer(suite, suites))
+        raise UserInputError("suite", f"unknown suite {suite!r}", offer(suite, suites))
     tasks = [
         read_task(path)
         for name in ([suite] if suite else suites)
@@ -179,7 +241,7 @@ def select(tasks: Sequence[T], languages: Sequence[str]) -> list[T]:
     known = sorted({task.language for task in tasks})
     for tag in languages:
         if tag not in known:
-            raise UserInputError("languages", f"no task in language {tag!r}", _offer(tag, known))
+            raise UserInputError("languages", f"no task in language {tag!r}", offer(tag, known))
     return [task for task in tasks if task.language in languages]
 
 
@@ -216,20 +278,20 @@ def read_task(path: Path) -> TaskDefinition:
             raise UserInputError(
                 str(path), f"missing field `{field}`", "Add it here or in the template it includes"
             )
+    _Head.check(config, str(path))
     kind, output_type = config["metadata"]["kind"], config["output_type"]
     if kind not in get_args(TaskKind):
-        raise _wrong(path, "metadata.kind", kind, f"use one of {', '.join(get_args(TaskKind))}")
+        raise _wrong(path, "metadata.kind", kind, offer(str(kind), get_args(TaskKind)))
     if output_type != OUTPUT_TYPE[kind]:
         raise _wrong(path, "output_type", output_type, f"{kind} needs {OUTPUT_TYPE[kind]}")
     if output_type == "multiple_choice" and "doc_to_choice" not in config:
         raise UserInputError(
             str(path), "missing field `doc_to_choice`", "Add it here or in the template it includes"
         )
-    metrics = tuple(str(row.get("metric")) for row in config["metric_list"])
+    metrics = tuple(row["metric"] for row in config["metric_list"])
     for metric in metrics:
         if metric not in METRICS[output_type]:
-            known = ", ".join(METRICS[output_type])
-            raise _wrong(path, "metric_list", metric, f"use one of {known}")
+            raise _wrong(path, "metric_list", metric, offer(metric, METRICS[output_type]))
     language = registered(config["dataset_kwargs"]["language"], str(path))
     if not str(config["task"]).endswith(f"_{language.flores}"):
         raise _wrong(path, "task", config["task"], f"the name must end in _{language.flores}")
@@ -251,18 +313,17 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
         raise UserInputError(str(path), "includes itself", "Remove the circle of includes")
-    try:
-        own = _TaskLoader(read_text(path)).get_single_data()
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UserInputError(
-            f"{path}{line}", f"not YAML ({error.problem})", "Mend the line"
-        ) from None
+    own = parse_yaml(read_text(path), str(path), _TaskLoader)
     if not isinstance(own, dict):
         raise UserInputError(str(path), "holds no fields", "Write `field: value` lines")
     includes = own.pop("include", [])
     merged: dict[str, Any] = {}
+    evals = (*seen, path)[0].parents[1]
     for name in includes if isinstance(includes, list) else [includes]:
+        if not isinstance(name, str) or "\0" in name:
+            raise _wrong(path, "include", name, "name a file")
+        if not (path.parent / str(name)).resolve().is_relative_to(evals):
+            raise _wrong(path, "include", name, f"it leads out of {evals}")
         merged |= _resolve(path.parent / str(name), (*seen, path))
     return merged | own
 
@@ -282,7 +343,7 @@ def _code_sha256(path: Path, config: dict[str, Any]) -> str:
     hashes = []
     for module in sorted(modules):
         source = path.parent / f"{module.replace('.', '/')}.py"
-        if not source.is_file():
+        if not _MODULE.fullmatch(module) or not source.is_file():
             raise _wrong(path, "!function", module, f"{source.name} must lie beside the task file")
         hashes.append([module, sha256_file(source)])
     return fingerprint(hashes)
@@ -298,9 +359,3 @@ def _refuse_duplicates(tasks: Sequence[TaskDefinition]) -> None:
 
 def _wrong(path: Path, field: str, value: Any, rule: str) -> UserInputError:
     return UserInputError(str(path), f"`{field}` = {value!r}: {rule}", "Change the value")
-
-
-def _offer(value: str, known: Sequence[str]) -> str:
-    # A cutoff of one half lets a two-letter tag match on one letter.
-    near = difflib.get_close_matches(value, known, n=1, cutoff=0.5)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use one of: {', '.join(known)}"

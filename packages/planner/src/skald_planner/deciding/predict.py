@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from skald_specs.errors import UserInputError
 from skald_specs.outlook import Distance, Outlook, PriorShare
 from skald_specs.plan import Quantity, Standing
 from skald_specs.ridge import named
@@ -39,6 +40,8 @@ FORM_SD_PER_OCTAVE, FORM_REACH = 0.1, 2.0
 TOO_HIGH_COSTS = 2.0
 #: Where a fit is asked between its own points; one seed, so that a plan repeats.
 NOISE_SEED = 20241105
+#: No learning rate is further from 1 than so many octaves; beyond, 2 to that power is no number.
+_BEYOND_ANY_OCTAVES = 200.0
 
 
 class Decision(NamedTuple):
@@ -96,6 +99,10 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     middle, chosen = float(np.median(step.draws)), _expectile(step.draws)
     low, high = interval_of(step.draws)
     base = fit.centre.log2_lr
+    if not all(abs(base + octaves) < _BEYOND_ANY_OCTAVES for octaves in (low, chosen, high)):
+        raise UserInputError(
+            "the fit", f"its best learning rate is 2^{base + chosen:.3g}", "Fit the table again"
+        )
     taken = chosen if asked.given_base_lr is None else math.log2(asked.given_base_lr) - base
     rise = _rise(fit, step.draws, taken, t)
     priors = []

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from skald_specs.errors import UserInputError
+from skald_specs.guesses import offer
 
 from skald_planner.plans.difference import first_difference
 
@@ -78,7 +79,9 @@ def _of_one_schedule(table: pd.DataFrame, where: str, schedule: str | None) -> p
     if schedule is not None:
         if schedule not in counts.index:
             raise UserInputError(
-                where, f"no run has the schedule {schedule}", f"Choose one of: {found}"
+                where,
+                f"no run has the schedule {schedule!r}",
+                offer(schedule, map(str, counts.index)),
             )
         return table[table["schedule"] == schedule].copy()
     if len(counts) > 1:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from skald_specs.columns import REQUIRED, Column, ColumnMap
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_text
+from skald_specs.files import read_by_library, read_text
 from skald_specs.runtable import RUN_TABLE_COLUMNS
 
 from skald_planner.fitting.checks import checked
@@ -27,6 +27,9 @@ DEFAULTS: dict[str, float | str | bool | None] = {
 WORDS = ("schedule", "fingerprint", "family")
 _TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _PARQUET_MAGIC = b"PAR1"
+
+
+_NAME_TABLE = "Name a Parquet or CSV file with one row per run"
 
 
 class _Source(NamedTuple):
@@ -88,7 +91,8 @@ def _read(path: Path) -> _Source:
         with path.open("rb") as stream:
             parquet = stream.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
         if parquet:
-            return _Source(path, pd.read_parquet(path).reset_index(drop=True), 0, "row")
+            with read_by_library(path, "not a table", _NAME_TABLE):
+                return _Source(path, pd.read_parquet(path).reset_index(drop=True), 0, "row")
         text = io.StringIO(read_text(path))
         # Row 0 of the data is line 2 of the file.
         source = _Source(path, pd.read_csv(text, low_memory=False, index_col=False), 2, "line")
@@ -114,7 +118,7 @@ def _no_table(path: Path, complaint: str) -> UserInputError:
     return UserInputError(
         str(path),
         f"not a table ({complaint.strip()})",
-        "Name a Parquet or CSV file with one row per run",
+        _NAME_TABLE,
     )
 
 

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pandas as pd
 from huggingface_hub import ModelCard
@@ -131,7 +131,7 @@ def _index(data: ModelCardData, name: str, scores: pd.DataFrame) -> Iterator[str
 
 def _score(where: str, result: EvalResult, row: Mapping[Any, Any]) -> Iterator[str]:
     value, args = result.metric_value, result.metric_args or {}
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_number(value):
         yield f"{where}: the value {value!r} is no number"
         return
     if abs(value - row["score"]) > _ROUNDING:
@@ -139,10 +139,16 @@ def _score(where: str, result: EvalResult, row: Mapping[Any, Any]) -> Iterator[s
     for bound in ("low", "high"):
         ours = row[bound]
         known = ours is not None and not math.isnan(ours)
-        if known and abs(args.get(bound, math.inf) - ours) > _ROUNDING:
-            yield f"{where}: the {bound} end of its interval is {args.get(bound)}, the report has {ours}"
+        theirs = args.get(bound)
+        if known and not (_is_number(theirs) and abs(theirs - ours) <= _ROUNDING):
+            yield f"{where}: the {bound} end of its interval is {theirs}, the report has {ours}"
     if args.get("n_items") != row["n_items"]:
         yield f"{where}: of {args.get('n_items')} items, the report has {row['n_items']}"
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and math.isfinite(value)
 
 
 def _sections(text: str) -> Iterator[str]:

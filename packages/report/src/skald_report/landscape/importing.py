@@ -17,7 +17,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pandas as pd
 from skald_specs.errors import UserInputError
@@ -66,7 +66,7 @@ def import_published(
     """Write the scores of public leaderboard files as a folder that a report reads.
 
     Args:
-        places: Files, folders of CSVs, or http(s) addresses; packed with gzip or not.
+        places: Files, folders of CSVs, or https addresses; packed with gzip or not.
         out: The folder; an earlier import there is replaced as a whole.
         date: Day of the boards' snapshot, which they do not tell.
         source: What the rows of boards name as their source, before the file's name; None: the place.
@@ -223,14 +223,29 @@ def _from_disk(place: str) -> bytes:
         ) from None
 
 
-def _fetched(address: str) -> bytes:
+def _check_encrypted(address: str) -> None:
+    """Refuse what somebody on the way could change; this machine's own servers are no way."""
     shown = urllib.parse.urlsplit(address)
-    if shown.scheme not in ("http", "https"):
+    here = shown.scheme == "http" and shown.hostname in ("127.0.0.1", "::1", "localhost")
+    if shown.scheme != "https" and not here:
         raise UserInputError(address, f"the scheme {shown.scheme!r} is not fetched", "Use https")
+
+
+class _EncryptedRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to no place that would not be fetched when named."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str
+    ) -> Any:
+        _check_encrypted(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _fetched(address: str) -> bytes:
+    _check_encrypted(address)
     try:
-        with urllib.request.urlopen(
-            address, timeout=_TIMEOUT_SECONDS
-        ) as stream:  # the scheme is checked above
+        opener = urllib.request.build_opener(_EncryptedRedirects)
+        with opener.open(address, timeout=_TIMEOUT_SECONDS) as stream:
             return _limited(stream, address)
     except urllib.error.HTTPError as error:
         problem = f"the server answers {error.code} {error.reason}"

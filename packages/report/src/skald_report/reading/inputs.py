@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
-import pyarrow as pa
 from skald_specs.checkpoint import PLAN_FILE
 from skald_specs.corpus import CorpusManifest
 from skald_specs.datacard import DataCard
@@ -24,7 +23,7 @@ from skald_specs.decontamination import (
     DecontaminationReport,
 )
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl
+from skald_specs.files import read_by_library, read_jsonl
 from skald_specs.manifest import MANIFEST_FOLDER
 from skald_specs.plan import UNTRANSFERRED, Plan
 from skald_specs.published import PublishedModels
@@ -44,6 +43,7 @@ from skald_report.reading.records import read_items
 from skald_report.reading.seeds import seed_groups
 
 CURVE_FILE = "curve.jsonl"
+_REBUILD = "Rebuild the file"
 _POINT_COLUMNS = list(FittedRun.model_fields)
 
 
@@ -258,10 +258,18 @@ def _curves(
         path, name = run / CURVE_FILE, name_of(run)
         for number, row in enumerate(read_jsonl(path), start=1):
             where = f"{path}:{number}"
+            if not isinstance(row, dict):
+                raise UserInputError(where, "no row of a curve", _REBUILD)
             at = {key: _number(row, key, where) for key in ("step", "tokens_seen")}
             if "loss_nats" in row:
-                training.append({"model": name, **at, "loss_nats": row["loss_nats"]})
-            for tag, bits in sorted(row.get("bits_per_byte", {}).items()):
+                training.append(
+                    {"model": name, **at, "loss_nats": _number(row, "loss_nats", where)}
+                )
+            measured = row.get("bits_per_byte", {})
+            if not isinstance(measured, dict):
+                raise UserInputError(where, f"`bits_per_byte` = {measured!r} is no table", _REBUILD)
+            for tag in sorted(measured):
+                bits = _number(measured, tag, where)
                 validation.append({"model": name, "language": tag, **at, "bits_per_byte": bits})
     return (
         pd.DataFrame(training, columns=["model", "step", "tokens_seen", "loss_nats"]),
@@ -277,10 +285,8 @@ def _sweep(fit: TimeFit | None, path: Path | None) -> pd.DataFrame:
         return pd.DataFrame([run.model_dump() for run in fit.runs], columns=_POINT_COLUMNS)
     if path is None:
         return pd.DataFrame(columns=_POINT_COLUMNS)
-    try:
+    with read_by_library(path, "unreadable", "Run the sweep again"):
         table = pd.read_parquet(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserInputError(str(path), f"unreadable ({error})", "Run the sweep again") from None
     missing = sorted(set(RUN_TABLE_COLUMNS) - set(table.columns))
     if missing:
         raise UserInputError(str(path), f"no column `{missing[0]}`", "Run the sweep again")
@@ -290,5 +296,5 @@ def _sweep(fit: TimeFit | None, path: Path | None) -> pd.DataFrame:
 def _number(row: Mapping[str, Any], key: str, where: str) -> float:
     value = row.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserInputError(where, f"`{key}` = {value!r} is no number", "Rebuild the file")
+        raise UserInputError(where, f"`{key}` = {value!r} is no number", _REBUILD)
     return value

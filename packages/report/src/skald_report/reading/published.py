@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from skald_specs.errors import UserInputError
@@ -47,8 +47,8 @@ def read_published(folder: Path | None) -> tuple[pd.DataFrame, PublishedModels]:
     rows: list[PublishedScore] = []
     places: dict[tuple[str, str, str], str] = {}
     for path in sorted(folder.glob("*.csv")):
-        reader = csv.DictReader(io.StringIO(read_text(path)))
-        for row in reader:
+        reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+        for row in _rows(reader, path):
             where = f"{path}:{reader.line_num}"
             empty = {key: None for key in _MAY_BE_EMPTY if row.get(key) == ""}
             score = PublishedScore.check({str(k): v for k, v in row.items()} | empty, where)
@@ -64,6 +64,15 @@ def read_published(folder: Path | None) -> tuple[pd.DataFrame, PublishedModels]:
     models = PublishedModels.load(known) if known.is_file() else PublishedModels()
     columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
     return pd.DataFrame(columns, columns=COLUMNS), models
+
+
+def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str | Any, str | Any]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise UserInputError(
+            f"{path}:{reader.line_num}", f"no CSV ({error})", "Mend the line"
+        ) from None
 
 
 def read_register(path: Path | None) -> dict[str, Registered]:

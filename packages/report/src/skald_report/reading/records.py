@@ -19,7 +19,7 @@ import pyarrow.json as pa_json
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl
+from skald_specs.files import read_by_library, read_jsonl
 from skald_specs.models import first_problem
 from skald_specs.records import CHOICE_KINDS, EvaluationSummary, ItemRecord, TaskKind
 
@@ -66,6 +66,11 @@ def read_items(files: Sequence[tuple[Path, EvaluationSummary]]) -> pd.DataFrame:
 def _read(path: Path, summary: EvaluationSummary) -> pa.Table:
     if not path.is_file() or not path.stat().st_size:
         raise UserInputError(str(path), "holds no item records", "Run `skald evaluate` again")
+    with read_by_library(path, "unreadable", "Evaluate again"):
+        return _checked(path, summary)
+
+
+def _checked(path: Path, summary: EvaluationSummary) -> pa.Table:
     try:
         table = pa.Table.from_batches(_batches(path)).unify_dictionaries()
     except pa.ArrowInvalid as error:

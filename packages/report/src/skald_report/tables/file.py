@@ -57,6 +57,17 @@ def _malformed(report: Mapping[str, Any]) -> str | None:
     for name, table in report["tables"].items():
         if not isinstance(table, dict) or not {"keys", "units", "columns", "rows"} <= table.keys():
             return f"table `{name}` lacks a part"
+        if not isinstance(table["units"], dict) or not all(
+            isinstance(table[part], list) for part in ("keys", "columns", "rows")
+        ):
+            return f"table `{name}` has a part of another kind"
+        words = [*table["keys"], *table["columns"], *table["units"].values()]
+        if not all(isinstance(word, str) for word in words):
+            return f"table `{name}` has a name that is no text"
+        if len(set(table["columns"])) < len(table["columns"]):
+            return f"table `{name}` has a column twice"
+        if not all(isinstance(row, list) and _plain_row(row) for row in table["rows"]):
+            return f"table `{name}` has a row that is no list of numbers and texts"
         if not {*table["keys"], *table["units"]} <= set(table["columns"]):
             return f"table `{name}` lacks a column"
         odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
@@ -65,6 +76,10 @@ def _malformed(report: Mapping[str, Any]) -> str | None:
                 f"table `{name}` has a row of {min(odd)} values for {len(table['columns'])} columns"
             )
     return None
+
+
+def _plain_row(row: list[Any]) -> bool:
+    return not any(isinstance(value, list | dict) for value in row)
 
 
 def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -1,0 +1,60 @@
+"""Which path a mistyped one may have meant, said behind the error that it led to.
+
+One place for all verbs: whatever a verb says of a path that was typed and does not exist, the nearest
+one that does is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from skald_specs.errors import SkaldError, UserInputError
+from skald_specs.guesses import near_path
+
+from skald_cli import places
+
+#: Where the files lie that a verb is for; a bare name is looked for there, too.
+_HOMES = {
+    "corpus": places.RECIPES,
+    "sweep": places.RECIPES,
+    "plan": places.RECIPES,
+    "mup": places.RECIPES,
+    "train": places.PLANS,
+    "launch": places.PLANS,
+    "export": places.RUNS,
+    "checkpoint": places.RUNS,
+    "generate": places.EXPORTS,
+    "evaluate": places.EXPORTS,
+}
+
+
+def path_meant(error: SkaldError, words: Sequence[str]) -> SkaldError:
+    """Return the error with the path that was meant, or as it is.
+
+    Args:
+        error: What a verb said.
+        words: What was typed behind `skald`.
+    """
+    if not isinstance(error, UserInputError) or "Did you mean" in error.remedy:
+        return error
+    where = Path(error.where)
+    try:
+        if where.exists() or not any(_is_of(word, where) for word in words[1:]):
+            return error
+    except (OSError, ValueError):  # a name that no system takes
+        return error
+    found = near_path(where)
+    if found is None and len(where.parts) == 1 and (home := _HOMES.get(words[0])):
+        found = near_path(home / where)
+    if found is None:
+        return error
+    return UserInputError(error.where, error.problem, f"Did you mean {found}? {error.remedy}")
+
+
+def _is_of(word: str, where: Path) -> bool:
+    """Whether a path that does not exist was typed as this word, as a whole or in part."""
+    typed = Path(word.partition("=")[2] if word.startswith("--") else word)
+    n = len(typed.parts)
+    inside = any(where.parts[at : at + n] == typed.parts for at in range(len(where.parts)))
+    return bool(n) and inside and not typed.exists()
