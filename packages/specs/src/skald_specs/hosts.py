@@ -176,6 +176,15 @@ def told(peers: Sequence[Peer]) -> str:
 
 
 def named_in(text: str, peers: Iterable[Peer]) -> list[Peer]:
-    """Return the peers at the first remote address that an error of a socket names."""
+    """Return the peers at the remote address that an error of a socket names.
+
+    Args:
+        text: The error's words, with `[address]:port` in them; of several addresses the last
+            counts.
+        peers: The ranks that it may be about.
+
+    Returns:
+        All ranks of that host; none where no address is named or nobody is there.
+    """
     addresses = re.findall(r"\[([0-9a-fA-F.:]+)\]:\d+", text)
     return [peer for peer in peers if addresses and peer.address == addresses[-1]]
