@@ -118,7 +118,8 @@ def share_of(config: dict[str, Any], whole: str, parts: str, where: str) -> int:
 
     Args:
         config: What the file held.
-        whole, parts: The fields' names, dividend first; a default must be filled in by the caller.
+        whole: The dividend's field; no default is known for one that is missing.
+        parts: The divisor's field.
         where: The file, for the error's line.
 
     Raises:
