@@ -239,18 +239,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return EXIT_DONE
     for summary in done.summaries:
         folder = args.out / summary.suite
-        counts = (counted(len(summary.models), "model"), counted(len(summary.tasks), "task"))
+        counts = (_counted(len(summary.models), "model"), _counted(len(summary.tasks), "task"))
         print(f"{folder}: {' on '.join(counts)}")
     return EXIT_USER_INPUT if problems else done.exit_code
 
 
-def counted(n: int, name: str) -> str:
-    """Return a number with its noun: `1 task`, `2 tasks`.
-
-    Args:
-        n: How many; thousands are set apart.
-        name: The noun in the singular, with a plural in s.
-    """
+def _counted(n: int, name: str) -> str:
+    """Return a number with its noun: `1 task`, `2 tasks`."""
     return f"{n:,} {name}{'' if n == 1 else 's'}"
 
 
