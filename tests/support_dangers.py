@@ -141,7 +141,8 @@ def _shell(call: ast.Call, name: str) -> bool:
         return True
     words = command.elts if isinstance(command, ast.List | ast.Tuple) else []
     first = (_text(words[0]) or "").rpartition("/")[2] if words else ""
-    return first in _SHELLS and any(_text(word) is None for word in words[1:])
+    texts = [_text(word) for word in words[1:]]
+    return first in _SHELLS and "-c" in texts and None in texts
 
 
 def _joined(node: ast.expr) -> bool:

@@ -21,7 +21,7 @@ from mutants.making import Mutant
 from mutants.testing import Survey, collected, first_failure, survey
 
 #: CPU seconds of tests that one mutant may cost, by their times unmutated.
-_BUDGET_S = 4.0
+_BUDGET_S = 2.0
 _SURVEY_S = 3600.0
 
 
@@ -89,7 +89,7 @@ def _verdict(ended: Ended) -> Verdict:
 
 
 def _cpu_limit(names: Iterable[str], known: Survey) -> float:
-    return 5 + 5 * sum(known.tests[name].cpu_s for name in names)
+    return 2 + 2 * sum(known.tests[name].cpu_s for name in names)
 
 
 def _late(
@@ -188,7 +188,7 @@ def _early(root: Path, mutant: Mutant, known: Survey, kills: Counter[str]) -> Ve
         found: Any = collected(sorted({name.split("::")[0] for name in names}), use)
         return "(import)" if found is None else str(found)
 
-    return _verdict(in_child(work, _cpu_limit(names, known) + 10))
+    return _verdict(in_child(work, _cpu_limit(names, known) + 2))
 
 
 def _selected(mutant: Mutant, known: Survey, kills: Counter[str], everywhere: bool) -> list[str]:

@@ -87,9 +87,13 @@ def _measured(verb: Verb, world: Path, folder: Path) -> Measure:
         shutil.rmtree(trial)
     shutil.rmtree(before)
     return Measure(
-        f"interrupted, {verb.name}", len(wrong), "faults", "at most 0", not wrong,
-        "; ".join(wrong)[:500] or f"{_N_MOMENTS} times within {whole.seconds:.0f} s",
-    )  # fmt: skip
+        measure=f"interrupted, {verb.name}",
+        value=len(wrong),
+        unit="faults",
+        bound="at most 0",
+        holds=not wrong,
+        detail="; ".join(wrong)[:1000] or f"{_N_MOMENTS} times within {whole.seconds:.0f} s",
+    )
 
 
 def faults(verb: Verb, trial: Path, world: Path, whole: Ended, rng: random.Random) -> Iterator[str]:

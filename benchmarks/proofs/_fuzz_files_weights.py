@@ -5,6 +5,7 @@ Files that a checksum guards are given the right one, so that the reader behind 
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -31,22 +32,23 @@ from skald_trainer.checkpoint_view import inspect, page, verify_tensors
 from skald_trainer.generate import generate
 from skald_trainer.loader import TrainingData, validation_sets
 from skald_trainer.start import read_foreign
-from support_trainer import tiny_corpus, tiny_plan
+
+support_trainer: Any = importlib.import_module("support_trainer")
 
 _SMALL = {"d_model": 16, "n_layers": 1, "d_head": 4, "d_ff": 24}
 
 
 def _plan(manifest: CorpusManifest) -> Plan:
-    plan: Plan = tiny_plan(manifest, model=_SMALL)
+    plan: Plan = support_trainer.tiny_plan(manifest, model=_SMALL)
     return plan
 
 
 def _corpus(folder: Path) -> None:
-    _plan(tiny_corpus(folder, n_documents=6)).save(folder / "plan.yaml")
+    _plan(support_trainer.tiny_corpus(folder, n_documents=6)).save(folder / "plan.yaml")
 
 
 def _checkpoint(folder: Path) -> None:
-    plan = _plan(tiny_corpus(folder / "corpus", n_documents=6))
+    plan = _plan(support_trainer.tiny_corpus(folder / "corpus", n_documents=6))
     weights = {n: initial_tensor(plan.identity, n) for n in tensor_shapes(plan.identity.model)}
     moments = {f"{m}.{n}": torch.zeros_like(t) for m in ("exp_avg", "exp_avg_sq") for n, t in weights.items()}  # fmt: skip
     save(

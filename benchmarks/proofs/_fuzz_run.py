@@ -7,6 +7,7 @@ is being given lies in memory that both share, so that the driver knows it whate
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import hashlib
 import json
@@ -255,6 +256,8 @@ class _Child:
     def _be_child(self) -> None:
         """Run the inputs; never returns."""
         try:
+            # A driver that is killed must not leave a child behind.
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
             work = self.folder / "work"
             work.mkdir(exist_ok=True)
             os.chdir(work)

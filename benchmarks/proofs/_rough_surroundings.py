@@ -65,10 +65,15 @@ def _odd(folder: Path, wanted: Mapping[str, str]) -> list[Measure]:
     limit = ("prlimit", f"--nofile={_FILES}", "--") if shutil.which("prlimit") else ()
     machine = Machine(variables, limit, umask=0o077)
     told = [machine.run(folder, *words) for words in commands().values()]
-    return judged(
+    shared = [str(path) for path in (folder / "out").rglob("*") if path.stat().st_mode & 0o077]
+    private = Measure(
+        measure="umask 077: files that others may read", value=len(shared), unit="", bound="= 0",
+        holds=not shared, detail="; ".join(shared[:5]) or "in all that the stations wrote",
+    )  # fmt: skip
+    return [private, *judged(
         "odd path, missing locale, no HOME, umask 077", told, folder / "out", wanted,
         f"in {_ODD!r}, ASCII streams, no terminal, {_FILES if limit else 'all'} open files",
-    )  # fmt: skip
+    )]  # fmt: skip
 
 
 def _closed(folder: Path, wanted: Mapping[str, str]) -> list[Measure]:

@@ -20,6 +20,9 @@ import _fuzz_run
 logging.disable(logging.INFO)  # atheris names every module that it instruments
 
 with _fuzz_run.instrumented():  # before anything of ours is imported
+    import _fuzz_files_records
+    import _fuzz_files_text
+    import _fuzz_files_weights
     import _fuzz_text
     import _fuzz_text_reports
     import _fuzz_text_tasks
@@ -27,7 +30,9 @@ with _fuzz_run.instrumented():  # before anything of ours is imported
 
 FOLDER = Path("build/proofs/fuzz")
 INPUTS = 200_000
-_MODULES = (_fuzz_text, _fuzz_text_reports, _fuzz_text_tasks)
+_MODULES = (
+    _fuzz_text, _fuzz_text_reports, _fuzz_text_tasks, _fuzz_files_text, _fuzz_files_weights, _fuzz_files_records,
+)  # fmt: skip
 TARGETS = {target.name: target for module in _MODULES for target in module.TARGETS}
 
 

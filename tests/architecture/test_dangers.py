@@ -33,15 +33,22 @@ DOORS = {
     ("skald_report/page/html.py", "markup safe"): "our script, and our figures, escaped as drawn",
     ("skald_trainer/bridge/alone.py", "code"): "imports modules named in the table above it",
     ("skald_trainer/bridge/patches.py", "code"): "imports modules named in the same function",
+    ("skald_specs/hosts.py", "network"): "hears whether the other nodes of a run are there",
+    ("skald_specs/plain.py", "yaml"): "reads by a loader below SafeLoader, which its type says",
+    ("docs/conf.py", "code"): "imports our own packages, to document them",
+    ("noxfile.py", "code"): "runs a file of ours, for nox is outside the environment",
     ("benchmarks/_cut.py", "network"): "gives a command a network without routes",
     ("benchmarks/mutants/children.py", "pickle"): "takes back what a fork of its own hands over",
+    (
+        "benchmarks/mutants/testing.py",
+        "pickle",
+    ): "keeps which lines its own tests ran, under build/",
     ("benchmarks/mutants/making.py", "code"): "sees whether a changed module of ours is Python",
     (
         "benchmarks/mutants/running.py",
         "code",
     ): "puts a changed module of ours in the whole one's place",
     ("benchmarks/proofs/_fuzz_mutate.py", "tls"): "a value to insert into documents, never fetched",
-    ("benchmarks/proofs/_nodes_train.py", "shell"): "the words are its own",
     ("benchmarks/_dedup_speed.py", "code"): "`query` is that of a MinHash index",
     ("benchmarks/proofs/_parallel_runs.py", "code"): "loads nanotron's own module unpatched",
     ("benchmarks/proofs/_report_html.py", "markup"): "reads the page that Skald wrote",
@@ -169,6 +176,27 @@ def test_what_is_planted_is_found(rule: str, code: str) -> None:
 )
 def test_what_is_harmless_is_left_alone(code: str) -> None:
     assert problems(code) == []
+
+
+def unheld(page: str) -> list[str]:
+    """Return the statements of a table that name no test, and the tests that are not there."""
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "held by" not in line]
+    missing = []
+    for row in (row.split(" | ") for row in rows if len(row.split(" | ")) == 2):
+        named = re.findall(r"\]\((tests/[^)]+)\): ((?:`\w+`(?:, )?)+)", row[1])
+        missing += [] if named else [row[0]]
+        for file, tests in named:
+            text = (ROOT / file).read_text(encoding="utf-8") if (ROOT / file).is_file() else ""
+            found = re.findall(r"^(?:def )?(\w+)", text, re.M)
+            missing += [test for test in re.findall(r"\w+", tests) if test not in found]
+    return missing
+
+
+def test_every_statement_of_the_trust_model_is_held_by_a_test() -> None:
+    page = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    assert page.count("](tests/") > 15 and unheld(page) == []
+    assert unheld("| A claim | because |") == ["| A claim"]
+    assert unheld(page.replace("test_a_pickle_is_refused_unread", "test_gone")) == ["test_gone"]
 
 
 def test_templates_of_the_page_escape_everything() -> None:

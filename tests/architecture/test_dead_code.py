@@ -6,15 +6,15 @@ from support import ROOT
 from vulture import Vulture
 
 WHERE = [ROOT / "benchmarks", ROOT / "noxfile.py", *sorted(ROOT.glob("packages/*/src"))]
-#: Called by name from outside: by nox, by nanotron, lm-eval, transformers, datatrove and the HTML parser
-#: whose classes ours subclass, and by templates.
+#: Called by name from outside: by nox and pytest, by libraries whose classes ours subclass (nanotron,
+#: transformers, datatrove, libcst, the HTML parser, io), and by templates.
 CALLED_BY_OTHERS = [
     *("wheelhouse", "reproduce", "prove", "bench", "own_text", "scrolls"),
     *("init_model_randomly", "get_embeddings_lm_head_tied_names", "tie_custom_params"),
     *("get_block_compute_costs", "pre_init", "_load_model_checkpoint", "setup_log_writers"),
     *("pre_training", "train_step_logs", "get_seq_length", "launch_merge_stats"),
     *("on_step_begin", "on_log", "handle_starttag", "handle_startendtag", "handle_endtag"),
-    "handle_data",
+    *("handle_data", "on_visit", "on_leave", "pytest_runtestloop", "readinto"),
 ]
 
 

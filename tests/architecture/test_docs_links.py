@@ -56,3 +56,9 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(re.findall(r"^\| \[([\w-]+)\]", (folder / "README.md").read_text("utf-8"), re.M))
     assert listed == {path.stem for path in folder.glob("*.md")} - {"README"}
+
+
+def test_pages_that_the_code_names_are_there() -> None:
+    for path in [*ROOT.glob("packages/*/src/**/*.py"), *ROOT.glob("*/*.yaml"), ROOT / "noxfile.py"]:
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")):
+            assert (ROOT / page).is_file(), f"{path}: {page}"

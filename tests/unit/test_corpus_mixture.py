@@ -62,3 +62,10 @@ def test_refusals(chosen, tokens, budget, message):
 def test_rules_are_checked(method, rest, message):
     with pytest.raises(UserInputError, match=message):
         rule(method, **rest)
+
+
+def test_one_token_is_a_budget_and_the_table_has_a_head():
+    mixture = mix({"de": 5}, rule("unimax"), 1)
+    assert mixture.shares == {"de": 1.0}
+    assert mixture.table().splitlines()[0].split() == ["language", "tokens", "share", "epochs"]
+    assert len({len(line) for line in mixture.table().splitlines()}) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,14 @@ from pathlib import Path
 import pytest
 from skald_cli import main as command
 from skald_specs.errors import EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
-from skald_specs.files import DiskError, disk_error, inside, lack_of_machine
+from skald_specs.files import (
+    DiskError,
+    atomic_folder,
+    disk_error,
+    inside,
+    lack_of_machine,
+    write_text,
+)
 from skald_specs.manifest import recorded
 from skald_trainer.held import HeldError, held
 
@@ -70,6 +78,23 @@ def test_a_name_that_leads_out_of_its_folder_is_refused(name: str, tmp_path: Pat
     with pytest.raises(UserInputError, match="no name of a file"):
         inside(tmp_path, name)
     assert inside(tmp_path, "a b.ø") == tmp_path / "a b.ø"
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755)]
+)
+def test_what_is_written_is_as_private_as_the_umask_says(
+    umask: int, file: int, folder: int, tmp_path: Path
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a", "x")
+        with atomic_folder(tmp_path / "b", marker="m") as made:
+            write_text(made / "m", "x")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "b", "b/m")]
+    assert modes == [file, folder, file]
 
 
 def test_a_run_folder_has_one_writer_and_is_free_when_that_one_has_ended(tmp_path: Path) -> None:

@@ -117,6 +117,31 @@ def test_packed_or_fetched_or_twice_the_bytes_are_the_same(boards, tmp_path):
     assert not (tmp_path / "d").exists()
 
 
+class _Elsewhere(SimpleHTTPRequestHandler):
+    """A server of this machine that sends whoever asks on to another, in the open."""
+
+    def do_GET(self):
+        self.send_response(302)
+        self.send_header("Location", "http://example.org/scores.csv")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_nothing_is_fetched_in_the_open_not_even_when_sent_there(tmp_path):
+    for address in ("http://example.org/a.csv", "ftp://example.org/a.csv", "file:///etc/passwd"):
+        with pytest.raises(UserInputError, match=r"is not fetched\. Use https"):
+            import_published([address], tmp_path / "a", date=DAY)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/a.csv"
+        with pytest.raises(UserInputError, match=r"http://example\.org.* is not fetched"):
+            import_published([address], tmp_path / "a", date=DAY)
+        server.shutdown()
+    assert not (tmp_path / "a").exists()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -74,9 +74,25 @@ def test_ranks_are_named_by_their_hosts():
         hosts.told(PEERS[:2]) == "node-a (10.0.0.1) with rank 0 and node-b (10.0.0.2) with rank 1"
     )
     assert hosts.told(PEERS[1:]) == "node-b (10.0.0.2) with ranks 1, 2"
-    closed = "[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:41234"
-    assert hosts.named_in(closed, PEERS) == PEERS[1:]
-    assert hosts.named_in("Connection reset", PEERS) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "silent", "found"),
+    [
+        ("10.0.0.2", [1, 2], [1, 2]),
+        ("10.0.0.2", [0, 2], [2]),
+        ("10.0.0.2", [], [1, 2]),
+        ("10.0.0.2", [0], [0]),
+        ("10.9.9.9", [1], [1]),
+        ("10.9.9.9", [], []),
+    ],
+)
+def test_an_error_of_a_socket_is_about_who_is_silent_at_its_address(
+    monkeypatch, address, silent, found
+):
+    monkeypatch.setattr(hosts, "missing", lambda peers: [PEERS[i] for i in silent])
+    closed = f"[gloo/transport/tcp/pair.cc:547] Connection closed by peer [{address}]:41234"
+    assert hosts.lost(closed, PEERS) == [PEERS[i] for i in found]
 
 
 def test_why_processes_did_not_meet_is_one_line_with_its_variable(monkeypatch):

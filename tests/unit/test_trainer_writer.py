@@ -85,3 +85,34 @@ def test_a_slow_write_is_no_hang_to_a_watchdog_that_is_told(tmp_path: Path, told
         assert writer.busy
     assert bool(ends) is not told
     assert not writer.busy
+
+
+def test_whoever_waits_for_a_write_is_told_again_and_again_and_else_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skald_trainer.writer._SECONDS_BETWEEN_BEATS", 0.01)
+    told: list[bool] = []
+    may_end = threading.Event()
+
+    def waiting() -> None:
+        told.append(True)
+        if len(told) == 3:
+            may_end.set()
+
+    writer = BackgroundWriter(waiting)
+    writer.wait()
+    assert not writer.busy
+    writer.start(may_end.wait)
+    assert writer.busy and not told
+    writer.wait()
+    assert len(told) >= 3 and not writer.busy
+    writer.check()
+
+
+def test_an_error_at_the_end_is_the_runs_where_it_had_none() -> None:
+    def full() -> None:
+        raise UserInputError("here", "the disk is full", "Free some space")
+
+    with pytest.raises(UserInputError, match="the disk is full"), BackgroundWriter() as writer:
+        assert isinstance(writer, BackgroundWriter)
+        writer.start(full)

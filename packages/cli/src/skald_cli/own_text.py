@@ -53,8 +53,12 @@ def main(words: list[str] | None = None) -> int:
     parser = Parser(
         prog="nox -s own_text --", description=__doc__, usage="%(prog)s DIR [ITEMS_DIR]"
     )
-    parser.add_argument("source", type=Path, metavar="DIR")
-    parser.add_argument("items", type=Path, nargs="?", metavar="ITEMS_DIR")
+    parser.add_argument(
+        "source", type=Path, metavar="DIR", help="one folder of text for each language"
+    )
+    parser.add_argument(
+        "items", type=Path, nargs="?", metavar="ITEMS_DIR", help="what the suite `ud` asks"
+    )
     args: argparse.Namespace = parser.parse_args(words)
     # All stations run in this process, and tqdm reads this when the first of them imports it.
     os.environ.setdefault("TQDM_DISABLE", "1")

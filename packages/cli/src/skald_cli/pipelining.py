@@ -291,7 +291,14 @@ def _check_data(stages: Mapping[str, Any]) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     """Write the pipeline and hand over to DVC; an error is put into one line."""
     parser = Parser(prog="nox -s data --", description=__doc__)
-    parser.add_argument("--from", dest="path", type=Path, required=True, metavar="SOURCES.yaml")
+    parser.add_argument(
+        "--from",
+        dest="path",
+        type=Path,
+        required=True,
+        metavar="SOURCES.yaml",
+        help="a sources file (docs/data.md)",
+    )
     parser.add_argument("--keep-going", action="store_true", help="leave out what cannot be read")
     parser.add_argument("--no-run", action="store_true", help="write the pipeline, run nothing")
     args: argparse.Namespace = parser.parse_args(words)

@@ -86,16 +86,20 @@ def check(folder: Path, pins: str) -> None:
     path = folder / MANIFEST
     if not path.is_file():
         raise WheelhouseError(f"{folder}: no wheelhouse ({MANIFEST} is missing). {_GATHER}")
-    value = json.loads(path.read_text(encoding="utf-8"))
-    if value["machine"] != _machine():
-        found = f"gathered for {value['machine']}, this is {_machine()}"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        machine, found_pins, sums = str(value["machine"]), value["pins"], dict(value["sha256"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        raise WheelhouseError(f"{path}: damaged. {_GATHER}") from None
+    if machine != _machine():
+        found = f"gathered for {machine[:80]!r}, this is {_machine()}"
         raise WheelhouseError(f"{folder}: {found}. {_GATHER}, with this Python")
-    if value["pins"] != pins:
+    if found_pins != pins:
         raise WheelhouseError(f"{folder}: gathered for other pins than these. {_GATHER}")
-    for name, expected in value["sha256"].items():
-        wheel = folder / name
-        if not wheel.is_file() or _sha256(wheel) != expected:
-            raise WheelhouseError(f"{wheel}: missing or damaged. {_GATHER}")
+    there = {wheel.name for wheel in folder.iterdir()}
+    for name, expected in sums.items():
+        if name not in there or _sha256(folder / name) != expected:
+            raise WheelhouseError(f"{folder}: {name[:200]!r} is missing or damaged. {_GATHER}")
 
 
 def _machine() -> str:

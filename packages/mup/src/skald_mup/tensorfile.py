@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from skald_specs.checkpoint import INDEX_SUFFIX
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_by_library, read_json
+from skald_specs.files import inside, read_by_library, read_json
 
 Tensors = dict[str, torch.Tensor]
 #: Gives a full tensor by name.
@@ -108,15 +108,13 @@ def tensor_files(path: Path) -> list[Path]:
     index = path.with_name(path.name + INDEX_SUFFIX)
     if path.is_file() or not index.is_file():
         return [path] if path.is_file() else []
-    return [index, *(path.with_name(name) for name in sorted(set(_weight_map(index).values())))]
+    return [index, *(inside(path.parent, n) for n in sorted(set(_weight_map(index).values())))]
 
 
 def _weight_map(index: Path) -> dict[str, str]:
     found = read_json(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
-    if not isinstance(names, dict) or not all(
-        isinstance(name, str) and name == Path(name).name for name in names.values()
-    ):
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise UserInputError(str(index), "no index of tensors (weight_map)", _AGAIN)
     return names
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
-from skald_specs.models import Spec
+from skald_specs.models import BesideName, Spec
 
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -59,7 +59,7 @@ class CheckpointManifest(Spec):
     recipe_fingerprint: str = ""
     corpus_fingerprint: str
     step: int
-    sha256: dict[str, str]
+    sha256: dict[BesideName, str]
 
 
 def checkpoint_name(step: int) -> str:

@@ -11,7 +11,7 @@ from skald_specs.errors import UserInputError
 from skald_specs.files import sha256_file
 from skald_specs.fingerprint import fingerprint
 from skald_specs.kinds import Kind
-from skald_specs.models import Spec
+from skald_specs.models import BesideName, Spec
 from skald_specs.recipe import CorpusRecipe
 
 #: The one special token that text has: it ends a document and conditions the next one (begin and end of text).
@@ -41,7 +41,7 @@ class ShardInfo(Spec):
 
     language: str
     split: Split
-    path: str
+    path: BesideName
     sha256: str
     n_documents: int
     n_tokens: int

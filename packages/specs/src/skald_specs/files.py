@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,9 @@ import yaml
 from skald_specs.errors import SkaldError, UserInputError
 from skald_specs.packed import read_packed
 from skald_specs.plain import parse_json, parse_yaml
+
+#: So much of a name that is too long is shown.
+_SHOWN_OF_A_NAME = 60
 
 
 @contextmanager
@@ -39,16 +43,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
+        temporary = _beside(path)
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise disk_error(path, error) from error
-    temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         raise disk_error(path, error) from error
@@ -75,8 +77,8 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
     require_own(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        temporary.chmod(0o755)
+        temporary = _beside(path)
+        temporary.mkdir()
     except OSError as error:
         raise disk_error(path, error) from error
     try:
@@ -95,6 +97,11 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
         raise disk_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """Return a new name beside a path. What is made there has the modes that the user's umask leaves."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
 
 
 def require_own(path: Path, marker: str) -> None:
@@ -193,6 +200,9 @@ def lack_of_machine(error: BaseException) -> UserInputError | None:
         return UserInputError(
             "processes", "this machine lets you start no more", "Raise `ulimit -u`, or end some"
         )
+    if number == errno.ENAMETOOLONG:
+        shown = f"{str(name)[:_SHOWN_OF_A_NAME]}..."
+        return UserInputError(shown, "no system takes so long a name", "Use a shorter one")
     if number in (errno.EACCES, errno.EPERM, errno.EROFS) and name is not None:
         problem = os.strerror(number).lower()
         return UserInputError(str(name), problem, "Choose a folder that you may read and write")

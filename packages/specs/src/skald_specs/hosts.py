@@ -175,16 +175,18 @@ def told(peers: Sequence[Peer]) -> str:
     return " and ".join(words)
 
 
-def named_in(text: str, peers: Iterable[Peer]) -> list[Peer]:
-    """Return the peers at the remote address that an error of a socket names.
+def lost(problem: str, peers: Sequence[Peer]) -> list[Peer]:
+    """Return the peers that an error of a socket is about.
 
     Args:
-        text: The error's words, with `[address]:port` in them; of several addresses the last
-            counts.
-        peers: The ranks that it may be about.
+        problem: The error; gloo's names the other's address.
+        peers: All that there are.
 
     Returns:
-        All ranks of that host; none where no address is named or nobody is there.
+        Those at the address that do not answer; where there are none, all that do not answer; where
+        all do (a process may end a moment later), all at the address.
     """
-    addresses = re.findall(r"\[([0-9a-fA-F.:]+)\]:\d+", text)
-    return [peer for peer in peers if addresses and peer.address == addresses[-1]]
+    addresses = re.findall(r"\[([0-9a-fA-F.:]+)\]:\d+", problem)
+    named = [peer for peer in peers if addresses and peer.address == addresses[-1]]
+    gone = missing(peers)
+    return [peer for peer in gone if peer in named] or gone or named

@@ -15,6 +15,8 @@ from skald_specs.kinds import Kind, check_kind, require_file
 
 T = TypeVar("T", bound="Spec")
 
+#: Name of a file beside the one that names it: it leads nowhere else, and no system finds it too long.
+BesideName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")]
 #: A name that becomes one of a file or folder: it leads nowhere else, on any system.
 FileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 

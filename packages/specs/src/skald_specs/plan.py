@@ -33,6 +33,9 @@ COVERED = f"{100 * COVERAGE:.0f} %"
 #: is: the control of time transfer, which is no baseline itself.
 UNTRANSFERRED = "-untransferred"
 
+#: No number of a plan is larger; sums and products of such are still numbers.
+LARGEST = 1e30
+
 #: Stands for the corpus of a plan that was made without one; no corpus has it.
 NO_CORPUS = ""
 
@@ -57,6 +60,12 @@ class Quantity(Spec, Generic[N]):
     standing: Standing
     source: str = ""
     interval: tuple[float, float] | None = None
+
+    @model_validator(mode="after")
+    def _computable(self) -> Self:
+        if abs(self.value) > LARGEST:
+            raise ValueError(f"a number beyond {LARGEST:g}; run `skald plan predict` again")
+        return self
 
 
 class TensorRule(Spec):

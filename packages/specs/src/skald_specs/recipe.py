@@ -23,6 +23,8 @@ from skald_specs.parametrisation import RULES, Parametrisation
 from skald_specs.shape import DType, ModelShape, Positive, PositiveFloat
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+#: So many runs no sweep has; a list too long was meant otherwise.
+MOST_RUNS = 10_000
 
 
 def _is_zero(value: int) -> bool:
@@ -192,6 +194,9 @@ class SweepRecipe(Spec):
         for field, listed in values:
             if twice := [value for value in listed if listed.count(value) > 1]:
                 raise ValueError(f"{field} lists {twice[0]} twice; list it once")
+        n_runs = len(self.more) + math.prod(max(1, len(listed)) for _, listed in values)
+        if n_runs > MOST_RUNS:
+            raise ValueError(f"a grid of {n_runs} runs, more than {MOST_RUNS}; list fewer")
         return self
 
     def runs(self, width: int, global_batch_tokens: int) -> tuple[SweepRun, ...]:

@@ -10,12 +10,13 @@ from skald_specs.models import Spec
 
 #: What weights and activations are computed in; fp32 copies are kept beside bf16 ones.
 DType = Literal["float32", "bfloat16"]
-Positive = Annotated[int, Field(gt=0)]
+#: Counts that a float holds exactly, and factors whose products stay numbers.
+Positive = Annotated[int, Field(gt=0, le=10**15)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e30)]
 #: Far beyond any model: a file that says more is wrong, and would be counted through layer by layer.
 _Size = Annotated[int, Field(gt=0, le=1 << 24)]
 _Layers = Annotated[int, Field(gt=0, le=10_000)]
 _Length = Annotated[int, Field(gt=0, le=1 << 31)]
-PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 class ModelShape(Spec):

@@ -16,6 +16,11 @@ from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 Interval = tuple[float, float]
+#: More than any run has read, or any model has parameters; 0 parameters stand for an unknown size.
+Tokens = Annotated[int, Field(gt=0, le=10**30)]
+Size = Annotated[int, Field(ge=0, le=10**30)]
+Exponent = Annotated[float, Field(ge=-5, le=5)]
+Scale = Annotated[float, Field(ge=-1e100, le=1e100)]
 #: A power of two that any learning rate, batch, size or horizon has.
 Octaves = Annotated[float, Field(ge=-200, le=200)]
 FamilyKind = Literal["power", "surge", "saturating"]
@@ -39,9 +44,9 @@ class TableFacts(Spec):
     n_in_fit: int
     widths: tuple[int, ...]
     depths: tuple[int, ...]
-    n_params_non_embedding: tuple[int, ...]
-    horizons_tokens: tuple[int, ...]
-    global_batches_tokens: tuple[int, ...]
+    n_params_non_embedding: Annotated[tuple[Size, ...], Field(min_length=1)]
+    horizons_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
+    global_batches_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
     lr_range: Interval
     seeds: tuple[int, ...]
     schedule: str
@@ -113,8 +118,8 @@ class FamilyFit(Spec):
 
     kind: FamilyKind
     names: tuple[str, ...]
-    values: tuple[float, ...]
-    draws: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)]
+    values: tuple[Octaves, ...]
+    draws: Annotated[tuple[tuple[Octaves, ...], ...], Field(min_length=1)]
     held_out_error: float | None
     weight: Annotated[float, Field(ge=0, le=1)]
 
@@ -122,6 +127,8 @@ class FamilyFit(Spec):
     def _one_length(self) -> Self:
         if {len(row) for row in (self.values, *self.draws)} != {len(self.names)}:
             raise ValueError("values and every draw have one number a name; fit the table again")
+        if "curvature" not in self.names:
+            raise ValueError("no curvature among the names; fit the table again")
         return self
 
 
@@ -158,12 +165,12 @@ class LossLaw(Spec):
     horizon, sizes) were run. `draws`: the five numbers in this order, once for each bootstrap draw.
     """
 
-    irreducible: float
-    size_scale: float
-    size_exponent: float
-    horizon_scale: float
-    horizon_exponent: float
-    draws: tuple[tuple[float, float, float, float, float], ...]
+    irreducible: Scale
+    size_scale: Scale
+    size_exponent: Exponent
+    horizon_scale: Scale
+    horizon_exponent: Exponent
+    draws: tuple[tuple[Scale, Scale, Exponent, Scale, Exponent], ...]
     rms_log_error: float
     standing: Literal["fitted", "assumed"] = "fitted"
 

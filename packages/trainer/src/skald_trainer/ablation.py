@@ -19,12 +19,12 @@ from skald_specs.errors import ClaimError
 from skald_specs.files import read_by_library, read_jsonl, sha256_file, write_json
 from skald_specs.plan import Plan
 from skald_specs.progress import tracked
+from skald_specs.stopping import ignoring_interrupts
 from tokenizers import Tokenizer
 
 from skald_trainer.loader import IGNORED
 from skald_trainer.origin import origin_of
 from skald_trainer.run import choose_device
-from skald_trainer.stopping import ignoring_interrupts
 from skald_trainer.sweep import resident_workers, train_alone
 
 if TYPE_CHECKING:

@@ -89,5 +89,5 @@ def missing_hosts() -> str:
 
 
 def lost_in(error: Exception) -> str:
-    """Say which ranks an error of a collective is about; nothing where it does not say."""
-    return hosts.told(hosts.named_in(str(error), _peers))
+    """Say which ranks an error of a collective is about; nothing where that is not known."""
+    return hosts.told(hosts.lost(str(error), _peers))

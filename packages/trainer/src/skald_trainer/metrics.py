@@ -28,7 +28,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from skald_specs.errors import UserInputError
 from skald_specs.files import write_jsonl
+from skald_specs.plain import parse_json
 
 Row = dict[str, Any]
 
@@ -66,13 +68,27 @@ class MetricsFile:
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a metrics file; a last line cut by a kill is left out."""
+    """Yield the rows of a metrics file up to one that is none, such as the last after a kill."""
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().split(b"\n"):
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
+                row = parse_json(line.decode("utf-8"), str(path))
+            except (UnicodeDecodeError, UserInputError):
                 return
+            if not _is_row(row):
+                return
+            yield row
+
+
+def _is_row(value: Any) -> bool:
+    """Return whether a value is a row as `MetricsFile` writes them, as far as they are read again."""
+    if not isinstance(value, dict) or type(value.get("step")) is not int:
+        return False
+    joules = value.get("energy_joules", {})
+    whole = "energy_joules" not in value or type(value.get("energy_since_step")) is int
+    return (
+        whole and isinstance(joules, dict) and all(type(x) in (int, float) for x in joules.values())
+    )
 
 
 def curve_rows(path: Path) -> list[Row]:

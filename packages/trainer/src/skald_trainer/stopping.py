@@ -46,20 +46,6 @@ class StopRequest:
                 signal.signal(number, handler)
 
 
-@contextmanager
-def ignoring_interrupts() -> Iterator[None]:
-    """Start children that leave Ctrl-C to their parent until they listen themselves.
-
-    A terminal sends SIGINT to every process of the group, and a child that is still importing
-    would answer with a traceback.
-    """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def end_with_parent() -> None:
     """Have the kernel kill this process when its parent dies, however that happens (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

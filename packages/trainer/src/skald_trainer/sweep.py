@@ -25,12 +25,13 @@ from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
 from skald_specs.progress import tracked
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
+from skald_specs.stopping import ignoring_interrupts
 
 from skald_trainer.guard import DivergedError
 from skald_trainer.loader import TrainingData
 from skald_trainer.origin import origin_of
 from skald_trainer.run import Validation, choose_device, drive
-from skald_trainer.stopping import end_with_parent, ignoring_interrupts
+from skald_trainer.stopping import end_with_parent
 from skald_trainer.trunk import train_trunk, trunk_groups, trunk_steps
 
 if TYPE_CHECKING:

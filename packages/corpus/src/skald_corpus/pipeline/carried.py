@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 from skald_specs.errors import SkaldError, UserInputError
-from skald_specs.files import atomic_path, read_json, write_json, write_text
+from skald_specs.files import atomic_path, read_by_library, read_json, write_json, write_text
 from skald_specs.funnel import FunnelRow
 
 from skald_corpus.decontaminate.scan import Counts
@@ -74,21 +74,22 @@ def result(folder: Path, rank: int, name: str) -> object:
         UserInputError: The work raised it, and it is the same as if it had been done here.
         SkaldError: The work failed otherwise.
     """
-    told = read_json(_path(folder, rank, "json"))
-    match told["kind"]:
-        case "nothing":
-            return None
-        case "row":
-            return FunnelRow.check(told["row"], name)
-        case "counts":
-            with np.load(_path(folder, rank, "npz"), allow_pickle=False) as arrays:
-                return Counts(arrays["documents"], bytearray(arrays["flags"].tobytes()))
-    error = told["error"]
-    if "where" in error:
-        raise UserInputError(**error)
-    raise SkaldError(
-        error.get("message") or f"{name}: the work on it failed, see {folder / error['log']}"
-    )
+    path = _path(folder, rank, "json")
+    told = read_json(path)
+    with read_by_library(path, f"no result of {name}", "Remove its folder and run it again"):
+        match told["kind"]:
+            case "nothing":
+                return None
+            case "row":
+                return FunnelRow.check(told["row"], name)
+            case "counts":
+                with np.load(_path(folder, rank, "npz"), allow_pickle=False) as arrays:
+                    return Counts(arrays["documents"], bytearray(arrays["flags"].tobytes()))
+        error = told["error"]
+        if "where" in error:
+            raise UserInputError(**error)
+        log = folder / error.get("log", "")
+        raise SkaldError(error.get("message") or f"{name}: the work on it failed, see {log}")
 
 
 def _save(found: object, folder: Path, rank: int) -> None:

@@ -21,7 +21,7 @@ from skald_specs.funnel import Amount, FunnelRow
 from skald_specs.sources import Source
 
 from skald_corpus.pipeline.hub import hub_files
-from skald_corpus.pipeline.rows import Part, Row, json_rows, n_bytes
+from skald_corpus.pipeline.rows import Part, Row, json_rows, n_bytes, row_of
 from skald_corpus.readers import READERS, Bad, records
 
 #: Bytes of text after which the next part begins: what one worker takes at a time.
@@ -266,4 +266,4 @@ def _part_twins(out: _Parts, suspects: set[int], leave_out: Any) -> None:
 
 
 def _rows_of(path: Path) -> Iterator[Row]:
-    return (Row(**fields) for fields in json_rows(path))
+    return (row_of(fields, path) for fields in json_rows(path))

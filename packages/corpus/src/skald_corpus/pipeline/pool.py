@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Self, TypeVar
 
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
+from skald_specs.stopping import ignoring_interrupts
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,7 +42,10 @@ class Pool:
             self._executor = ProcessPoolExecutor(
                 self.workers, mp_context=context, initializer=_become_worker
             )
-        return self._guarded(self._executor.map(function, items))
+        # Here the workers start: Ctrl-C is their parent's from the first line that they import.
+        with ignoring_interrupts():
+            results = self._executor.map(function, items)
+        return self._guarded(results)
 
     def _guarded(self, results: Iterator[B]) -> Iterator[B]:
         try:
@@ -61,8 +64,7 @@ class Pool:
 
 
 def _become_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End with the parent, however it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

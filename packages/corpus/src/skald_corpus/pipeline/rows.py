@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from skald_specs.corpus import Document
+from skald_specs.errors import UserInputError
 from skald_specs.stages import STAGES
 
 
@@ -97,7 +98,19 @@ def read_part(root: Path, part: Part, stages: Sequence[str]) -> Iterator[Row]:
         if name not in gone:
             if name in changed:
                 fields["text"] = changed[name]
-            yield Row(**fields)
+            yield row_of(fields, root)
+
+
+def row_of(fields: dict[str, Any], path: Path) -> Row:
+    """Return a line of ingest as a row.
+
+    Raises:
+        UserInputError: It is none.
+    """
+    try:
+        return Row(**fields)
+    except TypeError:
+        raise UserInputError(str(path), "damaged", "Build the corpus again") from None
 
 
 def json_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -105,7 +118,22 @@ def json_rows(path: Path) -> Iterator[dict[str, Any]]:
     if path.is_file():
         with path.open("rb") as stream:
             for line in stream:
-                yield orjson.loads(line)
+                yield row_of_line(line, path)
+
+
+def row_of_line(line: bytes, path: Path) -> dict[str, Any]:
+    """Return what a line of a file of a stage holds.
+
+    Raises:
+        UserInputError: It is no row with an id.
+    """
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        row = None
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
+        raise UserInputError(str(path), "damaged", "Build the corpus again")
+    return row
 
 
 def n_bytes(text: str) -> int:

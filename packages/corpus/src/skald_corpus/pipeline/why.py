@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 from skald_specs.errors import UserInputError
+from skald_specs.files import read_by_library
 from skald_specs.stages import STAGES
 
-from skald_corpus.pipeline.rows import Part, n_bytes, parts
+from skald_corpus.pipeline.rows import Part, n_bytes, parts, row_of_line
 from skald_corpus.pipeline.run import load_funnel
 
 
@@ -22,8 +23,13 @@ def why(root: Path, name: str) -> Iterator[str]:
         name: The document's id, `<source>/<id in the source>`, or where it stood: `file:line`.
 
     Raises:
-        UserInputError: No source has it.
+        UserInputError: No source has it, or a file of the pipeline is damaged.
     """
+    with read_by_library(root, "a file of it is damaged", "Build the corpus again"):
+        yield from _stages(root, name)
+
+
+def _stages(root: Path, name: str) -> Iterator[str]:
     load_funnel(root, "ingest")
     part, row = _found(root, name)
     if row.get("reason"):
@@ -71,7 +77,7 @@ def _row(path: Path, name: str, key: str = "id") -> dict[str, Any] | None:
     with path.open("rb") as stream:
         for line in stream:
             if wanted in line:
-                row: dict[str, Any] = orjson.loads(line)
+                row = row_of_line(line, path)
                 if row.get(key) == name:
                     return row
     return None

@@ -225,6 +225,10 @@ def _listing(api: Any, hub_id: str, commit: str) -> dict[str, int] | None:
 
 
 def _check_files(hub_id: str, names: Sequence[str]) -> None:
+    if away := [name for name in names if not _stays(name)]:
+        raise UserInputError(
+            hub_id, f"lists {away[0]!r}, which leads out of its folder", "Name another model"
+        )
     check_only_model(hub_id, names)
     if "config.json" not in names:
         raise UserInputError(
@@ -236,6 +240,12 @@ def _check_files(hub_id: str, names: Sequence[str]) -> None:
         raise UserInputError(
             hub_id, found or "no safetensors weights", "Convert them, and name that folder"
         )
+
+
+def _stays(name: str) -> bool:
+    """Return whether a file's name on a hub stays in the folder of its model, on any system."""
+    parts = name.split("/")
+    return not ({"", ".", ".."} & set(parts) or "\\" in name or ":" in name or "\0" in name)
 
 
 def _check_space(cache: Path, n_bytes: int) -> None:

@@ -141,7 +141,7 @@ def _noticing_loss(peers: Sequence[Peer]) -> Iterator[None]:
     try:
         yield
     except RuntimeError as problem:
-        raise LostRankError(hosts.named_in(str(problem), peers)) from None
+        raise LostRankError(hosts.lost(str(problem), peers)) from None
     finally:
         over.set()
 

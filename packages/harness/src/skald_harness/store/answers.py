@@ -43,10 +43,11 @@ Place = tuple[str, int]
 
 
 class Kept(NamedTuple):
-    """One record: as it was written, and read."""
+    """One record: as it was written, and read; and how many answers there were before it."""
 
     line: bytes
     fields: dict[str, Any]
+    n_known: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,6 @@ class AnswerStore:
         """
         folder = self.root / key.digest
         records: dict[Place, Kept] = {}
-        ages: dict[Place, int] = {}
         damaged = []
         parts = sorted(folder.glob("rank-*.jsonl"))
         if parts:
@@ -98,12 +98,9 @@ class AnswerStore:
                 if kept is None:
                     damaged.append(f"{path}:{number}")
                     continue
-                place, n_known = (
-                    (kept.fields["item_id"], kept.fields["index"]),
-                    int(line[_KNOWN:][:8]),
-                )
-                if place not in ages or n_known < ages[place]:
-                    records[place], ages[place] = kept, n_known
+                place = kept.fields["item_id"], kept.fields["index"]
+                if place not in records or kept.n_known < records[place].n_known:
+                    records[place] = kept
         return Stored(records, tuple(damaged))
 
     def scorer(self, key: RunKey) -> str:
@@ -213,8 +210,19 @@ def _kept(line: bytes, key: RunKey) -> Kept | None:
         return None
     # The checksum holds, so this is what was written.
     body = line[_START : -len(TAIL)]
-    fields = json.loads(body)
-    return Kept(body, fields) if fields["run_key"] == key.digest else None
+    try:
+        record, n_known = RequestRecord.model_validate_json(body), int(line[_KNOWN:][:8])
+    except ValueError:  # or what somebody wrote
+        return None
+    return Kept(body, vars(record), n_known) if record.run_key == key.digest else None
+
+
+def facts_digest(facts: Any) -> str:
+    """Return the hash of a key's facts as they were read; none where they could never have been hashed."""
+    try:
+        return fingerprint(facts)
+    except TypeError:
+        return ""
 
 
 def _check_key(folder: Path, key: RunKey) -> dict[str, Any]:
@@ -225,7 +233,7 @@ def _check_key(folder: Path, key: RunKey) -> dict[str, Any]:
         )
     value = read_json(path)
     value = value if isinstance(value, dict) else {}
-    if fingerprint(value.get("facts")) != key.digest:
+    if facts_digest(value.get("facts")) != key.digest:
         raise UserInputError(
             str(path),
             "names other facts than the folder's name hashes, so whose answers these are is unknown",

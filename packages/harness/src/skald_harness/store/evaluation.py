@@ -96,7 +96,20 @@ def read_evaluation(folder: Path) -> Evaluated:
             asked.setdefault((model.name, task), []).append(Asked(found, ordered))
     for model_name, task, item_id in items:
         raise _lacking(folder / "items.jsonl", f"{model_name} was not asked {task}/{item_id}")
+    for rows in asked.values():
+        _check_alike(folder / "items.jsonl", [row.item for row in rows])
     return Evaluated(summary, {key: tuple(rows) for key, rows in asked.items()})
+
+
+def _check_alike(path: Path, items: Sequence[ItemRecord]) -> None:
+    """Refuse items of one task whose means have no value: other metrics, or nothing to weigh by."""
+    first = items[0]
+    odd = next((item for item in items if item.metrics.keys() != first.metrics.keys()), None)
+    if odd is not None:
+        names = f"{first.item_id} and {odd.item_id} of {first.task} have different metrics"
+        raise _lacking(path, names)
+    if not all(weight(item) > 0 for item in items):
+        raise _lacking(path, f"a text of {first.task} has no bytes")
 
 
 def values_of(item: ItemRecord, headline: str) -> dict[str, float]:

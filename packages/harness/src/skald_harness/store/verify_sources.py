@@ -11,10 +11,10 @@ from pathlib import Path
 from skald_specs.decontamination import item_sha256, items_sha256
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json
-from skald_specs.fingerprint import fingerprint
 from skald_specs.records import EvaluationSummary, ItemRecord, TaskInfo
 
 from skald_harness.adapter.tasks import item_texts, load_tasks
+from skald_harness.store.answers import facts_digest
 from skald_harness.store.mismatches import Verification
 from skald_harness.tasks.items import check_items
 from skald_harness.tasks.suites import EVALS, HUB, list_tasks, suite_names
@@ -49,7 +49,7 @@ def check_keys(
             found.checked["run keys (not compared: not in the store)"] += 1
             continue
         of, task = facts.get("task") or {}, tasks[name]
-        found.check("facts of run keys", file, name, "hash", key, fingerprint(facts))
+        found.check("facts of run keys", file, name, "hash", key, facts_digest(facts))
         for what, recorded, hashed in (
             ("name", name, of.get("name")),
             ("version", task.version, of.get("version")),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, read_text, write_json, write_text
-from skald_specs.models import Spec
+from skald_specs.models import BesideName, Spec
 
 from skald_report.over_time.writing import compared, fill
 from skald_report.page.markdown import escape
@@ -33,10 +33,10 @@ class Release(Spec):
     """`release.json`: a release's place among the others. `date` is the day it was made."""
 
     schema_version: Literal[1]
-    name: str
+    name: BesideName
     number: int
     date: date
-    before: str | None
+    before: BesideName | None
 
 
 def releases(reports: Path) -> list[Release]:
@@ -93,6 +93,9 @@ def release(report: Path, reports: Path, name: str, today: date) -> Path:
 
 def _copy(report: Path, folder: Path) -> None:
     for path in sorted(report.rglob("*")):
+        if path.is_symlink():
+            why = "leads elsewhere, and what lies there is no part of the report"
+            raise UserInputError(str(path), why, "Put the file itself there")
         if path.is_file():
             try:
                 content = path.read_bytes()

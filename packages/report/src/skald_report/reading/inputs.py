@@ -44,6 +44,7 @@ from skald_report.reading.records import read_items
 from skald_report.reading.seeds import seed_groups
 
 CURVE_FILE = "curve.jsonl"
+_REBUILD = "Rebuild the file"
 _POINT_COLUMNS = list(FittedRun.model_fields)
 
 
@@ -258,10 +259,18 @@ def _curves(
         path, name = run / CURVE_FILE, name_of(run)
         for number, row in enumerate(read_jsonl(path), start=1):
             where = f"{path}:{number}"
+            if not isinstance(row, dict):
+                raise UserInputError(where, "no row of a curve", _REBUILD)
             at = {key: _number(row, key, where) for key in ("step", "tokens_seen")}
             if "loss_nats" in row:
-                training.append({"model": name, **at, "loss_nats": row["loss_nats"]})
-            for tag, bits in sorted(row.get("bits_per_byte", {}).items()):
+                training.append(
+                    {"model": name, **at, "loss_nats": _number(row, "loss_nats", where)}
+                )
+            measured = row.get("bits_per_byte", {})
+            if not isinstance(measured, dict):
+                raise UserInputError(where, f"`bits_per_byte` = {measured!r} is no table", _REBUILD)
+            for tag in sorted(measured):
+                bits = _number(measured, tag, where)
                 validation.append({"model": name, "language": tag, **at, "bits_per_byte": bits})
     return (
         pd.DataFrame(training, columns=["model", "step", "tokens_seen", "loss_nats"]),
@@ -290,5 +299,5 @@ def _sweep(fit: TimeFit | None, path: Path | None) -> pd.DataFrame:
 def _number(row: Mapping[str, Any], key: str, where: str) -> float:
     value = row.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserInputError(where, f"`{key}` = {value!r} is no number", "Rebuild the file")
+        raise UserInputError(where, f"`{key}` = {value!r} is no number", _REBUILD)
     return value
