@@ -71,7 +71,7 @@ def test_a_shared_trunk_gives_what_separate_runs_give(
         assert len({run.row.loss for run in alone[case].values()}) == len(LENGTHS)
 
     faults: dict[str, tuple[str, str, Callable[..., object]]] = {
-        "moments stay": ("fp32", "set_states", lambda trainer, states: None),
+        "moments stay": ("fp32", "_set_states", lambda trainer, states: None),
         "weights stay": ("fp32", "_trained", lambda trainer: iter(())),
         "fp32 copies stay": (
             "bf16", "_trained", lambda trainer: iter(list(trainer.unwrapped_model.parameters())),

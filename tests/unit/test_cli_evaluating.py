@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from skald_cli.evaluating import _languages, counted
+from skald_cli.evaluating import _counted, _languages
 from skald_cli.main import main
 from skald_harness.store.locks import LockedError
 from skald_specs.errors import UserInputError
@@ -51,7 +51,7 @@ def test_languages_may_be_parted_by_commas_and_spaces():
 
 
 def test_numbers_agree_with_their_nouns():
-    assert [counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
+    assert [_counted(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
 
 
 def test_who_comes_second_is_told_to_try_again_and_bad_input_is_not():

@@ -203,13 +203,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from skald_cli.verifying import verify
 
         def items_of(names: Sequence[str]) -> dict[str, Path]:
-            return items_by_suite(names, args.items or [])
+            return _items_by_suite(names, args.items or [])
 
         return verify(args.verify, args.out, corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]
-    items = items_by_suite(suites, args.items or [])
+    items = _items_by_suite(suites, args.items or [])
     languages = _languages(args.languages)
     if args.watch is not None:
         from skald_harness.running.watch import Watched, watch
@@ -239,12 +239,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
         return EXIT_DONE
     for summary in done.summaries:
         folder = args.out / summary.suite
-        counts = (counted(len(summary.models), "model"), counted(len(summary.tasks), "task"))
+        counts = (_counted(len(summary.models), "model"), _counted(len(summary.tasks), "task"))
         print(f"{folder}: {' on '.join(counts)}")
     return EXIT_USER_INPUT if problems else done.exit_code
 
 
-def counted(n: int, name: str) -> str:
+def _counted(n: int, name: str) -> str:
     """Return a number with its noun: `1 task`, `2 tasks`."""
     return f"{n:,} {name}{'' if n == 1 else 's'}"
 
@@ -286,7 +286,7 @@ def _first_rank() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
+def _items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
     """Return each suite's folder of items from words such as `DIR` and `ud=DIR`.
 
     Raises:

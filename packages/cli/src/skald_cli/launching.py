@@ -85,6 +85,11 @@ def run_launch(args: argparse.Namespace) -> int:
 def load_site(name: str, **overrides: str | None) -> Site:
     """Read a site by its name under `sites/`, or by its path; overrides replace its fields.
 
+    Args:
+        name: A name without suffix, or a path that ends in `.yaml`.
+        **overrides: Fields by name, each an option of the same name; None and absent ones leave the
+            file's value.
+
     Raises:
         UserInputError: There is no such site, its file or an override breaks a rule, or it needs an
             account and has none.

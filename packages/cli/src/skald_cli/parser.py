@@ -136,7 +136,14 @@ class Verbs:
         return parser
 
     def group(self, name: str, about: str = "", more: str = "") -> Verbs:
-        """Add a word that other verbs follow, unless it is there, and return those."""
+        """Add a word that other verbs follow, unless it is there, and return those.
+
+        Args:
+            name: The word.
+            about: One sentence for the help page of the level above; the first that adds the word
+                says it.
+            more: What follows that sentence on the word's own help page.
+        """
         if name not in self._groups:
             parser: Parser = self._choices.add_parser(
                 name, help=about, description=_page(about, more)

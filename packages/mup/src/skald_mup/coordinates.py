@@ -152,7 +152,14 @@ def coordinates(shape: ModelShape, study: Study, seed: int) -> list[Coordinate]:
 
 
 def built(shape: ModelShape, study: Study, seed: int) -> tuple[Decoder, torch.optim.AdamW]:
-    """Return the plain decoder with its initial weights, and AdamW with a group for each kind."""
+    """Return the plain decoder with its initial weights, and AdamW with a group for each kind.
+
+    Args:
+        shape: What to build.
+        study: Base shape, learning rate, betas and, where set, the rule table; its steps play no
+            part.
+        seed: Seed of the weights.
+    """
     given, table = study.parametrisation, study.table
     rules = tensor_rules(shape, given, study.base_lr, table)
     decoder = Decoder(shape, multipliers(shape, given, table))

@@ -92,10 +92,10 @@ def export(
                 "clean_up_tokenization_spaces": False,
             },
         )
-        write_text(temporary / "README.md", model_card(plan, manifest))
+        write_text(temporary / "README.md", _model_card(plan, manifest))
 
 
-def model_card(plan: Plan, manifest: CorpusManifest) -> str:
+def _model_card(plan: Plan, manifest: CorpusManifest) -> str:
     """Write the card without scores; the card with them is the report's."""
     front = json.dumps(card_languages(manifest.recipe.languages))
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts(plan, manifest.fingerprint))

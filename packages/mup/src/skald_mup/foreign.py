@@ -116,6 +116,12 @@ def published_shape(config: dict[str, Any], where: str) -> ModelShape:
 def share_of(config: dict[str, Any], whole: str, parts: str, where: str) -> int:
     """Return a field of a config.json divided by another, rounded down.
 
+    Args:
+        config: What the file held.
+        whole: The dividend's field; no default is known for one that is missing.
+        parts: The divisor's field.
+        where: The file, for the error's line.
+
     Raises:
         UserInputError: One of them is no positive integer.
     """
@@ -177,7 +183,16 @@ def same_model(foreign: ModelShape, ours: ModelShape, where: str) -> None:
 
 
 def finite(tensor: torch.Tensor, name: str, where: str) -> torch.Tensor:
-    """Return a tensor in fp32, and refuse one with NaN or infinity in it."""
+    """Return a tensor in fp32, and refuse one with NaN or infinity in it.
+
+    Args:
+        tensor: Of any dtype and shape.
+        name: What the file calls it.
+        where: The foreign model's path, for the error's line.
+
+    Raises:
+        UserInputError: NaN or infinity.
+    """
     full = tensor.float()
     if not bool(torch.isfinite(full).all()):
         raise UserInputError(where, f"{name} holds NaN or infinity", "Name other weights")

@@ -27,13 +27,28 @@ class LayerFactory(Protocol):
     tp: int
 
     def embedding(self, vocab_size: int, d_model: int) -> nn.Module:
-        """Map token ids (T, B) to vectors (T, B, D)."""
+        """Map token ids (T, B) to vectors (T, B, D).
+
+        Args:
+            vocab_size: Rows of the whole table, over all shards.
+            d_model: Features of a vector; never sharded.
+        """
 
     def column(self, fan_in: int, fan_out: int) -> nn.Module:
-        """Linear layer whose outputs are sharded."""
+        """Return a linear layer without bias whose outputs are sharded.
+
+        Args:
+            fan_in: Features that every shard sees.
+            fan_out: Features of all shards together; `tp` divides it.
+        """
 
     def row(self, fan_in: int, fan_out: int) -> nn.Module:
-        """Linear layer whose inputs are sharded; its output is whole."""
+        """Return a linear layer without bias whose inputs are sharded; its output is whole.
+
+        Args:
+            fan_in: Features of all shards together; `tp` divides it.
+            fan_out: Features of the sum over shards.
+        """
 
 
 class PlainLayers:
@@ -71,7 +86,7 @@ class RMSNorm(nn.Module):
 
 
 @lru_cache(maxsize=8)
-def rotary_tables(
+def _rotary_tables(
     seq_len: int, d_head: int, theta: float, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return cosines and sines of the rotary angles, (T, H) in fp32.
@@ -92,9 +107,9 @@ def rotary_tables(
         return angle_TH.cos(), angle_TH.sin()
 
 
-def rotate(x_BNTH: torch.Tensor, theta: float) -> torch.Tensor:
+def _rotate(x_BNTH: torch.Tensor, theta: float) -> torch.Tensor:
     """Apply rotary position embeddings."""
-    cos_TH, sin_TH = rotary_tables(x_BNTH.shape[2], x_BNTH.shape[3], theta, x_BNTH.device)
+    cos_TH, sin_TH = _rotary_tables(x_BNTH.shape[2], x_BNTH.shape[3], theta, x_BNTH.device)
     first, second = x_BNTH.chunk(2, dim=-1)
     turned_BNTH = torch.cat((-second, first), dim=-1)
     return (x_BNTH * cos_TH + turned_BNTH * sin_TH).to(x_BNTH.dtype)
@@ -142,7 +157,7 @@ class Attention(nn.Module):
         q_BNTH, k_BKTH = self._heads(self.q_proj(x_TBD)), self._heads(self.k_proj(x_TBD))
         if self.q_norm is not None and self.k_norm is not None:
             q_BNTH, k_BKTH = self.q_norm(q_BNTH), self.k_norm(k_BKTH)
-        return rotate(q_BNTH, self.rope_theta), rotate(k_BKTH, self.rope_theta)
+        return _rotate(q_BNTH, self.rope_theta), _rotate(k_BKTH, self.rope_theta)
 
     def forward(self, x_TBD: torch.Tensor, mask_B1TT: torch.Tensor | None = None) -> torch.Tensor:
         """Attend; input and output are (T, B, D). Without a mask (`document_mask`): causally."""

@@ -34,6 +34,10 @@ _AGAIN = "Run the station that writes it again"
 def save_tensors(tensors: Tensors, path: Path) -> None:
     """Write tensors by name into one file.
 
+    Args:
+        tensors: Full tensors; those that are not contiguous are copied, and none may share memory.
+        path: The file itself, written in place: who calls makes it atomic.
+
     Raises:
         OSError: As the system reported it; safetensors itself wraps it in a text.
     """

@@ -68,7 +68,15 @@ class CorpusManifest(Spec):
         )
 
     def shard(self, language: str, split: Split) -> ShardInfo | None:
-        """Return one shard's row, or None."""
+        """Return one shard's row.
+
+        Args:
+            language: BCP-47 tag.
+            split: Which of its texts.
+
+        Returns:
+            None where the corpus has no such shard.
+        """
         rows = [s for s in self.shards if s.language == language and s.split == split]
         return rows[0] if rows else None
 

@@ -69,7 +69,12 @@ class InterruptedRunError(SkaldError):
 
 
 def file_error(path: Path, error: OSError) -> UserInputError:
-    """Turn what the system says of a path that is read into one line."""
+    """Turn what the system says of a path that is read into one line.
+
+    Args:
+        path: The path as the user should see it.
+        error: What reading it raised.
+    """
     if isinstance(error, FileNotFoundError):
         return UserInputError(
             str(path), "no such file", "Check the path, or run the station that writes it"

@@ -127,6 +127,10 @@ def require_own(path: Path, marker: str) -> None:
 def inside(folder: Path, name: str) -> Path:
     """Return a file of a folder by a name that somebody chose.
 
+    Args:
+        folder: Where the file is to lie; it need not exist.
+        name: One part of a path, by its user or by a file that was read: any text at all.
+
     Raises:
         UserInputError: The name is none of a file, or leads out of the folder.
     """
@@ -151,7 +155,12 @@ class DiskError(UserInputError):
 
 
 def disk_error(path: Path, error: OSError) -> DiskError:
-    """Turn what the system says of a path that is written to into one line."""
+    """Turn what the system says of a path that is written to into one line.
+
+    Args:
+        path: What could not be written, as the user should see it.
+        error: What writing it raised; its `errno` decides the words.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskError(
             str(path), "the disk is full", "Free some space and run the same command again"
@@ -227,25 +236,48 @@ def read_by_library(path: Path, problem: str, remedy: str) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with newline line ends on every system."""
+    """Write UTF-8 text atomically, with newline line ends on every system.
+
+    Args:
+        path: The file; its folder is made, and what stood there before is replaced.
+        text: The whole content.
+
+    Raises:
+        DiskError: It cannot be written; what stood there before is whole.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON with sorted keys atomically (same value, same bytes)."""
+    """Write indented JSON with sorted keys atomically (same value, same bytes).
+
+    Args:
+        path: See `write_text`.
+        value: What JSON can hold; NaN, which it cannot, is not refused.
+    """
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write one compact JSON value a line, atomically."""
+    """Write one compact JSON value a line, atomically.
+
+    Args:
+        path: See `write_text`.
+        rows: The values in the file's order; read once, and never held all at once.
+    """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         for row in rows:
             out.write(json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def write_yaml(path: Path, value: Any) -> None:
-    """Write YAML in the given key order, atomically."""
+    """Write YAML in the given key order, atomically.
+
+    Args:
+        path: See `write_text`.
+        value: What YAML's safe subset holds: no objects of Python's.
+    """
     write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
 
 

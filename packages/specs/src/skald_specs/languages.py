@@ -67,6 +67,10 @@ BY_TAG = {language.tag: language for language in REGISTER}
 def language(tag: str, where: str = "language") -> Language:
     """Look a language up by its BCP-47 tag.
 
+    Args:
+        tag: BCP-47, as the register spells it.
+        where: The field or option that held the tag, for the error's line.
+
     Raises:
         UserInputError: The tag is not in the register.
     """

@@ -47,6 +47,10 @@ class Spec(BaseModel):
     def check(cls, value: Any, where: str) -> Self:
         """Validate plain data; the first broken rule becomes a one-line error.
 
+        Args:
+            value: What YAML or JSON held; anything at all.
+            where: The file or option that it came from, for the error's line.
+
         Raises:
             UserInputError: It is empty, of another kind of file, or breaks a rule.
         """
@@ -59,7 +63,13 @@ class Spec(BaseModel):
 
 
 def first_problem(error: ValidationError, where: str, spec: type[BaseModel]) -> UserInputError:
-    """Turn pydantic's report into one line: field, value, rule, remedy."""
+    """Turn pydantic's report into one line: field, value, rule, remedy.
+
+    Args:
+        error: What validating raised; its first unknown key, else its first problem is told.
+        where: The file, or file and line, that held the value.
+        spec: What was validated: its keys are offered for an unknown one.
+    """
     # A mistyped key is both unknown and missing; the word the user wrote says more.
     problems = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     item = problems[0]

@@ -131,7 +131,12 @@ def _whole_slots(shares: Mapping[str, float], n_slots: int) -> list[int]:
 
 
 def n_windows(n_tokens: int, seq_len: int) -> int:
-    """Return how many samples of seq_len tokens, each with its next token, a text holds."""
+    """Return how many samples of seq_len tokens, each with its next token, a text holds.
+
+    Args:
+        n_tokens: Tokens of the text, end-of-text among them.
+        seq_len: Tokens of one sample; neighbours share none but the next token.
+    """
     return max(0, (n_tokens - 1) // seq_len)
 
 

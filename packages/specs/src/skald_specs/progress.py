@@ -59,7 +59,12 @@ _parts: list[Part] = []
 
 @contextmanager
 def part(what: str, total: int = 0) -> Iterator[Part]:
-    """Say what is under way while the block runs; count by `done`."""
+    """Say what is under way while the block runs; count by `done`.
+
+    Args:
+        what: What is counted or done, such as `figures and page`.
+        total: How many there are; 0 where that is not known.
+    """
     mine = Part(what, total)
     _parts.append(mine)
     try:

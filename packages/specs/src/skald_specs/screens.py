@@ -32,16 +32,32 @@ class Screen(Protocol):
     unit: str
 
     def due(self, now: float, step: int) -> bool:
-        """Whether it would show a state now (seconds of a monotonic clock)."""
+        """Return whether it would show a state now.
+
+        Args:
+            now: Seconds of a monotonic clock.
+            step: The last step taken, or how many are done.
+        """
 
     def show(self, step: int, fields: list[str]) -> None:
-        """Show the present state: the last step taken, and words about it."""
+        """Show the present state.
+
+        Args:
+            step: The last step taken, or how many are done.
+            fields: Words about it, the most telling ones first and last: where room is scarce,
+                others go first.
+        """
 
     def note(self, text: str) -> None:
         """Write a line that stays."""
 
     def close(self, step: int, fields: list[str]) -> None:
-        """Show the last state (step 0: there is none) and leave the terminal as it was."""
+        """Show the last state and leave the terminal as it was.
+
+        Args:
+            step: The last step taken; 0 where nothing is to be shown.
+            fields: See `show`.
+        """
 
 
 class Pace:

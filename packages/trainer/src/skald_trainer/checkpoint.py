@@ -72,7 +72,13 @@ def save(
 
 
 def write_manifest(folder: Path, plan: Plan, step: int) -> None:
-    """Write the manifest over everything in a folder; it is the last file written."""
+    """Write the manifest over everything in a folder; it is the last file written.
+
+    Args:
+        folder: Holds all the other files, each of which is hashed.
+        plan: Whose run it is: three fingerprints are taken of it.
+        step: Updates behind it; 0 for a start from other weights.
+    """
     manifest = CheckpointManifest(
         schema_version=1,
         plan_fingerprint=plan.fingerprint,
@@ -247,5 +253,10 @@ def prune(folder: Path, step: int, keep_last: int, keep_every_steps: int | None)
 
 
 def path_of(folder: Path, step: int) -> Path:
-    """Return where a step's checkpoint lies under the run's checkpoint folder."""
+    """Return where a step's checkpoint lies under the run's checkpoint folder.
+
+    Args:
+        folder: The run's checkpoints.
+        step: 1-based training step; nothing need lie there.
+    """
     return folder / checkpoint_name(step)

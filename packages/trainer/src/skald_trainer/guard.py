@@ -57,7 +57,13 @@ class Guard:
         self.bad: BadStep | None = None
 
     def restore(self, n_skipped: int, recent_losses_nats: Iterable[float]) -> None:
-        """Go on from what `memory` gave, so that a resumed run decides as an undisturbed one."""
+        """Go on from what `memory` gave, so that a resumed run decides as an undisturbed one.
+
+        Args:
+            n_skipped: Steps left out so far.
+            recent_losses_nats: Losses of the last good steps, the oldest first; what the window
+                does not hold is dropped.
+        """
         self.n_skipped = n_skipped
         self._recent: deque[float] = deque(recent_losses_nats, maxlen=self._recipe.window_steps)
 
@@ -117,12 +123,21 @@ def skipped_row(bad: BadStep, windows: Windows) -> dict[str, Any]:
     """Return the row of the log for a step whose update was left out.
 
     It has no `loss_nats`: whoever reads the curve of learning need not know of it.
+
+    Args:
+        bad: The step.
+        windows: What its batch read, by language.
     """
     return {"skipped": True, **facts(bad, windows)}
 
 
 def facts(bad: BadStep, windows: Windows) -> dict[str, Any]:
-    """Return what is known of a bad step, as JSON can hold it."""
+    """Return what is known of a bad step, as JSON can hold it.
+
+    Args:
+        bad: The step.
+        windows: What its batch read, by language.
+    """
 
     def number(value: float) -> float | str:
         # JSON has no NaN.

@@ -213,6 +213,11 @@ def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[
     End-of-text tokens are context but no targets: bits per byte counts text only. A plan that
     limits its validation tokens takes windows spread evenly over each language's text.
 
+    Args:
+        plan: Context length, languages and, if there is one, the limit of validation tokens.
+        corpus: The built corpus's folder.
+        manifest: That corpus's; a language without validation text gets no set.
+
     Returns:
         One set per language that has validation text; inputs and labels are (windows, seq_len).
     """

@@ -103,7 +103,15 @@ def steps_of(rows: list[Row]) -> list[int]:
 
 
 def first_step(metrics: Path, last: int) -> int | None:
-    """Return where the log's unbroken row of steps up to `last` begins; None without that one."""
+    """Return where a log's unbroken row of steps begins.
+
+    Args:
+        metrics: The metrics file; it may be missing.
+        last: The step that the row ends with.
+
+    Returns:
+        The row's first step; None where the log does not tell of the last.
+    """
     steps = set(steps_of(curve_rows(metrics)))
     if last not in steps:
         return None

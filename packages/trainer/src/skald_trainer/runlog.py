@@ -57,12 +57,22 @@ class RunLog:
         self._progress.step(step, loss_nats, seconds)
 
     def validation(self, step: int, bits_per_byte: dict[str, float]) -> None:
-        """Log a validation, in bits per byte by language."""
+        """Log a validation.
+
+        Args:
+            step: After which it was.
+            bits_per_byte: By language.
+        """
         self._write(step, {"bits_per_byte": bits_per_byte})
         self._progress.validation(step, bits_per_byte)
 
     def energy(self, step: int, joules: dict[str, float]) -> None:
-        """Log what was consumed since the last save, in joules by source."""
+        """Log what was consumed since the last save.
+
+        Args:
+            step: Which is saved.
+            joules: By source; empty where nothing can be read, and then no row is written.
+        """
         if joules:
             self._write(step, {"energy_joules": joules, "energy_since_step": self._energy_since})
         self._energy_since = step

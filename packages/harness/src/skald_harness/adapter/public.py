@@ -81,6 +81,13 @@ def describe(task: PublicTask, loaded: Any) -> TaskItems:
     """Return what a task reads: number of items, hash of the documents, chance.
 
     The documents are hashed as the task evaluates them, after its own filters and changes.
+
+    Args:
+        task: The task; its kind says whether there are choices, and so a chance.
+        loaded: lm-eval's object of it, with its data.
+
+    Raises:
+        UserInputError: It has no items.
     """
     digest, n_items = hashlib.sha256(), 0
     offered: list[list[str]] = []
@@ -106,7 +113,16 @@ def describe(task: PublicTask, loaded: Any) -> TaskItems:
 
 
 def cluster_of(task: PublicTask, document: Mapping[str, Any], item_id: str) -> str:
-    """Return what an item hangs together with: the value of its cluster's column, else itself."""
+    """Return what an item hangs together with: the value of its cluster's column, else itself.
+
+    Args:
+        task: The task; where the hub's facts name no column, every item stands alone.
+        document: The item as lm-eval holds it.
+        item_id: What records call the item.
+
+    Returns:
+        The key; of a long value, such as a whole passage, its hash.
+    """
     cluster = task.hub.facts.cluster
     if cluster is None:
         return item_id

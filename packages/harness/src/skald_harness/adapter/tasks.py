@@ -89,7 +89,12 @@ def _texts(task: Any, document: dict[str, Any]) -> list[str]:
 
 
 def unloadable(name: str, error: Exception) -> UserInputError:
-    """Say in one line that a task of lm-eval fails, with the first line of its error."""
+    """Say in one line that a task of lm-eval fails, with the first line of its error.
+
+    Args:
+        name: The task's, as it was asked for.
+        error: Whatever was raised while it was loaded.
+    """
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
     return UserInputError(
         name,

@@ -93,6 +93,14 @@ def _subject(name: str, order: int, texts: Mapping[str, Sequence[str]]) -> Subje
 def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> list[str]:
     """Decode a language's training documents, thinned evenly to about `NGRAM_BYTES`.
 
+    Args:
+        corpus: The built corpus's folder.
+        manifest: That corpus's.
+        language: BCP-47 tag.
+
+    Returns:
+        Documents in the corpus's order, without special tokens.
+
     Raises:
         UserInputError: The corpus lacks the language, or a file of it is missing.
     """
@@ -123,5 +131,10 @@ def training_texts(corpus: Path, manifest: CorpusManifest, language: str) -> lis
 
 
 def evenly(n: int, n_kept: int) -> list[int]:
-    """Return `n_kept` of the indices 0 to n - 1, as far apart as they can be."""
+    """Return `n_kept` of the indices 0 to n - 1, as far apart as they can be.
+
+    Args:
+        n: How many there are.
+        n_kept: How many to keep, 1 to n.
+    """
     return [i for i in range(n) if (i + 1) * n_kept // n > i * n_kept // n]

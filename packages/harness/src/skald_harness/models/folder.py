@@ -164,6 +164,12 @@ def read_folder(
 def architecture_of(path: Path, config: dict[str, Any], trusted: str | None) -> str:
     """Return the class that computes a model.
 
+    Args:
+        path: The folder, to name in an error and to look for code of its own.
+        config: Its config.json, with a `model_type`.
+        trusted: The id whose own code may run; None: none may, so the type must be one of
+            transformers'.
+
     Raises:
         UserInputError: It is no causal language model that transformers, or trusted code, knows.
     """

@@ -103,10 +103,10 @@ def choose(name: str, register: ModelRegister) -> list[Choice]:
             f"{name!r} is neither a folder nor a model id",
             "Name a folder that exists, or an id as owner/name (letters, digits, `.`, `_`, `-`)",
         )
-    raise UserInputError(_WHERE, f"unknown model or group {name!r}", nearest(bare, register))
+    raise UserInputError(_WHERE, f"unknown model or group {name!r}", _nearest(bare, register))
 
 
-def nearest(name: str, register: ModelRegister) -> str:
+def _nearest(name: str, register: ModelRegister) -> str:
     """Say what a mistyped name may have meant."""
     words: Sequence[str] = [*GROUPS, *(m.short_name for m in register.models)]
     close = near(name, words, count=3)

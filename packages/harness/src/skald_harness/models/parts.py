@@ -124,6 +124,10 @@ def code_of(path: Path) -> list[str]:
 def check_code(path: Path, trusted: str | None) -> None:
     """Refuse a folder that needs code of its own, unless it is trusted; never that of others.
 
+    Args:
+        path: The folder.
+        trusted: The id whose own code may run; None: none may.
+
     Raises:
         UserInputError: It needs code.
     """
@@ -240,7 +244,13 @@ def check_tokenizer_files(where: str, names: Collection[str]) -> None:
 
 
 def tokenizer_of(path: Path, trusted: str | None) -> Any:
-    """Return the tokenizer of a folder, offline; raises what transformers raises."""
+    """Return the tokenizer of a folder, offline; raises what transformers raises.
+
+    Args:
+        path: The folder.
+        trusted: The id whose own code may run; None: none may. Who calls has checked it
+            (`check_code`).
+    """
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(
@@ -249,7 +259,12 @@ def tokenizer_of(path: Path, trusted: str | None) -> Any:
 
 
 def no_tokenizer(where: str, error: Exception) -> UserInputError:
-    """Return the complaint about a tokenizer that cannot be read."""
+    """Return the complaint about a tokenizer that cannot be read.
+
+    Args:
+        where: The folder, or the model's id.
+        error: Whatever a library raised; its first words are told.
+    """
     return UserInputError(
         where,
         f"no tokenizer that can be read ({first_words(error)})",

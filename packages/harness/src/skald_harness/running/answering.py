@@ -21,7 +21,7 @@ from skald_harness.store.records import recorded_answer, request_record
 _UNASKED = "cannot be asked"
 
 
-def key_of(subject: Subject, task: AskedTask, asked: Asked) -> RunKey:
+def _key_of(subject: Subject, task: AskedTask, asked: Asked) -> RunKey:
     """Return the key of a model's answers to what a task asks it."""
     identity = subject.identity(task.definition.language)
     model = asked_model(subject.model, [task])
@@ -29,7 +29,12 @@ def key_of(subject: Subject, task: AskedTask, asked: Asked) -> RunKey:
 
 
 def asked_model(model: EvaluatedModel, tasks: Sequence[AskedTask]) -> EvaluatedModel:
-    """Return a model's facts as far as tasks concern them: without a template that none takes."""
+    """Return a model's facts as far as tasks concern them: without a template that none takes.
+
+    Args:
+        model: The model's facts.
+        tasks: What it is asked: one task for the key of its answers, a suite for its summary.
+    """
     if any(task.definition.takes_chat for task in tasks):
         return model
     return model.model_copy(update={"chat_template_sha256": None})
@@ -62,7 +67,7 @@ def answer(
         ClaimError: An answer cannot be right.
     """
     asked = task.by(subject.chat)
-    key = key_of(subject, task, asked)
+    key = _key_of(subject, task, asked)
     missing = _missing(asked, store.read(key))
     known = len(asked.places) - len(missing)
     progress.found += known
@@ -107,11 +112,16 @@ class Recalled:
 def recall(subject: Subject, task: AskedTask, store: AnswerStore) -> Recalled:
     """Read a model's answers to a task, all of which are there.
 
+    Args:
+        subject: The model; where it has a chat template, of what was asked in it.
+        task: The task.
+        store: Where answers are kept.
+
     Raises:
         UserInputError: Some are not.
     """
     asked = task.by(subject.chat)
-    key = key_of(subject, task, asked)
+    key = _key_of(subject, task, asked)
     stored = store.read(key)
     if missing := _missing(asked, stored):
         raise UserInputError(
@@ -128,7 +138,15 @@ def recall(subject: Subject, task: AskedTask, store: AnswerStore) -> Recalled:
 
 
 def taken(subject: Subject, tasks: Sequence[AskedTask]) -> list[AskedTask]:
-    """Return the tasks that a model can be asked."""
+    """Return the tasks that a model can be asked.
+
+    Args:
+        subject: The model; a rule or a model that only generates takes some kinds alone.
+        tasks: Candidates.
+
+    Returns:
+        In their order; none where it takes none.
+    """
     return [
         t for t in tasks
         if subject.takes(t.definition.kind, t.definition.language)

@@ -47,13 +47,26 @@ def failures_named(task: str, what: str) -> Iterator[None]:
 
 
 def first_of(problems: Sequence[SkaldError], me: World, nothing: SkaldError) -> SkaldError:
-    """Return what to raise when nothing is left, having said the rest."""
+    """Return what to raise when nothing is left, having said the rest.
+
+    Args:
+        problems: Of all that cannot be used, in the order they were met.
+        me: This rank; told of all but the first.
+        nothing: What to raise where there are none.
+    """
     for problem in problems[1:]:
         tell(me, "", problem)
     return problems[0] if problems else nothing
 
 
 def tell(me: World, name: str, problem: SkaldError, task: str = EVERYTHING) -> None:
-    """Say a problem in one line, with the model that is left out for it, if any, and of what."""
+    """Say a problem in one line, with the model that is left out for it, if any, and of what.
+
+    Args:
+        me: This rank; of several, the first alone speaks.
+        name: The model that is left out; empty where none is.
+        problem: Why.
+        task: What it is left out of; by default of everything.
+    """
     left = f"{name} is left out{f' of {task}' if task else ''}: " if name else ""
     me.say(" ".join(f"skald: {left}{problem}".split()))

@@ -72,6 +72,13 @@ def reference_items(
     """Yield the items of suites and tasks; see `write_reference_items`.
 
     A task named twice, also by its suite, is read once.
+
+    Args:
+        names: Suites, tasks of suites, or tasks, groups and tags of lm-eval.
+        items: The folder with the suites' items.
+        tag: BCP-47 tag of tasks of lm-eval whose name does not say their language; None: these are
+            refused.
+        evals: The folder of suites.
     """
     ours = {task.name: task for task in list_tasks(evals=evals)}
     suites = suite_names(evals)

@@ -22,6 +22,10 @@ def score_table(summary: EvaluationSummary, items: Sequence[ItemRecord]) -> str:
 
     A cell is the unweighted mean over languages; a family asked in several wordings is shown as the
     mean over them with the smallest and the largest. The summary's flags stand below.
+
+    Args:
+        summary: The suite's: its models, its tasks and its flags.
+        items: The item records of all of them.
     """
     cells: dict[tuple[str, str], list[ItemRecord]] = {}
     for item in items:

@@ -37,7 +37,15 @@ class PlainScorer:
             self._batch_tokens = min(self._batch_tokens, 8 * CHUNK_LOGITS // network.n_vocabulary)
 
     def scores(self, rows: Sequence[list[int]], n_targets: Sequence[int]) -> list[Score]:
-        """Score the last `n_targets` tokens of each row; batches depend on nothing but the rows."""
+        """Score the last `n_targets` tokens of each row; batches depend on nothing but the rows.
+
+        Args:
+            rows: Token ids, condition and target together: two at least.
+            n_targets: How many last tokens of each row are scored: at least one, and not the first.
+
+        Returns:
+            One a row, in their order: nats summed over the target, and whether it is greedy.
+        """
         order = sorted(range(len(rows)), key=lambda r: (-len(rows[r]), rows[r], n_targets[r]))
         batches = list(self._batches(order, [len(row) - 1 for row in rows]))
         scores = [Score(0.0, True)] * len(rows)
@@ -53,7 +61,12 @@ class PlainScorer:
 
     @torch.inference_mode()
     def margin_nats(self, row: list[int], n_target: int) -> float:
-        """Return by how much a row's greediness is decided; see `Scorer.margin_nats`."""
+        """Return by how much a row's greediness is decided; see `Scorer.margin_nats`.
+
+        Args:
+            row: Token ids, condition and target together.
+            n_target: How many last tokens are the target.
+        """
         tokens_BT = self._network.tensor([row[:-1]])
         logits_NV = self._network.full_logits(tokens_BT)[0, -n_target:].float()
         target_N1 = self._network.tensor(row[-n_target:])[:, None]

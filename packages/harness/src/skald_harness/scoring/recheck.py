@@ -58,7 +58,12 @@ def drawn(requests: Sequence[Request]) -> list[int]:
 
 
 def tolerance_nats(dtype: str, n_tokens: int) -> float:
-    """Return the largest difference allowed between two sums over a target of `n_tokens`."""
+    """Return the largest difference allowed between two sums over a target of `n_tokens`.
+
+    Args:
+        dtype: The network's precision, by torch's name.
+        n_tokens: Tokens of the target.
+    """
     return TOLERANCE_NATS[dtype] * math.sqrt(n_tokens)
 
 

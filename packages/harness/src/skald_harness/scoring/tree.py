@@ -107,7 +107,16 @@ class TreeScorer:
     def grow(
         self, trie: Trie, row: Row, parent: Trunk | None
     ) -> tuple[Trunk, tuple[Ints, Answers]]:
-        """Compute a trunk on top of its parent, and answer what is asked on it."""
+        """Compute a trunk on top of its parent, and answer what is asked on it.
+
+        Args:
+            trie: What is asked.
+            row: The inputs that the new trunk adds.
+            parent: The trunk that it hangs from; None: it begins at the root.
+
+        Returns:
+            The trunk, and as from `batch` what was answered on the way.
+        """
         cache = TrunkCache(parent, keep=True)
         answered = self.batch(trie, [row], parent, cache)
         parts = (*(parent.parts if parent else ()), tuple(cache.kept))
@@ -121,7 +130,17 @@ class TreeScorer:
         trunk: Trunk | None = None,
         cache: TrunkCache | None = None,
     ) -> tuple[Ints, Answers]:
-        """Answer all that is asked at the new inputs of some rows under one trunk."""
+        """Answer all that is asked at the new inputs of some rows under one trunk.
+
+        Args:
+            trie: What is asked.
+            rows: Padded to the longest; none empty.
+            trunk: What stands before all of them; None: nothing.
+            cache: Keeps the keys and values, as a new trunk needs them; None: they are not kept.
+
+        Returns:
+            Numbers of the asked nodes, and the answers to these.
+        """
         width = max(len(row.nodes) for row in rows)
         tokens_BT = np.zeros((len(rows), width), np.int64)
         position_BT = np.zeros((len(rows), width), np.int64)
@@ -191,7 +210,15 @@ def seen_by(end_BT: torch.Tensor, n_above: int = 0) -> torch.Tensor:
 
 
 def sums(trie: Trie, answers: Answers) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Sum the answers over each request's target."""
+    """Sum the answers over each request's target.
+
+    Args:
+        trie: R requests, in the order of `trie.starts`.
+        answers: To each of its asked nodes.
+
+    Returns:
+        Nats of each target, (R,) in fp64, and whether all its tokens are the most probable, (R,).
+    """
     logprob_A, greedy_A = answers
     totals = np.add.reduceat(logprob_A[trie.steps].astype(np.float64), trie.starts)
     return totals, np.logical_and.reduceat(greedy_A[trie.steps], trie.starts)

@@ -58,7 +58,15 @@ def public_name(model: EvaluatedModel) -> str:
 
 
 def requests_path(folder: Path, model: str) -> Path:
-    """Return the file with a model's answers."""
+    """Return the file with a model's answers.
+
+    Args:
+        folder: One suite's results.
+        model: What records call the model.
+
+    Raises:
+        UserInputError: The name leads out of the folder.
+    """
     return inside(folder / "requests", f"{model}.jsonl")
 
 
@@ -106,13 +114,24 @@ def _check_alike(path: Path, items: Sequence[ItemRecord]) -> None:
 
 
 def values_of(item: ItemRecord, headline: str) -> dict[str, float]:
-    """Return an item's metrics by name, without what is no metric of a task's."""
+    """Return an item's metrics by name, without what is no metric of a task's.
+
+    Args:
+        item: The record.
+        headline: The task's metric, whose value is the item's score.
+    """
     notes = ("bits", "logprob_gold", "logprob_best_wrong")
     return {headline: item.score} | {k: v for k, v in item.metrics.items() if k not in notes}
 
 
 def metric_and_filter(metric: str, task: TaskInfo) -> tuple[str, str]:
-    """Return a metric of the records by lm-eval's own names: the metric, and what its answers went through."""
+    """Return a metric of the records by lm-eval's own names: the metric, and what its answers went through.
+
+    Args:
+        metric: As records have it: lm-eval's name, with `,filter` behind it where the filter is not
+            the task's first.
+        task: The task; says which filter is its first.
+    """
     name, _, done = metric.partition(",")
     return name, done or task.first_filter
 
@@ -150,7 +169,13 @@ def score_of(items: Sequence[ItemRecord]) -> float:
 
 
 def mean_of(items: Sequence[ItemRecord], metric: str, headline: str) -> float:
-    """Return a task's score by any of its metrics: a mean over items, or bits over all bytes."""
+    """Return a task's score by any of its metrics: a mean over items, or bits over all bytes.
+
+    Args:
+        items: Of one model and task.
+        metric: As records have it; every item has it.
+        headline: The metric whose values are the items' scores.
+    """
     rows = list(_rows(items, metric, headline))
     return sum(value * size for value, size, _ in rows) / sum(size for _, size, _ in rows)
 

@@ -19,7 +19,7 @@ LEVEL = 0.01
 Tail = Callable[[int, int, float], float]
 
 
-def binomial_tail(right: int, n: int, chance: float) -> float:
+def _binomial_tail(right: int, n: int, chance: float) -> float:
     """Return the probability of at least `right` of `n` at `chance` each."""
     return float(stats.binomtest(right, n, chance, alternative="greater").pvalue)
 
@@ -28,7 +28,7 @@ def control_flags(
     models: Sequence[EvaluatedModel],
     tasks: Sequence[TaskInfo],
     items: Iterable[ItemRecord],
-    tail: Tail = binomial_tail,
+    tail: Tail = _binomial_tail,
 ) -> tuple[ControlFlag, ...]:
     """Return the flags of one suite.
 

@@ -66,7 +66,7 @@ def export_lm_eval(folder: Path, out: Path) -> list[Path]:
             place = inside(out, sanitized(public_name(model)))
             samples = {
                 task.name: [
-                    sample(number, asked, task, filtered)
+                    _sample(number, asked, task, filtered)
                     # As lm-eval does: filter by filter, item by item.
                     for filtered in _filters(found.asked[model.name, task.name], task)
                     for number, asked in enumerate(found.asked[model.name, task.name])
@@ -105,7 +105,7 @@ def _filters(asked: Sequence[Asked], task: TaskInfo) -> list[str]:
     return list(dict.fromkeys([task.first_filter, *names]))
 
 
-def sample(number: int, asked: Asked, task: TaskInfo, filtered: str) -> dict[str, Any]:
+def _sample(number: int, asked: Asked, task: TaskInfo, filtered: str) -> dict[str, Any]:
     """Return one line of lm-eval's samples: an item by the metrics of one filter."""
     item, requests = asked.item, asked.requests
     document, target = _document(asked, task)

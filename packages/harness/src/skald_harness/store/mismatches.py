@@ -40,7 +40,16 @@ class Verification:
     def check(
         self, name: str, file: Path, item: str, what: str, recorded: Any, recomputed: Any
     ) -> None:
-        """Count one comparison, and keep it where the two are not the same."""
+        """Count one comparison, and keep it where the two are not the same.
+
+        Args:
+            name: What kind of figure it is; counts are told by kind.
+            file: Where it is recorded.
+            item: Whose it is, within the file.
+            what: The field.
+            recorded: As it stands there.
+            recomputed: As it follows from the records; numbers may differ by `ROUNDING`.
+        """
         self.checked[name] += 1
         if not _same(recorded, recomputed):
             self.mismatches.append(Mismatch(file, item, what, recorded, recomputed))

@@ -13,7 +13,12 @@ from skald_specs.records import EvaluatedModel, RequestRecord, TaskInfo
 
 
 def as_asked(task: TaskInfo, model: EvaluatedModel) -> TaskInfo:
-    """Return a task as a model was asked it: after a chat template nothing stands before a choice."""
+    """Return a task as a model was asked it: after a chat template nothing stands before a choice.
+
+    Args:
+        task: As the summary has it, for models without a template.
+        model: One with the hash of a chat template was asked through it.
+    """
     chat = model.chat_template_sha256 is not None
     return task.model_copy(update={"target_delimiter": ""}) if chat else task
 
@@ -99,6 +104,10 @@ def choices_made(requests: Sequence[RequestRecord], delimiter: str) -> dict[str,
 
 def texts_of(requests: Sequence[RequestRecord], delimiter: str) -> list[str]:
     """Return the choices without the delimiter.
+
+    Args:
+        requests: One a choice, in order.
+        delimiter: What stands in each continuation before the choice; may be empty.
 
     Raises:
         ValueError: A continuation does not begin with it.

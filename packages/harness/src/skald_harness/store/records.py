@@ -20,6 +20,13 @@ def request_record(
 ) -> RequestRecord:
     """Return one question with its answer.
 
+    Args:
+        task: The task's name.
+        run_key: The digest of model and task under which answers are kept.
+        item: The item.
+        index: Which of its questions.
+        answer: To that question, from the model or a rule.
+
     Raises:
         ClaimError: The log-probability is no number.
     """

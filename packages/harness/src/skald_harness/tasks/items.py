@@ -106,7 +106,15 @@ class TaskItems:
 
 
 def find_items(task: TaskDefinition, folder: Path) -> Path | None:
-    """Return the file with a task's items, plain or gzipped, or None."""
+    """Return the file with a task's items, plain or gzipped.
+
+    Args:
+        task: The task; names the file within the folder.
+        folder: The suites' items, or a user's own.
+
+    Returns:
+        None where there is neither.
+    """
     return _either(folder / task.items_path)
 
 
@@ -118,6 +126,13 @@ def nothing_for(task: TaskDefinition) -> str:
 
 def languages_with_items(tasks: Sequence[TaskDefinition], folder: Path) -> list[str]:
     """Return the languages for which a folder holds at least one task's items.
+
+    Args:
+        tasks: Of one suite.
+        folder: The suites' items, or a user's own.
+
+    Returns:
+        BCP-47 tags, sorted.
 
     Raises:
         UserInputError: The folder is missing, or holds Skald's own items for tasks of a user's.
@@ -135,6 +150,10 @@ def languages_with_items(tasks: Sequence[TaskDefinition], folder: Path) -> list[
 
 def check_items(task: TaskDefinition, folder: Path) -> TaskItems | None:
     """Read and check the items of a task.
+
+    Args:
+        task: The task.
+        folder: The suites' items, or a user's own.
 
     Returns:
         What the task reads; None when a user's folder has nothing for it (`nothing_for`).

@@ -48,7 +48,12 @@ def listed(suite: str | None, language: str | None, items: Path, evals: Path = E
 
 
 def table(rows: Sequence[Row], columns: Row = COLUMNS) -> str:
-    """Lay out rows below their columns, each as wide as it needs."""
+    """Lay out rows below their columns, each as wide as it needs.
+
+    Args:
+        rows: As many cells each as there are columns.
+        columns: Their heads.
+    """
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -235,6 +235,10 @@ def list_tasks(
 def select(tasks: Sequence[T], languages: Sequence[str]) -> list[T]:
     """Keep the tasks of some languages.
 
+    Args:
+        tasks: In any order, which is kept.
+        languages: BCP-47 tags; each must have a task.
+
     Raises:
         UserInputError: No task is in one of them.
     """

@@ -122,7 +122,16 @@ def best_y(family: FamilyFit, t: float, n: float) -> Floats:
 
 
 def quantity_of(asked: Asked, batch: Batch) -> Quantity[int] | None:
-    """Return the batch as a plan's number where the fit chose it, else None."""
+    """Return the batch as a plan's number where the fit chose it.
+
+    Args:
+        asked: What was asked; says whether the fit was to choose.
+        batch: What `batch_for` returned for it.
+
+    Returns:
+        `assumed` where the prior has more than half of it, else `fitted`; None where the fit did
+        not choose.
+    """
     if not asked.choose_batch or batch.best is None:
         return None
     return Quantity[int](

@@ -158,7 +158,7 @@ def jsc_lr(lr: float, horizon_ratio: float, batch_ratio: float) -> float:
     return float(lr * moved)
 
 
-def jsc_batch_tokens(best_batch_tokens: float, horizon_ratio: float) -> float:
+def _jsc_batch_tokens(best_batch_tokens: float, horizon_ratio: float) -> float:
     """Move a best batch, in tokens, over the horizon as arXiv 2510.03871 does; see `jsc_lr`."""
     return float(best_batch_tokens * horizon_ratio**JSC_BEST_BATCH_HORIZON.value)
 
@@ -214,7 +214,12 @@ def panel(
 
 
 def panel_of(plan: Plan, anchor: Anchor | None = None) -> tuple[PublishedSays, ...]:
-    """Set a resolved plan beside the published laws; see `panel`."""
+    """Set a resolved plan beside the published laws; see `panel`.
+
+    Args:
+        plan: A resolved plan.
+        anchor: The swept optimum that laws of exponents alone count from; None: they say nothing.
+    """
     identity, hidden = plan.identity, hidden_rule(plan.identity.rules)
     return panel(
         n_params_non_embedding=identity.n_params_non_embedding.value,
@@ -342,7 +347,7 @@ def _from_anchor(
         ),
     ]  # fmt: skip
     if anchor.best_batch_tokens is not None:
-        best = jsc_batch_tokens(anchor.best_batch_tokens, longer)
+        best = _jsc_batch_tokens(anchor.best_batch_tokens, longer)
         found = f"our best batch {anchor.best_batch_tokens:.3g}, moved by their exponent"
         rows.append(
             _says(

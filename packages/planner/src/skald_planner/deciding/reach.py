@@ -145,6 +145,11 @@ def is_far(distance: Distance) -> bool:
 
 
 def outside_rates(fit: TimeFit, log2_lr: float) -> bool:
-    """Say whether a learning rate lies outside all that were swept: then no run is near it."""
+    """Say whether a learning rate lies outside all that were swept: then no run is near it.
+
+    Args:
+        fit: What was fitted; its table holds the range of rates.
+        log2_lr: log2 of the base learning rate asked about.
+    """
     low, high = fit.table.lr_range
     return not math.log2(low) <= log2_lr <= math.log2(high)

@@ -57,6 +57,12 @@ def drawn_tables(
     loss by the other, partly the same at all horizons of a run. Priors move by their own spread, so that
     parameters that the table hardly shows scatter as widely as these say.
 
+    Args:
+        solution: The fit that the tables scatter about.
+        points: Its runs.
+        n_draws: How many tables.
+        rng: Their source.
+
     Source: parametric bootstrap of a mixed model (Efron & Tibshirani 1993, section 6.5); moved priors:
         randomised maximum likelihood (Oliver et al. 1996).
     """

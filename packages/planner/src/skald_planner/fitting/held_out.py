@@ -33,6 +33,14 @@ def held_out_predictions(
 ) -> tuple[tuple[HeldOut, ...], float | None]:
     """Predict horizons from the others by the family that weighs most, beside what was measured there.
 
+    Args:
+        points: All runs.
+        main: The family that weighs most on all of them; its kind is fitted anew to what is kept,
+            its spread between cells counts as explained.
+        size_terms: Let the optimum move with size.
+        local: Optima of single cells: what was measured at a horizon that is left out.
+        rng: Source of the draws behind the intervals.
+
     Returns:
         The predictions, horizon by horizon; and the error of the form in octaves of learning rate for each
         octave of horizon, from the last octave alone predicted from all before it: what the intervals and

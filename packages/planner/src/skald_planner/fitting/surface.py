@@ -82,7 +82,15 @@ class Surface(NamedTuple):
         return np.asarray(surface)
 
     def jacobian(self, parameters: Floats, at: Points) -> Floats:
-        """Return the derivatives of `values`: shape (draws, points, parameters)."""
+        """Return the derivatives of `values` by the parameters.
+
+        Args:
+            parameters: Shape (draws, parameters).
+            at: The points.
+
+        Returns:
+            Shape (draws, points, parameters).
+        """
         p = {name: parameters[:, i, None] for i, name in enumerate(self.names)}
         away = at.x - ridge(self.kind, p, at.y, at.t, at.n)
         h = self._curvature(p, at)

@@ -25,7 +25,15 @@ SECONDS_PER_HOUR, HOURS_PER_DAY = 3600.0, 24.0
 
 
 def training_flops(shape: ModelShape, tokens: int) -> float:
-    """Return the operations of training on so many tokens; see `skald_mup.counts.flops_per_token`."""
+    """Return the operations of training on so many tokens; see `skald_mup.counts.flops_per_token`.
+
+    Args:
+        shape: The model; its context length counts, as attention grows with it.
+        tokens: Tokens trained on, each time anew where a text is repeated.
+
+    Returns:
+        Floating-point operations, forward and backward.
+    """
     return float(flops_per_token(shape) * tokens)
 
 

@@ -62,7 +62,7 @@ def passes(setting: Setting, stage: int) -> tuple[int, tuple[bool, ...]]:
     return ahead, (*steady, *(False,) * min(ahead, 2))
 
 
-def gathering_bytes(setting: Setting, held: dict[str, int], device: Device) -> int:
+def _gathering_bytes(setting: Setting, held: dict[str, int], device: Device) -> int:
     """Return the bytes that pass through when ZeRO-1's ranks share their new weights.
 
     On CUDA nanotron 0.4 (`distributed.all_gather_coalesced`) flattens all its slices into one, all
@@ -122,7 +122,7 @@ def rank_memory(setting: Setting, stage: int, device: Device = "cuda") -> RankMe
         peak = max(peak, live + fresh)
         fresh = 0 if setting.mixed else fresh
     # The step itself: no activations, all gradients, and under ZeRO-1 the weights once more.
-    step = gradients - lasting + gathering_bytes(setting, held, device)
+    step = gradients - lasting + _gathering_bytes(setting, held, device)
     return RankMemory(
         stage=stage,
         parameter_bytes=parameters,
@@ -134,7 +134,12 @@ def rank_memory(setting: Setting, stage: int, device: Device = "cuda") -> RankMe
 
 
 def worst_rank(setting: Setting, device: Device = "cuda") -> RankMemory:
-    """Return the memory of the stage that needs most; see `rank_memory`."""
+    """Return the memory of the stage that needs most; see `rank_memory`.
+
+    Args:
+        setting: The run.
+        device: Whose kernels compute.
+    """
     stages = range(setting.execution.pp)
     return max(
         (rank_memory(setting, stage, device) for stage in stages), key=lambda m: m.peak_bytes

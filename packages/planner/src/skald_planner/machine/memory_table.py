@@ -29,13 +29,22 @@ Layout = tuple[int, int, int]
 
 
 def fits(memory: RankMemory, card_gib: int) -> bool:
-    """Return whether a rank fits a card, with its reserve (the larger of 6 % and 2 GiB) left free."""
+    """Return whether a rank fits a card, with its reserve (the larger of 6 % and 2 GiB) left free.
+
+    Args:
+        memory: The rank that needs most.
+        card_gib: The card's whole memory in GiB.
+    """
     room = card_gib - max(RESERVED_GIB, RESERVED_SHARE * card_gib)
     return memory.peak_bytes <= room * GIB
 
 
 def with_layout(setting: Setting, **changes: int | bool) -> Setting:
     """Return the setting under another layout.
+
+    Args:
+        setting: The run; it is not changed.
+        **changes: Fields of `ExecutionRecipe` with their new values.
 
     Raises:
         ValueError: The layout cannot compute this model and batch.
@@ -47,6 +56,10 @@ def with_layout(setting: Setting, **changes: int | bool) -> Setting:
 
 def asked(setting: Setting, layouts: Iterable[Layout]) -> Iterator[tuple[Setting, RankMemory]]:
     """Yield the layouts of a command line with the file's other options.
+
+    Args:
+        setting: The run; its layout is replaced, its zero stage, micro-batch and schedule stay.
+        layouts: As they were typed, not checked yet.
 
     Raises:
         UserInputError: One does not fit the model; the message says why.

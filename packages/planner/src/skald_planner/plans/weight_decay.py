@@ -52,6 +52,14 @@ def tau_ema(
 def best_tau(n_params_non_embedding: float, horizon_tokens: float) -> float:
     """Return the published law's best `tau_ema`.
 
+    Args:
+        n_params_non_embedding: The model's size; of it and the horizon only tokens per parameter
+            count.
+        horizon_tokens: Tokens of the whole run.
+
+    Returns:
+        The time of the weights' running average as a share of the run.
+
     Source: arXiv 2505.13738.
     Standing: exponent confirmed, scale assumed (see `TAU_SCALE`).
     """
@@ -60,6 +68,10 @@ def best_tau(n_params_non_embedding: float, horizon_tokens: float) -> float:
 
 def best_tau_sd_octaves(n_params_non_embedding: float, horizon_tokens: float) -> float:
     """Return the standard deviation of log2 of `best_tau`.
+
+    Args:
+        n_params_non_embedding: As for `best_tau`.
+        horizon_tokens: As for `best_tau`.
 
     Standing: assumed (see `TAU_SD_OCTAVES`).
     """

@@ -58,5 +58,13 @@ def clip_grad_norm(
 
 
 def clip_factor(norm: torch.Tensor, max_norm: float) -> torch.Tensor:
-    """Return what gradients of a norm are multiplied with, as torch's own clipping has it."""
+    """Return what gradients of a norm are multiplied with, as torch's own clipping has it.
+
+    Args:
+        norm: The global norm before clipping, fp32, shape ().
+        max_norm: The largest norm that is left as it is.
+
+    Returns:
+        At most 1, shape ().
+    """
     return (max_norm / (norm + 1e-6)).clamp(max=1.0)

@@ -41,7 +41,7 @@ class NanotronLayers:
         }  # fmt: skip
 
     def embedding(self, vocab_size: int, d_model: int) -> nn.Module:
-        """Vocabulary-sharded embedding."""
+        """See `LayerFactory.embedding`."""
         module: nn.Module = TensorParallelEmbedding(vocab_size, d_model, **self._common)
         return module
 
@@ -52,9 +52,9 @@ class NanotronLayers:
         return module
 
     def column(self, fan_in: int, fan_out: int) -> nn.Module:
-        """Output-sharded linear layer."""
+        """See `LayerFactory.column`."""
         return self._closed(TensorParallelColumnLinear(fan_in, fan_out, **self._linear))
 
     def row(self, fan_in: int, fan_out: int) -> nn.Module:
-        """Input-sharded linear layer."""
+        """See `LayerFactory.row`."""
         return self._closed(TensorParallelRowLinear(fan_in, fan_out, **self._linear))

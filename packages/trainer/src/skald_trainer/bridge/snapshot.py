@@ -36,15 +36,19 @@ def put_back(trainer: Any, snapshot: Snapshot) -> None:
     """Set a trainer back to a snapshot of itself.
 
     Gradients are cleared: a step that was given up has left its own.
+
+    Args:
+        trainer: The one the snapshot was taken of: tensors are matched by their order.
+        snapshot: What `taken` returned; it stays whole and can be put back again.
     """
     for tensor, kept in zip(_trained(trainer), snapshot.tensors, strict=True):
         tensor.copy_(kept)
-    set_states(trainer, snapshot.states)
+    _set_states(trainer, snapshot.states)
     trainer.guard.restore(**snapshot.guard)
     trainer.optimizer.zero_grad()
 
 
-def set_states(trainer: Any, states: list[dict[str, torch.Tensor]]) -> None:
+def _set_states(trainer: Any, states: list[dict[str, torch.Tensor]]) -> None:
     """Set Adam's moments and count of updates; none before the first update."""
     base = trainer.optimizer.get_base_optimizer()
     for param, kept in zip(_params(base), states, strict=True):

@@ -40,12 +40,24 @@ class Sums:
         self._values: dict[tuple[str, str], torch.Tensor] = {}
 
     def add_squares(self, measure: str, name: str, x: torch.Tensor) -> None:
-        """Add the sum of squares of a tensor, taken in fp32."""
+        """Add the sum of squares of a tensor, taken in fp32.
+
+        Args:
+            measure: What is measured, such as `gradient`.
+            name: A kind of tensor or of activation.
+            x: This rank's piece, of any shape and dtype; no gradient flows.
+        """
         norm = torch.linalg.vector_norm(x.detach(), dtype=torch.float32)
         self.add(measure, name, norm.double().square())
 
     def add(self, measure: str, name: str, value: torch.Tensor | float) -> None:
-        """Add a number."""
+        """Add a number.
+
+        Args:
+            measure: What is measured, such as `gradient`.
+            name: A kind of tensor or of activation.
+            value: A scalar; a tensor may stay on its device, so that nothing waits.
+        """
         self._values[measure, name] = self._values.get((measure, name), 0.0) + torch.as_tensor(
             value, dtype=torch.float64, device=self._device
         )

@@ -129,7 +129,16 @@ def _place(full: torch.Tensor, param: Any, piece: torch.Tensor) -> None:
 
 
 def local_part(param: Any, full: torch.Tensor) -> torch.Tensor:
-    """Cut this rank's shard out of a full tensor."""
+    """Cut this rank's shard out of a full tensor.
+
+    Args:
+        param: A nanotron parameter; says which slices this rank holds.
+        full: The whole tensor.
+
+    Returns:
+        The shard in the full tensor's dtype, on the CPU; the full tensor itself where none is
+        sharded.
+    """
     if not param.is_sharded:
         return full
     local = torch.empty(param.shape, dtype=full.dtype)
@@ -140,7 +149,13 @@ def local_part(param: Any, full: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def set_weights(model: Any, source: Source) -> None:
-    """Fill a sharded model's parameters from full tensors by name."""
+    """Fill a sharded model's parameters from full tensors by name.
+
+    Args:
+        model: A nanotron model, on any device and of any dtype.
+        source: Gives a full tensor by the plain model's name (`canonical_name`); asked only for
+            what this rank's pipeline stage holds.
+    """
     for name, param in model.get_named_params_with_correct_tied():
         param.copy_(local_part(param, source(canonical_name(name))))
 
