@@ -44,6 +44,8 @@ CONTENTS = {
 }  # fmt: skip
 #: A section of a docstring that begins on the line of its name.
 SECTION = re.compile(r"(Source|Standing|Shapes): (?=\S)")
+#: napoleon would read "a ratio: 1 for gains" below its own names of these as a type and its meaning.
+RESULTS = {"Returns:": "Result:", "Yields:": "Results:"}
 
 #: A module of ours, as a link names its file.
 MODULE = re.compile(r"packages/\w+/src/(skald_[\w/]+)\.py$")
@@ -64,7 +66,7 @@ autodoc_class_signature = "separated"
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["datatrove"]  # lives in an environment of its own, see `nox -s scale`
 autodoc_typehints_format = "short"
-napoleon_custom_sections = ["Shapes", "Source", "Standing"]
+napoleon_custom_sections = ["Result", "Results", "Shapes", "Source", "Standing"]
 napoleon_use_ivar = True
 
 html_theme = "furo"
@@ -141,9 +143,11 @@ def plain_words(_: Sphinx, *about: object) -> None:
         words = re.sub(
             r"`[^`]*`|[*|]", lambda m: m[0] if m[0][0] == "`" else f"\\{m[0]}", str(line)
         )
+        words = RESULTS.get(words, words)
         match = SECTION.match(words)
         told += [f"{match[1]}:", f"    {words[match.end() :]}"] if match else [words]
-    lines[:] = told
+    # What a field of a named tuple says where nobody wrote anything.
+    lines[:] = [] if told and told[0].startswith("Alias for field number") else told
 
 
 def links_into_code(app: Sphinx, doctree: document) -> None:
@@ -186,8 +190,8 @@ def rows_of_claims(app: Sphinx, doctree: document) -> None:
 
 
 def is_left_out(_: Sphinx, what: str, name: str, value: object, *more: object) -> bool | None:
-    """Leave out names of annotated types, whose patterns are no text."""
-    return True if get_origin(value) is Annotated else None
+    """Leave out names of annotated types, whose patterns are no text, and what tuples bring along."""
+    return True if name == "__new__" or get_origin(value) is Annotated else None
 
 
 def lead_in(app: Sphinx, error: Exception | None) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from _fuzz_mutate import MAX_INPUT_BYTES, mutated
+from _fuzz_mutate import MAX_INPUT_BYTES, drawn_values, mutated
 
 try:
     import atheris
@@ -138,6 +138,7 @@ def run_target(
     Returns:
         What was found.
     """
+    drawn_values()  # here, so that no child has to draw them
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=_memory_folder()))
     try:
         done = _read_state(state) or Outcome(target.name, "")

@@ -6,8 +6,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from skald_corpus.pin import verify
 from skald_harness.tasks.suites import EVALS, read_task
 from skald_report.cards.check import problems
+from skald_report.over_time.compare import compare
 from skald_report.reading.published import read_published
 from skald_report.tables.file import read_report
 from skald_specs.errors import UserInputError
@@ -196,6 +198,8 @@ def table(**parts):
         {"units": ["x"]},
         {"columns": ["x", "x"], "keys": ["x"]},
         {"units": {"x": None}},
+        {"rows": [["a", "1"]]},
+        {"rows": [["a", 10**400]]},
     ],
 )
 def test_a_report_of_another_layout_is_refused(tmp_path, parts):
@@ -204,6 +208,15 @@ def test_a_report_of_another_layout_is_refused(tmp_path, parts):
     (tmp_path / "report.json").write_text(json.dumps(table(**parts)))
     with pytest.raises(UserInputError, match="table `t`"):
         read_report(tmp_path)
+
+
+def test_a_unit_that_nobody_knows_is_named_in_a_comparison(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(table()))
+    assert compare(tmp_path, tmp_path)
+    for unit in ("furlong", "by kind"):
+        (tmp_path / "report.json").write_text(json.dumps(table(units={"x": unit})))
+        with pytest.raises(UserInputError, match="nobody knows the unit"):
+            compare(tmp_path, tmp_path)
 
 
 def test_a_score_table_that_is_no_csv_is_refused(tmp_path):
@@ -220,3 +233,12 @@ def test_a_card_whose_interval_is_text_is_a_problem_and_no_crash():
     assert changed != text
     found = problems(changed, "mini-2.6b", _card_scores())
     assert any("the low end of its interval" in line for line in found)
+
+
+@pytest.mark.parametrize("md5", ["9" * 300 + ".dir", "../../x.dir", "[a.dir]", ""])
+def test_a_pin_whose_hash_is_none_names_no_file(tmp_path, md5):
+    (tmp_path / "data").mkdir()
+    pin = tmp_path / "data.dvc"
+    pin.write_text(f"outs:\n- md5: {md5}\n  path: data\n")
+    with pytest.raises(UserInputError, match="pins no folder"):
+        verify(tmp_path / "data", pin)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, read_yaml
+
+#: What DVC writes of a folder; it becomes a path in DVC's cache.
+_FOLDER_MD5 = re.compile(r"[0-9a-f]{32}\.dir")
 
 
 def file_md5s(folder: Path) -> dict[str, str]:
@@ -53,7 +57,7 @@ def verify(folder: Path, pin: Path) -> None:
     content = read_yaml(pin)
     outs = content.get("outs") if isinstance(content, dict) else None
     first_out = outs[0] if isinstance(outs, list) and outs else None
-    if not (isinstance(first_out, dict) and str(first_out.get("md5", "")).endswith(".dir")):
+    if not (isinstance(first_out, dict) and _FOLDER_MD5.fullmatch(str(first_out.get("md5")))):
         raise UserInputError(str(pin), "pins no folder", "Restore it with `git checkout`")
     pinned = first_out
     if directory_md5(folder) == pinned["md5"]:

@@ -57,7 +57,7 @@ def recorded(station: str, name: str, folder: Path = MANIFEST_FOLDER) -> Iterato
 
     Yields:
         A dict to fill with `plan_fingerprint`, `layout`, `seeds`, `tokens_seen`, `energy_joules` where they
-            exist.
+        exist.
     """
     facts: dict[str, Any] = {
         "plan_fingerprint": "", "layout": {}, "seeds": {}, "tokens_seen": 0, "energy_joules": {},

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Self, TypeVar
 
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
@@ -51,6 +52,21 @@ class Pool:
         with ignoring_interrupts():
             results = self._executor.map(function, items)
         return self._guarded(results)
+
+    @contextmanager
+    def ended_by_errors(self) -> Iterator[None]:
+        """End the workers when the block fails, before what they write to is taken away."""
+        try:
+            yield
+        except BaseException:
+            if self._executor is not None:
+                for worker in (workers := multiprocessing.active_children()):
+                    worker.kill()
+                for worker in workers:
+                    worker.join()
+                self._executor.shutdown(wait=False, cancel_futures=True)
+                self._executor = None
+            raise
 
     def _guarded(self, results: Iterator[B]) -> Iterator[B]:
         try:

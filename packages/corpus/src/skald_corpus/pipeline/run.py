@@ -65,7 +65,8 @@ class Pipeline:
             for earlier in STAGES[: STAGES.index(stage)]:
                 load_funnel(self.root, earlier)
             with part(stage), atomic_folder(self.root / stage, marker=FUNNEL) as out:
-                rows = self._work(stage, out)
+                with self.pool.ended_by_errors():
+                    rows = self._work(stage, out)
                 funnel = Funnel.check(
                     {
                         "stage": stage,

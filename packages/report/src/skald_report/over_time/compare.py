@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skald_specs.claims import Measure
+from skald_specs.errors import UserInputError
 
 from skald_report.tables.cells import AGAINST_CHANCE
-from skald_report.tables.file import read_report
+from skald_report.tables.file import REBUILD, read_report
 
 
 class Tolerance(NamedTuple):
@@ -175,8 +176,13 @@ def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]
         row = dict(zip(table["columns"], values, strict=True))
         key = "/".join(str(row[part]) for part in table["keys"])
         for column, unit in table["units"].items():
-            known = _unit(unit, row)
-            tolerance = TOLERANCES[known]
+            try:
+                known = _unit(unit, row)
+                tolerance = TOLERANCES[known]
+            except KeyError as error:
+                raise UserInputError(
+                    f"table `{name}` of a report", f"nobody knows the unit of {error}", REBUILD
+                ) from None
             if name in _OF_DIFFERENCES and known in _DIFFERENCE:
                 tolerance = _DIFFERENCE[known]
             if tolerance is not None:

@@ -23,10 +23,13 @@ from skald_report.tables.table import Table
 #: The numbers of a report, and the version of their layout.
 REPORT_FILE = "report.json"
 SCHEMA_VERSION = 2
+REBUILD = "Build the report again"
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
 #: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
 _SMALL, _LARGE = 1e-12, 1e15
+#: No number of a report is larger; differences and ratios of such are still numbers.
+_LARGEST = 1e100
 #: What a spreadsheet takes for the start of a formula; also where it cuts cells at another separator.
 _FORMULA = re.compile(r"(?<![^\t\n;,|])(?=[=+@\t-])")
 
@@ -42,10 +45,10 @@ def read_report(folder: Path) -> dict[str, Any]:
         raise UserInputError(
             str(folder / REPORT_FILE),
             f"not a report of schema {SCHEMA_VERSION}",
-            "Build the report again",
+            REBUILD,
         )
     if (problem := _malformed(report)) is not None:
-        raise UserInputError(str(folder / REPORT_FILE), problem, "Build the report again")
+        raise UserInputError(str(folder / REPORT_FILE), problem, REBUILD)
     return report
 
 
@@ -70,16 +73,24 @@ def _malformed(report: Mapping[str, Any]) -> str | None:
             return f"table `{name}` has a row that is no list of numbers and texts"
         if not {*table["keys"], *table["units"]} <= set(table["columns"]):
             return f"table `{name}` lacks a column"
+        numeric = [at for at, column in enumerate(table["columns"]) if column in table["units"]]
         odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
         if odd:
             return (
                 f"table `{name}` has a row of {min(odd)} values for {len(table['columns'])} columns"
             )
+        if not all(_is_number(row[at]) for row in table["rows"] for at in numeric):
+            return f"table `{name}` has a cell that is no number under a unit"
     return None
 
 
 def _plain_row(row: list[Any]) -> bool:
     return not any(isinstance(value, list | dict) for value in row)
+
+
+def _is_number(value: Any) -> bool:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (known and abs(value) < _LARGEST)
 
 
 def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
