@@ -45,7 +45,13 @@ class Floor(NamedTuple):
 def floor_of(
     language: Linearizer, split: Split, documents: Iterable[tuple[Document, Story]]
 ) -> Floor:
-    """Return the information of documents of one split, at least two, as `generate` yields them."""
+    """Return the information of documents of one split, at least two, as `generate` yields them.
+
+    Args:
+        language: That of the documents: which pronoun a noun takes bears on the choices.
+        split: The one that the documents were told from.
+        documents: Two at least, drawn independently; consumed once.
+    """
     scorer = Scorer(split, language.pronoun_key)
     each, n_sentences, n_bytes = list[float](), 0, 0
     for document, story in documents:

@@ -67,7 +67,12 @@ def home_of(territory: str) -> Literal["train", "transfer", "canary"]:
 
 
 def is_stated(territory: str, tag: str) -> bool:
-    """Return whether a language's training text states a territory's number."""
+    """Return whether a language's training text states a territory's number.
+
+    Args:
+        territory: Two letters of the CLDR.
+        tag: The language.
+    """
     if home_of(territory) != "transfer":
         return home_of(territory) == "train"
     # Languages that spell a name alike go together: a copied name would be no transfer.
@@ -113,7 +118,7 @@ def weekdays(tag: str) -> tuple[str, ...]:
     return tuple(names[day] for day in range(7))
 
 
-def in_words(day: date, tag: str) -> str:
+def _in_words(day: date, tag: str) -> str:
     """Return a date in a language's long form, with plain spaces."""
     from babel.dates import format_date
 
@@ -132,7 +137,7 @@ def statements(tag: str) -> Iterator[tuple[str, str]]:
     for large, small in _sum_keys(held_out=False):
         yield f"sum {large} {small}", f"{large} + {small} = {large + small}"
     for day in _dates(tag, held_out=False):
-        yield f"date {day.isoformat()}", f"{day.isoformat()} = {in_words(day, tag)}"
+        yield f"date {day.isoformat()}", f"{day.isoformat()} = {_in_words(day, tag)}"
 
 
 def training_facts(tag: str) -> Iterator[Document]:
@@ -143,7 +148,12 @@ def training_facts(tag: str) -> Iterator[Document]:
 
 
 def fact_items(tag: str, kind: Kind) -> Iterator[ClozeItem]:
-    """Yield the items of one kind; the place of the right answer goes round."""
+    """Yield the items of one kind; the place of the right answer goes round.
+
+    Args:
+        tag: The language.
+        kind: Which of the three kinds, see the module.
+    """
     if kind == "skill":
         made = _skills(tag)
     else:
@@ -224,4 +234,4 @@ def _answers(key: str, tag: str, stream: Stream) -> list[str]:
         day.replace(month=month, day=min(day.day, 28)),
         day.replace(month=month, day=number),
     )
-    return [in_words(each, tag) for each in (day, *near)]
+    return [_in_words(each, tag) for each in (day, *near)]

@@ -126,7 +126,12 @@ def documents(
 
 
 def spread(documents: Sequence[Document], among: Sequence[Document]) -> list[Document]:
-    """Return both lists as one, each in its order and evenly spread over the whole."""
+    """Return both lists as one, each in its order and evenly spread over the whole.
+
+    Args:
+        documents: Of two that fall on one place, these come first.
+        among: The others, in any number.
+    """
     placed = [((2 * at + 1) * len(among), 0, document) for at, document in enumerate(documents)]
     placed += [((2 * at + 1) * len(documents), 1, document) for at, document in enumerate(among)]
     return [document for *_, document in sorted(placed, key=lambda row: row[:2])]

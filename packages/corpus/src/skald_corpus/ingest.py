@@ -107,6 +107,10 @@ def held_out_documents(source: Path, tag: str) -> Iterator[Document]:
 def text_files(source: Path, tag: str) -> list[Path]:
     """Return a language's files in name order.
 
+    Args:
+        source: Folder with one folder a language.
+        tag: The language, and the name of its folder.
+
     Raises:
         UserInputError: The folder is missing (the nearest name is given), has no text file, or has
             a file of another kind.
@@ -191,6 +195,10 @@ def _read(path: Path) -> Iterator[Record]:
 
 def text_of(row: Mapping[str, Any], where: str) -> str:
     """Return a record's text in NFC.
+
+    Args:
+        row: A record as it was read.
+        where: `file:line`, for the message.
 
     Raises:
         UserInputError: It has none.

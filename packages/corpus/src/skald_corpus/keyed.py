@@ -39,7 +39,12 @@ class Stream:
         return options[int(self._next() * len(options))]
 
     def draw(self, options: Sequence[T], cumulated: Sequence[float]) -> T:
-        """Return one of the options with the given cumulated weights."""
+        """Return one of the options with the given cumulated weights.
+
+        Args:
+            options: One at least.
+            cumulated: Sums of the weights up to each option, of any scale; `zipf` makes them.
+        """
         return options[bisect(cumulated, self._next() * cumulated[-1], 0, len(options) - 1)]
 
     def shuffled(self, options: Sequence[T]) -> list[T]:

@@ -52,7 +52,13 @@ class Work(PipelineStep):
         self.held, self.folder = _Held(function, items), folder
 
     def run(self, data: object = None, rank: int = 0, world_size: int = 1) -> None:
-        """Work on the rank's item; the signature is datatrove's."""
+        """Work on the rank's item; the signature is datatrove's.
+
+        Args:
+            data: What datatrove hands from step to step; unused.
+            rank: Number of the item.
+            world_size: How many ranks there are; unused.
+        """
         carry(self.held.function, self.held.items[rank], self.folder, rank)
 
 
@@ -93,6 +99,10 @@ class RankPool(Pool):
 
     def map(self, function: Callable[[A], B], items: Sequence[A]) -> Iterable[B]:
         """Return the results in the order of the items, when all are there.
+
+        Args:
+            function: As for `Pool.map`, pickled for every rank.
+            items: One a rank; none starts nothing.
 
         Raises:
             UserInputError: The function raised it, or sbatch is not there.

@@ -59,7 +59,15 @@ class Scorer(ClauseScorer):
         return -math.log2(total) if total > 0.0 else math.inf
 
     def states(self, sentences: Sequence[Sentence], length: int) -> Mapping[State, float]:
-        """Return what a document of `length` sentences can be at after these, with probabilities."""
+        """Return what a document of `length` sentences can be at after these, with probabilities.
+
+        Args:
+            sentences: The first ones of the document, one at least.
+            length: Sentences in all, at least as many.
+
+        Returns:
+            Joint probabilities: their sum is that of the sentences, given the length.
+        """
         reached: dict[int, dict[State, float]] = defaultdict(lambda: defaultdict(float))
         for probability, state, taken in self._begin(sentences):
             reached[taken][state] += probability

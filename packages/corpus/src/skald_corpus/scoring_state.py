@@ -60,14 +60,24 @@ def rank_weights(n: int) -> tuple[float, ...]:
 
 
 def drawn(options: Sequence[str], choice: str) -> float:
-    """Return the probability that `draw` takes the choice; 0 where it is no option."""
+    """Return the probability that `draw` takes the choice; 0 where it is no option.
+
+    Args:
+        options: The most frequent first; there may be none.
+        choice: What was taken.
+    """
     if choice not in options:
         return 0.0
     return rank_weights(len(options))[options.index(choice)]
 
 
 def as_somebody(number: Number, quantity: str | None) -> float:
-    """Return the probability of a number and, where it shows, a quantity."""
+    """Return the probability of a number and, where it shows, a quantity.
+
+    Args:
+        number: In which somebody was introduced.
+        quantity: That of the plural; None where the text does not show it.
+    """
     if number == "sg":
         return 0.75
     return 0.25 if quantity is None else 0.25 * drawn(QUANTITIES, quantity)

@@ -65,7 +65,7 @@ class Referent:
     settled: frozenset[str] = frozenset()
 
 
-def is_clear(thing: Referent, others: Iterable[Referent]) -> bool:
+def _is_clear(thing: Referent, others: Iterable[Referent]) -> bool:
     """Return whether a thing's pronoun can mean none of the others."""
     if not thing.pronoun:
         return False
@@ -82,7 +82,7 @@ def qualities_of(concept: str) -> tuple[str, ...]:
 
 
 @cache
-def unsettled(concept: str, settled: frozenset[str]) -> tuple[str, ...]:
+def _unsettled(concept: str, settled: frozenset[str]) -> tuple[str, ...]:
     """Return the qualities of which nothing is said yet, most frequent first."""
     return tuple(q for q in qualities_of(concept) if KINDS.get(q, q) not in settled)
 
@@ -207,7 +207,7 @@ class Story:
         return clause
 
     def _new_quality(self, thing: Referent) -> str:
-        options = unsettled(thing.concept, thing.settled)
+        options = _unsettled(thing.concept, thing.settled)
         quality = draw(self._stream, options) if options else ""
         thing.settled |= {KINDS.get(quality, quality)}
         return quality
@@ -308,7 +308,7 @@ class Story:
 
     def _short(self, thing: Referent, others: tuple[Referent, ...]) -> NounPhrase:
         """Return a pronoun where it can mean nothing else, half of the time; else the noun."""
-        if thing in self._last and is_clear(thing, others) and self._stream.chance(0.5):
+        if thing in self._last and _is_clear(thing, others) and self._stream.chance(0.5):
             return NounPhrase(thing.concept, thing.number, "pronoun")
         return self._known(thing)
 

@@ -125,6 +125,11 @@ def constants(name: str, count: int, odd: bool = False) -> Hashes:
     """Return pseudo-random 64-bit constants that depend on a name alone.
 
     From SHA-256, because numpy does not promise its generators' streams across versions.
+
+    Args:
+        name: What they are for.
+        count: How many; fewer of one name are the first of more.
+        odd: Whether all are odd, as multipliers modulo 2^64 must be to lose nothing.
     """
     values = [
         int.from_bytes(hashlib.sha256(f"{name}:{i}".encode()).digest()[:8], "big") | odd

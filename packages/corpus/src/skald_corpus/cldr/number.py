@@ -57,7 +57,12 @@ class Forms(NamedTuple):
 
 
 def number_pairs(tag: str, forms: Forms) -> tuple[PairItem, PairItem]:
-    """Return the two pairs of a field: with 1, and with a number from 2 to 9."""
+    """Return the two pairs of a field: with 1, and with a number from 2 to 9.
+
+    Args:
+        tag: The language; with the field it decides the number.
+        forms: One of `usable_forms(tag)`: two alike would make no pair.
+    """
     many = 2 + Stream(f"number {tag} {forms.key}").below(8)
     name = f"{tag}-number-{forms.key.replace(' ', '-')}"
     said = {n: (forms.one.format(n), forms.other.format(n)) for n in (1, many)}

@@ -118,7 +118,13 @@ class ItemIndex:
 
 
 def gram_length(n_words: int, rule: Decontamination) -> int:
-    """Return the length of the n-grams that a string of so many words is matched by."""
+    """Return the length of the n-grams that a string of so many words is matched by.
+
+    Args:
+        n_words: Of the string, after normalisation.
+        rule: Its long n-grams are for strings that hold one, its short ones for those that hold one
+            of these; a shorter string is matched whole.
+    """
     for n in (rule.ngram_words, rule.short_ngram_words):
         if n_words >= n:
             return n

@@ -74,7 +74,12 @@ def search(
 
 
 def write_findings(folder: Path, report: DecontaminationReport) -> None:
-    """Write a report and its clean subset into the folder of a corpus."""
+    """Write a report and its clean subset into the folder of a corpus.
+
+    Args:
+        folder: That of the corpus; earlier findings are replaced.
+        report: What was looked for and found.
+    """
     write_json(folder / REPORT_FILE, report.model_dump(mode="json"))
     write_json(folder / CLEAN_FILE, report.clean_subset().model_dump(mode="json"))
 

@@ -49,7 +49,12 @@ class Forest:
         return found
 
     def join(self, one: Rows, other: Rows) -> None:
-        """Join the clusters of pairs of rows."""
+        """Join the clusters of pairs of rows.
+
+        Args:
+            one: Rows of the first of each pair.
+            other: Rows of the second; as many.
+        """
         while len(one):
             left, right = self.roots(one), self.roots(other)
             apart = left != right
@@ -153,6 +158,10 @@ def join_equal(pieces: Iterable[Records], forest: Forest) -> None:
 
     Of each hash one record is carried on, so memory depends on how many distinct hashes a
     partition has, not on how often the commonest occurs.
+
+    Args:
+        pieces: Records of one hash partition, in any order.
+        forest: Changed in place.
     """
     gathered: list[Records] = []
     size, limit = 0, _GATHERED

@@ -182,7 +182,12 @@ class Part:
         return self._bytes("ids", first, last)
 
     def ids(self, first_row: int, last_row: int) -> list[str]:
-        """Return the ids of a range of rows."""
+        """Return the ids of a range of rows.
+
+        Args:
+            first_row: Counted within the part.
+            last_row: One past the last.
+        """
         if last_row <= first_row:
             return []
         begin = self._span("id_ends", first_row)[0]

@@ -23,7 +23,12 @@ MAX_LEADERS = 64
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
-    """Return the Jaccard similarity of two sets, given sorted and without repeats."""
+    """Return the Jaccard similarity of two sets, given sorted and without repeats.
+
+    Args:
+        one: Hashes of n-grams, ascending, none twice.
+        other: The same; with an empty set the similarity is 0.
+    """
     if not len(one) or not len(other):
         return 0.0
     common = len(one) + len(other) - len(np.union1d(one, other))
@@ -42,7 +47,12 @@ class Verifier:
         self._parts, self._threshold = parts, threshold
 
     def join(self, pieces: Iterable[Records], forest: Forest) -> None:
-        """Join the documents of one partition's buckets, see `Clusters`."""
+        """Join the documents of one partition's buckets, see `Clusters`.
+
+        Args:
+            pieces: Records of one hash partition, by band hash.
+            forest: Changed in place; documents that it has in one cluster already are not compared.
+        """
         for rows in buckets(pieces):
             roots = forest.roots(rows)
             if (roots == roots[0]).all():

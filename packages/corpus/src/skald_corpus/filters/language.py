@@ -93,6 +93,13 @@ class LanguageFilter:
     def judge(self, texts: Sequence[str], language: str) -> list[Verdict]:
         """Judge texts that should all be in one language.
 
+        Args:
+            texts: Those under `LanguageRule.min_chars` pass unjudged.
+            language: Tag of the target.
+
+        Returns:
+            In the order of the texts; the score is the margin in nats per character.
+
         Raises:
             UserInputError: The model was not trained on the language.
         """

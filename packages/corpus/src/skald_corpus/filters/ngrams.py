@@ -112,7 +112,12 @@ def buckets(encoded: Encoded, bits: int = BITS) -> Iterator[NDArray[np.int64]]:
 
 
 def letter_bucket(letter: str, bits: int = BITS) -> int:
-    """Return the bucket of a single letter."""
+    """Return the bucket of a single letter.
+
+    Args:
+        letter: One character.
+        bits: Log2 of the number of buckets, as for `buckets`.
+    """
     return int(next(buckets(encode([letter]), bits))[1])
 
 

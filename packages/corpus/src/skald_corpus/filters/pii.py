@@ -112,7 +112,16 @@ def mask(text: str, language: str, key: bytes = b"") -> tuple[str, list[Finding]
 
 
 def find(text: str, language: str, key: bytes = b"") -> list[Finding]:
-    """Find personal data; of overlapping findings the surer rule wins, see `mask`."""
+    """Find personal data; of overlapping findings the surer rule wins, see `mask`.
+
+    Args:
+        text: Any text.
+        language: Its tag, which says whose national numbers are looked for.
+        key: Secret for the digests, see `mask`; empty for none.
+
+    Returns:
+        Findings that do not overlap, in order of place.
+    """
     taken: list[Finding] = []
     for kind, start, end, rule in _candidates(text, language):
         if all(end <= other.start or start >= other.end for other in taken):

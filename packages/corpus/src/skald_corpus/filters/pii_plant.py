@@ -41,7 +41,7 @@ class Kind(NamedTuple):
     lookalike: Callable[[Stream], str]
 
 
-def digits(stream: Stream, n: int) -> str:
+def _digits(stream: Stream, n: int) -> str:
     """Return n random digits."""
     return "".join(str(stream.below(10)) for _ in range(n))
 
@@ -61,7 +61,7 @@ def _cpr(stream: Stream, checked: bool) -> str:
     """Make ten digits; those without check digit are as issued since 2007."""
 
     def make() -> str:
-        return "".join(_date(stream)) + str(stream.below(4)) + digits(stream, 3)
+        return "".join(_date(stream)) + str(stream.below(4)) + _digits(stream, 3)
 
     return _until(make, lambda number: not checked or cpr.checksum(number) == 0)
 
@@ -81,20 +81,20 @@ def _fodselsnummer(stream: Stream) -> str:
 
 def _personnummer(stream: Stream) -> str:
     day, month, year = _date(stream)
-    number = year + month + day + digits(stream, 3)
+    number = year + month + day + _digits(stream, 3)
     return number + luhn.calc_check_digit(number)
 
 
 def _kennitala(stream: Stream) -> str:
     return _until(
-        lambda: "".join(_date(stream)) + digits(stream, 3) + "9",
+        lambda: "".join(_date(stream)) + _digits(stream, 3) + "9",
         kennitala.is_valid,
     )
 
 
 def _bsn(stream: Stream) -> str:
     return _until(
-        lambda: digits(stream, 9), lambda number: number[0] != "0" and bsn.is_valid(number)
+        lambda: _digits(stream, 9), lambda number: number[0] != "0" and bsn.is_valid(number)
     )
 
 
@@ -109,8 +109,8 @@ def _steuer_id(stream: Stream) -> str:
 
 def _iban(stream: Stream, valid: bool) -> str:
     country, n = stream.pick((("DK", 14), ("NO", 11), ("DE", 18), ("SE", 20), ("IS", 22)))
-    account = digits(stream, n)
-    check = mod_97_10.calc_check_digits(account + country) if valid else digits(stream, 2)
+    account = _digits(stream, n)
+    check = mod_97_10.calc_check_digits(account + country) if valid else _digits(stream, 2)
     number = country + check + account
     if stream.chance(0.5):
         return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
@@ -167,22 +167,22 @@ def _no_ipv6(stream: Stream) -> str:
 
 
 def _phone(stream: Stream) -> str:
-    four = [digits(stream, 2) for _ in range(4)]
+    four = [_digits(stream, 2) for _ in range(4)]
     return stream.pick(
         (f"+45 {' '.join(four)}", f"+47 {''.join(four)}", f"tlf. {' '.join(four)}",
-         f"0046 70 {digits(stream, 3)} {four[0]} {four[1]}", f"Tel.: 030 {digits(stream, 6)}",
-         f"+354 {digits(stream, 3)} {digits(stream, 4)}", f"mobil {''.join(four)}")
+         f"0046 70 {_digits(stream, 3)} {four[0]} {four[1]}", f"Tel.: 030 {_digits(stream, 6)}",
+         f"+354 {_digits(stream, 3)} {_digits(stream, 4)}", f"mobil {''.join(four)}")
     )  # fmt: skip
 
 
 def _no_phone(stream: Stream) -> str:
-    four = [digits(stream, 2) for _ in range(4)]
+    four = [_digits(stream, 2) for _ in range(4)]
     return stream.pick(
         (f"{1900 + stream.below(100)}-{2000 + stream.below(30)}", f"nr. {''.join(four)}",
-         f"{digits(stream, 3)}.{digits(stream, 3)}.{digits(stream, 3)} kr.", f"+{four[0]} %",
-         f"ISBN 978-{digits(stream, 2)}-{digits(stream, 5)}-{digits(stream, 2)}-1",
+         f"{_digits(stream, 3)}.{_digits(stream, 3)}.{_digits(stream, 3)} kr.", f"+{four[0]} %",
+         f"ISBN 978-{_digits(stream, 2)}-{_digits(stream, 5)}-{_digits(stream, 2)}-1",
          f"{stream.below(28) + 1}/{stream.below(12) + 1}-{1900 + stream.below(99)}",
-         f"{' '.join(four[:2])} {four[2]}", f"telefonen kostede {digits(stream, 4)} kr.")
+         f"{' '.join(four[:2])} {four[2]}", f"telefonen kostede {_digits(stream, 4)} kr.")
     )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _cut(make: Callable[[Stream], str], at: int, by: str) -> Callable[[Stream], 
 
 
 def _random(n: int, at: int = 0, by: str = "") -> Callable[[Stream], str]:
-    return _cut(lambda stream: digits(stream, n), at, by)
+    return _cut(lambda stream: _digits(stream, n), at, by)
 
 
 def _bsn_said(stream: Stream) -> str:
@@ -203,7 +203,7 @@ def _bsn_said(stream: Stream) -> str:
 
 
 def _p_tal(stream: Stream) -> str:
-    return "".join(_date(stream)) + "-" + digits(stream, 3)
+    return "".join(_date(stream)) + "-" + _digits(stream, 3)
 
 
 KINDS: tuple[Kind, ...] = (

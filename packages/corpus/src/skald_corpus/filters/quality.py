@@ -124,7 +124,16 @@ class QualityFilter:
 
 
 def judge(metrics: Metrics, rules: list[tuple[str, Limit]]) -> Verdict:
-    """Return the verdict of the first broken limit, in the order given."""
+    """Return the verdict of the first broken limit, in the order given.
+
+    Args:
+        metrics: Of one text.
+        rules: Name of a metric and its limit. Of a text under `SHORT_WORDS` only `SHORT_METRICS`
+            are judged.
+
+    Returns:
+        The score of a removal is the metric's value.
+    """
     short = metrics.n_words < SHORT_WORDS
     for name, limit in rules:
         value = getattr(metrics, name)

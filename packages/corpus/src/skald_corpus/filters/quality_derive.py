@@ -90,7 +90,12 @@ def derive(
 
 
 def save(thresholds: QualityThresholds, path: Path) -> None:
-    """Write limits as YAML, one limit a line."""
+    """Write limits as YAML, one limit a line.
+
+    Args:
+        thresholds: Defaults are left out.
+        path: Replaced as a whole.
+    """
     value = thresholds.model_dump(mode="json", exclude_defaults=True)
     write_text(
         path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=None)
@@ -257,6 +262,13 @@ def spoil(text: str, seed: int = 0) -> list[str]:
 
     Lines and 2-grams repeated, one word a line, bullets, cut lines, numbers and signs for words,
     words glued together, words cut to letters, stop words lost.
+
+    Args:
+        text: Any text; an empty one is taken for one word.
+        seed: Of the shuffled words and the numbers; with the text it decides all of them.
+
+    Returns:
+        One text for each way, always in this order.
     """
     words = text.split() or ["x"]
     stream = random.Random(int(fingerprint([text, seed])[:12], 16))

@@ -40,5 +40,11 @@ Transform = Callable[[str, str], tuple[str, Sequence[Any]]]
 
 
 def removed(reason: str, score: float | None = None, detail: str = "") -> Verdict:
-    """Return the verdict of a removal."""
+    """Return the verdict of a removal.
+
+    Args:
+        reason: A short fixed word, see `Verdict`; not empty.
+        score: The figure that decided, None where there is none.
+        detail: It in words, without the text.
+    """
     return Verdict(False, reason, score, detail)

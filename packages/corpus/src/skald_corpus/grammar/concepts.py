@@ -75,12 +75,22 @@ AUXILIARIES: tuple[str, ...] = ("be", "can", "exist")
 
 
 def fits(classes: str, allowed: str) -> bool:
-    """Return whether a thing of these classes is among the allowed ones."""
+    """Return whether a thing of these classes is among the allowed ones.
+
+    Args:
+        classes: Letters of a noun, see the module.
+        allowed: Letters that a place in a clause takes; one in common is enough.
+    """
     return any(letter in allowed for letter in classes)
 
 
 def verbs_for(agent: str, patient: str) -> tuple[str, ...]:
-    """Return the verbs that can relate two nouns, most frequent first."""
+    """Return the verbs that can relate two nouns, most frequent first.
+
+    Args:
+        agent: Concept of whoever acts, a key of `NOUNS`.
+        patient: Concept of what it is done to.
+    """
     return tuple(
         verb
         for verb, valency in VERBS.items()

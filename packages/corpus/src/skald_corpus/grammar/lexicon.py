@@ -116,17 +116,34 @@ def strong_weak(
     plural: Sequence[Sequence[str]],
     weak: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Return strong forms by case, number and gender (m f n), then the weak forms in -i -a -u."""
+    """Return strong forms by case, number and gender (m f n), then the weak forms in -i -a -u.
+
+    Args:
+        singular: For each of `CASES` the forms m, f, n.
+        plural: The same in the plural.
+        weak: The three weak forms; none for words that inflect strongly only.
+    """
     strong = [form for one, many in zip(singular, plural, strict=True) for form in (*one, *many)]
     return (*strong, *weak)
 
 
 def determiner(*cases: str, number: Literal["sg", "pl"] = "pl") -> tuple[str, ...]:
-    """Return the forms of a word that has one number: for each case "m f n"."""
+    """Return the forms of a word that has one number: for each case "m f n".
+
+    Args:
+        *cases: One text for each of `CASES`.
+        number: The one that the word has; forms of the other are empty.
+    """
     spoken, silent = [case.split() for case in cases], [("",) * 3 for _ in cases]
     return strong_weak(spoken, silent) if number == "sg" else strong_weak(silent, spoken)
 
 
 def strong(case: Case, number: str, gender: str) -> int:
-    """Return the place of a strong form among those that `strong_weak` orders."""
+    """Return the place of a strong form among those that `strong_weak` orders.
+
+    Args:
+        case: Of the phrase.
+        number: `sg` or `pl`.
+        gender: m, f or n.
+    """
     return CASES.index(case) * 6 + (3 if number == "pl" else 0) + GENDERS.index(gender)

@@ -43,12 +43,17 @@ def carry(function: Callable[[A], object], item: A, folder: Path, rank: int) -> 
     except SkaldError as error:
         _fail(folder, rank, {"message": str(error)})
     except Exception:  # the one who waits must learn of a bug, too; the log has the traceback
-        write_text(log_path(folder, rank), traceback.format_exc())
-        _fail(folder, rank, {"log": log_path(folder, rank).name})
+        write_text(_log_path(folder, rank), traceback.format_exc())
+        _fail(folder, rank, {"log": _log_path(folder, rank).name})
 
 
 def has_result(folder: Path, rank: int) -> bool:
-    """Say whether an item came to an end."""
+    """Say whether an item came to an end.
+
+    Args:
+        folder: One for all items.
+        rank: The item's number.
+    """
     return _path(folder, rank, "json").is_file()
 
 
@@ -57,7 +62,7 @@ def failed(folder: Path) -> int | None:
     return int((folder / _FAILED).read_text()) if (folder / _FAILED).is_file() else None
 
 
-def log_path(folder: Path, rank: int) -> Path:
+def _log_path(folder: Path, rank: int) -> Path:
     """Return where the traceback of an item stands, if there is one."""
     return _path(folder, rank, "log")
 

@@ -63,7 +63,15 @@ def decontaminate(
 
 
 def reference_items(lists: Sequence[ReferenceList], base: Path) -> list[ReferenceItem]:
-    """Read all lists of evaluation items, as the sources file has them."""
+    """Read all lists of evaluation items, as the sources file has them.
+
+    Args:
+        lists: Of the sources file; each says how its file is laid out.
+        base: Folder of the sources file, from which their paths count.
+
+    Raises:
+        UserInputError: A list is missing or empty, or a line is malformed.
+    """
     found: list[ReferenceItem] = []
     for listed in lists:
         path = base / listed.path

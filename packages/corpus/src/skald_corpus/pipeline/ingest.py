@@ -142,6 +142,10 @@ def ingest(source: Source, base: Path, out: Path, keep_going: bool = False) -> F
 def source_files(source: Source, base: Path) -> list[Path]:
     """Return the files of a source in the order of their paths.
 
+    Args:
+        source: Of the sources file: a path, a pattern or a data set of the hub.
+        base: Folder of the sources file, from which a relative path counts.
+
     Raises:
         UserInputError: There are none, or one is of a kind that no reader knows.
     """
@@ -169,7 +173,12 @@ def source_files(source: Source, base: Path) -> list[Path]:
 
 
 def files_sha256(files: list[Path], base: Path) -> str:
-    """Return the hash by which a source is pinned: of its file, or of the lines of `sha256sum`."""
+    """Return the hash by which a source is pinned: of its file, or of the lines of `sha256sum`.
+
+    Args:
+        files: Of one source, in the order of `source_files`.
+        base: Folder of the sources file; the lines name what lies below it by its relative path.
+    """
     if len(files) == 1:
         return sha256_file(files[0])
     lines = [f"{sha256_file(path)}  {_shown(path, base)}\n" for path in files]

@@ -44,7 +44,13 @@ class Judges:
     learned: Path
 
     def of(self, stage: str, source: Source) -> Judge:
-        """Return the judge of a stage of single documents."""
+        """Return the judge of a stage of single documents.
+
+        Args:
+            stage: One that judges a document by itself: `rights`, `normalise`, `language`,
+                `quality` or `pii`.
+            source: Whose documents are judged; its language, licence and profile decide.
+        """
         makers = {
             "rights": self._rights,
             "normalise": lambda _: _normalised,

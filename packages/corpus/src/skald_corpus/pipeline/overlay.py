@@ -60,7 +60,7 @@ def apply(judge: Judge, root: Path, stage: str, part: Part, out: Path) -> Funnel
     with ExitStack() as files:
         removed = _Lazy(part.file(out, "removed"), files)
         changed = _Lazy(part.file(out, "changed"), files)
-        for rows in batched(read_part(root, part, before(stage)), _BATCH):
+        for rows in _batched(read_part(root, part, before(stage)), _BATCH):
             for row, outcome in zip(rows, judge(rows), strict=True):
                 size = n_bytes(row.text)
                 tally.read(size)
@@ -79,7 +79,7 @@ def apply(judge: Judge, root: Path, stage: str, part: Part, out: Path) -> Funnel
     return tally.row(part)
 
 
-def batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def _batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     """Yield rows in lists of a size, the last one shorter."""
     stream = iter(rows)
     while batch := list(islice(stream, size)):

@@ -32,6 +32,11 @@ class Pool:
     def map(self, function: Callable[[A], B], items: Sequence[A]) -> Iterable[B]:
         """Return the results in the order of the items.
 
+        Args:
+            function: Of a module's top level, or a partial of one: with several workers it is
+                pickled.
+            items: Each pickled, too.
+
         Raises:
             SkaldError: A worker was killed, for want of memory for example.
         """

@@ -64,6 +64,12 @@ def settle_thresholds(
 ) -> list[str]:
     """Derive the limits where the rule says so, and lint them against the reference.
 
+    Args:
+        rule: Without a `reference` its limits are given, and there is nothing to derive.
+        base: Folder of the sources file, from which the reference's path counts.
+        out: Folder of the stage; gets the limits and `lint.json`.
+        wanted: Languages of the sources; each must have reference text.
+
     Returns:
         Complaints of the lint, one line each; also written as `lint.json`.
     """
@@ -80,7 +86,16 @@ def settle_thresholds(
 def lint_given(
     rule: QualityStage, base: Path, out: Path, reference: str | None, wanted: Sequence[str]
 ) -> list[str]:
-    """Lint limits that were not derived here, where there is reference text to lint them with."""
+    """Lint limits that were not derived here, where there is reference text to lint them with.
+
+    Args:
+        rule: With a `reference` of its own, `settle_thresholds` has linted the limits. Without
+            `thresholds` they are the shipped ones.
+        base: Folder of the sources file, from which paths count.
+        out: Folder of the stage; gets `lint.json`.
+        reference: That of the stage `language`, None where there is none.
+        wanted: Languages of the sources.
+    """
     if reference is None or rule.reference is not None:
         return []
     thresholds = (

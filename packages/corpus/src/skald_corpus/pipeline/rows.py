@@ -60,7 +60,12 @@ class Part(NamedTuple):
         return self.name.rsplit("-", 1)[0]
 
     def file(self, stage: Path, what: str = "") -> Path:
-        """Return a file of the part in a stage's folder: the text, or `removed` and `changed`."""
+        """Return a file of the part in a stage's folder: the text, or `removed` and `changed`.
+
+        Args:
+            stage: The stage's folder.
+            what: Empty for the text, else `removed` or `changed`.
+        """
         return stage / self.language / f"{self.name}{what and f'.{what}'}.jsonl"
 
 
@@ -104,6 +109,10 @@ def read_part(root: Path, part: Part, stages: Sequence[str]) -> Iterator[Row]:
 def row_of(fields: dict[str, Any], path: Path) -> Row:
     """Return a line of ingest as a row.
 
+    Args:
+        fields: A parsed line.
+        path: Where it stood, for the message.
+
     Raises:
         UserInputError: It is none.
     """
@@ -123,6 +132,10 @@ def json_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def row_of_line(line: bytes, path: Path) -> dict[str, Any]:
     """Return what a line of a file of a stage holds.
+
+    Args:
+        line: One of JSON.
+        path: Where it stood, for the message.
 
     Raises:
         UserInputError: It is no row with an id.

@@ -178,6 +178,10 @@ class Pipeline:
 def load_funnel(root: Path, stage: str) -> Funnel:
     """Read what a stage did.
 
+    Args:
+        root: Work folder of the pipeline, with a folder for each stage.
+        stage: Its name, one of `STAGES`.
+
     Raises:
         UserInputError: It was not run, or not to its end.
     """

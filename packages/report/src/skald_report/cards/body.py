@@ -139,7 +139,12 @@ def _found_items(sources: Sources) -> str:
 
 
 def own_controls(models: pd.DataFrame, name: str) -> list[str]:
-    """Return the controls that stand beside a model: another model's untrained twin is none of them."""
+    """Return the controls that stand beside a model: another model's untrained twin is none of them.
+
+    Args:
+        models: Frame of the table `models`: a row a model, with `model` and `role`.
+        name: The model whose card it is.
+    """
     controls = models.loc[(models["role"] == "control") & ~task_checks(models), "model"]
     return [c for c in controls if not c.startswith(RANDOM_INIT) or c == f"{RANDOM_INIT}{name}"]
 

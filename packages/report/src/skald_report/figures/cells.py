@@ -32,7 +32,16 @@ def letters_on(colour: Colour) -> str:
 def filled(
     axes: Axes, x: float, y: float, colour: Colour, lines: Sequence[str], size: float
 ) -> None:
-    """Draw one cell of one by one around a place, with one or two lines of letters."""
+    """Draw one cell of one by one around a place, with one or two lines of letters.
+
+    Args:
+        axes: The caller sets their limits, in cells; rows count downwards.
+        x: Centre of the cell: number of its column.
+        y: Number of its row.
+        colour: Of the surface; the letters are dark or light after it.
+        lines: One or two; more are refused.
+        size: Of the letters, in points.
+    """
     # The axes have their limits; add_patch would work them out anew at each of a thousand cells.
     axes.add_artist(
         Rectangle((x - 0.49, y - 0.48), 0.98, 0.96, facecolor=colour, lw=0, clip_on=False)
@@ -44,7 +53,14 @@ def filled(
 
 
 def empty(axes: Axes, x: float, y: float, size: float) -> None:
-    """Draw a cell about which nothing is known: hatched, with a dash."""
+    """Draw a cell about which nothing is known: hatched, with a dash.
+
+    Args:
+        axes: As for `filled`.
+        x: Centre of the cell: number of its column.
+        y: Number of its row.
+        size: Of the dash, in points.
+    """
     axes.add_artist(Rectangle((x - 0.49, y - 0.48), 0.98, 0.96, facecolor=PAPER, edgecolor=RULE,
                              hatch="////", lw=0, clip_on=False))  # fmt: skip
     axes.text(x, y, "–", ha="center", va="center_baseline", size=size, color=MUTED)

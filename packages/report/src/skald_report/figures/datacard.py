@@ -22,7 +22,13 @@ from skald_report.figures.style import (
 
 
 def funnel_lines(funnels: tuple[Funnel, ...], language: str) -> Drawing:
-    """Draw what each stage left of a language's documents and bytes, as bars from the top."""
+    """Draw what each stage left of a language's documents and bytes, as bars from the top.
+
+    Args:
+        funnels: Of all stages, in the order of the pipeline; those that were off, or did not see
+            the language, get no bar.
+        language: Its tag.
+    """
     names, documents, sizes = list[str](), list[int](), list[int]()
     for funnel in funnels:
         rows = [row for row in funnel.rows if row.language == language]

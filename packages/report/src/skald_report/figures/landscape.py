@@ -28,6 +28,12 @@ def landscape_panel(table: Table, language: str, title: str, newest: str) -> Dra
     """Draw the leaders of a language: a row a model, a column a task.
 
     Open dots come from a snapshot older than `newest`.
+
+    Args:
+        table: `published`; rows that are not `shown` are left out.
+        language: Tag of a language with at least one leader.
+        title: What stands above, as the language's name.
+        newest: Date of the newest snapshot on the page, as `source_date` writes it.
     """
     frame = table.frame
     rows = leaders(frame[(frame["page_language"] == language) & frame["shown"]])

@@ -62,7 +62,13 @@ class Places(NamedTuple):
 
 
 def ranked(rows: pd.DataFrame, look: Mapping[str, Look]) -> list[str]:
-    """Return the contestants of one scope, the best first: by tasks, those without by text."""
+    """Return the contestants of one scope, the best first: by tasks, those without by text.
+
+    Args:
+        rows: Rows of `overall` of one scope, a row a model and measure; without a score they do not
+            rank.
+        look: Whoever may be ranked; its roles say who is a control.
+    """
     contestants = [name for name, own in look.items() if own.role != "control"]
     known = rows[rows["model"].isin(contestants) & rows["score"].notna()]
     tasks = known[known["measure"] == "tasks"].sort_values("score", ascending=False, kind="stable")
@@ -98,7 +104,18 @@ def places(rows: pd.DataFrame, look: Mapping[str, Look], most: int = MOST_MODELS
 
 
 def limits(rows: pd.DataFrame, measure: str, shown: Places) -> tuple[float, float]:
-    """Return an axis that holds every interval of the contestants, chance, and controls nearby."""
+    """Return an axis that holds every interval of the contestants, chance, and controls nearby.
+
+    Args:
+        rows: Rows of `overall`, of one scope or more; `shown.drawn` has one of the measure at
+            least.
+        measure: `tasks` (corrected for chance) or `text` (bits per byte), which sets the unit of
+            the answer.
+        shown: Controls far from all others do not stretch the axis.
+
+    Returns:
+        Its lowest and highest number, with a margin.
+    """
     own = rows[(rows["measure"] == measure) & rows["model"].isin(shown.drawn)]
     ends = own[["score", "low", "high", "low_tasks", "high_tasks"]].to_numpy(dtype=np.float64)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
@@ -242,7 +259,12 @@ def _intervals(axes: Axes, rows: pd.DataFrame, look: Mapping[str, Look],
 
 
 def described(rows: pd.DataFrame, shown: Places) -> str:
-    """Say in words what one scope shows: the best, the worst and the controls on each measure."""
+    """Say in words what one scope shows: the best, the worst and the controls on each measure.
+
+    Args:
+        rows: Rows of `overall` of one scope.
+        shown: Whom the drawing shows; what it leaves out is counted.
+    """
     parts = []
     for measure, kind in (("tasks", "tasks, corrected for chance"), ("text", "bits per byte")):
         own = rows[(rows["measure"] == measure) & rows["score"].notna()]

@@ -162,13 +162,27 @@ def tokens(count: float) -> str:
 
 
 def short(name: str, limit: int = 30) -> str:
-    """Return a name that fits a legend; control characters and the middle of a long one go."""
+    """Return a name that fits a legend; control characters and the middle of a long one go.
+
+    Args:
+        name: As the user wrote it.
+        limit: Most letters, 10 at least; the last eight of a longer name stay.
+    """
     clean = "".join(c for c in name if c.isprintable())
     return clean if len(clean) <= limit else clean[: limit - 9] + "…" + clean[-8:]
 
 
 def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
-    """Return names that fit, no two alike: of equal short ones, all but the first get a number."""
+    """Return names that fit, no two alike: of equal short ones, all but the first get a number.
+
+    Args:
+        names: Repeated ones count once. What stands before the last slash goes where the rest still
+            tells them apart.
+        limit: Most letters, before a number is added.
+
+    Returns:
+        What to write, by name, in the order given.
+    """
     names = list(dict.fromkeys(names))
     # Whose repository a model lies in says less than its name.
     bare = {name: name.rsplit("/", 1)[-1] or name for name in names}
@@ -197,14 +211,24 @@ def short_names(names: Iterable[str], limit: int) -> dict[str, str]:
 
 
 def signed(value: float, digits: str) -> str:
-    """Return a number with a true minus sign; what rounds to zero has none."""
+    """Return a number with a true minus sign; what rounds to zero has none.
+
+    Args:
+        value: Any number.
+        digits: A format specification, as `+.2f`.
+    """
     text = f"{value:{digits}}"
     return f"{0.0:{digits}}" if value and float(text) == 0 else text.replace("-", "−")
 
 
 @lru_cache(maxsize=4096)
 def text_inches(text: str, size: float) -> float:
-    """Return how wide a text is in the theme's type (`size` in points); a page's own is narrower."""
+    """Return how wide a text is in the theme's type (`size` in points); a page's own is narrower.
+
+    Args:
+        text: One line.
+        size: In points.
+    """
     width, _, _ = TextToPath().get_text_width_height_descent(
         text, FontProperties(family="DejaVu Sans", size=size), False
     )
@@ -212,7 +236,13 @@ def text_inches(text: str, size: float) -> float:
 
 
 def powers_of_two(low: float, high: float, most: int = MAX_TICKS) -> tuple[list[int], list[str]]:
-    """Return ticks of a log2 axis, at most `most` whole octaves, and their labels."""
+    """Return ticks of a log2 axis, at most `most` whole octaves, and their labels.
+
+    Args:
+        low: Log2 of the axis' lower end; rounded down.
+        high: Log2 of its upper end; rounded up.
+        most: Ticks at most, 2 at least.
+    """
     first, last = math.floor(low), math.ceil(high)
     step = max(1, math.ceil((last - first) / (most - 1)))
     ticks = list(range(first, last + 1, step))
@@ -241,7 +271,17 @@ def subplots(
     n_columns: int = 1,
     share_y: bool = False,
 ) -> tuple[Figure, Any]:
-    """Return a figure of the common width (height in inches) and its axes, row by row."""
+    """Return a figure of the common width (height in inches) and its axes, row by row.
+
+    Args:
+        height: Of the whole figure, in inches.
+        heights: Of the rows, relative to each other; there are as many rows.
+        n_columns: Axes in each row; those of one column share their x axis.
+        share_y: Whether all share one y axis.
+
+    Returns:
+        The figure, and its axes as `Figure.subplots` gives them: one, or an array of rows.
+    """
     figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
     axes = figure.subplots(
         len(heights), n_columns, sharex="col", sharey=share_y, height_ratios=list(heights)
@@ -268,7 +308,15 @@ def headed(figure: Figure, title: str, n_columns: int, **legend: Any) -> None:
 
 def model_legend(figure: Figure, models: Iterable[str], look: Mapping[str, Look],
             title: str, shapes: bool = True) -> None:  # fmt: skip
-    """Set a title above a figure, and under it the models with their colours and shapes."""
+    """Set a title above a figure, and under it the models with their colours and shapes.
+
+    Args:
+        figure: One whose panels are drawn already.
+        models: Whom the figure shows; repeated ones count once.
+        look: A model that is not in it gets the look of an unknown one.
+        title: What the figure is about.
+        shapes: Whether the figure marks points, so that the legend has to show the marks.
+    """
     names = short_names(models, 24)
     handles = [
         Line2D(

@@ -30,7 +30,12 @@ from skald_report.tables.table import Table
 
 
 def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
-    """Draw the training loss of every run."""
+    """Draw the training loss of every run.
+
+    Args:
+        table: `training`: a row a model and logged step.
+        look: Colours by model.
+    """
     frame = table.frame
     with theme():
         figure, axes = subplots(1.9)
@@ -51,7 +56,12 @@ def training_loss(table: Table, look: Mapping[str, Look]) -> Drawing:
 
 
 def validation_curves(table: Table, look: Mapping[str, Look]) -> Drawing:
-    """Draw validation bits per byte over training, one small panel a language."""
+    """Draw validation bits per byte over training, one small panel a language.
+
+    Args:
+        table: `validation`: a row a model, language and step.
+        look: Colours and shapes by model.
+    """
     frame = table.frame.rename(columns={"tokens_seen": "tokens", "bits_per_byte": "score"})
     return _panels(frame, look, _line, "validation", "Validation text", "bits per byte",
                    "Validation bits per byte", table.name)  # fmt: skip

@@ -224,8 +224,13 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
         return drawing(figure, name, "Batch sizes over the horizon. " + " ".join(words))
 
 
-def sensitivity(fit: TimeFit, table: Table, name: str = "sensitivity") -> Drawing:
-    """Draw how much loss a learning rate one octave off costs, over the horizon."""
+def sensitivity(fit: TimeFit, table: Table) -> Drawing:
+    """Draw how much loss a learning rate one octave off costs, over the horizon.
+
+    Args:
+        fit: Its exponent stands in the title, where the horizons gave one.
+        table: `sensitivities`: shares of the loss by horizon, with an interval.
+    """
     rows = table.frame
     x = np.log2(rows["horizon_tokens"])
     with theme():
@@ -253,10 +258,10 @@ def sensitivity(fit: TimeFit, table: Table, name: str = "sensitivity") -> Drawin
                 for r in rows.to_dict("records")
             )
         )
-        return drawing(figure, name, alt)
+        return drawing(figure, "sensitivity", alt)
 
 
-def held_out_optima(table: Table, name: str = "held-out") -> Drawing:
+def held_out_optima(table: Table) -> Drawing:
     """Draw the optimum predicted for horizons left out over the one measured there."""
     rows = table.frame
     horizons = some(sorted(rows["horizon_tokens"].unique()), len(HUES))
@@ -287,7 +292,7 @@ def held_out_optima(table: Table, name: str = "held-out") -> Drawing:
             f"Predicted against measured best learning rate at {len(rows)} held-out places: root mean "
             f"square error {error:.2f} octaves, {inside} measured optima inside the predicted interval."
         )
-        return drawing(figure, name, alt)
+        return drawing(figure, "held-out", alt)
 
 
 def _limits(rows: pd.DataFrame) -> tuple[float, float]:

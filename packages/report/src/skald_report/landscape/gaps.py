@@ -127,7 +127,15 @@ def published_gaps(published: Table, known: PublishedModels) -> Table:
 
 
 def without_mean(published: Table, known: PublishedModels) -> Table:
-    """Return the kinds of task in which a highlighted model has no mean gap, and why."""
+    """Return the kinds of task in which a highlighted model has no mean gap, and why.
+
+    Args:
+        published: The table `published`, all languages.
+        known: What `models.yaml` says; earlier checkpoints of a run are no models of their own.
+
+    Returns:
+        `published_without_mean`; empty where every highlighted model has its means.
+    """
     frame = _compared_models(published)
     rows = [row for row in _means(frame, _earlier(known), known) if "why_no_mean" in row]
     columns = ["model", "task_kind", "label", "n_cells", "languages", "why_no_mean"]
@@ -312,7 +320,12 @@ def _row(best: Row) -> Row:
 
 
 def verdict(gap: float, p_corrected: float) -> str:
-    """Return on which side of the best rival a model is beyond noise; empty where that was not tested."""
+    """Return on which side of the best rival a model is beyond noise; empty where that was not tested.
+
+    Args:
+        gap: How far the best rival is ahead; negative where the model is.
+        p_corrected: Of the gap, after the correction for all rivals and tasks; NaN: not tested.
+    """
     if math.isnan(p_corrected):
         return ""
     return TIE if p_corrected >= LEVEL else "behind" if gap > 0 else "ahead"

@@ -45,7 +45,12 @@ _PREFIX = "euroeval"
 
 
 def task_name(kind: str, data_set: str) -> str:
-    """Return a task's name in the tables of published scores."""
+    """Return a task's name in the tables of published scores.
+
+    Args:
+        kind: EuroEval's task, as `reading-comprehension`: a key of `SHOTS`.
+        data_set: Its name on the board.
+    """
     return f"{_PREFIX}/{kind}/{data_set}"
 
 

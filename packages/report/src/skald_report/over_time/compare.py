@@ -25,7 +25,12 @@ class Tolerance(NamedTuple):
     relative: float = 0.0
 
     def allows(self, old: float, new: float) -> bool:
-        """Return whether two numbers count as the same."""
+        """Return whether two numbers count as the same.
+
+        Args:
+            old: The number that `relative` is a share of.
+            new: The same number of the later report, in the same unit.
+        """
         return abs(new - old) <= max(self.absolute, self.relative * abs(old))
 
     def __str__(self) -> str:

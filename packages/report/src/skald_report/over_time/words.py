@@ -59,12 +59,12 @@ def sentences(found: Changes, same_bytes: bool) -> list[str]:
     return said
 
 
-def change_in_words(row: Mapping[Any, Any], digits: str = ".3f") -> str:
+def _change_in_words(row: Mapping[Any, Any]) -> str:
     """Return old, new, change and interval of one row."""
     old, new, change, low, high = (row[name] for name in ("old", "new", "change", "low", "high"))
     return (
-        f"{number(old, digits)} to {number(new, digits)}, "
-        f"{number(change, '+' + digits)} ({interval(low, high, digits)})"
+        f"{number(old, '.3f')} to {number(new, '.3f')}, "
+        f"{number(change, '+.3f')} ({interval(low, high)})"
     )
 
 
@@ -82,7 +82,7 @@ def _means(found: Changes) -> Iterator[str]:
     moved = own[own["verdict"] != "same"]
     for row in moved.head(2 * _MAX_NAMED).to_dict("records"):
         what = f"{row['model']}, {_MEASURES[row['measure']]}"
-        yield f"{what} from {change_in_words(row)}: {why_in_words(row)}."
+        yield f"{what} from {_change_in_words(row)}: {why_in_words(row)}."
     if len(moved) > 2 * _MAX_NAMED:
         yield f"The other {len(moved) - 2 * _MAX_NAMED:,} means that changed stand in the table."
     still = [name for name in dict.fromkeys(own["model"]) if name not in set(moved["model"])]

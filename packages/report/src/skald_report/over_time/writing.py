@@ -93,7 +93,12 @@ def write_comparison(made: Comparison, out: Path) -> None:
 
 
 def fill(made: Comparison, folder: Path) -> None:
-    """Write a comparison's files into a folder."""
+    """Write a comparison's files into a folder.
+
+    Args:
+        made: The two reports against each other.
+        folder: One that the caller writes whole or not at all.
+    """
     page = comparison_page(made.old, made.new, made.found, made.said, made.measures)
     failed = [m.model_dump(mode="json") for m in made.measures if m.holds is not True]
     tolerances = Table("tolerances", ("measure",), {}, pd.DataFrame(failed))

@@ -16,15 +16,17 @@ from skald_report.tables.table import MACRO
 MAX_OPEN = 12
 #: Rows of a table that the page has at all; longer ones are in the explorer and the files.
 MAX_ROWS = 200
+#: Names in a sentence; of more it says the number.
+_MOST_NAMED = 6
 #: Smaller p values are not told apart: the tail of an estimated distribution is not known so far out.
 _SMALLEST_P = 0.001
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def join(words: Iterable[str], last: str = "and") -> str:
+def join(words: Iterable[str]) -> str:
     """Join words as English does: a, b and c."""
     listed = list(words)
-    return f" {last} ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
+    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
 
 
 def capital(text: str) -> str:
@@ -33,7 +35,12 @@ def capital(text: str) -> str:
 
 
 def number(value: float, digits: str) -> str:
-    """Return a number with a true minus sign; what rounds to nothing has none."""
+    """Return a number with a true minus sign; what rounds to nothing has none.
+
+    Args:
+        value: A finite number.
+        digits: A format specification, as `+.3f`.
+    """
     text = f"{value:{digits}}"
     return (
         text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
@@ -54,24 +61,40 @@ def bare_p(p: float) -> str:
     return f"<\u00a0{_SMALLEST_P:g}" if p < _SMALLEST_P else f"{p:#.2g}"
 
 
-def power_of_ten(value: float, digits: int = 2) -> str:
+def power_of_ten(value: float) -> str:
     """Return a large number as a mantissa and a power: 1.5 × 10¹⁵."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
-def some(names: Sequence[str], noun: str, limit: int = 6) -> str:
-    """Return names, or how many there are where they are more than a sentence holds."""
-    return join(names) if len(names) <= limit else f"{len(names):,} {noun}"
+def some(names: Sequence[str], noun: str) -> str:
+    """Return names, or how many there are where they are more than a sentence holds.
+
+    Args:
+        names: In the order to say them.
+        noun: What they are, in the plural, for the count: `of them`, `models`.
+    """
+    return join(names) if len(names) <= _MOST_NAMED else f"{len(names):,} {noun}"
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, which takes an s for any other than one."""
+    """Return a number with its noun, which takes an s for any other than one.
+
+    Args:
+        number: A count.
+        noun: In the singular.
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def interval(low: float, high: float, digits: str = ".3f") -> str:
-    """Return an interval in words."""
+    """Return an interval in words.
+
+    Args:
+        low: Lower end; NaN where there is no interval.
+        high: Upper end.
+        digits: A format specification; with a `+` both ends show their sign.
+    """
     if math.isnan(low) or math.isnan(high):
         return "no interval"
     # A dash beside a sign would be read as one more of them; tables of nine columns need the room.
@@ -91,7 +114,14 @@ def with_mean_last(tags: pd.Series[Any]) -> list[str]:
 
 
 def score_cells(own: pd.DataFrame, tags: Sequence[str]) -> list[Cell]:
-    """Return one model's scores in a row of languages; wordings of a task as the range over them."""
+    """Return one model's scores in a row of languages; wordings of a task as the range over them.
+
+    Args:
+        own: Rows of `scores` of one model and task, at most one a language; the index is the row
+            number in the table.
+        tags: Languages, or `MACRO` for the mean over them, in the order of the columns; one without
+            a row gets a dash.
+    """
     at = {str(row["language"]): row for row in numbered(own)}
     return [
         Cell(
@@ -124,7 +154,12 @@ def _wordings(row: Mapping[Any, Any]) -> str:
 
 
 def task_cell(model: str, rows: pd.DataFrame) -> Cell:
-    """Return the head of a row: a model, the task without its suite, and how many wordings it had."""
+    """Return the head of a row: a model, the task without its suite, and how many wordings it had.
+
+    Args:
+        model: What the row is called by.
+        rows: Rows of `scores` of that model and one task, one at least.
+    """
     label = str(rows["label"].iloc[0]).removesuffix(f" of suite {rows['suite'].iloc[0]}")
     n_wordings = int(rows["n_wordings"].max())
     return Cell(model, label, note=f"{n_wordings} wordings" if n_wordings > 1 else "")

@@ -62,7 +62,12 @@ class Prose:
         return _with_code(text, _named)
 
     def caption(self, text: str, linked: list[str]) -> Markup:
-        """Return text that also links the terms not in `linked`, which gains them."""
+        """Return text that also links the terms not in `linked`, which gains them.
+
+        Args:
+            text: Plain text; markup in it is escaped.
+            linked: Terms that the section links already; changed in place.
+        """
         return _with_code(text, lambda part: self._link(part, linked))
 
     def _link(self, text: str, linked: list[str]) -> Markup:

@@ -16,13 +16,28 @@ WORDS = {"better": "better", "worse": "worse", "tie": "tied"}
 
 
 def belongs(cells: pd.DataFrame, measure: Measure) -> pd.Series[bool]:
-    """Return which differences belong to a measure."""
+    """Return which differences belong to a measure.
+
+    Args:
+        cells: Rows of a table with a `kind` of task.
+        measure: One of `MEASURES`.
+
+    Returns:
+        A mask of the rows; kinds that are set against chance belong to none.
+    """
     text = cells["kind"] == "text"
     return text if measure.name == "text" else ~text & ~cells["kind"].isin(AGAINST_CHANCE)
 
 
 def by_cell(cells: pd.DataFrame, measure: Measure, model: str) -> Iterator[str]:
-    """Say in which languages a pair differs, task by task."""
+    """Say in which languages a pair differs, task by task.
+
+    Args:
+        cells: Rows of `differences` of one pair and one measure, seen from `model`; nothing is said
+            of fewer than two.
+        measure: The one that all of them belong to.
+        model: Whom signs and verdicts are about.
+    """
     if len(cells) < 2:
         return
     n = {verdict: int((cells["verdict"] == verdict).sum()) for verdict in WORDS}
@@ -41,7 +56,12 @@ def by_cell(cells: pd.DataFrame, measure: Measure, model: str) -> Iterator[str]:
 
 
 def where_words(cells: pd.DataFrame, verdict: str) -> str:
-    """Return in brackets where a verdict holds; nothing for ties and where it holds too often."""
+    """Return in brackets where a verdict holds; nothing for ties and where it holds too often.
+
+    Args:
+        cells: Rows of `differences` of one pair.
+        verdict: `better`, `worse` or `tie`.
+    """
     own = cells[cells["verdict"] == verdict]
     if verdict == "tie" or not 0 < len(own) <= MAX_NAMED:
         return ""

@@ -23,7 +23,12 @@ _FATE = {
 
 
 def clean_subset(sources: Sources, tables: Mapping[str, Table]) -> Iterator[Block]:
-    """Say what the training text has of the items, and show the scores without it."""
+    """Say what the training text has of the items, and show the scores without it.
+
+    Args:
+        sources: What was searched, and what was found; `clean` is None where nothing was searched.
+        tables: `clean` is absent where no item was found, so that there is nothing to leave out.
+    """
     if sources.clean is None:
         yield Paragraph(
             "The training text was not searched for the evaluation items, so this page cannot say "

@@ -47,7 +47,15 @@ def context_of(
     remarks: Remarks,
     inputs: ReportInputs,
 ) -> Context:
-    """Join what the sections need."""
+    """Join what the sections need.
+
+    Args:
+        sources: The checked inputs.
+        tables: All tables by name; a table without rows is absent.
+        said: Claims derived from the tables.
+        remarks: What else the lists say.
+        inputs: Where the sources were read, and the command that makes the report again.
+    """
     named = list(sources.plans) or [
         m.name for s in sources.summaries[:1] for m in s.models if m.role == "baseline"
     ]

@@ -32,7 +32,12 @@ _ORDER = (UNTRAINED, BYTE_NGRAM, BYTE_UNIGRAM, LONGEST, SHORTEST, MAJORITY, ORAC
 
 
 def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
-    """Say what was flagged, and show every control on every task."""
+    """Say what was flagged, and show every control on every task.
+
+    Args:
+        sources: Its summaries have the flags that the evaluations raised.
+        table: `controls`, a row a control, task and language; None where no control was evaluated.
+    """
     if table is None:
         yield Paragraph(
             "No control was evaluated, so no score can be set against chance, counting or a rule.",
@@ -52,7 +57,12 @@ def control_blocks(sources: Sources, table: Table | None) -> Iterator[Block]:
 
 
 def control_sentences(sources: Sources, table: Table | None) -> list[str]:
-    """Return each flag in words, or that there is none; nothing without controls."""
+    """Return each flag in words, or that there is none; nothing without controls.
+
+    Args:
+        sources: Its summaries have the flags that the evaluations raised.
+        table: `controls`; None where no control was evaluated.
+    """
     if table is None:
         return []
     frame = table.frame

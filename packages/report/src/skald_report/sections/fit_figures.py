@@ -97,7 +97,13 @@ def _like(optima: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption_of(fit: TimeFit, size: Size, batch: int) -> str:
-    """Return what the figures of a fit show, from how many runs, and at which size and batch."""
+    """Return what the figures of a fit show, from how many runs, and at which size and batch.
+
+    Args:
+        fit: What the planner fitted.
+        size: Model shape that the curves are of.
+        batch: Batch that the curves are of, in tokens.
+    """
     n_seeds, batches = len(fit.table.seeds), fit.table.global_batches_tokens
     sizes = fit.table.n_params_non_embedding
     text = (

@@ -22,7 +22,12 @@ _MAX_GAPS = 2
 
 
 def gaps(models: Table, scores: Table) -> list[str]:
-    """Name the models that lack a task or a language others have, and the task's own means that leave it out."""
+    """Name the models that lack a task or a language others have, and the task's own means that leave it out.
+
+    Args:
+        models: The table `models`.
+        scores: The table `scores`, with the means over languages.
+    """
     roles = dict(zip(models.frame["model"], models.frame["role"], strict=True))
     single = scores.frame[scores.frame["language"] != MACRO]
     with_mean = set(scores.frame.loc[scores.frame["language"] == MACRO, "label"])

@@ -20,7 +20,13 @@ MAX_NAMED = 6
 
 
 def among(pairwise: Table | None, measure: Measure, named: Sequence[str]) -> pd.DataFrame:
-    """Return the pairs of a measure whose models are both named; of two seeds there is nothing to compare."""
+    """Return the pairs of a measure whose models are both named; of two seeds there is nothing to compare.
+
+    Args:
+        pairwise: The table of that name; None where there is no pair.
+        measure: One of `MEASURES`.
+        named: Models; of a pair with any other nothing is returned.
+    """
     if pairwise is None:
         return pd.DataFrame()
     frame = pairwise.frame

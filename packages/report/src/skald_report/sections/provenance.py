@@ -23,7 +23,13 @@ _COMMIT = 10
 def provenance_blocks(
     sources: Sources, tables: Mapping[str, Table], inputs: ReportInputs
 ) -> Iterator[Block]:
-    """Yield the section: how to make the page again, fingerprints, files, models and tasks."""
+    """Yield the section: how to make the page again, fingerprints, files, models and tasks.
+
+    Args:
+        sources: The checked inputs: fingerprints, versions and cards.
+        tables: Every table of the report, to count them; `models` and `task_families` are shown.
+        inputs: The command that makes the page again.
+    """
     yield Paragraph(
         f"To make this page again, run `{inputs.command}` in the same checkout: the same inputs give the same bytes. "
         "`nox -s reproduce` runs everything and compares it with the committed report within stated tolerances."

@@ -142,7 +142,14 @@ def _grid(frame: pd.DataFrame, order: list[str]) -> Grid:
 
 
 def tokens_cell(row: Mapping[Any, Any] | pd.Series[Any], at: int, table: str) -> Cell:
-    """Return what closing a gap takes in tokens, or why that is not known."""
+    """Return what closing a gap takes in tokens, or why that is not known.
+
+    Args:
+        row: Of `published_gaps` or `measured_gaps`; `tokens` with its ends is what the model would
+            be trained on in all, at its size, NaN where that is not known.
+        at: Its number in that table.
+        table: Name of that table.
+    """
     if pd.isna(row["tokens"]):
         if pd.notna(row["tokens_low"]):
             least = f"at least {quantity(row['tokens_low'])}"

@@ -60,12 +60,22 @@ def seed_groups(models: Table) -> list[list[str]]:
 
 
 def siblings(models: Table, name: str) -> set[str]:
-    """Return a model with the other seeds of the same baseline."""
+    """Return a model with the other seeds of the same baseline.
+
+    Args:
+        models: The table `models`, whose `seed_group` says which runs are one baseline.
+        name: A model; one without other seeds is alone in the answer.
+    """
     return next((set(own) for own in seed_groups(models) if name in own), {name})
 
 
 def whole(overall: Table | None, measure: Measure) -> pd.DataFrame:
-    """Return the rows of `overall` over all languages, which are those of the language where it is one."""
+    """Return the rows of `overall` over all languages, which are those of the language where it is one.
+
+    Args:
+        overall: The table of that name; None where no model has a mean.
+        measure: One of `MEASURES`.
+    """
     if overall is None:
         return pd.DataFrame(columns=["model", "score", "n_languages"])
     rows = overall.frame[overall.frame["measure"] == measure.name]
@@ -76,7 +86,13 @@ def whole(overall: Table | None, measure: Measure) -> pd.DataFrame:
 
 
 def means(overall: Table | None, measure: Measure, named: Sequence[str]) -> pd.DataFrame:
-    """Return the overall means of the named models, the best first; equals in the order of the names."""
+    """Return the overall means of the named models, the best first; equals in the order of the names.
+
+    Args:
+        overall: The table of that name; None where no model has a mean.
+        measure: One of `MEASURES`; it says whether the lowest or the highest number is best.
+        named: Models; one without a mean has no row.
+    """
     rows = whole(overall, measure)
     rows = rows[rows["model"].isin(named) & rows["score"].notna()]
     placed = rows.assign(place=rows["model"].map({name: n for n, name in enumerate(named)}))
@@ -92,6 +108,12 @@ def seen_from(
     """Return every pair of some models with others, none of them, as `model` against `reference`.
 
     A pair that the table names the other way round is mirrored: signs, wins and verdict.
+
+    Args:
+        pairwise: The table of that name; None where there is no pair.
+        measure: One of `MEASURES`.
+        models: Whom a row is about.
+        others: Whom they are set against; shares no name with `models`.
     """
     if pairwise is None:
         return pd.DataFrame(columns=["model", "reference", "verdict"])
@@ -102,7 +124,16 @@ def seen_from(
 
 
 def cells_of(differences: Table | None, model: str, reference: str) -> pd.DataFrame:
-    """Return the differences of a pair task by task and language by language, seen from `model`."""
+    """Return the differences of a pair task by task and language by language, seen from `model`.
+
+    Args:
+        differences: The table of that name; None where there is no pair.
+        model: Whom signs and verdicts are about.
+        reference: The other one.
+
+    Returns:
+        No row where the two were not compared.
+    """
     if differences is None:
         return pd.DataFrame(columns=["kind", "verdict"])
     frame = differences.frame
@@ -123,5 +154,10 @@ def branch_of(tag: str) -> str:
 
 
 def by_model(rows: pd.DataFrame, column: str) -> Mapping[str, float]:
-    """Return a column by model."""
+    """Return a column by model.
+
+    Args:
+        rows: Of any table with a row a model.
+        column: One of numbers.
+    """
     return dict(zip(rows["model"], rows[column], strict=True))

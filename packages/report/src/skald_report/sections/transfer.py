@@ -44,7 +44,13 @@ _FOLDED = {
 def time_transfer(
     sources: Sources, tables: Mapping[str, Table], look: Mapping[str, Look]
 ) -> Iterator[Block]:
-    """Yield the blocks of the section."""
+    """Yield the blocks of the section.
+
+    Args:
+        sources: The plans, and the fit; without plans no control of the transfer is missed.
+        tables: Those of the fit and of the plans; what is absent gets a sentence.
+        look: Colours and shapes by model.
+    """
     given = tables.get("transfers")
     if given is not None and len(given.frame) <= _NAMED:
         yield from _carried(sources, given.frame)

@@ -17,7 +17,12 @@ from skald_report.tables.untransferred import unlike
 
 
 def compared(sources: Sources, table: Table | None) -> tuple[tuple[Block, ...], tuple[Block, ...]]:
-    """Return whether transferring helped, in words with what cannot be said, and the figures behind it."""
+    """Return whether transferring helped, in words with what cannot be said, and the figures behind it.
+
+    Args:
+        sources: Plans of the baselines and of their controls.
+        table: `untransferred`; None where no baseline has a control to be compared with.
+    """
     gaps = tuple(_gaps(sources, table))
     if table is None:
         return gaps, ()

@@ -194,7 +194,12 @@ def against_zero(difference: Floats, found: Spread, n_differing: Ints, n_cluster
 
 
 def tested_error(se: Floats, n_differing: Ints) -> Floats:
-    """Return the standard error that a test of differences takes: as if one more cluster differed."""
+    """Return the standard error that a test of differences takes: as if one more cluster differed.
+
+    Args:
+        se: Standard error of each difference, in the unit of the score, (P,).
+        n_differing: Clusters in which each pair differs; 0 counts as 1.
+    """
     return np.asarray(se * np.sqrt(1 + 1 / np.maximum(n_differing, 1)), float)
 
 

@@ -128,7 +128,12 @@ def searched_tasks(sources: Sources) -> frozenset[str]:
 
 
 def page_tasks(sources: Sources, items: pd.DataFrame) -> list[str]:
-    """Return how the page calls the task of each of some items."""
+    """Return how the page calls the task of each of some items.
+
+    Args:
+        sources: What the page calls each task that was evaluated.
+        items: Rows with `suite` and `task`, each that of an evaluation.
+    """
     named = page_names(sources)
     return [named[key] for key in zip(items["suite"], items["task"], strict=True)]
 

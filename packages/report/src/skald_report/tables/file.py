@@ -94,7 +94,12 @@ def _is_number(value: Any) -> bool:
 
 
 def rows_of(report: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the rows of a table of a report by column; none where there is no such table."""
+    """Return the rows of a table of a report by column; none where there is no such table.
+
+    Args:
+        report: As `read_report` returns it.
+        name: A table's.
+    """
     table = report["tables"].get(name)
     if table is None:
         return []
@@ -146,7 +151,12 @@ def as_filed(table: Table) -> Table:
 
 
 def tables_of(report: Mapping[str, Any], names: Iterable[str]) -> dict[str, Table]:
-    """Return those of the named tables that a report has."""
+    """Return those of the named tables that a report has.
+
+    Args:
+        report: As `read_report` returns it.
+        names: Tables; those that the report does not have are left out.
+    """
     return {
         name: _table(name, report["tables"][name]) for name in names if name in report["tables"]
     }

@@ -83,7 +83,16 @@ def measure_of(panel: Panel) -> str:
 def chosen(
     measured: Measured, at: Sequence[int] | NDArray[np.int64], models: NDArray[np.int64]
 ) -> list[Cell]:
-    """Return some cells of some models, ready to be averaged."""
+    """Return some cells of some models, ready to be averaged.
+
+    Args:
+        measured: One measure.
+        at: Numbers of panels of `measured`, in the order to average them.
+        models: Columns of the models: numbers among those of all panels.
+
+    Returns:
+        Sums by cluster and chosen model; tasks are numbered in the order of `at`.
+    """
     languages = {tag: number for number, tag in enumerate(measured.languages)}
     tasks: dict[tuple[str, str], int] = {}
     found = []

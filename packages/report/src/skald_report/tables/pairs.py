@@ -65,7 +65,12 @@ class Pairs(NamedTuple):
 
 
 def compare_all(cells: Cells, cast: Cast) -> Pairs:
-    """Compare every contestant with every other one and with the controls that are models."""
+    """Compare every contestant with every other one and with the controls that are models.
+
+    Args:
+        cells: All panels; of a model that is in none no pair is compared.
+        cast: Who is set against whom.
+    """
     anchors = set(cast.anchors)
     column = {model: number for number, model in enumerate(cells.models)}
     known = [pair for pair in pairs_of(cast) if column.keys() >= set(pair)]

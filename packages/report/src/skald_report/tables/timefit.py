@@ -41,17 +41,36 @@ class Surface(NamedTuple):
 
     @classmethod
     def fitted(cls, family: FamilyFit, centre: Centre) -> Surface:
-        """Return the surface at the fitted values; answers have the shape of the question."""
+        """Return the surface at the fitted values; answers have the shape of the question.
+
+        Args:
+            family: One of the fit's.
+            centre: The fit's.
+        """
         return cls(family, centre, named(family))
 
     @classmethod
     def drawn(cls, family: FamilyFit, centre: Centre) -> Surface:
-        """Return the surface at every draw; answers are one a draw."""
+        """Return the surface at every draw; answers are one a draw.
+
+        Args:
+            family: One of the fit's, with its bootstrap draws.
+            centre: The fit's.
+        """
         draws = np.asarray(family.draws, dtype=np.float64).reshape(-1, len(family.names))
         return cls(family, centre, named(family, draws))
 
     def ridge(self, log2_batch: ArrayLike, log2_size: float, log2_horizon: ArrayLike) -> Floats:
-        """Return log2 of the best learning rate at a batch, size and horizon."""
+        """Return log2 of the best learning rate at a batch, size and horizon.
+
+        Args:
+            log2_batch: Log2 of tokens a batch; of a drawn surface one number, or one a draw.
+            log2_size: Log2 of non-embedding parameters.
+            log2_horizon: Log2 of tokens of the whole run.
+
+        Returns:
+            Log2 of the learning rate at the base shape.
+        """
         y = np.asarray(log2_batch, dtype=np.float64) - self.centre.log2_batch
         t = np.asarray(log2_horizon, dtype=np.float64) - self.centre.log2_horizon
         at = ridge(self.family.kind, self.parameters, y, t, log2_size - self.centre.log2_size)
@@ -63,7 +82,15 @@ class Surface(NamedTuple):
         return float(np.median(self.parameters.get("profile", 0.0))) > 0
 
     def best_batch(self, log2_size: float, log2_horizon: float) -> Floats:
-        """Return log2 of the best batch at a size and horizon: where the parabola over it is lowest."""
+        """Return log2 of the best batch at a size and horizon: where the parabola over it is lowest.
+
+        Args:
+            log2_size: Log2 of non-embedding parameters.
+            log2_horizon: Log2 of tokens of the whole run.
+
+        Returns:
+            Log2 of tokens a batch; NaN of a family without a profile over the batch.
+        """
         t, n = log2_horizon - self.centre.log2_horizon, log2_size - self.centre.log2_size
         return np.asarray(self.centre.log2_batch + lowest_over_batch(self.parameters, t, n))
 
@@ -72,6 +99,12 @@ class Surface(NamedTuple):
         """Return log loss above the optimum of a size and horizon: h u^2 (1 + skew u) + k v^2.
 
         u is octaves of learning rate above the ridge, v octaves of batch from the best one.
+
+        Args:
+            log2_lr: Log2 of the learning rate at the base shape.
+            log2_batch: Log2 of tokens a batch.
+            log2_size: Log2 of non-embedding parameters.
+            log2_horizon: Log2 of tokens of the whole run.
         """
         away = np.asarray(log2_lr, dtype=np.float64) - self.ridge(
             log2_batch, log2_size, log2_horizon

@@ -75,7 +75,12 @@ def _run_scale(sources: Sources, loss: float) -> float:
 
 
 def unlike(plan: Plan, control: Plan) -> list[str]:
-    """Return the fields in which a baseline and its control differ and must not."""
+    """Return the fields in which a baseline and its control differ and must not.
+
+    Args:
+        plan: The baseline's.
+        control: That of the run with the proxies' optimum as it is.
+    """
     one, other = plan.identity.model_dump(), control.identity.model_dump()
     return [name for name in _SAME if _plain(one[name]) != _plain(other[name])]
 

@@ -53,11 +53,25 @@ class Linearizer(ABC):
 
     @abstractmethod
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """Say a noun phrase.
+
+        Args:
+            phrase: What is said.
+            case: The one it stands in; languages without cases tell subject from object in pronouns
+                alone.
+        """
 
     @abstractmethod
     def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
-        """Return ungrammatical variants of a noun phrase by kind; none where one might be right."""
+        """Return ungrammatical variants of a noun phrase by kind; none where one might be right.
+
+        Args:
+            phrase: The right one.
+            case: The one it stands in.
+
+        Returns:
+            Whole phrases; a kind that the language lacks is missing or empty.
+        """
 
     @abstractmethod
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
@@ -99,25 +113,48 @@ class Linearizer(ABC):
         ]
 
     def finite(self, verb: Verb, tense: Tense, number: Number) -> str:
-        """Return the finite form for a third person."""
+        """Return the finite form for a third person.
+
+        Args:
+            verb: A verb or an auxiliary of the lexicon.
+            tense: Of the clause.
+            number: The subject's; in a language whose verb does not agree, both forms are the same.
+        """
         if tense == "present":
             return verb.present if number == "sg" else verb.present_plural
         return verb.past if number == "sg" else verb.past_plural
 
     def pronoun_key(self, concept: str, number: Number) -> str:
-        """Return the key of the pronoun for a noun; empty where usage wavers."""
+        """Return the key of the pronoun for a noun; empty where usage wavers.
+
+        Args:
+            concept: The noun's, a key of `NOUNS`.
+            number: In which it is said.
+
+        Returns:
+            A key of `Lexicon.pronouns`, or an empty text.
+        """
         return "they" if number == "pl" else self.lexicon.nouns[concept].pronoun
 
     def settles_pronoun(self, concept: str, number: Number) -> bool:
         """Return whether usage agrees on the one pronoun.
 
         A child may be "it" and "she", a dog "it" and "he": both stay out in the singular.
+
+        Args:
+            concept: The noun's, a key of `NOUNS`.
+            number: In which it is said.
         """
         wavering = concept == "child" or "a" in NOUNS[concept]
         return number == "pl" or not (wavering or self.pronoun_key(concept, number) == "")
 
     def pronoun(self, phrase: NounPhrase, case: Case) -> str:
-        """Return the pronoun for a noun phrase."""
+        """Return the pronoun for a noun phrase.
+
+        Args:
+            phrase: One whose noun has a pronoun: `pronoun_key` is not empty.
+            case: The one it stands in.
+        """
         forms = self.lexicon.pronouns[self.pronoun_key(phrase.concept, phrase.number)]
         return forms[CASES.index(case)]
 
@@ -126,11 +163,22 @@ class Linearizer(ABC):
         return self.lexicon.verbs[verb].governs
 
     def optional(self, role: Role, table: Mapping[str, str], concept: str) -> list[Piece]:
-        """Return the piece for a concept, or none for an empty one."""
+        """Return the piece for a concept, or none for an empty one.
+
+        Args:
+            role: Of the piece.
+            table: Phrases of the lexicon by concept.
+            concept: A key of it, or an empty text.
+        """
         return [piece_of(role, table[concept])] if concept else []
 
     def predicate(self, clause: Clause, form: int) -> list[Piece]:
-        """Return the predicative adjective in one of its forms, or none."""
+        """Return the predicative adjective in one of its forms, or none.
+
+        Args:
+            clause: One with a `quality` says it.
+            form: Place among the adjective's forms, whose order the language's module names.
+        """
         if not clause.quality:
             return []
         return [piece_of("predicate", self.lexicon.adjectives[clause.quality][form])]
@@ -145,6 +193,11 @@ class Linearizer(ABC):
 
 
 def spell(pieces: Iterable[Piece], mark: str) -> str:
-    """Join pieces into a sentence: capital, commas, closing mark."""
+    """Join pieces into a sentence: capital, commas, closing mark.
+
+    Args:
+        pieces: Of one sentence, in order; one at least.
+        mark: What closes it: a full stop or a question mark.
+    """
     text = " ".join([piece.text for piece in pieces]).replace(" ,", ",")
     return text[0].upper() + text[1:] + mark

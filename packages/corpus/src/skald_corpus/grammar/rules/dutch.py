@@ -20,7 +20,7 @@ class Dutch(Linearizer):
     agrees: ClassVar[bool] = True
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """See `Linearizer.noun_phrase`."""
         if phrase.form == "pronoun":
             return self.pronoun(phrase, case)
         return self._said(phrase, self._article(phrase), self._bare(phrase))
@@ -43,7 +43,7 @@ class Dutch(Linearizer):
         return f"{article} {self.lexicon.adjectives[phrase.adjective][0 if bare else 1]} {form}"
 
     def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
-        """The other article; the other form of the adjective."""
+        """The other article; the other form of the adjective. See `Linearizer.faults`."""
         if phrase.form == "pronoun" or phrase.number == "pl":
             return {}
         bare = self._bare(phrase)
@@ -56,11 +56,17 @@ class Dutch(Linearizer):
         return {}
 
     def settles_pronoun(self, concept: str, number: Number) -> bool:
-        """Leave out things of common gender: for some of them the south says "zij"."""
+        """Leave out things of common gender: for some of them the south says "zij".
+
+        See `Linearizer.settles_pronoun`.
+        """
         common = self.lexicon.nouns[concept].gender == "de"
         wavering = common and number == "sg" and NOUNS[concept] != "h"
         return not wavering and super().settles_pronoun(concept, number)
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
-        """Order a clause; the finite modal stands before the infinitive at the end."""
+        """Order a clause; the finite modal stands before the infinitive at the end.
+
+        See `Linearizer.clause`.
+        """
         return west_clause(self, clause, order, number, finite_last=False)

@@ -18,7 +18,7 @@ class English(Linearizer):
     agrees: ClassVar[bool] = True
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """See `Linearizer.noun_phrase`."""
         if phrase.form == "pronoun":
             return self.pronoun(phrase, case)
         return self._said(phrase, phrase.number)
@@ -37,7 +37,10 @@ class English(Linearizer):
         return f"{words['an' if rest[0] in 'aeiou' else 'a']} {rest}"
 
     def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
-        """Wrong number after an article or numeral; an adjective after its noun."""
+        """Wrong number after an article or numeral; an adjective after its noun.
+
+        See `Linearizer.faults`.
+        """
         made: dict[Fault, tuple[str, ...]] = {}
         if phrase.form == "indefinite":
             other: Number = "sg" if phrase.number == "pl" else "pl"
@@ -49,7 +52,10 @@ class English(Linearizer):
         return made
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
-        """Front, subject, adverb, verb, object, place, time; the first auxiliary moves to ask."""
+        """Front, subject, adverb, verb, object, place, time; the first auxiliary moves to ask.
+
+        See `Linearizer.clause`.
+        """
         lexicon, tense = self.lexicon, clause.tense
         agreed = number or clause.subject.number
         main = order == "main"

@@ -50,7 +50,7 @@ class German(Linearizer):
     agrees: ClassVar[bool] = True
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """See `Linearizer.noun_phrase`."""
         if phrase.form == "pronoun":
             return self.pronoun(phrase, case)
         article, ending = self._article_and_ending(phrase, case)
@@ -76,7 +76,10 @@ class German(Linearizer):
         return f"{article} {adjective} {form}"
 
     def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
-        """Wrong articles and endings; none where the singular could be read as a plural."""
+        """Wrong articles and endings; none where the singular could be read as a plural.
+
+        See `Linearizer.faults`.
+        """
         noun = self.lexicon.nouns[phrase.concept]
         form = noun.singular if case == "subject" else noun.accusative
         if phrase.form == "pronoun" or phrase.number == "pl" or form == noun.plural:
@@ -93,5 +96,8 @@ class German(Linearizer):
         }
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
-        """Order a clause; the infinitive stands before the finite verb at the end."""
+        """Order a clause; the infinitive stands before the finite verb at the end.
+
+        See `Linearizer.clause`.
+        """
         return west_clause(self, clause, order, number, finite_last=True)

@@ -35,7 +35,7 @@ class Insular(Linearizer):
     # Noun phrases.
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """See `Linearizer.noun_phrase`."""
         if phrase.form == "pronoun":
             return self.pronoun(phrase, case)
         article = self._article(phrase)
@@ -83,6 +83,8 @@ class Insular(Linearizer):
         """Wrong gender of determiner or adjective, definiteness marked wrongly, wrong case.
 
         None that is the same noun phrase in another case, number or form.
+
+        See `Linearizer.faults`.
         """
         if phrase.form == "pronoun":
             return {}
@@ -142,12 +144,18 @@ class Insular(Linearizer):
     # Clauses.
 
     def pronoun_key(self, concept: str, number: Number) -> str:
-        """Return the key of the pronoun: the plural has one for each gender."""
+        """Return the key of the pronoun: the plural has one for each gender.
+
+        See `Linearizer.pronoun_key`.
+        """
         noun = self.lexicon.nouns[concept]
         return noun.pronoun if number == "sg" else f"they_{noun.gender}"
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
-        """Order a clause: an adverb follows the finite verb, in Faroese not when subordinate."""
+        """Order a clause: an adverb follows the finite verb, in Faroese not when subordinate.
+
+        See `Linearizer.clause`.
+        """
         return self._ordered(clause, order, number, reported=False)
 
     def _reported(self, clause: Clause) -> list[Piece]:

@@ -28,7 +28,7 @@ class Scandinavian(Linearizer):
     _STRANGE: ClassVar[dict[str, tuple[str, ...]]] = {"en": ("et",), "et": ("en",)}
 
     def noun_phrase(self, phrase: NounPhrase, case: Case) -> str:
-        """Say a noun phrase."""
+        """See `Linearizer.noun_phrase`."""
         noun = self.lexicon.nouns[phrase.concept]
         if phrase.form == "pronoun":
             return self.pronoun(phrase, case)
@@ -53,7 +53,10 @@ class Scandinavian(Linearizer):
         return f"{article} {self.lexicon.adjectives[phrase.adjective][form]} {word}"
 
     def faults(self, phrase: NounPhrase, case: Case) -> Mapping[Fault, tuple[str, ...]]:
-        """Wrong gender of article or adjective; definiteness marked in the wrong place."""
+        """Wrong gender of article or adjective; definiteness marked in the wrong place.
+
+        See `Linearizer.faults`.
+        """
         if phrase.form == "pronoun" or phrase.number == "pl":
             return {}
         gender = self.lexicon.nouns[phrase.concept].gender
@@ -88,7 +91,10 @@ class Scandinavian(Linearizer):
         return self._said(phrase, article, _DEFINITE, not self.double_definiteness)
 
     def clause(self, clause: Clause, order: Order, number: Number | None = None) -> list[Piece]:
-        """Order a clause: an adverb follows the finite verb, but precedes it when subordinate."""
+        """Order a clause: an adverb follows the finite verb, but precedes it when subordinate.
+
+        See `Linearizer.clause`.
+        """
         lexicon, tense = self.lexicon, clause.tense
         main = order == "main"
         front, time, place = self.front(clause) if main else ([], clause.time, clause.place)
