@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_corpus.pin import verify
 from skald_harness.tasks.suites import EVALS, read_task
+from skald_planner.fitting.runs import read_runs
 from skald_report.cards.check import problems
 from skald_report.over_time.compare import compare
 from skald_report.reading.published import read_published
@@ -242,3 +243,14 @@ def test_a_pin_whose_hash_is_none_names_no_file(tmp_path, md5):
     pin.write_text(f"outs:\n- md5: {md5}\n  path: data\n")
     with pytest.raises(UserInputError, match="pins no folder"):
         verify(tmp_path / "data", pin)
+
+
+def test_a_table_of_runs_with_a_number_beyond_all_floats_names_the_cell(tmp_path):
+    from _fuzz_text import _RUNS
+
+    path = tmp_path / "runs.csv"
+    path.write_text(_RUNS)
+    assert len(read_runs(path)) == 3
+    path.write_text(_RUNS.replace("8192", "9" * 400))
+    with pytest.raises(UserInputError, match=r"line 4: .*9 is no number"):
+        read_runs(path)

@@ -26,6 +26,8 @@ DEFAULTS: dict[str, float | str | bool | None] = {
 }  # fmt: skip
 WORDS = ("schedule", "fingerprint", "family")
 _TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+#: No count has as many; past three hundred no float does.
+_MOST_DIGITS = 100
 _PARQUET_MAGIC = b"PAR1"
 
 
@@ -167,7 +169,8 @@ def _column(source: _Source, name: str, given: Column) -> pd.Series | float | st
 
 def _numbers(source: _Source, cells: pd.Series) -> pd.Series:
     """Return cells as floats; a word among them is an error, and an empty cell where none may be."""
-    values = pd.to_numeric(cells, errors="coerce").astype(float)
+    known = cells if pd.api.types.is_numeric_dtype(cells) else cells.map(_unless_beyond_floats)
+    values = pd.to_numeric(known, errors="coerce").astype(float)
     words = np.flatnonzero((values.isna() & cells.notna()).to_numpy())
     if len(words):
         at = int(words[0])
@@ -178,6 +181,11 @@ def _numbers(source: _Source, cells: pd.Series) -> pd.Series:
             "Correct the cell, or leave out the row; the other rows can be fitted",
         )
     return values
+
+
+def _unless_beyond_floats(cell: object) -> object:
+    whole = isinstance(cell, int) or (isinstance(cell, str) and cell.strip().lstrip("+-").isdigit())
+    return None if whole and len(str(cell)) > _MOST_DIGITS else cell
 
 
 def _truths(source: _Source, cells: pd.Series) -> pd.Series:
