@@ -23,6 +23,7 @@ from skald_harness.models import download
 from skald_harness.models.parts import read_config
 from skald_harness.store import answers
 from skald_harness.store.keys import RunKey
+from skald_harness.store.recompute import text_metrics
 from skald_mup.foreign import published_shape
 from skald_mup.tensorfile import TensorReader, save_tensors, tensor_files
 from skald_planner.fitting.runs import read_runs
@@ -323,3 +324,8 @@ def test_a_page_on_a_checkpoint_shows_tensors_that_are_none_of_the_model() -> No
         "tensors": {"x": "F32 []", "layers.y": "I64 [2, 3]"},
     }
     assert "unknown 'x'" in page(facts) and "unknown 'layers.y'" in page(facts)
+
+
+def test_a_document_without_text_has_no_bits_per_byte() -> None:
+    with pytest.raises(ValueError, match="has a text"):
+        text_metrics([RECORD.model_copy(update={"continuation": ""})])
