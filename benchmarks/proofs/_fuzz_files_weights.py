@@ -119,6 +119,13 @@ def _file(make: Callable[[Path], object], name: str) -> Callable[[Path], list[by
     return lambda folder: [(once(folder, make) / name).read_bytes()]
 
 
+def _configs(folder: Path) -> list[bytes]:
+    """Both architectures that an export can have; transformers knows them in other ways."""
+    (llama,) = _file(_export, "export/config.json")(folder)
+    qwen = {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}
+    return [llama, json.dumps({**json.loads(llama), **qwen}).encode()]
+
+
 def _with_sum(manifest: Path, name: str, *keys: str | int) -> None:
     """Write a file's checksum where a manifest has it."""
     value: Any = json.loads(manifest.read_text())
@@ -230,7 +237,7 @@ TARGETS = (
            _CONFIG),
     Target("nanotron tensor", lambda folder: [_head_shard(1)], _foreign_file(_nanotron, _HEAD_FILE), _TENSORS,
            of_tensors),
-    Target("export config", _file(_export, _EXPORTED.format("config.json")), _export_file(_export, "config.json"),
+    Target("export config", _configs, _export_file(_export, "config.json"),
            _CONFIG),
     Target("export tensors", _file(_export, _EXPORTED.format("model.safetensors")),
            _export_file(_export, "model.safetensors"), _TENSORS, of_tensors),

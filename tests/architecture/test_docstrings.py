@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from support import ROOT
@@ -17,11 +16,6 @@ ENGINES = {
     "DynamicCache": {"update"},
     "yaml.CSafeLoader": {"construct_mapping"},
     "argparse.ArgumentParser": {"parse_known_args"},
-}
-#: Packages whose older functions are not described yet, and why; one that is whole must leave.
-PENDING = {
-    "corpus": "the grammar's rules and the filters are left",
-    "report": "figures, sections and tables are left",
 }
 #: What a protocol or a base says of a method is not said again: the docstring ends with its name.
 ELSEWHERE = re.compile(r"See `(\w+)\.(\w+)`\.$")
@@ -72,10 +66,7 @@ def test_every_argument_is_described() -> None:
         str(path.relative_to(ROOT)): undescribed(path.read_text(encoding="utf-8"))
         for path in modules
     }
-    found = {path: names for path, names in found.items() if names}
-    package = {path: Path(path).parts[1] for path in found}
-    assert {path: names for path, names in found.items() if package[path] not in PENDING} == {}
-    assert set(package.values()) >= PENDING.keys()
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def test_what_is_documented_elsewhere_is_documented_there() -> None:

@@ -20,8 +20,10 @@ from skald_corpus.filters.language_model import LanguageModel
 from skald_corpus.pipeline.rows import json_rows
 from skald_corpus.readers import Bad, lines
 from skald_harness.models import download
+from skald_harness.models.parts import read_config
 from skald_harness.store import answers
 from skald_harness.store.keys import RunKey
+from skald_harness.store.recompute import text_metrics
 from skald_mup.foreign import published_shape
 from skald_mup.tensorfile import TensorReader, save_tensors, tensor_files
 from skald_planner.fitting.runs import read_runs
@@ -34,6 +36,7 @@ from skald_specs.files import read_by_library, read_jsonl, read_text
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 from skald_specs.shape import ModelShape
+from skald_trainer.checkpoint_view import page
 from skald_trainer.loader import token_bytes
 from skald_trainer.metrics import MetricsFile, curve_rows, energy_joules
 from skald_trainer.nanotron_weights import _merged
@@ -298,3 +301,31 @@ def test_the_numbers_of_a_language_model_are_those_that_were_saved(tmp_path: Pat
     model = LanguageModel.train({"da": ["en hund"], "sv": ["en katt"]})
     model.save(tmp_path / "m.npz")
     assert np.array_equal(LanguageModel.load(tmp_path / "m.npz").weights, model.weights)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"quantization_config": "x"}, "quantised"), ({"quantization_config": [1]}, "quantised"), ({"dtype": 5}, "no name of a type"),
+     ({"num_hidden_layers": 10**9}, "no model has as many"), ({"text_config": {"n_layer": 10**8}}, "no model has as many")],
+)  # fmt: skip
+def test_an_export_of_other_kinds_is_refused_before_transformers_reads_it(
+    change: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    written(tmp_path / "config.json", json.dumps({"model_type": "qwen2", **change}).encode())
+    with pytest.raises(UserInputError, match=said):
+        read_config(tmp_path)
+
+
+def test_a_page_on_a_checkpoint_shows_tensors_that_are_none_of_the_model() -> None:
+    facts = {
+        "step": 1,
+        "n_steps": 1,
+        "files": {},
+        "tensors": {"x": "F32 []", "layers.y": "I64 [2, 3]"},
+    }
+    assert "unknown 'x'" in page(facts) and "unknown 'layers.y'" in page(facts)
+
+
+def test_a_document_without_text_has_no_bits_per_byte() -> None:
+    with pytest.raises(ValueError, match="has a text"):
+        text_metrics([RECORD.model_copy(update={"continuation": ""})])

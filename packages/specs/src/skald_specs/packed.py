@@ -19,7 +19,7 @@ from skald_specs.errors import UserInputError, file_error
 FREE_BYTES = 1 << 20
 #: Beyond that, so many times its own size; deflate reaches 1030, on zeros alone. Standing: measured: the
 #: generator's text unpacks to at most 9 times its size, records of an evaluation to 11.
-MAX_RATIO = 100
+MAX_RATIO = 50
 
 
 class _Bounded(io.RawIOBase):

@@ -73,12 +73,20 @@ def page(facts: dict[str, Any]) -> str:
     groups: dict[tuple[str, str], int] = {}
     for name, about in facts["tensors"].items():
         moment, _, rest = name.partition(".") if name.startswith("exp_avg") else ("", "", name)
-        key = (f"{moment} {tensor_kind(rest)}".strip(), about)
+        key = (f"{moment} {_kind(rest)}".strip(), about)
         groups[key] = groups.get(key, 0) + 1
     for (kind, about), count in groups.items():
-        shape = [int(size) for size in about.partition("[")[2].rstrip("]").split(",")]
+        shape = [int(size) for size in about.partition("[")[2].rstrip("]").split(",") if size]
         lines.append(f"{kind:24}{count:6}{count * math.prod(shape):16,}  {about}")
     return "\n".join(lines)
+
+
+def _kind(name: str) -> str:
+    """Return a tensor's kind; `verify` is for saying that a tensor is none of the model's."""
+    try:
+        return tensor_kind(name)
+    except LookupError:
+        return f"unknown {name[:40]!r}"
 
 
 def verify_tensors(folder: Path) -> tuple[CheckpointManifest, int]:

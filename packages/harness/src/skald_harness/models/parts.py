@@ -33,6 +33,8 @@ TEXT_FILES = (
 _READ = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".codes", ".tokenizer")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+#: Of any model; transformers makes lists of so many before a tensor is looked at.
+_MAX_LAYERS = 10_000
 AGAIN = "Download or export it again"
 
 
@@ -51,16 +53,27 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise UserInputError(str(file), "damaged: not an object with a `model_type`", AGAIN)
     if "quantization_config" in config:
-        method = dict(config["quantization_config"] or {}).get("quant_method")
+        told = config["quantization_config"]
+        method = told.get("quant_method") if isinstance(told, dict) else told
         raise UserInputError(
             str(file),
             f"quantised weights (`quantization_config`: {method}), which are not scored",
             "Name the model that it was made from",
         )
     for part in (config, *config.values()):
+        _check_kinds(file, part)
         _check_sent_nowhere(file, part, "transformers_weights", f"{WEIGHTS_FILE} or {INDEX_FILE}")
     _check_sent_nowhere(file, config, "configuration_files", "config.json")
     return config
+
+
+def _check_kinds(file: Path, part: Any) -> None:
+    """Refuse what transformers would walk through layer by layer, or take for a name of torch's."""
+    for field, value in part.items() if isinstance(part, dict) else ():
+        if "layer" in field and isinstance(value, int) and value > _MAX_LAYERS:
+            raise UserInputError(str(file), f"`{field}` = {value}: no model has as many", AGAIN)
+        if field in ("dtype", "torch_dtype") and not isinstance(value, str | None):
+            raise UserInputError(str(file), f"`{field}` = {value!r} is no name of a type", AGAIN)
 
 
 def _check_sent_nowhere(file: Path, value: Any, field: str, instead: str) -> None:

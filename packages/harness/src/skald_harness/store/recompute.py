@@ -27,10 +27,12 @@ def text_metrics(requests: Sequence[RequestRecord]) -> dict[str, float]:
     """Return the bits, and bits per byte, of a document that was asked in one request.
 
     Raises:
-        ValueError: There is not exactly one answer.
+        ValueError: There is not exactly one answer, or no text.
     """
     if len(requests) != 1 or requests[0].logprob_nats is None:
         raise ValueError("a document has exactly one log-probability")
+    if not requests[0].continuation:
+        raise ValueError("a document has a text")
     bits = -requests[0].logprob_nats / math.log(2)
     return {
         "bits": bits,
