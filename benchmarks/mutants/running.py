@@ -21,7 +21,7 @@ from mutants.making import Mutant
 from mutants.testing import Survey, collected, first_failure, survey
 
 #: CPU seconds of tests that one mutant may cost, by their times unmutated.
-_BUDGET_S = 2.0
+_BUDGET_S = 3.0
 _SURVEY_S = 3600.0
 
 

@@ -178,6 +178,12 @@ def test_the_first_thing_that_differs_from_a_checkpoints_plan_is_named(
             checkpoint.check(path, other(plan, **changes))
         assert f"{where} ({said}" in str(refused.value)
         assert "train afresh without --resume" in str(refused.value)
+    # Where a number comes from is no difference, though it stands before one.
+    told = plan.identity.n_params_total.model_copy(
+        update={"source": "elsewhere", "standing": "assumed", "interval": (1, 2)}
+    )
+    with pytest.raises(UserInputError, match=r"\(dtype = float32 there, bfloat16 here\)"):
+        checkpoint.check(path, other(plan, n_params_total=told, dtype="bfloat16"))
     data = plan.identity.data.model_copy(update={"corpus_fingerprint": "f" * 64})
     with pytest.raises(
         UserInputError, match=r"\(for other data: corpus \w{12} there, f{12} here\)"
@@ -216,7 +222,7 @@ def test_the_newest_good_one_is_taken_and_what_is_passed_over_said_unless_quiet(
 
 
 def test_pruning_takes_what_a_killed_pruning_left(tmp_path: Path) -> None:
-    for step in (2, 4, 6):
+    for step in (1, 2, 4, 6):
         (tmp_path / checkpoint_name(step)).mkdir()
     left = tmp_path / ".step_00000002.old"
     left.mkdir()
@@ -245,7 +251,9 @@ def test_a_page_says_what_is_there(tmp_path: Path, plan: Plan) -> None:
     assert f"{'tokens seen':22}384" in lines
     assert f"{'start weights sha256':22}-" in lines
     assert f"{'plan':22}tiny" in lines
-    assert not any(line.startswith(("files", "n steps")) for line in lines)
+    assert not any(line.startswith(("files", "n steps", "step  ")) for line in lines)
+    assert f"{'file':34}{'bytes':>16}" in lines
+    assert f"{'tensors':24}{'count':>6}{'numbers':>16}  type and shape" in lines
     assert f"{STATE_FILE:34}{facts['files'][STATE_FILE]:16,}" in lines
     # Two layers of 16 x 32 numbers each, and of each moment as many.
     for kind in ("k_proj", "exp_avg k_proj", "exp_avg_sq k_proj"):
