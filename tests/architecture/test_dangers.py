@@ -43,6 +43,7 @@ DOORS = {
     ("benchmarks/mutants/", "pickle"): "what its own forks hand over and keep under build/",
     ("benchmarks/mutants/", "code"): "runs modules of ours that it has changed",
     ("benchmarks/proofs/_fuzz_mutate.py", "tls"): "a value to insert into documents, never fetched",
+    ("benchmarks/proofs/_fuzz_text.py", "code"): "loads a proof of ours, whose reader is fuzzed",
     ("benchmarks/_dedup_speed.py", "code"): "`query` is that of a MinHash index",
     ("benchmarks/proofs/_parallel_runs.py", "code"): "loads nanotron's own module unpatched",
     ("benchmarks/proofs/_report_html.py", "markup"): "reads the page that Skald wrote",
