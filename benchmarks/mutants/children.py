@@ -37,7 +37,7 @@ def in_child(work: Callable[[], Any], cpu_s: float) -> Ended:
         os.close(reading)
         _answer(work, writing, cpu_s)
     os.close(writing)
-    deadline, parts, late = time.monotonic() + 60 * cpu_s + 30, [], False
+    deadline, parts, late = time.monotonic() + 15 * cpu_s + 15, [], False
     while True:
         ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:

@@ -8,6 +8,7 @@ from skald_planner.fitting.cells import points_of
 from skald_planner.fitting.critical import _tokens_to_reach
 from skald_planner.fitting.local import local_optima
 from skald_planner.fitting.runs import read_runs
+from skald_planner.plans.weight_decay import best_tau_sd_octaves
 from skald_specs.errors import UserInputError
 from support_planner import GRID, run_table
 
@@ -55,3 +56,17 @@ def test_a_noiseless_parabola_is_found_where_it_was_planted():
     (other,) = local_optima(skewed)
     assert other.log2_lr == pytest.approx(-7.6, abs=1e-6)
     assert other.loss == pytest.approx(one.loss)
+
+
+def test_a_measure_that_must_be_above_zero_may_not_be_zero(tmp_path):
+    table = rows()
+    table.loc[2, "lr"] = 0.0
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(UserInputError, match=r"lr = 0 is not above 0 \(1 such rows\)"):
+        read_runs(tmp_path / "runs.csv")
+
+
+def test_the_spread_of_the_best_decay_is_least_where_models_are_mostly_trained():
+    assert best_tau_sd_octaves(1e9, 20e9) == pytest.approx(0.3)
+    # Sixteen times as many tokens are four octaves, each of which adds 0.05.
+    assert best_tau_sd_octaves(1e9, 320e9) == pytest.approx(math.hypot(0.3, 0.2))
