@@ -69,13 +69,13 @@ class Runner:
         self._interrupted = False
 
     def known(self, step: Step) -> Outcome | None:
-        """Return what came of a step if it has passed at this commit, with the same command."""
+        """Return what came of a step if it has passed at this commit, by the same command: options and the cut count."""
         path = self._folder / f"{step.name}.json"
         try:
             outcome = Outcome.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
-        same = (outcome.commit, outcome.command) == (self._commit, step.command)
+        same = (outcome.commit, outcome.command) == (self._commit, tuple(self._command_of(step)))
         return outcome if self._commit and same and outcome.code == 0 else None
 
     def run(self, steps: Sequence[Step], passed: set[str]) -> list[Outcome]:
@@ -160,7 +160,7 @@ class Runner:
         log = self._folder / f"{name}.log"
         said = f"killed after {limit:g} minutes" if minutes > limit else _why(log) if code else ""
         outcome = Outcome(
-            name=name, command=one.step.command, commit=self._commit, code=code,
+            name=name, command=tuple(self._command_of(one.step)), commit=self._commit, code=code,
             minutes=round(minutes, 3), cpu_minutes=round(cpu, 3), said=said,
         )  # fmt: skip
         write_json(self._folder / f"{name}.json", outcome.model_dump(mode="json"))

@@ -1,5 +1,6 @@
 """Nothing stands in the packages that only its own test calls, or nobody."""
 
+import ast
 from pathlib import Path
 
 from support import ROOT
@@ -37,3 +38,24 @@ def test_what_is_dead_is_noticed(tmp_path: Path) -> None:
     code = "def called():\n    return 1\n\n\ndef forgotten():\n    return called()\n"
     (tmp_path / "some.py").write_text(code, encoding="utf-8")
     assert unused([tmp_path]) == [f"{tmp_path / 'some.py'}: forgotten"]
+
+
+def assigned_twice(code: str) -> list[str]:
+    """Return the names that a module's own lines assign more than once: the first value is lost."""
+    names = [
+        target.id
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    ]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def test_no_module_assigns_a_name_twice() -> None:
+    modules = [
+        path for where in WHERE for path in ([where] if where.is_file() else where.rglob("*.py"))
+    ]
+    found = {path: assigned_twice(path.read_text(encoding="utf-8")) for path in modules}
+    assert {path: names for path, names in found.items() if names} == {}
+    assert assigned_twice("A = 1\nB = 2\nA = 3\n") == ["A"]

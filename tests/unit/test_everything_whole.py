@@ -70,3 +70,25 @@ def test_the_plan_runs_nothing_and_an_unknown_step_is_refused(checkout, capsys):
     with pytest.raises(SystemExit) as ended:
         _everything.main(["no-such-step"])
     assert ended.value.code == 2
+
+
+def test_a_bound_that_is_missed_is_a_failure_though_every_step_passed(
+    checkout, capsys, monkeypatch
+):
+    (checkout / "mended").touch()
+    monkeypatch.setattr(_everything, "MOST_MINUTES", 0.0)
+    assert _everything.main([]) == 1
+    assert "FAILED everything, with the environment" in capsys.readouterr().out
+
+
+def test_what_passed_with_forgiveness_has_not_passed_without(checkout, capsys, monkeypatch):
+    (checkout / "mended").touch()
+    script = Step("script", ("benchmarks/none.py",), 0.01)
+    monkeypatch.setattr(_everything, "chosen", lambda names: [script])
+    (checkout / "benchmarks").mkdir()
+    (checkout / "benchmarks" / "none.py").write_text("")
+    (checkout / ".gitignore").write_text("build/\nmended\nbenchmarks/\n.gitignore\n")
+    assert _everything.main(["--allow-missing"]) == 0
+    capsys.readouterr()
+    assert _everything.main([]) == 0
+    assert "begins  script" in capsys.readouterr().out

@@ -111,6 +111,12 @@ def test_a_function_is_named_by_its_module_never_by_a_path(evals):
     assert len(check_suites(evals)) == 8
 
 
+def test_a_function_whose_name_no_file_can_have_is_a_problem_and_no_error(evals):
+    template = evals / "core" / "_pairs_yaml"
+    template.write_text(template.read_text().replace("utils.load", f"{'u' * 300}.load"))
+    assert len(check_suites(evals)) == 8
+
+
 def test_a_name_must_end_in_its_language_and_be_unique(evals):
     path = evals / "core" / "pairs_dan_Latn.yaml"
     text = path.read_text()

@@ -48,7 +48,6 @@ _FIGURES = "published"
 HUB = "hub"
 #: Beside the suites: which of them may be run.
 REGISTER = "suites.yaml"
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True)
