@@ -23,8 +23,8 @@ minutes. One proof is `nox -s prove -- NAME`, one benchmark `nox -s bench -- NAM
 them in `build/proofs/NAME.json` or `build/bench/NAME.json` and exits with 1 when one does not hold. `nox -s claims`
 then writes this page.
 
-**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script and was
-there before the run. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
+**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script; where
+a section names a commit, in that one. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
 browser, real text, another program); the script then fails unless it is called with `--allow-missing`. "Planted"
 and "must" rows are negations: they show that the check fails where it should. Speeds are ratios to a peer that
 ran in the same minutes; seconds are CPU seconds where the machine was busy.
