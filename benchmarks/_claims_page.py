@@ -23,8 +23,8 @@ minutes. One proof is `nox -s prove -- NAME`, one benchmark `nox -s bench -- NAM
 them in `build/proofs/NAME.json` or `build/bench/NAME.json` and exits with 1 when one does not hold. `nox -s claims`
 then writes this page.
 
-**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script and was
-there before the run. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
+**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script; where
+a section names a commit, in that one. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
 browser, real text, another program); the script then fails unless it is called with `--allow-missing`. "Planted"
 and "must" rows are negations: they show that the check fails where it should. Speeds are ratios to a peer that
 ran in the same minutes; seconds are CPU seconds where the machine was busy.
@@ -50,7 +50,7 @@ def _state(claims: Sequence[Claim], scripts: Sequence[Script]) -> str:
     rows = Counter(verdict(m) for claim in claims for m in claim.measures)
     told = [
         f"Of {sum(rows.values())} rows **{rows[HOLDS]} hold**",
-        f"{rows[FAILS]} do not",
+        f"{rows[FAILS]} do{'es' * (rows[FAILS] == 1)} not",
         f"{rows[UNKNOWN]} could not be measured",
         f"{rows[NO_BOUND]} are told without a bound",
     ]
@@ -59,13 +59,16 @@ def _state(claims: Sequence[Claim], scripts: Sequence[Script]) -> str:
     commits = {run.git_commit for run in runs if run is not None}
     if None in runs or len(commits) != 1:
         lines.append(
-            "The figures are **not of one run**: each section says of which commit and day its own are."
+            "The figures are **not of one run**: each section says of which commit and day its own are, "
+            f"but {runs.count(None)} of runs that did not write it down."
         )
     else:
         lines.append(f"All are of commit {commits.pop()[:10]}.")
     machines = {_machine(run) for run in runs if run is not None}
     if len(machines) == 1:
-        lines.append(f"The machine: {machines.pop()}.")
+        lines.append(f"The machine, where it was written down: {machines.pop()}.")
+    if lacking := len(scripts) - len(claims):
+        lines.append(f"What {lacking} scripts claim stands in no row, and may not hold.")
     return " ".join(lines)
 
 

@@ -94,9 +94,17 @@ def test_what_does_not_hold_or_was_not_measured_comes_first():
         scripts(),
     )
     head = told[: told.index("## prove-data")]
-    assert "Of 3 rows **1 hold**, 1 do not, 1 could not be measured" in head
+    assert "Of 3 rows **1 hold**, 1 does not, 1 could not be measured" in head
     assert 'href="#prove-data-bad"' in head and 'href="#prove-data-unseen"' in head
     assert "prove-data-good" not in head
+
+
+def test_a_bound_of_a_dash_is_no_bound_and_scripts_without_figures_are_counted():
+    told = page([claim(measure("good"), measure("told", bound="-"))], scripts())
+    assert "Of 2 rows **1 hold**, 0 do not, 0 could not be measured, 1 are told" in told
+    assert "</a>told | 1 | - | no bound |" in told
+    assert f"What {len(scripts()) - 1} scripts claim stands in no row" in told
+    assert "but 1 of runs that did not write it down" in told
 
 
 def test_new_figures_take_the_place_of_old_ones_and_others_stay(tmp_path: Path):
