@@ -229,3 +229,27 @@ def test_a_mistyped_word_names_the_right_one(
     assert main(["plan", "show", str(recipe)]) == 2
     said = f"`{'.'.join(path)}` = {typed!r}: Input should be a valid number or {word}. Did you mean {word}?"
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("recipes/mini-7.8.yaml", "recipes/mini-7.8b.yaml"),
+        ("recipe/mini-7.8b.yaml", "recipes/mini-7.8b.yaml"),
+        ("own-text", "recipes/own-text.yaml"),
+        ("own-txet.yaml", "recipes/own-text.yaml"),
+        ("nonexist.yaml", None),
+        ("recipes/zzzz.yaml", None),
+    ],
+)
+def test_a_path_is_offered_where_it_is_near(
+    typed: str,
+    meant: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["plan", "show", typed]) == 2
+    said = capsys.readouterr().err
+    assert (f"Did you mean {meant}?" in said) if meant else ("Did you mean" not in said)
+    assert said.startswith(f"skald: {typed}: ") and said.count("\n") == 1

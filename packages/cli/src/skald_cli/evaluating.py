@@ -203,13 +203,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from skald_cli.verifying import verify
 
         def items_of(names: Sequence[str]) -> dict[str, Path]:
-            return _items_by_suite(names, args.items or [])
+            return items_by_suite(names, args.items or [])
 
         return verify(args.verify, args.out, corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]
-    items = _items_by_suite(suites, args.items or [])
+    items = items_by_suite(suites, args.items or [])
     languages = _languages(args.languages)
     if args.watch is not None:
         from skald_harness.running.watch import Watched, watch
@@ -286,8 +286,12 @@ def _first_rank() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
+def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
     """Return each suite's folder of items from words such as `DIR` and `ud=DIR`.
+
+    Args:
+        suites: Those that are evaluated.
+        words: What `--items` was given.
 
     Raises:
         UserInputError: A word names a suite that is not evaluated.
