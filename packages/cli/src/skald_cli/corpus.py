@@ -260,6 +260,10 @@ def run_why(args: argparse.Namespace) -> int:
     """Tell what each stage did with a document."""
     from skald_corpus.pipeline.why import why
 
+    if not args.corpus.is_dir():
+        raise UserInputError(
+            str(args.corpus), "no such folder", "Name one that `skald corpus build SOURCES` wrote"
+        )
     for line in why(args.corpus, args.id):
         print(line)
     return EXIT_DONE

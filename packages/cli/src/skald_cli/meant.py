@@ -6,6 +6,7 @@ one that does is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def path_meant(error: SkaldError, words: Sequence[str]) -> SkaldError:
 
     if isinstance(error, DiskError):  # a path to write to need not exist
         return error
-    where = Path(error.where)
+    where = Path(re.sub(r"(:\d+)+$", "", error.where))  # without the line of the file
     try:
         if where.exists() or not any(_is_of(word, where) for word in words[1:]):
             return error
