@@ -193,7 +193,7 @@ def _site(data: bytes, folder: Path) -> None:
     plan = _any_plan()
     nodes = nodes_for(site, plan.execution)
     training_script(site, plan.name, plan.execution, nodes, ["train"], Path("python"), Path("logs"))
-    evaluation_script(site, ["core"], ["evaluate"], Path("python"), Path("logs"))
+    evaluation_script(site, {"core": Path("items")}, ["evaluate"], Path("python"), Path("logs"))
 
 
 @functools.cache

@@ -207,6 +207,7 @@ def test_the_commands_of_the_pages_run(
     monkeypatch.chdir(way[0])
     shutil.copytree(way[0] / "artifacts" / "exports" / NAME, way[0] / "path" / "to" / "my-model")
     write_user_items(way[0] / "my" / "items")
+    (way[0] / "skald.sif").touch()
     ran = 0
     for page, words in walk():
         said = shlex.join(words)
