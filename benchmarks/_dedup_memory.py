@@ -7,7 +7,6 @@ One in five documents is a near-copy of one before it, at a distance of up to 1,
 
 from __future__ import annotations
 
-import resource
 import shutil
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _machine import peak_bytes
 from skald_corpus.dedup import exact, minhash
 from skald_corpus.dedup.clusters import Clusters
 from skald_specs.corpus import Document
@@ -55,8 +55,8 @@ class Stream:
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory of this process so far, in units of 2**20 bytes."""
+    return peak_bytes() / 2**20
 
 
 def drain(found: Clusters) -> tuple[int, int]:
