@@ -7,6 +7,8 @@ changed begins anew. What was found so far lies in build/proofs/fuzz/, one file 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
 from pathlib import Path
@@ -20,9 +22,10 @@ import _fuzz_run
 from _fuzz_child import instrumented
 from _fuzz_target import Outcome
 
-logging.disable(logging.INFO)  # atheris names every module that it instruments
+logging.disable(logging.INFO)  # what readers log says nothing here
 
-with instrumented():  # before anything of ours is imported
+# Before anything of ours is imported; atheris names every module on standard error.
+with instrumented(), contextlib.redirect_stderr(io.StringIO()):
     import _fuzz_files_records
     import _fuzz_files_text
     import _fuzz_files_weights
