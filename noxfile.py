@@ -163,7 +163,7 @@ def lint(session):
     code = [str(package / "src") for package in PACKAGES]
     run(session, "mypy", *code, "benchmarks", "--exclude", "benchmarks/proofs/")
     # Apart: a benchmark and a proof may have one name.
-    run(session, "mypy", "benchmarks/proofs")
+    run(session, "mypy", "benchmarks/proofs", "docs/diagrams.py", "docs/pictures.py")
     run(session, "lint-imports", "--no-logo")
 
 

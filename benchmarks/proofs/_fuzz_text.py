@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _fuzz_run import Target
+from _fuzz_target import Target
 
 ROOT = Path(__file__).parents[2]
 
