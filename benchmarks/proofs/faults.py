@@ -16,7 +16,6 @@ import _faults_damage as damage_part
 import _faults_ends as end_part
 import _faults_kills as kill_part
 import _faults_steps as step_part
-import _faults_verbs as verb_part
 from _faults_lives import made_corpus
 from skald_specs.claims import Measure, conclude
 from skald_trainer.bridge import patches
@@ -27,7 +26,6 @@ PARTS: tuple[Callable[[Path, Path], list[Measure]], ...] = (
     end_part.measures,
     damage_part.measures,
     step_part.measures,
-    verb_part.measures,
 )
 
 

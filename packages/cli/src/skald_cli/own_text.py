@@ -11,10 +11,12 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE
 
+from skald_cli.interrupts import raise_on_signals, report_interrupt, stop_listening
 from skald_cli.main import main as skald
 from skald_cli.parser import Parser
 from skald_cli.places import ARTIFACTS
@@ -62,7 +64,17 @@ def main(words: list[str] | None = None) -> int:
     args: argparse.Namespace = parser.parse_args(words)
     # All stations run in this process, and tqdm reads this when the first of them imports it.
     os.environ.setdefault("TQDM_DISABLE", "1")
-    for command in commands(args.source, args.items):
+    raise_on_signals()
+    try:
+        code = _run_all(commands(args.source, args.items))
+    except KeyboardInterrupt:  # between two of them
+        return report_interrupt()
+    stop_listening()
+    return code
+
+
+def _run_all(words: Sequence[Sequence[str]]) -> int:
+    for command in words:
         print(f"+ skald {shlex.join(command)}", flush=True)
         code = skald(command)
         if code != EXIT_DONE:
