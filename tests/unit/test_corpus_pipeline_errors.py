@@ -171,7 +171,7 @@ def test_every_format_gives_the_same_documents(tmp_path):
     found = []
     contents = {
         "da.jsonl": lines(*GOOD),
-        "da.jsonl.gz": gzip.compress(lines(*GOOD)),
+        "da.jsonl.gz": gzip.compress(lines(*GOOD), mtime=0),
         "da.parquet": parquet_bytes(),
         "da.conllu": "".join(
             f"# sent_id = {r['id']}\n# text = {r['text']}\n1\t_\n\n" for r in GOOD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,17 +22,36 @@ Validation = dict[str, tuple[float, float]]
 
 
 def choose_device(plan: Plan) -> Literal["cpu", "cuda"]:
-    """Resolve `auto`, and refuse a GPU that is not there."""
+    """Resolve `auto`, and refuse GPUs that are not there.
+
+    Every process takes a GPU of its own; where this machine has fewer, `auto` is the CPU.
+
+    Raises:
+        UserInputError: The plan asks for GPUs that torch does not see here.
+    """
+    wanted = plan.execution.device
+    if wanted == "cpu":
+        return "cpu"
+    n_gpus, n_processes = gpus_and_processes(plan)
+    if n_gpus >= n_processes:
+        return "cuda"
+    if wanted == "cuda":
+        sees = f"{n_gpus} GPU{'s' * (n_gpus != 1)}" if n_gpus else "no GPU"
+        raise UserInputError(
+            "execution.device",
+            f"cuda for {n_processes} processes here, but torch sees {sees}",
+            "Use cpu or auto, or a smaller layout (dp, tp, pp)",
+        )
+    return "cpu"
+
+
+def gpus_and_processes(plan: Plan) -> tuple[int, int]:
+    """Return the GPUs that torch sees on this machine, and the processes of a run that need one."""
     import torch
 
-    wanted = plan.execution.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise UserInputError(
-            "execution.device", "cuda, but torch sees no GPU here", "Use cpu or auto"
-        )
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    # torchrun says how many of the run's processes are on this node.
+    return n_gpus, int(os.environ.get("LOCAL_WORLD_SIZE", plan.execution.world_size))
 
 
 def drive(

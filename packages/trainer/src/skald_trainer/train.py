@@ -30,7 +30,7 @@ from skald_trainer.meeting import allow_overlap, leads, started_elsewhere
 from skald_trainer.metrics import curve_rows, first_step
 from skald_trainer.origin import Origin, origin_of
 from skald_trainer.rank import train_rank
-from skald_trainer.run import choose_device
+from skald_trainer.run import choose_device, gpus_and_processes
 from skald_trainer.sinks import check_sinks
 
 CURVE_FILE = "curve.jsonl"
@@ -59,8 +59,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     _check_corpus(plan, corpus)
     check_sinks(layout)
     allow_overlap(layout)
-    if layout.device == "cuda":
-        choose_device(plan)
+    _tell_device(plan)
     if resume is not None:
         _check_resume(plan, resume)
     keeper = leads()
@@ -78,6 +77,18 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
         if keeper:
             last = resume if done else checkpoint.path_of(folder.checkpoints, n_steps)
             _finish(plan, folder, last)
+
+
+def _tell_device(plan: Plan) -> None:
+    """Refuse GPUs that are not there before anything is written, and say when GPUs stay unused."""
+    if plan.execution.device == "cpu" or choose_device(plan) == "cuda" or not leads():
+        return
+    n_gpus, n_processes = gpus_and_processes(plan)
+    if n_gpus:
+        print(
+            f"{plan.name}: on the CPU, for its {n_processes} processes want a GPU each and "
+            f"this machine has {n_gpus}; dp, tp and pp of the plan's `execution` block say how many"
+        )
 
 
 def _prepared(plan: Plan, folder: RunFolder, resume: Path | None) -> Path | None:
