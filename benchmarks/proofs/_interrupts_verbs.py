@@ -23,7 +23,6 @@ from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, EXIT_RESUMABLE
 from skald_specs.files import sha256_file
 from skald_specs.stopping import CONTINUE
-from skald_trainer.held import LOCK_FILE
 
 #: A command ends in a fraction of that many times what it takes undisturbed, on however busy a machine.
 _PATIENCE, _PATIENCE_SECONDS, _PATIENCE_UNDISTURBED_SECONDS = 5.0, 60.0, 900.0
@@ -31,6 +30,7 @@ _PATIENCE, _PATIENCE_SECONDS, _PATIENCE_UNDISTURBED_SECONDS = 5.0, 60.0, 900.0
 _MOST_TRIES = 8
 #: What tells of one run alone: times, processes, and where it was stopped, which is where a checkpoint lies.
 _OF_ONE_RUN = ("manifests", "metrics.jsonl", "origin.json", "checkpoints")
+_LOCK = ".lock"
 #: What torch keeps in the system's folder, for the next process too.
 _KEPT_BY_TORCH = "torchinductor_"
 _COMMAND = "skald_cli.main"
@@ -184,7 +184,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
 def _temporary(folder: Path) -> Iterator[str]:
     """Yield what our writers and tempfile name things that are not done; a lock stays."""
     for path in folder.rglob(".*"):
-        if path.name != LOCK_FILE:
+        if not path.name.endswith(_LOCK):
             yield str(path.relative_to(folder))
 
 
@@ -193,6 +193,6 @@ def _contents(folder: Path) -> set[tuple[str, str]]:
     return {
         (str(path.relative_to(folder)), sha256_file(path))
         for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink()
+        if path.is_file() and not path.is_symlink() and not path.name.endswith(_LOCK)
         if not any(part in _OF_ONE_RUN for part in path.relative_to(folder).parts)
     }

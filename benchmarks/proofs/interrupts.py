@@ -7,6 +7,7 @@ holds what the stations before it wrote.
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,8 @@ VERBS = (
 
 def main() -> int:
     """Interrupt every verb, and conclude."""
+    # Where this was started in the background, Ctrl-C would be ignored by all that starts from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(FOLDER, ignore_errors=True)
     world = made_world(FOLDER.absolute() / "world")
     measures = []
