@@ -38,7 +38,7 @@ SCRIPTS: dict[Verb, Path] = {"prove": ROOT / "benchmarks" / "proofs", "bench": R
 #: The scripts as the stations come; what belongs to none of them is last.
 STATIONS = (
     "data", "ablation", "scale", "corpus", "mup", "sweep", "transfer", "plan", "train", "gpu_train",
-    "parallel", "faults", "nodes", "evaluate", "report", "cycle", "fuzz", "rough", "all",
+    "parallel", "faults", "interrupts", "nodes", "evaluate", "report", "cycle", "fuzz", "rough", "all",
 )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ STEPS = (
     _session("docs", 1.2),
     _session("data", 0.3),
     _proof("faults", 6.0),
+    _proof("interrupts", 5.0),
     _proof("rough", 5.0),
     _proof("data", 4.5),
     _proof("evaluate", 4.5, needs=("bench-cycle", "data")),

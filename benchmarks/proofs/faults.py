@@ -19,7 +19,6 @@ import _faults_damage as damage_part
 import _faults_ends as end_part
 import _faults_kills as kill_part
 import _faults_steps as step_part
-import _faults_verbs as verb_part
 from _conclude import conclude
 from _faults_lives import made_corpus
 from _options import options
@@ -32,7 +31,6 @@ PARTS: tuple[Callable[[Path, Path], list[Measure]], ...] = (
     end_part.measures,
     damage_part.measures,
     step_part.measures,
-    verb_part.measures,
 )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import types
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
-import _faults_verbs as verbs
+import _interrupts_verbs as verbs
 import pytest
-from _faults_verbs import Ended, Verb, faults, made_world, run
+from _interrupts_verbs import Ended, Verb, faults, run
+from _interrupts_world import made_world
+from skald_cli.scratch import scratch_of_workers
 from skald_specs.errors import EXIT_DONE, EXIT_RESUMABLE, InterruptedRunError
 from skald_specs.stopping import CONTINUE
 from skald_trainer.sweep import resident_workers
@@ -22,35 +26,24 @@ pytestmark = [pytest.mark.parallel, pytest.mark.slow]
 CORPUS = Verb("corpus", "corpus build sources.yaml --workers 2")
 
 
-class Moment(random.Random):
-    """Chooses one moment of a run, as a share of it."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-
-    def uniform(self, low: float, high: float) -> float:
-        return self.share
-
-
-def test_a_corpus_is_continued_whenever_it_is_interrupted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_corpus_is_continued_whenever_it_is_interrupted(tmp_path: Path) -> None:
     world = made_world(tmp_path / "world")
     before = shutil.copytree(world, tmp_path / "before", symlinks=True)
-    whole = run(CORPUS.words, world)
+    whole = run(CORPUS, world)
     assert whole.code == EXIT_DONE, whole.said
     # About where the workers start; the proof takes moments of chance, and all verbs.
-    assert list(faults(CORPUS, before, world, whole, Moment(0.35))) == []
+    assert faults(CORPUS, before, world, whole, 0.35) == []
 
 
 @pytest.mark.parametrize(
     ("stopped", "again", "left", "said"),
     [
         (Ended(EXIT_RESUMABLE, f"skald: interrupted; {CONTINUE}\n", 1), EXIT_DONE, "", []),
-        (Ended(-2, "", 1), EXIT_DONE, "", []),
-        (Ended(-2, "half a line", 1), EXIT_DONE, "", ["code -2"]),
+        (Ended(EXIT_DONE, "all done\n", 1), EXIT_DONE, "", None),
+        (Ended(-2, "", 1), EXIT_DONE, "", ["code -2"]),
+        (Ended(-2, f"{CONTINUE}\n", 1), EXIT_DONE, "", ["code -2"]),
+        (Ended(EXIT_RESUMABLE, f"{CONTINUE}\n{CONTINUE}\n", 1), EXIT_DONE, "", ["code 75"]),
+        (Ended(EXIT_RESUMABLE, f"{CONTINUE}\n", 1, ("tmp1",)), EXIT_DONE, "", ["left behind"]),
         (Ended(EXIT_RESUMABLE, f"Traceback\n{CONTINUE}\n", 1), EXIT_DONE, "", ["a traceback"]),
         (Ended(EXIT_RESUMABLE, f"{CONTINUE}\nmore\n", 1), EXIT_DONE, "", ["code 75"]),
         (Ended(EXIT_RESUMABLE, f"{CONTINUE}\n", 1), EXIT_DONE, ".half", ["left behind"]),
@@ -59,22 +52,23 @@ def test_a_corpus_is_continued_whenever_it_is_interrupted(
     ],
 )
 def test_the_proof_notices_what_is_wrong(
-    stopped: Ended, again: int, left: str, said: list[str], tmp_path: Path,
+    stopped: Ended, again: int, left: str, said: list[str] | None, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     for name in ("trial", "world"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "whole").write_text("bytes")
     ends = iter([stopped, Ended(again, "", 1)])
-    monkeypatch.setattr(verbs, "run", lambda *words: next(ends))
+    monkeypatch.setattr(verbs, "run", lambda *given, **settings: next(ends))
     if left:
         (tmp_path / "trial" / left).write_text("x")
         if left == ".half":  # the rerun takes it away
             (tmp_path / "world" / left).write_text("x")
-    found = list(
-        faults(CORPUS, tmp_path / "trial", tmp_path / "world", Ended(0, "", 1), Moment(0.5))
-    )
-    assert len(found) == len(said)
+    found = faults(CORPUS, tmp_path / "trial", tmp_path / "world", Ended(0, "", 1), 0.5)
+    if said is None:
+        assert found is None
+        return
+    assert found is not None and len(found) == len(said)
     assert all(fault.startswith(start) for fault, start in zip(found, said, strict=True))
 
 
@@ -98,6 +92,42 @@ sys.exit(main(["doctor"]))
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stderr.count("\n")) == (EXIT_RESUMABLE, 1)
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        # `namedtuple` evaluates a text; a Ctrl-C in it is what `python -m` would die of in the end.
+        ("def run(args): eval('os.kill(os.getpid(), signal.SIGINT) or signal.pause()')", 75),
+        # Python's own end, once everything is written.
+        ("def run(args): atexit.register(os.kill, os.getpid(), signal.SIGINT); return 0", 0),
+    ],
+)
+def test_python_itself_does_not_change_the_exit_code(
+    moment: str, code: int, tmp_path: Path
+) -> None:
+    (tmp_path / "planted.py").write_text(
+        f"import atexit, os, signal, sys\nfrom skald_cli import doctor, main\n{moment}\n"
+        "doctor.run_doctor = run\nsys.argv[1:] = ['doctor']\nsys.exit(main.main())\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-m", "planted"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert ended.returncode == code, ended.stderr
+
+
+def test_what_workers_leave_in_the_temporary_folder_goes_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    killed = "import os, tempfile; tempfile.mkdtemp(); os.kill(os.getpid(), 9)"
+    with suppress(KeyboardInterrupt), scratch_of_workers():
+        subprocess.run([sys.executable, "-c", killed], check=False)
+        assert len(list(tmp_path.glob("*/*"))) == 1
+        raise KeyboardInterrupt
+    assert os.environ["TMPDIR"] == str(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_sweep_whose_worker_is_killed_can_be_continued() -> None:

@@ -18,7 +18,7 @@ from skald_cli.interrupts import STOP_SIGNALS
 from skald_cli.main import main
 from skald_harness.running import watch as watching
 from skald_harness.running.evaluate import evaluate
-from skald_harness.running.watch import Watched, read_points, watch, whole_checkpoints
+from skald_harness.running.watch import Watched, checkpoints_of, read_points, watch
 from skald_harness.store.evaluation import mean_of, read_evaluation
 from skald_harness.store.locks import LockedError, held
 from skald_mup.export import export
@@ -168,12 +168,31 @@ def test_a_second_watch_scores_nothing_and_a_lost_curve_comes_from_the_store(cop
 
 def test_what_is_half_written_is_never_read(copy):
     checkpoints = copy / "runs" / "seen" / "checkpoints"
-    whole = whole_checkpoints(copy / "runs" / "seen")
+    whole, damaged = checkpoints_of(copy / "runs" / "seen")
+    assert not damaged
     assert [checkpoint.step for checkpoint in whole] == STEPS
     shutil.copytree(checkpoints / checkpoint_name(8), checkpoints / ".step_00000080.x1y2")
     shutil.copytree(checkpoints / checkpoint_name(8), checkpoints / "step_00000080")
     (checkpoints / "step_00000080" / MANIFEST_FILE).unlink()
-    assert whole_checkpoints(copy / "runs" / "seen") == whole
+    assert checkpoints_of(copy / "runs" / "seen") == (whole, {})
+
+
+def test_a_run_whose_end_is_damaged_is_not_waited_for(copy, capsys):
+    run = copy / "runs" / "seen"
+    (run / "final" / MANIFEST_FILE).write_text("{")
+
+    def sleep(seconds):
+        raise AssertionError("it waits")
+
+    # Its last checkpoint is whole, so all of the run is there.
+    watch(watched(copy), sleep=sleep)
+    assert "seen: final left out: " in capsys.readouterr().err
+    for folder in (run / "checkpoints").iterdir():
+        (folder / MANIFEST_FILE).write_text("{")
+    with pytest.raises(UserInputError, match=r"final/manifest\.json"):
+        watch(watched(copy), sleep=sleep)
+    said = capsys.readouterr().err
+    assert [f"{checkpoint_name(step)} left out: " in said for step in STEPS] == [True] * len(STEPS)
 
 
 def test_a_removed_or_damaged_checkpoint_is_left_out_and_said(copy, monkeypatch, capsys):

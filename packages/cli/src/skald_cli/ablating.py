@@ -11,6 +11,7 @@ from skald_specs.errors import EXIT_DONE
 
 from skald_cli import places
 from skald_cli.parser import Verbs
+from skald_cli.scratch import scratch_of_workers
 
 if TYPE_CHECKING:
     from skald_corpus.held_out import HeldOut
@@ -134,7 +135,8 @@ def ablate(
     held_out = _held_out(recipe, {named[name]: m for name, m in manifests.items()}, on, pairs)
     rows = (item.model_dump(mode="json") for item in held_out.items)
     write_jsonl(out / _ITEMS_FILE, rows)
-    runs = run_ablation(jobs, out / _ITEMS_FILE, out / _RUNS)
+    with scratch_of_workers():
+        runs = run_ablation(jobs, out / _ITEMS_FILE, out / _RUNS)
     first = next(iter(named))
     return conclude(
         recipe,

@@ -27,13 +27,22 @@ def raise_on_signals() -> None:
         signal.signal(number, _raise)
 
 
-def report_interrupt() -> int:
-    """Say that the program was interrupted and return its exit code; further signals are nothing.
+def stop_listening() -> None:
+    """From now on signals are nothing: all is done and only Python's own end is left.
 
-    Only `SIG_IGN` outlives Python's own end, which takes seconds once torch is imported.
+    That takes seconds once torch is imported, and no handler but `SIG_IGN` outlives its beginning: a
+    signal would end a finished command as if it had failed.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    # A Ctrl-C that came while a text was evaluated (as `namedtuple` does) is kept in mind, and `python -m`
+    # would then die of SIGINT whatever the exit code; the next text makes Python forget it.
+    exec("")  # noqa: S102 - an empty constant
+
+
+def report_interrupt() -> int:
+    """Say that the program was interrupted and return its exit code; further signals are nothing."""
+    stop_listening()
     print(INTERRUPTED, file=sys.stderr, flush=True)
     return EXIT_RESUMABLE
 

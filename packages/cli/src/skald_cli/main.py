@@ -14,6 +14,7 @@ from skald_cli.interrupts import (
     leaving_at_once,
     raise_on_signals,
     report_interrupt,
+    stop_listening,
     was_interrupted,
 )
 from skald_cli.meant import path_meant
@@ -123,6 +124,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"skald: {lack}", file=sys.stderr)
         return lack.exit_code
+    finally:
+        if argv is None:
+            stop_listening()
     return code
 
 

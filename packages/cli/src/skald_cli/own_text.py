@@ -12,10 +12,12 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from skald_specs.errors import EXIT_DONE, SkaldError, UserInputError
 
+from skald_cli.interrupts import raise_on_signals, report_interrupt, stop_listening
 from skald_cli.main import main as skald
 from skald_cli.parser import Parser
 from skald_cli.places import ARTIFACTS
@@ -119,7 +121,17 @@ def main(words: list[str] | None = None) -> int:
     except SkaldError as error:
         print(f"skald: {error}", file=sys.stderr)
         return error.exit_code
-    for command in commands(args.source, args.items, recipe):
+    raise_on_signals()
+    try:
+        code = _run_all(commands(args.source, args.items, recipe))
+    except KeyboardInterrupt:  # between two of them
+        return report_interrupt()
+    stop_listening()
+    return code
+
+
+def _run_all(words: Sequence[Sequence[str]]) -> int:
+    for command in words:
         print(f"+ skald {shlex.join(command)}", flush=True)
         code = skald(command)
         if code != EXIT_DONE:

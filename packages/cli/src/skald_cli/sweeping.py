@@ -10,6 +10,7 @@ from skald_specs.errors import EXIT_DONE
 
 from skald_cli import places
 from skald_cli.parser import Verbs
+from skald_cli.scratch import scratch_of_workers
 
 if TYPE_CHECKING:
     from skald_specs.recipe import Recipe
@@ -84,7 +85,8 @@ def run_sweep(args: argparse.Namespace) -> int:
         from skald_trainer.trunk import tokens_trained
 
         plans = proxy_plans(recipe, CorpusManifest.load(args.corpus / places.CORPUS_FILE))
-        train_all(plans, args.corpus, args.out)
+        with scratch_of_workers():
+            train_all(plans, args.corpus, args.out)
         facts["tokens_seen"] = tokens_trained(plans)
     print(f"{args.out}: {len(plans)} proxy runs")
     return EXIT_DONE

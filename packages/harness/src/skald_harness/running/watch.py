@@ -121,7 +121,7 @@ def watch(
 
     Raises:
         UserInputError: There is no such run, its corpus is another one, or an input of the
-            evaluation is wrong.
+            evaluation is wrong; or its last checkpoint is damaged.
     """
     if not watched.run.is_dir():
         raise UserInputError(
@@ -150,10 +150,14 @@ def _check_run(run: Path) -> None:
 
 def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) -> SignalReport:
     unusable: set[Checkpoint] = set()
+    named: set[Path] = set()
     waiting = False
     asked = _asked_now(watched)
     while True:
-        whole = whole_checkpoints(watched.run)
+        whole, damaged = checkpoints_of(watched.run)
+        for folder in sorted(damaged.keys() - named):
+            named.add(folder)
+            print(f"{watched.name}: {folder.name} left out: {damaged[folder]}", file=sys.stderr)
         known = _scored(watched, asked)
         todo = [c for c in whole if (c.step, c.weights_sha256) not in known and c not in unusable]
         for checkpoint in todo:
@@ -169,6 +173,9 @@ def _follow(watched: Watched, seconds: float, sleep: Callable[[float], None]) ->
             continue
         if any(checkpoint.step >= checkpoint.n_steps for checkpoint in whole):
             break
+        if (final := watched.run / _FINAL) in damaged:
+            # The run is over: no other checkpoint comes.
+            raise damaged[final]
         if not waiting:
             print(
                 f"{watched.name}: {_reached(whole)}; waiting for the next checkpoint (Ctrl-C ends; "
@@ -189,18 +196,21 @@ def _reached(whole: Sequence[Checkpoint]) -> str:
     return f"scored up to step {whole[-1].step:,} of {whole[-1].n_steps:,}"
 
 
-def whole_checkpoints(run: Path) -> list[Checkpoint]:
-    """Return the complete checkpoints of a run, oldest first, each step once.
+def checkpoints_of(run: Path) -> tuple[list[Checkpoint], dict[Path, UserInputError]]:
+    """Return the complete checkpoints of a run, oldest first, each step once, and why others are none.
 
     A checkpoint is written under another name and its manifest last, so what is half-written is not
-    seen; one that is removed during the look is passed over.
+    seen; one that is removed during the look is passed over. What is left are damaged ones.
     """
     found: dict[int, Checkpoint] = {}
+    damaged: dict[Path, UserInputError] = {}
     for folder in (*checkpoints_in(run / "checkpoints"), run / _FINAL):
         try:
             manifest = CheckpointManifest.load(folder / MANIFEST_FILE)
             plan = Plan.load(folder / PLAN_FILE)
-        except UserInputError:
+        except UserInputError as error:
+            if (folder / MANIFEST_FILE).is_file():
+                damaged[folder] = error
             continue
         weights = {
             name: digest
@@ -217,7 +227,7 @@ def whole_checkpoints(run: Path) -> list[Checkpoint]:
         )
         # `final` holds the last checkpoint's weights once more.
         found.setdefault(checkpoint.step, checkpoint)
-    return [found[step] for step in sorted(found)]
+    return [found[step] for step in sorted(found)], damaged
 
 
 def read_points(path: Path) -> list[ScorePoint]:
