@@ -32,8 +32,8 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 #: Every wheel, for machines without a network; sessions install from it where it is.
 WHEELHOUSE = Path(os.environ.get("SKALD_WHEELHOUSE", ROOT / "wheelhouse")).resolve()
 GATHERING = str(ROOT / "packages" / "cli" / "src" / "skald_cli" / "wheelhouse.py")
-#: A worker for each core, up to four; what tests/conftest.py groups stays on one worker, in its order.
-WORKERS = ["-n", "logical", "--maxprocesses=4", "--dist=loadgroup", "--no-loadscope-reorder"]
+#: A worker for each core, up to four; tests/conftest.py says which tests stay together.
+WORKERS = ["-n", "logical", "--maxprocesses=4"]
 GUESSES = ROOT / "packages" / "specs" / "src" / "skald_specs" / "guesses.py"
 #: What `scale` adds: datatrove's own tokenizers, and pytest, since that environment stands alone.
 SCALE = ["spacy==3.8.18", "regex", "pytest>=9"]
@@ -163,7 +163,7 @@ def lint(session):
     code = [str(package / "src") for package in PACKAGES]
     run(session, "mypy", *code, "benchmarks", "--exclude", "benchmarks/proofs/")
     # Apart: a benchmark and a proof may have one name.
-    run(session, "mypy", "benchmarks/proofs")
+    run(session, "mypy", "benchmarks/proofs", "docs/diagrams.py", "docs/pictures.py")
     run(session, "lint-imports", "--no-logo")
 
 

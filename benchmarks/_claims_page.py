@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from _claims import Claim, Script, anchor
+from _claims import Claim, Script, anchor, partial_key
 from skald_report.tables.evidence import FAILS, HOLDS, NO_BOUND, UNKNOWN, typeset, verdict
 from skald_specs.circumstances import Circumstances
 from skald_specs.claims import Measure
@@ -21,10 +21,11 @@ Written by `nox -s claims` from [claims.json](claims.json); change neither by ha
 **To repeat it.** `nox -s all` runs everything on a fresh clone, and `nox -s all -- --plan` says in how many
 minutes. One proof is `nox -s prove -- NAME`, one benchmark `nox -s bench -- NAME`; either prints these rows, leaves
 them in `build/proofs/NAME.json` or `build/bench/NAME.json` and exits with 1 when one does not hold. `nox -s claims`
-then writes this page.
+then writes this page. A run of less than what is claimed stands in a section of its own, "in part", with what
+it was asked for.
 
-**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script and was
-there before the run. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
+**What the words mean.** A row *holds* when its figure lies within its bound, which stands in the script; where
+a section names a commit, in that one. *No bound*: told, not judged. *Not measured*: the machine lacks what it takes (a GPU, a
 browser, real text, another program); the script then fails unless it is called with `--allow-missing`. "Planted"
 and "must" rows are negations: they show that the check fails where it should. Speeds are ratios to a peer that
 ran in the same minutes; seconds are CPU seconds where the machine was busy.
@@ -42,7 +43,10 @@ def page(claims: Sequence[Claim], scripts: Sequence[Script]) -> str:
     found = {claim.key: claim for claim in claims}
     parts = [_HEAD.format(state=_state(claims, scripts)), _overview(found, scripts)]
     parts += [_exceptions(claims, [script for script in scripts if script.key not in found])]
-    parts += [_section(script, found.get(script.key)) for script in scripts]
+    for script in scripts:
+        parts.append(_section(script, found.get(script.key)))
+        if partial := found.get(partial_key(script.key)):
+            parts.append(_partial_section(script, partial))
     return "\n".join(parts)
 
 
@@ -50,22 +54,31 @@ def _state(claims: Sequence[Claim], scripts: Sequence[Script]) -> str:
     rows = Counter(verdict(m) for claim in claims for m in claim.measures)
     told = [
         f"Of {sum(rows.values())} rows **{rows[HOLDS]} hold**",
-        f"{rows[FAILS]} do not",
+        f"{rows[FAILS]} do{'es' * (rows[FAILS] == 1)} not",
         f"{rows[UNKNOWN]} could not be measured",
         f"{rows[NO_BOUND]} are told without a bound",
     ]
-    lines = [f"{', '.join(told)}; {len(claims)} of {len(scripts)} scripts have figures."]
+    whole = sum(not claim.partial for claim in claims)
+    lines = [f"{', '.join(told)}; {whole} of {len(scripts)} scripts have figures."]
+    if partial := [claim for claim in claims if claim.partial]:
+        names = ", ".join(f"[{claim.verb} {claim.name}](#{claim.key})" for claim in partial)
+        lines.append(
+            f"{sum(len(c.measures) for c in partial)} rows are of less than what is claimed: {names}."
+        )
     runs = [claim.run for claim in claims]
     commits = {run.git_commit for run in runs if run is not None}
     if None in runs or len(commits) != 1:
         lines.append(
-            "The figures are **not of one run**: each section says of which commit and day its own are."
+            "The figures are **not of one run**: each section says of which commit and day its own are, "
+            f"but {runs.count(None)} of runs that did not write it down."
         )
     else:
         lines.append(f"All are of commit {commits.pop()[:10]}.")
     machines = {_machine(run) for run in runs if run is not None}
     if len(machines) == 1:
-        lines.append(f"The machine: {machines.pop()}.")
+        lines.append(f"The machine, where it was written down: {machines.pop()}.")
+    if lacking := len(scripts) - len(claims):
+        lines.append(f"What {lacking} scripts claim stands in no row, and may not hold.")
     return " ".join(lines)
 
 
@@ -86,12 +99,17 @@ def _overview(found: dict[str, Claim], scripts: Sequence[Script]) -> str:
     ]
     lines.append("|---|---|--:|--:|--:|--:|")
     for script in scripts:
-        claim = found.get(script.key)
-        rows = Counter(verdict(m) for m in claim.measures) if claim else Counter[str]()
-        counts = [str(rows[word]) if claim else "-" for word in (HOLDS, FAILS, UNKNOWN, NO_BOUND)]
-        name = f"[{script.verb} {script.name}](#{script.key})"
-        lines.append(f"| {name} | {_cell(script.about)} | {' | '.join(counts)} |")
+        claim, partial = found.get(script.key), found.get(partial_key(script.key))
+        lines.append(_overview_row(script, script.key, _cell(script.about), claim))
+        if partial:
+            lines.append(_overview_row(script, partial.key, f"in part, {_asked(partial)}", partial))
     return "\n".join([*lines, ""])
+
+
+def _overview_row(script: Script, key: str, about: str, claim: Claim | None) -> str:
+    rows = Counter(verdict(m) for m in claim.measures) if claim else Counter[str]()
+    counts = [str(rows[word]) if claim else "-" for word in (HOLDS, FAILS, UNKNOWN, NO_BOUND)]
+    return f"| [{script.verb} {script.name}](#{key}) | {about} | {' | '.join(counts)} |"
 
 
 def _exceptions(claims: Sequence[Claim], unmeasured: Sequence[Script]) -> str:
@@ -102,7 +120,8 @@ def _exceptions(claims: Sequence[Claim], unmeasured: Sequence[Script]) -> str:
                 if verdict(m) == word:
                     # Not as Markdown's link: the docs site knows no anchor but those of headings there.
                     place = f'<a href="#{anchor(claim.key, m.measure)}">'
-                    row = f"{place}{claim.verb} {claim.name}: {_cell(m.measure)}</a>"
+                    part = ", in part" if claim.partial else ""
+                    row = f"{place}{claim.verb} {claim.name}{part}: {_cell(m.measure)}</a>"
                     detail = f": {_cell(m.detail)}" if m.detail else ""
                     figure = "" if m.value is None else f", {_figure(m)}"
                     lines.append(f"- {_WORDS[word]}: {row}{figure} (bound {_bound(m)}){detail}")
@@ -117,12 +136,26 @@ def _section(script: Script, claim: Claim | None) -> str:
     lines = [f"## {script.key}", "", f"{_cell(about)} `{script.command}`", ""]
     if claim is None:
         return "\n".join([*lines, "No figures yet.", ""])
-    lines += [*_how(claim), "", "| claim | figure | bound | | detail |", "|---|--:|---|---|---|"]
+    return "\n".join([*lines, *_rows(claim)])
+
+
+def _partial_section(script: Script, claim: Claim) -> str:
+    whole = f"[{script.verb} {script.name}](#{script.key})"
+    lines = [f"## {claim.key}", "", f"In part, {_asked(claim)}: less than what {whole} claims.", ""]
+    return "\n".join([*lines, *_rows(claim)])
+
+
+def _asked(claim: Claim) -> str:
+    return f"run with `{' '.join(claim.asked)}`" if claim.asked else "run without options"
+
+
+def _rows(claim: Claim) -> list[str]:
+    lines = [*_how(claim), "", "| claim | figure | bound | | detail |", "|---|--:|---|---|---|"]
     for m in claim.measures:
         mark = f'<a id="{anchor(claim.key, m.measure)}"></a>{_cell(m.measure)}'
         cells = [mark, _figure(m), _bound(m), _WORDS[verdict(m)], _cell(m.detail)]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+    return [*lines, ""]
 
 
 def _how(claim: Claim) -> Iterator[str]:

@@ -1,15 +1,12 @@
 """Peak memory of deduplication on a synthetic stream: `python benchmarks/_dedup_memory.py 5 130`.
 
-Arguments: gigabytes of text, bytes a document (130 is a sentence, 2000 a web page), and, if wanted,
-a folder for the parts, `verify`, and `near` to leave the exact step out. Nothing of the stream is kept, so what is measured is ours.
+Arguments: gigabytes of text and bytes a document. Nothing of the stream is kept, so what is measured is ours.
 One in five documents is a near-copy of one before it, at a distance of up to 1,000 documents.
 """
 
 from __future__ import annotations
 
-import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _machine import peak_bytes
+from _options import Parser
 from skald_corpus.dedup import exact, minhash
 from skald_corpus.dedup.clusters import Clusters
 from skald_specs.corpus import Document
@@ -55,8 +54,8 @@ class Stream:
 
 
 def peak_mb() -> float:
-    """Largest resident memory of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest resident memory of this process so far, in units of 2**20 bytes."""
+    return peak_bytes() / 2**20
 
 
 def drain(found: Clusters) -> tuple[int, int]:
@@ -108,12 +107,14 @@ def main(
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[1:] if word not in ("verify", "near")]
-    with tempfile.TemporaryDirectory(dir=given[2] if len(given) > 2 else None) as made:
+    parser = Parser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("gigabytes", type=float, help="of text")
+    parser.add_argument("document_bytes", type=int, help="130 is a sentence, 2000 a web page")
+    parser.add_argument("folder", nargs="?", help="for the parts")
+    parser.add_argument("--verify", action="store_true", help="compare the pairs that are found")
+    parser.add_argument("--near", action="store_true", help="leave the exact step out")
+    given = parser.read()
+    with tempfile.TemporaryDirectory(dir=given.folder) as made:
         main(
-            float(given[0]),
-            int(given[1]),
-            Path(made),
-            verify="verify" in sys.argv,
-            exact_too="near" not in sys.argv,
-        )
+            given.gigabytes, given.document_bytes, Path(made), verify=given.verify, exact_too=not given.near,
+        )  # fmt: skip

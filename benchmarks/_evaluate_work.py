@@ -7,15 +7,14 @@ scoring raised the largest resident memory of a process that had loaded everythi
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from _machine import forget_peak, peak_bytes
 from lm_eval.models.huggingface import HFLM
 from skald_harness.scoring.requests import Request
 from skald_harness.scoring.scorer import Scorer
@@ -156,16 +155,10 @@ def _growth(arm: str, name: str, batch_size: int) -> float:
     score = scorer.score if arm == "ours" else lambda requests: ask_peer(other, requests)
     # Kernels and threads take memory of their own when they first run.
     score(work.requests[:2])
-    # Linux then counts the peak from here, not from loading.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _peak_mb()
+    forget_peak()
+    before = peak_bytes()
     score(work.requests)
-    return _peak_mb() - before
-
-
-def _peak_mb() -> float:
-    (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found) / 1024
+    return (peak_bytes() - before) / 2**20
 
 
 if __name__ == "__main__":

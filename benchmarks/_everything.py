@@ -7,7 +7,6 @@ lists its options; names run those steps alone.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import _claims
 from _cut import attempts, can_cut, cut
 from _everything_run import Interrupted, Outcome, Runner
 from _everything_steps import ENVIRONMENT_MINUTES, MOST_MINUTES, STEPS, Step, chosen, planned
+from _options import Parser, one_of
 from skald_specs.claims import Measure, conclude
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, EXIT_RESUMABLE
 
@@ -34,12 +34,9 @@ _WRITTEN = (":!docs/claims.json", ":!docs/claims.md")
 
 def main(words: Sequence[str]) -> int:
     """Plan, run, write the page and conclude."""
-    parser = _parser()
-    given = parser.parse_args(words)
+    given = _parser().read(words)
     # nox knows when it began: the environment comes before this program.
     began = float(os.environ.get("SKALD_BEGAN", time.time()))
-    if unknown := set(given.names) - {step.name for step in STEPS}:
-        parser.error(f"no step {', '.join(sorted(unknown))}; --help names them")
     steps = chosen(given.names)
     if given.plan:
         print("\n".join(plan_lines(steps, given.cores)))
@@ -47,14 +44,9 @@ def main(words: Sequence[str]) -> int:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cores])
     why_not = can_cut()
     print(f"the network stays: {why_not}" if why_not else "the network is cut")
-    options = ["--allow-missing"] if given.allow_missing else []
 
     def command_of(step: Step) -> list[str]:
-        if step.command[0] == "-s":
-            command = [os.environ["SKALD_NOX"], "-m", "nox", *step.command]
-        else:
-            script = step.command[0].startswith("benchmarks/")
-            command = [sys.executable, *step.command, *(options if script else [])]
+        command = _command(step, given.allow_missing)
         return command if why_not or step.online else cut(command)
 
     runner = Runner(
@@ -72,12 +64,13 @@ def main(words: Sequence[str]) -> int:
     return _concluded(steps, old, new, began, not given.names)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nox -s all --", description="All that Skald claims.")
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s all --", description="All that Skald claims.", allow_abbrev=False)
     known = [step.name for step in STEPS]
     parser.add_argument(
-        "names", nargs="*", metavar="STEP", help=f"only these of: {', '.join(known)}"
-    )
+        "names", nargs="*", metavar="STEP", type=lambda word: one_of("step", word, known),
+        help=f"only these of: {', '.join(known)}",
+    )  # fmt: skip
     parser.add_argument("--plan", action="store_true", help="print what would run, and when")
     parser.add_argument(
         "--again", action="store_true", help="run what has passed at this commit, too"
@@ -87,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--cores", type=int, default=CORES, help=f"use so many, not {CORES}")
     return parser
+
+
+def _command(step: Step, allow_missing: bool) -> list[str]:
+    if step.kind == "session":
+        return [os.environ.get("SKALD_NOX", sys.executable), "-m", "nox", *step.command]
+    forgiving = ["--allow-missing"] if allow_missing and step.kind == "script" else []
+    return [sys.executable, *step.command, *forgiving]
 
 
 def plan_lines(steps: Sequence[Step], cores: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 #: What the whole run may take on two cores, and how much of it the environment takes, which comes before.
 MOST_MINUTES, ENVIRONMENT_MINUTES = 90.0, 2.0
@@ -12,12 +12,14 @@ MOST_MINUTES, ENVIRONMENT_MINUTES = 90.0, 2.0
 class Step(NamedTuple):
     """One command of the run.
 
-    `command`: words after Python's own name; those of a nox session begin with `-s`. `minutes`: by the clock
-    on two quiet cores, what it is planned with. `wide`: it fills every core there is, or its figures bear
-    nothing beside them; any other step fills one core. `online`: it fetches wheels, so it keeps its network.
+    `kind`: a session of nox, a script of benchmarks/, or any other program. `command`: the words after
+    `nox`, or after `python`. `minutes`: by the clock on two quiet cores, what it is planned with. `wide`: it
+    fills every core there is, or its figures bear nothing beside them; any other step fills one core.
+    `online`: it fetches wheels, so it keeps its network.
     """
 
     name: str
+    kind: Literal["session", "script", "program"]
     command: tuple[str, ...]
     minutes: float
     wide: bool = False
@@ -25,13 +27,22 @@ class Step(NamedTuple):
     online: bool = False
 
 
-def _proof(name: str, minutes: float, *options: str, **more: object) -> Step:
-    script = f"benchmarks/proofs/{name}.py"
-    return Step(f"prove-{name}", (script, *options), minutes, **more)  # type: ignore[arg-type]  # Step's own fields
+def _proof(
+    name: str, minutes: float, *options: str, wide: bool = False, needs: tuple[str, ...] = ()
+) -> Step:
+    words = (f"benchmarks/proofs/{name}.py", *options)
+    return Step(f"prove-{name}", "script", words, minutes, wide, needs)
 
 
-def _bench(name: str, minutes: float, *options: str, **more: object) -> Step:
-    return Step(f"bench-{name}", (f"benchmarks/{name}.py", *options), minutes, **more)  # type: ignore[arg-type]  # as above
+def _bench(
+    name: str, minutes: float, *options: str, wide: bool = False, needs: tuple[str, ...] = ()
+) -> Step:
+    words = (f"benchmarks/{name}.py", *options)
+    return Step(f"bench-{name}", "script", words, minutes, wide, needs)
+
+
+def _session(name: str, minutes: float, wide: bool = False, online: bool = False) -> Step:
+    return Step(name, "session", ("-s", name), minutes, wide, online=online)
 
 
 #: The cold cycle that is measured is the cycle: its outputs are kept for those who read them. What is judged
@@ -40,7 +51,7 @@ STEPS = (
     _bench("cycle", 8.3, "--keep", wide=True),
     _bench("train", 2.8, wide=True),
     _bench("sweep", 3.0, wide=True),
-    Step("tests", ("-s", "tests"), 10.5, wide=True),
+    _session("tests", 10.5, wide=True),
     _proof("mup", 16.5, wide=True),
     _proof("transfer", 12.0, wide=True),
     _proof("parallel", 5.0, wide=True),
@@ -50,9 +61,9 @@ STEPS = (
     _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
     # 200,000 inputs for each of the readers take hours: that claim is `nox -s prove -- fuzz`'s.
     _proof("fuzz", 7.0, "--inputs=500"),
-    Step("scale", ("-s", "scale"), 2.0, online=True),
-    Step("docs", ("-s", "docs"), 1.2),
-    Step("data", ("-s", "data"), 0.3),
+    _session("scale", 2.0, online=True),
+    _session("docs", 1.2),
+    _session("data", 0.3),
     _proof("faults", 6.0),
     _proof("interrupts", 5.0),
     _proof("rough", 5.0),
@@ -67,6 +78,7 @@ STEPS = (
     _bench("gpu_train", 0.2, "--allow-missing", wide=True),
     Step(
         "reproduce",
+        "program",
         ("-m", "skald_cli.main", "report", "compare", "reports/reference", "reports/latest"),
         0.2,
         needs=("bench-cycle",),

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from _machine import forget_peak, peak_bytes, resident_bytes
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
 
@@ -58,9 +59,8 @@ class Pace:
         # Optimizers import it with their first step, which takes 60 MB.
         importlib.import_module("torch._dynamo")
         gc.collect()
-        # 5 sets the peak back to what is resident now; see proc(5).
-        Path("/proc/self/clear_refs").write_text("5")
-        self._resident_bytes = _status_bytes("VmRSS")
+        forget_peak()
+        self._resident_bytes = resident_bytes()
         if self._on_gpu:
             cuda = importlib.import_module("torch").cuda
             cuda.init()
@@ -90,18 +90,13 @@ class Pace:
             # Steps that were asked for are not yet steps that were taken.
             cuda.synchronize()
         wall, cpu = _clocks()
-        resident = _status_bytes("VmHWM") - self._resident_bytes
+        resident = peak_bytes() - self._resident_bytes
         peak = resident if cuda is None else cuda.max_memory_allocated()
         self._pipe.send(Turn(wall - wall_since, cpu - cpu_since, peak))
 
 
 def _clocks() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
-
-
-def _status_bytes(field: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:"))
 
 
 class Trainer:

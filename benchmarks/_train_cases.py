@@ -119,7 +119,8 @@ def plan_of(
         "validate_every_steps": _MANY_STEPS, **execution,
     }  # fmt: skip
     update = {
-        "name": case.name,
+        # A plan's name becomes a folder, and is in lower case.
+        "name": "-".join(case.name.lower().split()),
         "corpus": manifest.recipe,
         "mixture": {_LANGUAGE: 1.0},
         "model": case.shape,

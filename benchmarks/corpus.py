@@ -29,8 +29,10 @@ from typing import Any, NamedTuple, Self
 # Both sides use one thread; the tokenizers library reads this when it first encodes.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+from _conclude import conclude
 from _corpus_generator import measures as generator_measures
 from _corpus_text import peer_filters, reference, write_documents
+from _options import options
 from skald_corpus.build import encode
 from skald_corpus.filters.quality import shipped_thresholds
 from skald_corpus.ingest import Texts
@@ -38,7 +40,7 @@ from skald_corpus.pipeline.pool import Pool
 from skald_corpus.pipeline.rows import json_rows, parts
 from skald_corpus.pipeline.run import Pipeline
 from skald_corpus.tokenizer import train_tokenizer
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.corpus import END_OF_TEXT
 from skald_specs.recipe import CorpusRecipe
 from skald_specs.shards import write_shard
@@ -109,12 +111,11 @@ class Peer:
 
 def main() -> int:
     """Measure and conclude."""
+    given = options(__doc__)
     missing = "" if PEER.is_file() else "datatrove is not there: run `nox -s scale` first"
     missing = missing if TEXT.is_dir() else f"no real text at {TEXT}, see CONTRIBUTING.md"
     measures = _missing(missing) if missing else _against_datatrove()
-    return conclude(
-        "corpus", "bench", [*measures, *generator_measures()], "--allow-missing" in sys.argv
-    )
+    return conclude("corpus", "bench", [*measures, *generator_measures()], given)
 
 
 def _missing(reason: str) -> list[Measure]:

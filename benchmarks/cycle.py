@@ -12,8 +12,6 @@ them, and one that has some is brought up to date before the clone is measured.
 
 from __future__ import annotations
 
-import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,14 +19,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from _conclude import conclude
+from _machine import children_cpu_seconds, is_busy
+from _options import options
 from skald_cli.summary import station_times
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 
 CORES = 2
 CYCLE_SECONDS = 600.0
 UNCHANGED_SECONDS = 10.0
-#: Runnable processes, on average over a minute, above which the machine counts as busy.
-BUSY_LOAD = 0.7
 COMMANDS = (
     ("skald", "corpus", "generate", "--pin", "data.dvc"),
     ("dvc", "repro"),
@@ -40,11 +39,12 @@ OUTPUTS = ("data", ".dvc/cache", "reports/latest", "artifacts")
 
 def main() -> int:
     """Measure and conclude."""
-    busy = os.getloadavg()[0] > BUSY_LOAD
+    given = options(__doc__, flags={"keep": "leave the checkout the outputs of a cycle"})
+    busy = is_busy()
     commit = _text("git", "rev-parse", "--short", "HEAD")
     dirty = bool(_text("git", "status", "--porcelain", "--untracked-files=no"))
     state = f"commit {commit}{' and uncommitted changes' if dirty else ''}"
-    keep, used = "--keep" in sys.argv, Path("artifacts").exists()
+    keep, used = given.keep, Path("artifacts").exists()
     if keep and used:
         _timed(Path.cwd())
     # On the checkout's own disk: what is kept is moved there, not copied.
@@ -74,7 +74,7 @@ def main() -> int:
                 detail=f"wall {wall:.1f} s, CPU {cpu:.1f} s; {state}" if wall else "did not run",
             )
         )
-    return conclude("cycle", "bench", measures)
+    return conclude("cycle", "bench", measures, given)
 
 
 def _adopt(clone: Path) -> None:
@@ -87,15 +87,10 @@ def _adopt(clone: Path) -> None:
 
 def _timed(clone: Path) -> tuple[float, float]:
     """Run the cycle's commands; return wall and CPU seconds, those of all children included."""
-    wall, cpu = time.perf_counter(), _children_cpu_seconds()
+    wall, cpu = time.perf_counter(), children_cpu_seconds()
     for command in COMMANDS:
         subprocess.run(command, cwd=clone, check=True)
-    return time.perf_counter() - wall, _children_cpu_seconds() - cpu
-
-
-def _children_cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return time.perf_counter() - wall, children_cpu_seconds() - cpu
 
 
 def _text(*command: str) -> str:

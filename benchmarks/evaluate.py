@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import torch
+from _conclude import conclude
 from _evaluate_work import (
     BEGIN,
     CONTEXT,
@@ -31,10 +32,11 @@ from _evaluate_work import (
     ours,
     peer,
 )
+from _options import options
 from lm_eval.api.instance import Instance
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_harness.scoring.requests import Request
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,13 +49,14 @@ MOST_NATS, MOST_BITS_PER_BYTE = 1e-4, 1e-6
 
 def main() -> int:
     """Measure and conclude."""
+    given = options(__doc__)
     torch.set_num_threads(1)
     model = network()
     measures = []
     for name in WORKS:
         measures += _work(model, name)
     measures.append(_bits_per_byte(model))
-    return conclude("evaluate", "bench", measures)
+    return conclude("evaluate", "bench", measures, given)
 
 
 def _work(model: Any, name: str) -> list[Measure]:

@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from _conclude import conclude
+from _options import options
 from _train_arms import Trainer, TrainerFailed, Turn, huggingface, nanotron, plain
 from _train_cases import SMALL, Case, plan_of, write_corpus
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.recipe import Recipe
 
 _RECIPE = Path(__file__).parents[1] / "recipes" / "trustllm-2.6b.yaml"
@@ -103,17 +105,17 @@ def tiny() -> Setting:
 
 def main() -> int:
     """Measure and conclude."""
-    setting = tiny() if "--tiny" in sys.argv else on_gpu()
-    allow_missing = "--allow-missing" in sys.argv
+    given = options(__doc__, trials={"tiny": "try all but the card, on a CPU, in seconds"})
+    setting = tiny() if given.tiny else on_gpu()
     if setting.device == "cuda" and not torch.cuda.is_available():
         reason = f"torch {torch.__version__} sees no GPU here"
-        return conclude("gpu_train", "bench", [_target(None, reason)], allow_missing)
+        return conclude("gpu_train", "bench", [_target(None, reason)], given)
     started = time.monotonic()
     # In a process of its own, so that none of the card's memory stays taken.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         rate, card = pool.submit(card_of, setting.device).result()
     results = [take(setting, case, arm, started) for case in setting.cases for arm in setting.arms]
-    return conclude("gpu_train", "bench", judged(results, rate, card), allow_missing)
+    return conclude("gpu_train", "bench", judged(results, rate, card), given)
 
 
 def card_of(device: str) -> tuple[float, str]:
@@ -155,29 +157,29 @@ def take(setting: Setting, case: Case, arm: Arm, started: float) -> Result:
     if missing := [name for name in arm.packages if importlib.util.find_spec(name) is None]:
         return Result(case, arm, None, 0, f"{missing[0]} is not installed")
     note = ""
-    for options in ({}, {"activation_checkpointing": True}):
+    for more in ({}, {"activation_checkpointing": True}):
         if time.monotonic() - started > LAST_START_SECONDS:
             return Result(case, arm, None, 0, f"{note}no time left")
         try:
-            seconds, peak = _steps(setting, case, arm, options)
+            seconds, peak = _steps(setting, case, arm, more)
         except TrainerFailed as failure:
             note = f"{failure}; "
             if "OutOfMemory" not in str(failure):
                 break
         else:
-            how = "activation checkpointing, " if options else ""
+            how = "activation checkpointing, " if more else ""
             return Result(case, arm, seconds, peak, how)
     return Result(case, arm, None, 0, note.rstrip("; "))
 
 
-def _steps(setting: Setting, case: Case, arm: Arm, options: dict[str, bool]) -> tuple[float, int]:
+def _steps(setting: Setting, case: Case, arm: Arm, more: dict[str, bool]) -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "corpus").mkdir()
         manifest = write_corpus(folder / "corpus", case.shape.vocab_size)
         plan = plan_of(
             case, manifest, "bfloat16", device=setting.device, micro_batch_sequences=1,
-            **arm.execution, **options,
+            **arm.execution, **more,
         )  # fmt: skip
         trainer = Trainer(arm.work, plan, folder, "run")
         try:

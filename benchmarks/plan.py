@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
+from _conclude import conclude
+from _options import options
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
@@ -28,7 +30,7 @@ from skald_planner.fitting.families import KINDS
 from skald_planner.fitting.joint import Solution, refit, solve
 from skald_planner.fitting.surface import surface_of
 from skald_planner.fitting.transfer import fit_time
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.ridge import ridge
 
 Floats = NDArray[np.float64]
@@ -46,6 +48,7 @@ SAME_OCTAVES = 0.05
 
 def main() -> int:
     """Measure and conclude."""
+    given = options(__doc__)
     table = drawn_table(np.random.default_rng(2503)).head(N_RUNS)
     fit_time(table, "drawn", "nats/token", n_draws=10)
     seconds, _ = _cpu(fit_time, table, "drawn", "nats/token", n_draws=N_DRAWS)
@@ -63,7 +66,7 @@ def main() -> int:
         ),
         *_against_loop(points),
     ]
-    return conclude("plan", "bench", measures)
+    return conclude("plan", "bench", measures, given)
 
 
 def _against_loop(points: Points) -> list[Measure]:

@@ -7,7 +7,6 @@ least. The page is opened from disk in Chromium, where there is one.
 
 from __future__ import annotations
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -15,7 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from skald_specs.claims import Measure, conclude
+from _conclude import conclude
+from _machine import children_cpu_seconds, peak_bytes
+from _options import options
+from skald_specs.claims import Measure
 
 _HERE = Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE / "proofs")]
@@ -30,15 +32,15 @@ _PUBLISHED = _HERE.parent / "evals" / "published"
 
 def main() -> int:
     """Measure and conclude."""
+    given = options(__doc__)
     with tempfile.TemporaryDirectory(prefix="skald-bench-") as folder:
         artifacts, out = Path(folder) / "artifacts", Path(folder) / "report"
         suite = artifacts / "eval" / SUITE
         n_records = int(_python(str(_HERE / "_report_simulated.py"), str(suite)).stdout)
         n_bytes = (suite / "items.jsonl").stat().st_size
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        before, began = children_cpu_seconds(), time.monotonic()
         built = _python(str(_HERE / "report.py"), "build", str(artifacts), str(out))
-        wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        wall, seconds = time.monotonic() - began, children_cpu_seconds() - before
         peak = float(built.stdout.split()[-1])
         page = out / "index.html"
         size = page.stat().st_size / 1e6
@@ -60,7 +62,7 @@ def main() -> int:
             ),
             _ready(page),
         ]  # fmt: skip
-    return conclude("report", "bench", measures)
+    return conclude("report", "bench", measures, given)
 
 
 def build(artifacts: Path, out: Path) -> None:
@@ -69,10 +71,7 @@ def build(artifacts: Path, out: Path) -> None:
     from skald_report.reading.inputs import ReportInputs
 
     build_report(ReportInputs.from_folders(artifacts, BASELINES, [SUITE], _PUBLISHED), out)
-    # Of this program alone: `ru_maxrss` is inherited from the process that started it.
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    print(int(kilobytes) * 1024 / 1e9)
+    print(peak_bytes() / 1e9)
 
 
 def _ready(page: Path) -> Measure:

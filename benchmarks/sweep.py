@@ -13,9 +13,7 @@ A second comparison has the same workers train runs of four horizons, each by it
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,11 +24,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from _conclude import conclude
+from _machine import children_cpu_seconds, is_busy
+from _options import options
 from skald_corpus.build import build
 from skald_corpus.generate import generate
 from skald_mup.shrink import widened
 from skald_planner.plans.proxy import proxy_plans
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.corpus import CorpusManifest
 from skald_specs.plan import Plan
 from skald_specs.recipe import Budget, Recipe, ScheduleRecipe
@@ -50,8 +51,6 @@ PAIRS = 5
 #: Runs over which the pool's start is spread: the sweep over widths of the muP proof has 105, the
 #: miniature's own has 16.
 SWEEP_RUNS = 100
-#: Runnable processes, on average over a minute, above which the machine counts as busy.
-BUSY_LOAD = 0.7
 #: What the peer runs: the same proxy, in a fresh interpreter.
 _ALONE = """
 import sys
@@ -75,7 +74,8 @@ class Seconds(NamedTuple):
 
 def main() -> int:
     """Measure and conclude."""
-    busy = os.getloadavg()[0] > BUSY_LOAD
+    given = options(__doc__)
+    busy = is_busy()
     workers = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -97,7 +97,7 @@ def main() -> int:
                 )
             ]  # fmt: skip
             measures += _on_trunks(_trunk_plans(recipe, manifest), folder, pool, busy)
-    return conclude("sweep", "bench", measures)
+    return conclude("sweep", "bench", measures, given)
 
 
 def _compared(
@@ -199,20 +199,9 @@ def _plans(recipe: Recipe, width: int, batch_tokens: int, manifest: CorpusManife
 
 
 def _timed(work: Callable[[], list[str]]) -> tuple[Seconds, list[str]]:
-    wall, cpu = time.perf_counter(), _cpu_seconds()
+    wall, cpu = time.perf_counter(), children_cpu_seconds()
     result = work()
-    return Seconds(time.perf_counter() - wall, _cpu_seconds() - cpu), result
-
-
-def _cpu_seconds() -> float:
-    """CPU seconds of all children: those that have ended, and the resident workers so far."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ticks = 0
-    for child in multiprocessing.active_children():
-        # utime and stime, after the name in brackets; see proc_pid_stat(5).
-        fields = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ended.ru_utime + ended.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+    return Seconds(time.perf_counter() - wall, children_cpu_seconds() - cpu), result
 
 
 def _resident(pool: ProcessPoolExecutor, plans: Sequence[Plan], folder: Path) -> list[str]:

@@ -8,7 +8,6 @@ the busiest rank on a busy one, where two threads mostly wait for each other: ru
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import tempfile
@@ -18,16 +17,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from _conclude import conclude
+from _machine import is_busy
+from _options import options
 from _train_arms import LOSSES, Trainer, Turn, huggingface, nanotron, plain
 from _train_cases import LARGE, SMALL, Case, plan_of, write_corpus
 from _train_loader import loader_measures
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.files import read_jsonl
 
 TURNS = 5
 WARM_UP_STEPS = 3
-#: Runnable processes, on average over a minute, above which the machine counts as busy.
-BUSY_LOAD = 0.7
 #: At 7.0M parameters four fifths of the peers' operations are matrix products and attention, in thread
 #: seconds (1.05 of 1.32 s), which ours does with the same kernels: 1.25 against them is the ceiling.
 AGAINST_PLAIN, AGAINST_HUGGING_FACE, TWO_RANKS = 0.95, 1.2, 1.8
@@ -52,7 +52,8 @@ class Taken(NamedTuple):
 
 def main() -> int:
     """Measure and conclude."""
-    busy = os.getloadavg()[0] > BUSY_LOAD
+    given = options(__doc__)
+    busy = is_busy()
     arms = ("plain", "nanotron", "huggingface", "dp2", "huggingface2")
     one = take_turns(LARGE, 1, arms, 3, busy)
     two = take_turns(LARGE, 2, ("plain", "nanotron"), 3, busy)
@@ -69,7 +70,7 @@ def main() -> int:
         same_losses(one),
         *reached(one, busy),
     ]
-    return conclude("train", "bench", measures)
+    return conclude("train", "bench", measures, given)
 
 
 def take_turns(

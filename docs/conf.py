@@ -29,7 +29,7 @@ PACKAGES = ("specs", "corpus", "mup", "planner", "trainer", "harness", "report",
 #: The navigation. Sphinx warns of a page that stands in none of these.
 CONTENTS = {
     "Start": ["../README", "report", "own-text", "own-model", "own-task", "cluster", "gpu"],
-    "Understand": ["how-it-works", "mup", "time-transfer", "architecture", "statistics", "claims"],
+    "Understand": ["how-it-works", "mup", "time-transfer", "cost", "architecture", "statistics", "claims"],
     "Look up": [
         "../build/api/commands", "notation", "data", "data-filters", "synthetic", "../sources/README",
         "parallelism", "evaluation", "scoring", "answers", "other-models", "published",

@@ -5,24 +5,25 @@ from pathlib import Path
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
     """Say which tests one worker runs, one after another, where pytest has several (`-n`).
 
-    Tests of one file share what its fixtures made. Those that start processes of their own would fight
-    for the cores if two ran at once, and those of the whole report share it.
+    Tests of one file share what its fixtures made, those of the report also between files; those that
+    start processes of their own would fight for the cores if two ran at once. By path and not by
+    `xdist_group`, which pytest-xdist 3.8 writes where pytest 9.2 does not read it.
     """
-    for item in items:
-        if item.get_closest_marker("parallel"):
-            room = "parallel"
-        elif "whole_report" in item.fixturenames:
-            room = "report"
-        else:
-            room = str(item.path)
-        item.add_marker(pytest.mark.xdist_group(room))
-    # The longest rooms first, so that no worker waits at the end for the other.
-    first = {"parallel": 0, "report": 1}
-    items.sort(key=lambda item: first.get(item.get_closest_marker("xdist_group").args[0], 2))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Rooms(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.split("::")[0]
+            folder, name = Path(path).parent.name, Path(path).name
+            if folder == "parallel":
+                return folder
+            return "report" if name.startswith(("test_report_", "test_published_")) else path
+
+    return Rooms(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

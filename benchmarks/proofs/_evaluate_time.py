@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from _machine import children_cpu_seconds, is_busy
 from skald_cli import places
 from skald_specs.claims import Measure
 from skald_specs.records import EvaluationSummary
 
 MOST_SECONDS, CORES = 60.0, 2
-#: Above this many waiting processes the wall clock tells of others; CPU seconds are shared out then.
-BUSY = 0.5
 
 
 def measures(folder: Path) -> list[Measure]:
@@ -29,29 +27,24 @@ def measures(folder: Path) -> list[Measure]:
         return [Measure(measure=name, value=None, unit="s", bound=bound, holds=None, detail=why)]
     out = folder / "timed"
     shutil.rmtree(out, ignore_errors=True)
-    is_busy = os.getloadavg()[0] > BUSY or (os.cpu_count() or 1) > CORES
+    shared = is_busy() or (os.cpu_count() or 1) > CORES
     words = ["evaluate", *map(str, exports), "--suite", "core", "--out", str(out)]
-    before, began = _cpu_seconds(), time.perf_counter()
+    before, began = children_cpu_seconds(), time.perf_counter()
     with (folder / "timed.log").open("w") as log:
         done = subprocess.run(
             [sys.executable, "-m", "skald_cli.main", *words], stdout=log, stderr=log, check=False
         )
-    wall, cpu = time.perf_counter() - began, _cpu_seconds() - before
+    wall, cpu = time.perf_counter() - began, children_cpu_seconds() - before
     if done.returncode:
         said = (folder / "timed.log").read_text().splitlines()
         why = next((line for line in said if line.startswith("skald: ")), "".join(said[-1:]))
         return [Measure(measure=name, value=None, unit="s", bound=bound, holds=False, detail=why)]
-    seconds = cpu / CORES if is_busy else wall
+    seconds = cpu / CORES if shared else wall
     summary = EvaluationSummary.load(out / "core" / "summary.json")
     return [
         Measure(
             measure=name, value=seconds, unit="s", bound=bound, holds=seconds <= MOST_SECONDS,
-            detail=f"{'CPU seconds / 2 on a busy machine' if is_busy else 'wall'}; {wall:.0f} s wall, "
+            detail=f"{'CPU seconds / 2 on a busy machine' if shared else 'wall'}; {wall:.0f} s wall, "
             f"{cpu:.0f} CPU seconds; {len(summary.models)} models, {len(summary.tasks)} tasks",
         )
     ]  # fmt: skip
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime

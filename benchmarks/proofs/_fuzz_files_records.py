@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from _fuzz_files_mutate import fixed, lines_of, of_numbers, once, put
 from _fuzz_mutate import mutated
-from _fuzz_run import Target
+from _fuzz_target import Target
 from skald_cli import wheelhouse
 from skald_corpus.decontaminate.scan import Counts
 from skald_corpus.pipeline import carried

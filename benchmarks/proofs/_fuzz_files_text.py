@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 from _fuzz_files_mutate import fixed, lines_of, of_numbers, of_packed, packed, put
-from _fuzz_run import Target
+from _fuzz_target import Target
 from pyarrow import parquet
 from skald_corpus.decontaminate.sources import listed_items, skald_items, user_items
 from skald_corpus.filters.language_model import LanguageModel

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from _fuzz_files_mutate import of_numbers, of_tensors, once, put
-from _fuzz_run import Target
+from _fuzz_target import Target
 from skald_corpus.held_out import shard_documents
 from skald_harness.models.counting import training_texts
 from skald_harness.models.folder import read_export, read_folder

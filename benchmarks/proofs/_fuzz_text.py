@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _fuzz_run import Target
+from _fuzz_target import Target
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,7 +193,7 @@ def _site(data: bytes, folder: Path) -> None:
     plan = _any_plan()
     nodes = nodes_for(site, plan.execution)
     training_script(site, plan.name, plan.execution, nodes, ["train"], Path("python"), Path("logs"))
-    evaluation_script(site, ["core"], ["evaluate"], Path("python"), Path("logs"))
+    evaluation_script(site, {"core": Path("items")}, ["evaluate"], Path("python"), Path("logs"))
 
 
 @functools.cache

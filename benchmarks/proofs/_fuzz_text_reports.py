@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _fuzz_run import Target
+from _fuzz_target import Target
 from _fuzz_text import ROOT, command, put, register_seeds, support
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from _fuzz_run import Target
+from _fuzz_target import Target
 from _fuzz_text import ROOT, files, put, register_seeds
 
 _TASK = (ROOT / "evals/core/cloze_dan_Latn.yaml").read_bytes()

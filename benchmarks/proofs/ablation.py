@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import _data_ablate
-from skald_specs.claims import conclude
+from _conclude import conclude
+from _options import options
 
 if __name__ == "__main__":
-    sys.exit(conclude("ablation", "proofs", _data_ablate.measures(), "--allow-missing" in sys.argv))
+    given = options(__doc__)
+    sys.exit(conclude("ablation", "proofs", _data_ablate.measures(), given))

@@ -14,16 +14,21 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import _data_builds as builds
 import _data_cues as cues
 import _data_dedup as dedup
 import _data_filters as filters
 import _data_pipeline as pipeline
+from _conclude import conclude
+from _options import options
 from skald_corpus.generate import documents, generate
 from skald_corpus.grammar.register import LANGUAGES
 from skald_corpus.grammar.scene import Event, Sentence
 from skald_corpus.pin import directory_md5, verify
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.corpus import SPLITS
 from skald_specs.errors import UserInputError
 from skald_specs.files import read_yaml
@@ -33,6 +38,7 @@ PIN = Path("data.dvc")
 
 def main() -> int:
     """Generate twice, in two processes, compare with the pin, look for leaks, and plant a changed byte."""
+    given = options(__doc__)
     pinned = read_yaml(PIN)["outs"][0]["md5"]
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder) / "first", Path(folder) / "second"
@@ -81,7 +87,7 @@ def main() -> int:
             *pipeline.measures(),
             *deduplicated,
         ],
-        "--allow-missing" in sys.argv,
+        given,
     )
 
 

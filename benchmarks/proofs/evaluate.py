@@ -14,11 +14,15 @@ from pathlib import Path
 
 # The tests know how to make small models, items and a corpus.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import _evaluate_answers as answer_part
 import _evaluate_lives as life_part
 import _evaluate_time as time_part
-from skald_specs.claims import Measure, conclude
+from _conclude import conclude
+from _options import options
+from skald_specs.claims import Measure
 
 FOLDER = Path("build/proofs/evaluate")
 #: Lives first: they are forks, and nothing has computed yet in the process they are forked from.
@@ -31,6 +35,7 @@ PARTS: tuple[Callable[[Path], list[Measure]], ...] = (
 
 def main() -> int:
     """Run the parts and conclude."""
+    given = options(__doc__)
     shutil.rmtree(FOLDER, ignore_errors=True)
     found: list[Measure] = []
     for part in PARTS:
@@ -41,7 +46,7 @@ def main() -> int:
             print(f"{measure.measure}: {measure.value} ({measure.detail})", flush=True)
             found.append(measure)
         print(f"[{part.__module__}: {time.perf_counter() - began:.0f} s]", flush=True)
-    return conclude("evaluate", "proofs", found, "--allow-missing" in sys.argv)
+    return conclude("evaluate", "proofs", found, given)
 
 
 if __name__ == "__main__":

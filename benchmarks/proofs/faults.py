@@ -12,12 +12,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import _faults_damage as damage_part
 import _faults_ends as end_part
 import _faults_kills as kill_part
 import _faults_steps as step_part
+from _conclude import conclude
 from _faults_lives import made_corpus
-from skald_specs.claims import Measure, conclude
+from _options import options
+from skald_specs.claims import Measure
 from skald_trainer.bridge import patches
 
 FOLDER = Path("build/proofs/faults")
@@ -31,6 +36,7 @@ PARTS: tuple[Callable[[Path, Path], list[Measure]], ...] = (
 
 def main() -> int:
     """Run the parts and conclude."""
+    given = options(__doc__)
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     folder = FOLDER.absolute()
@@ -44,7 +50,7 @@ def main() -> int:
             print(f"{measure.measure}: {measure.value} ({measure.detail})", flush=True)
             measures.append(measure)
         print(f"[{part.__module__}: {time.perf_counter() - began:.0f} s]", flush=True)
-    return conclude("faults", "proofs", measures, "--allow-missing" in sys.argv)
+    return conclude("faults", "proofs", measures, given)
 
 
 if __name__ == "__main__":

@@ -1,42 +1,51 @@
 """`nox -s prove -- fuzz`: no file that a user hands in makes a traceback, a hang or a flood of memory.
 
-Every reader is given 200,000 inputs (`--inputs=N`), half of them guided by coverage where atheris is
-installed. A run that was interrupted goes on where it was; one whose code changed begins anew. What was
-found so far lies in build/proofs/fuzz/, one file a reader; `--target=NAME`, which may be repeated, runs
-some only.
+Every reader is given 2,000 inputs, half of them guided by coverage where atheris is installed. The whole
+claim is `--inputs=200000` and takes hours. A run that was interrupted goes on where it was; one whose code
+changed begins anew. What was found so far lies in build/proofs/fuzz/, one file a reader.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
 from pathlib import Path
 
 # The tests know how to simulate a cycle.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import _fuzz_run
+from _fuzz_child import instrumented
+from _fuzz_target import Outcome
 
-logging.disable(logging.INFO)  # atheris names every module that it instruments
+logging.disable(logging.INFO)  # what readers log says nothing here
 
-with _fuzz_run.instrumented():  # before anything of ours is imported
+# Before anything of ours is imported; atheris names every module on standard error.
+with instrumented(), contextlib.redirect_stderr(io.StringIO()):
     import _fuzz_files_records
     import _fuzz_files_text
     import _fuzz_files_weights
     import _fuzz_text
     import _fuzz_text_reports
     import _fuzz_text_tasks
-    from skald_specs.claims import Measure, conclude
+    from _conclude import conclude
+    from _options import Amount, options
+    from skald_specs.claims import Measure
 
 FOLDER = Path("build/proofs/fuzz")
-INPUTS = 200_000
+#: 200,000 for each of some 90 readers take hours.
+INPUTS = Amount("inputs", 2_000, 200_000, "for each reader")
 _MODULES = (
     _fuzz_text, _fuzz_text_reports, _fuzz_text_tasks, _fuzz_files_text, _fuzz_files_weights, _fuzz_files_records,
 )  # fmt: skip
 TARGETS = {target.name: target for module in _MODULES for target in module.TARGETS}
 
 
-def measure(outcome: _fuzz_run.Outcome, inputs: int) -> Measure:
+def measure(outcome: Outcome, inputs: int) -> Measure:
     """Return a target's row: findings, of as many inputs as were asked for."""
     guided = (
         f"{outcome.covered:,} guided by coverage" if outcome.covered else "atheris not installed"
@@ -52,27 +61,18 @@ def measure(outcome: _fuzz_run.Outcome, inputs: int) -> Measure:
     )
 
 
-def _is_other_option(word: str) -> bool:
-    return word.startswith("-") and not word.startswith("--target=")
-
-
 def main() -> int:
     """Run the targets named, or all, and conclude."""
-    # nox hands on options alone.
-    words = [word.removeprefix("--target=") for word in sys.argv[1:] if not _is_other_option(word)]
-    counts = [word.removeprefix("--inputs=") for word in sys.argv if word.startswith("--inputs=")]
-    inputs = int(counts[0]) if counts else INPUTS
-    if unknown := [word for word in words if word not in TARGETS]:
-        print(f"no target {unknown[0]!r}; there are: {', '.join(TARGETS)}", file=sys.stderr)
-        return 2
+    given = options(__doc__, parts=TARGETS, part="target", amount=INPUTS)
     found = []
-    for name in words or TARGETS:
-        outcome = _fuzz_run.run_target(TARGETS[name], inputs, (FOLDER / f"{name}.json").absolute())
-        found.append(measure(outcome, inputs))
+    for name in given.parts or TARGETS:
+        state = (FOLDER / f"{name}.json").absolute()
+        outcome = _fuzz_run.run_target(TARGETS[name], given.inputs, state)
+        found.append(measure(outcome, given.inputs))
         print(f"{name}: {found[-1].value:.0f} findings; {found[-1].detail}", flush=True)
         for line in _fuzz_run.report_lines(outcome):
             print(line, flush=True)
-    return conclude("fuzz", "proofs", found)
+    return conclude("fuzz", "proofs", found, given)
 
 
 if __name__ == "__main__":

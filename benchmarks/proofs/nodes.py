@@ -16,12 +16,16 @@ from pathlib import Path
 
 # The tests know how to make small models, items and a corpus.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import _nodes_evaluate as evaluate_part
 import _nodes_train as train_part
 import _nodes_wrong as wrong_part
+from _conclude import conclude
 from _nodes_hosts import CannotMakeHostsError, Host, two_hosts
-from skald_specs.claims import Measure, conclude
+from _options import options
+from skald_specs.claims import Measure
 
 FOLDER = Path("build/proofs/nodes")
 PARTS: dict[str, Callable[[tuple[Host, Host], Path], list[Measure]]] = {
@@ -35,6 +39,7 @@ _BECOME_ROOT = ("unshare", "--user", "--map-root-user")
 
 def main() -> int:
     """Make the hosts, run the parts and conclude."""
+    given = options(__doc__)
     shutil.rmtree(FOLDER, ignore_errors=True)
     found: list[Measure] = []
     try:
@@ -52,7 +57,7 @@ def main() -> int:
             Measure(measure="two hosts of this machine", value=None, unit="", bound="made",
                     holds=None, detail=str(problem))
         )  # fmt: skip
-    return conclude("nodes", "proofs", found, "--allow-missing" in sys.argv)
+    return conclude("nodes", "proofs", found, given)
 
 
 def _may_become_root() -> bool:

@@ -7,8 +7,6 @@ layout (no bit may differ) and in others. Faults are planted, and the same compa
 
 from __future__ import annotations
 
-import os
-import resource
 import shutil
 import sys
 import time
@@ -16,18 +14,21 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
+from _conclude import conclude
+from _machine import is_busy, time_of_proof
+from _options import options
 from _parallel_compare import Difference, difference, final_weights, same_bits, saved_curve
 from _parallel_runs import SAVED_AT, Run, made_corpus, plan_of, run_each
 from skald_mup.init import initial_weights
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.corpus import load_corpus
 from skald_trainer.launch import run_ranks
 
 FOLDER = Path("build/proofs/parallel")
 MINUTES = 8.0
-#: Runnable processes, on average over a minute, above which the machine counts as busy.
-BUSY_LOAD = 0.7
-_US = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 ALL_REDUCE: dict[str, Any] = {"tp": 2}
 PIECES = {"tp": 2, "tp_mode": "reduce_scatter"}
@@ -129,29 +130,15 @@ WRONG_RATE = _resumed(SAVED[1].execution, SAVED[1], plant="lr not re-applied")
 
 def main() -> int:
     """Train everything, compare, and conclude."""
-    busy, started = os.getloadavg()[0] > BUSY_LOAD, time.monotonic()
+    given = options(__doc__)
+    busy, started = is_busy(), time.monotonic()
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     made_corpus(FOLDER / "corpus")
     _train()
     measures = [*_layouts(), *_same_layout(), *_other_layout(), *_planted()]
-    minutes = (time.monotonic() - started) / 60
-    cpu = (
-        sum(resource.getrusage(who).ru_utime + resource.getrusage(who).ru_stime for who in _US) / 60
-    )
-    told = f"{minutes:.1f} by the clock, {cpu:.1f} of processors"
-    value = cpu / 2 if busy else minutes
-    measures.append(
-        Measure(
-            measure="time of this proof on two cores",
-            value=value,
-            unit="minutes",
-            bound=f"<= {MINUTES:g}",
-            holds=value <= MINUTES,
-            detail=f"{told}; half of the latter, as others compute here" if busy else told,
-        )
-    )
-    return conclude("parallel", "proofs", measures, "--allow-missing" in sys.argv)
+    measures.append(time_of_proof(busy, started, MINUTES))
+    return conclude("parallel", "proofs", measures, given)
 
 
 def _train() -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 # The tests know how to simulate an evaluation.
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import _report_browsing as browser_part
 import _report_builds as build_part
@@ -22,8 +24,10 @@ import _report_coverage as coverage_part
 import _report_names as name_part
 import _report_numbers as number_part
 import _report_sentences as sentence_part
+from _conclude import conclude
+from _options import options
 from _report_cycle import Cycle, cycle
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 
 FOLDER, ARTIFACTS = Path("build/proofs/report"), Path("artifacts")
 PARTS: dict[str, Callable[[Cycle, Path], list[Measure]]] = {
@@ -39,6 +43,7 @@ PARTS: dict[str, Callable[[Cycle, Path], list[Measure]]] = {
 
 def main() -> int:
     """Run the parts and conclude."""
+    given = options(__doc__)
     shutil.rmtree(FOLDER, ignore_errors=True)
     source = cycle(ARTIFACTS, (FOLDER / "cycle").absolute())
     found: list[Measure] = []
@@ -51,7 +56,7 @@ def main() -> int:
             found.append(measure)
         took = time.process_time() - cpu
         print(f"[{name}: {time.perf_counter() - began:.0f} s, {took:.0f} s CPU]", flush=True)
-    return conclude("report", "proofs", found, "--allow-missing" in sys.argv)
+    return conclude("report", "proofs", found, given)
 
 
 if __name__ == "__main__":

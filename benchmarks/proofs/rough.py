@@ -8,19 +8,24 @@ machine does not let itself be made into is not measured, and the proof then fai
 
 from __future__ import annotations
 
-import resource
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import _rough_denied as denied_part
 import _rough_disk as disk_part
 import _rough_surroundings as surroundings_part
 import _rough_twice as twice_part
+from _conclude import conclude
+from _machine import children_cpu_seconds
+from _options import options
 from _rough_chain import Machine, commands, lay_out, results
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 
 FOLDER = Path("build/proofs/rough")
 PARTS: dict[str, Callable[[Path, Mapping[str, str]], list[Measure]]] = {
@@ -32,22 +37,22 @@ PARTS: dict[str, Callable[[Path, Mapping[str, str]], list[Measure]]] = {
 
 
 def main() -> int:
-    """Run the parts and conclude; `--only=PART` runs one."""
-    only = [word.partition("=")[2] for word in sys.argv if word.startswith("--only=")]
+    """Run the parts and conclude."""
+    given = options(__doc__, parts=PARTS)
     shutil.rmtree(FOLDER, ignore_errors=True)
     folder = FOLDER.absolute()
     wanted = _friendly(folder / "reference")
     found: list[Measure] = []
     for name, part in PARTS.items():
-        if only and name not in only:
+        if given.parts and name not in given.parts:
             continue
-        began, cpu = time.perf_counter(), _cpu_seconds()
+        began, cpu = time.perf_counter(), children_cpu_seconds()
         for measure in part(folder / name, wanted):
             print(f"{measure.measure}: {measure.value} ({measure.detail})", flush=True)
             found.append(measure)
         took = time.perf_counter() - began
-        print(f"[{name}: {took:.0f} s, {_cpu_seconds() - cpu:.0f} s CPU]", flush=True)
-    return conclude("rough", "proofs", found, "--allow-missing" in sys.argv)
+        print(f"[{name}: {took:.0f} s, {children_cpu_seconds() - cpu:.0f} s CPU]", flush=True)
+    return conclude("rough", "proofs", found, given)
 
 
 def _friendly(folder: Path) -> dict[str, str]:
@@ -58,11 +63,6 @@ def _friendly(folder: Path) -> dict[str, str]:
         if told.code:
             sys.exit(f"the reference itself fails: {words[0]}: {told.err[-500:]}")
     return results(folder / "out")
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

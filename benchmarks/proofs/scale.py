@@ -15,15 +15,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
 import orjson
 import psutil
+from _conclude import conclude
+from _options import Amount, options
 from skald_corpus.generate import fresh
 from skald_corpus.grammar.register import LANGUAGES
-from skald_specs.claims import Measure, conclude
+from skald_specs.claims import Measure
 from skald_specs.files import read_yaml, write_yaml
 from skald_specs.funnel import Funnel
 from skald_specs.stages import STAGES
 
+GIGABYTES = Amount("gigabytes", 5.0, 5.0, "of text, in three languages")
 #: Bound of the whole tree of processes, in bytes.
 MOST_MEMORY = 2e9
 _TAGS = ("da", "de", "sv")
@@ -33,15 +39,14 @@ _WORKERS = 2
 
 def main() -> int:
     """Write the stream, run the stages on it, and watch the memory."""
-    gigabytes = 5.0
-    for word in sys.argv[1:]:
-        if word.startswith("--gigabytes="):
-            gigabytes = float(word.partition("=")[2])
+    given = options(__doc__, amount=GIGABYTES)
     # Beside the repository's own outputs: /tmp is often held in memory.
     Path("build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir="build") as folder:
         base = Path(folder)
-        written = sum(write_text(base, tag, int(gigabytes * 1e9 / len(_TAGS))) for tag in _TAGS)
+        written = sum(
+            write_text(base, tag, int(given.gigabytes * 1e9 / len(_TAGS))) for tag in _TAGS
+        )
         write_sources(base)
         start = time.perf_counter()
         peak, peaks = watched(base)
@@ -81,6 +86,7 @@ def main() -> int:
                 detail="",
             ),
         ],
+        given,
     )
 
 

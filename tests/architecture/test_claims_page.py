@@ -5,9 +5,11 @@ import json
 import re
 from pathlib import Path
 
+import _claims
 import pytest
 from _claims import DATA, PAGE, SCRIPTS, STATIONS, Claim, anchor, gathered, read, scripts
 from _claims_page import number, page
+from skald_specs.circumstances import circumstances
 from skald_specs.claims import Measure
 from support import ROOT
 
@@ -50,7 +52,7 @@ def imported(node):
 
 def unknown(found):
     """Return the rows of a claim that its script does not name."""
-    path = next(script.path for script in scripts() if script.key == found.key)
+    path = next(script.path for script in scripts() if script.key == found.script)
     known = set(parts(path, set()))
     # A name may be put together of two texts.
     some = "|".join(known)
@@ -94,9 +96,17 @@ def test_what_does_not_hold_or_was_not_measured_comes_first():
         scripts(),
     )
     head = told[: told.index("## prove-data")]
-    assert "Of 3 rows **1 hold**, 1 do not, 1 could not be measured" in head
+    assert "Of 3 rows **1 hold**, 1 does not, 1 could not be measured" in head
     assert 'href="#prove-data-bad"' in head and 'href="#prove-data-unseen"' in head
     assert "prove-data-good" not in head
+
+
+def test_a_bound_of_a_dash_is_no_bound_and_scripts_without_figures_are_counted():
+    told = page([claim(measure("good"), measure("told", bound="-"))], scripts())
+    assert "Of 2 rows **1 hold**, 0 do not, 0 could not be measured, 1 are told" in told
+    assert "</a>told | 1 | - | no bound |" in told
+    assert f"What {len(scripts()) - 1} scripts claim stands in no row" in told
+    assert "but 1 of runs that did not write it down" in told
 
 
 def test_new_figures_take_the_place_of_old_ones_and_others_stay(tmp_path: Path):
@@ -109,6 +119,66 @@ def test_new_figures_take_the_place_of_old_ones_and_others_stay(tmp_path: Path):
         ("data", "new"),
         ("mup", "other"),
     ]
+
+
+def partial(folder, name, *words):
+    """Leave a run of less than a whole claim in a folder like build/."""
+    there = folder / "proofs" / "partial"
+    there.mkdir(parents=True, exist_ok=True)
+    (there / f"{name}.json").write_text(json.dumps([measure("a part").model_dump()]))
+    run = circumstances(0.0).model_copy(update={"arguments": words})
+    (there / f"{name}.run.json").write_text(run.model_dump_json())
+
+
+def test_less_than_a_claim_stands_beside_it_with_what_was_asked(tmp_path: Path):
+    known = [claim(measure("whole"), name="scale"), claim(measure("other"), name="mup")]
+    partial(tmp_path, "scale", "--gigabytes=0.1", "--allow-missing")
+    partial(tmp_path, "fuzz", "--inputs=500")
+    found = gathered(tmp_path, known)
+    assert [(one.key, one.measures[0].measure) for one in found] == [
+        ("prove-scale", "whole"), ("prove-scale-partial", "a part"), ("prove-mup", "other"),
+        ("prove-fuzz-partial", "a part"),
+    ]  # fmt: skip
+    assert gathered(tmp_path / "nothing", found) == found
+    told = page(found, scripts())
+    assert "2 of 21 scripts have figures. 2 rows are of less than what is claimed" in told
+    assert "| [prove scale](#prove-scale) |" in told and "| [prove fuzz](#prove-fuzz) |" in told
+    assert (
+        "| [prove scale](#prove-scale-partial) | in part, run with `--gigabytes=0.1` | 1 |" in told
+    )
+    whole, part = told.split("\n## prove-scale\n")[1].split("\n## prove-scale-partial\n")
+    assert 'id="prove-scale-whole"' in whole and "a part" not in whole
+    assert 'id="prove-scale-partial-a-part"' in part.split("\n## ")[0]
+    assert "less than what [prove scale](#prove-scale) claims" in part
+    assert "no figures yet: [prove fuzz](#prove-fuzz)" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "shown"),
+    [
+        ("fuzz", ["--inputs=500"], True), ("fuzz", [], True), ("fuzz", ["--inputs=7"], False),
+        ("fuzz", ["--target=recipe"], False), ("rough", ["--only=disk"], False),
+    ],
+)  # fmt: skip
+def test_a_trial_of_somebody_is_not_published(tmp_path: Path, name, words, shown):
+    partial(tmp_path, name, *words)
+    assert bool(gathered(tmp_path, [])) is shown
+
+
+def test_what_is_whole_is_written_as_ever(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(_claims, "DATA", tmp_path / "claims.json")
+    monkeypatch.setattr(_claims, "PAGE", tmp_path / "claims.md")
+    both = [claim(measure("a")), claim(measure("b")).model_copy(update={"partial": True})]
+    _claims.write(both)
+    written = json.loads((tmp_path / "claims.json").read_text())
+    assert ["partial" in one for one in written] == [False, True]
+    assert [Claim.model_validate(one) for one in written] == both
+
+
+def test_a_mistyped_option_is_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        _claims.main(["--hlep"])
+    assert ended.value.code == 2 and "Did you mean '--help'?" in capsys.readouterr().err
 
 
 def test_anchors_are_words_and_numbers_are_human():

@@ -20,7 +20,7 @@ from skald_harness.running import watch as watching
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.watch import Watched, checkpoints_of, read_points, watch
 from skald_harness.store.evaluation import mean_of, read_evaluation
-from skald_harness.store.locks import LockedError
+from skald_harness.store.locks import LockedError, held
 from skald_mup.export import export
 from skald_specs.checkpoint import MANIFEST_FILE, MODEL_FILE, checkpoint_name, verify
 from skald_specs.corpus import CorpusManifest
@@ -278,7 +278,7 @@ def test_bad_input_is_one_line(copy):
     with pytest.raises(UserInputError, match="not the corpus seen trains on"):
         watch(watched(copy, corpus=other))
     with (
-        watching._alone(watched(copy)),
+        held(watched(copy).lock, watched(copy).refusal),
         pytest.raises(LockedError, match="is being watched already") as caught,
     ):
         watch(watched(copy))

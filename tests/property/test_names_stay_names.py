@@ -103,9 +103,10 @@ def test_no_value_of_plan_site_or_path_becomes_shell(value: str, cluster: Path) 
     text = training_script(site(value), value, LAYOUT, 1, given_words, Path("p"), Path("logs"))
     got = submitted(text, cluster)
     assert got[-len(given_words) :] == given_words and value in got[: -len(given_words)]
-    suites = [value, "own"]
+    suites = {value: Path(value), "own": Path("items")}
     text = evaluation_script(site(value), suites, ["evaluate", value], Path("p"), Path("logs"))
-    assert submitted(text, cluster)[-4:] == ["evaluate", value, "--suite", value]
+    asked = ["evaluate", value, "--suite", value, "--items", str(Path(value))]
+    assert submitted(text, cluster)[-6:] == asked
     assert {*(path.name for path in cluster.iterdir())} <= {*before, "job.sbatch", "said"}
 
 

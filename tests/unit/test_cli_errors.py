@@ -11,7 +11,9 @@ import yaml
 from skald_cli import doctor
 from skald_cli.interrupts import INTERRUPTED
 from skald_cli.main import main
+from skald_cli.meant import path_meant
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
+from skald_specs.files import DiskError
 from skald_specs.stopping import STOP_SIGNALS
 from support import ROOT
 
@@ -59,6 +61,7 @@ _INTERRUPTED = """
 import atexit, os, signal, sys, time
 from skald_cli import doctor
 from skald_cli.main import main
+from skald_cli.meant import path_meant
 
 def again():
     os.kill(os.getpid(), signal.SIGINT)
@@ -229,3 +232,41 @@ def test_a_mistyped_word_names_the_right_one(
     assert main(["plan", "show", str(recipe)]) == 2
     said = f"`{'.'.join(path)}` = {typed!r}: Input should be a valid number or {word}. Did you mean {word}?"
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("recipes/mini-7.8.yaml", "recipes/mini-7.8b.yaml"),
+        ("recipe/mini-7.8b.yaml", "recipes/mini-7.8b.yaml"),
+        ("own-text", "recipes/own-text.yaml"),
+        ("own-txet.yaml", "recipes/own-text.yaml"),
+        ("nonexist.yaml", None),
+        ("recipes/zzzz.yaml", None),
+    ],
+)
+def test_a_path_is_offered_where_it_is_near(
+    typed: str,
+    meant: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["plan", "show", typed]) == 2
+    said = capsys.readouterr().err
+    assert (f"Did you mean {meant}?" in said) if meant else ("Did you mean" not in said)
+    assert said.startswith(f"skald: {typed}: ") and said.count("\n") == 1
+
+
+def test_the_line_of_a_file_that_is_there_is_no_mistyped_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("items").mkdir()
+    Path("items/da.jsonl").touch()
+    error = UserInputError("items/da.jsonl:1", "wrong", "Mend it")
+    assert path_meant(error, ["evals", "items", "da.jsonl"]) is error
+    full = DiskError("item/x", "the disk is full", "Free some space")
+    assert path_meant(full, ["corpus", "build", "item"]) is full
+    missing = UserInputError("item/da.jsonl", "no such file", "Check it")
+    assert "items/da.jsonl?" in str(path_meant(missing, ["corpus", "build", "item/da.jsonl"]))

@@ -43,6 +43,8 @@ def test_one_line_before_anything_is_asked(words, said, tmp_path, monkeypatch, c
     assert main(["evaluate", *words]) == 2
     shown = capsys.readouterr()
     assert said in shown.err and shown.err.count("\n") == 1 and shown.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["artifacts", "folder"]
+    assert [path.name for path in (tmp_path / "artifacts").iterdir()] == ["exports"]
 
 
 def test_languages_may_be_parted_by_commas_and_spaces():

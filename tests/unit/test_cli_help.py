@@ -94,11 +94,32 @@ def test_help_is_an_answer_and_no_error(capsys: pytest.CaptureFixture[str]) -> N
     assert shown.err == ""
 
 
-def test_nothing_at_all_is_answered_with_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in ([], ["corpus"]):
+def test_nothing_at_all_is_answered_with_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == build_parser().format_help() and shown.out == ""
+    with pytest.raises(SystemExit) as stopped:
+        main(["corpus"])
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "There are " in said and said.endswith("--help`\n")
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["plan"], ["plan", "fit"]])
+def test_help_before_a_verb_is_help_behind_it(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = []
+    for asked in (["help", *words], [*words, "--help"]):
         with pytest.raises(SystemExit) as stopped:
-            main(words)
-        assert stopped.value.code == 2
-        shown = capsys.readouterr().err
-        assert shown.count("\n") == 1
-        assert "There are " in shown and shown.endswith("--help`\n")
+            main(asked)
+        assert stopped.value.code == EXIT_DONE
+        pages.append(capsys.readouterr())
+    assert pages[0] == pages[1] and pages[0].err == ""
+
+
+def test_a_question_is_asked_once_and_a_list_is_shown_as_it_is_typed() -> None:
+    page = " ".join(PAGES["skald mup coord-check"].format_help().split())
+    assert "model's size? Before" in page and "?." not in page
+    assert "(default: 32 64 128 256)" in page

@@ -16,13 +16,14 @@ from pathlib import Path
 import pytest
 from skald_cli.jobscript import evaluation_script, training_script
 from skald_cli.launching import load_site, nodes_for
-from skald_cli.main import main
+from skald_cli.main import build_parser, main
 from skald_specs.errors import EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
 from skald_specs.execution import ExecutionRecipe
-from skald_specs.files import read_yaml, write_yaml
+from skald_specs.files import read_yaml, write_jsonl, write_yaml
 from skald_specs.site import Site, seconds_of
 from skald_trainer import torchrun
 from support import ROOT
+from support_harness import write_items
 from support_trainer import tiny_corpus, tiny_plan
 
 GOLDEN = ROOT / "tests" / "golden" / "launch"
@@ -59,7 +60,11 @@ def training(
 def evaluation(site: Site) -> str:
     words = ["evaluate", "exports/a", "exports/b"]
     return evaluation_script(
-        site, ["core", "own"], words, Path(".nox/env/bin/python"), Path("logs")
+        site,
+        {"core": Path("items"), "own": Path("my items")},
+        words,
+        Path(".nox/env/bin/python"),
+        Path("logs"),
     )
 
 
@@ -123,6 +128,42 @@ def test_the_command_writes_the_script_and_submits_nothing(
     text = script.read_text()
     assert f"--output={tmp_path}/deep/%x-%j.out" in text and "--time=02:00:00" in text
     assert f"set -- train {plan} --corpus artifacts/corpus --out artifacts/runs" in text
+
+
+def test_a_limit_above_the_sites_is_noted(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["launch", str(plan), "--site", "jwb", "--account", "a"]
+    words += ["--script", str(tmp_path / "job.sbatch"), "--time"]
+    noted = "note: --time 2-00:00:00 is more than the 1-00:00:00 of sites/jwb.yaml"
+    for time_limit, said in (("24:00:00", False), ("2-00:00:00", True)):
+        assert main([*words, time_limit]) == 0
+        assert (noted in capsys.readouterr().err) is said
+
+
+def test_items_languages_and_models_reach_the_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export, items, script = tmp_path / "export", tmp_path / "my items", tmp_path / "job.sbatch"
+    export.mkdir()
+    (export / "config.json").touch()
+    write_jsonl(items / "ud" / "da" / "test.jsonl", [{"text": "En hund."}])
+    write_items(tmp_path / "own", languages=("da",), n=2)
+    words = ["launch", str(export), "--site", "generic-slurm", "--script", str(script)]
+    words += ["--evaluate", "core", "--evaluate", "ud", "--items", f"ud={items}"]
+    words += ["--items", str(tmp_path / "own"), "--languages", "da,sv", "--models", "eu-small"]
+    assert main(words) == 0
+    for number, asked in enumerate(
+        (["core", "--items", str(tmp_path / "own")], ["ud", "--items", str(items)])
+    ):
+        text = script.read_text(encoding="utf-8")
+        code, said, _ = run_script(text, tmp_path, "0", SLURM_ARRAY_TASK_ID=str(number))
+        got = said.splitlines()
+        ours = got[got.index("skald_cli.main") + 1 : -1]
+        args = build_parser().parse_args(ours)
+        assert code == 0 and ["--suite", *asked] == ours[-4:]
+        assert args.languages == ["da,sv"] and args.models == ["eu-small"]
+        assert args.exports == [export]
 
 
 SRUN = """#!/bin/bash
@@ -189,6 +230,7 @@ def test_an_evaluation_is_an_array_with_one_suite_in_each_job(tmp_path: Path) ->
     # The job's own number may be the number of the whole array.
     assert (code, asked) == (EXIT_RESUMABLE, "requeue 5_1\n")
     words = ["-m", "skald_cli.main", "evaluate", "exports/a", "exports/b", "--suite", "own"]
+    words += ["--items", "my items"]
     assert said.splitlines()[-len(words) - 2 : -2] == words
 
 
@@ -251,11 +293,27 @@ def test_wrong_commands_are_one_line(
     assert "`account` is empty" in refused(job, "--site", "jwb")
     assert "--account: " in refused(job, "--site", "jwb", "--account", "a b")
     assert "--time: " in refused(job, "--site", "jwb", "--account", "a", "--time", "soon")
+    assert "Write 08:00:00 (hours), or 2-00:00:00" in refused(
+        job, "--site", "jwb", "--account", "a", "--time", "48h"
+    )
     assert "no such file" in refused(str(tmp_path / "none.yaml"), "--site", "generic-slurm")
     assert "2 are named" in refused(job, job, "--site", "generic-slurm")
     assert "no export here" in refused(
         str(tmp_path), "--site", "generic-slurm", "--evaluate", "core"
     )
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "config.json").touch()
+    node = (str(export), "--site", "generic-slurm")
+    assert "an export, not a plan. Add --evaluate SUITE" in refused(*node)
+    assert "no such items folder" in refused(*node, "--evaluate", "ud", "--items", "nowhere")
+    nothing = f"--items: {export} has nothing for suite ud. Name its folder: ud=DIR"
+    assert nothing in refused(*node, "--evaluate", "ud", "--items", str(export))
+    assert "names no suite" in refused(*node, "--evaluate", "core", "--items", "ud=x")
+    for option in ("items", "languages", "models"):
+        said = refused(job, "--site", "generic-slurm", f"--{option}", "x")
+        assert f"--{option}: is for an evaluation" in said
+    assert "no such image" in refused(job, "--site", "generic-slurm", "--container", "/none.sif")
     assert "Did you mean 'core'" in refused(job, "--site", "generic-slurm", "--evaluate", "cor")
     odd = tmp_path / "a folder" / "job.sbatch"
     assert "#SBATCH line" in refused(job, "--site", "generic-slurm", "--script", str(odd))

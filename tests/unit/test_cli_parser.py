@@ -74,6 +74,9 @@ FLAGS = {
         "--time",
         "--container",
         "--evaluate",
+        "--items",
+        "--languages",
+        "--models",
         "--corpus",
         "--out",
         "--resume",
@@ -82,6 +85,7 @@ FLAGS = {
     "mup coord-check": {"--widths", "--depths", "--seeds", "--scale-heads", "--out"},
     "completion": set(),
     "doctor": set(),
+    "help": set(),
 }
 
 
@@ -172,6 +176,14 @@ def test_help_answers_at_once_and_imports_no_station() -> None:
         (
             ["evaluate", "--item=x"],
             "no option --item; did you mean --items? See `skald evaluate --help`",
+        ),
+        (["--hlep"], "no option --hlep; did you mean --help? See `skald --help`"),
+        (["train", "--hlep"], "no option --hlep; did you mean --help? See `skald train --help`"),
+        (["eval", "x"], "no verb 'eval'; did you mean 'evaluate' or 'evals'? See `skald --help`"),
+        (["help", "trian"], "no verb 'trian'; did you mean 'train'? See `skald --help`"),
+        (
+            ["completion", "fish"],
+            "SHELL: no 'fish'; there are bash, zsh. See `skald completion --help`",
         ),
         (["evals", "list", "--zzz"], "no option --zzz. See `skald evals list --help`"),
         (

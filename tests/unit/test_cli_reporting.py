@@ -25,7 +25,7 @@ def build(root, *words):
     ("words", "said"),
     [
         (["--suites", "core", "--artifacts", "nowhere"], "nowhere: no such folder"),
-        (["--artifacts", "empty"], "runs/mini-2.6b: no such folder"),
+        (["--artifacts", "empty"], "runs/mini-2.6b: no such run. Check the name. Models without"),
         (["--suites", "core", "nosuch"], "eval/nosuch: no evaluation (summary.json). Run"),
         (["--suites", "core", "--published", "empty"], "empty: no published scores (*.csv)"),
     ],

@@ -28,7 +28,9 @@ def plans(draw):
             draw(st.sets(st.sampled_from([one.name for one in steps]), max_size=3)) if steps else ()
         )
         minutes = draw(st.floats(0.1, 30))
-        steps.append(Step(str(i), (), minutes, draw(st.booleans()), tuple(sorted(needs))))
+        steps.append(
+            Step(str(i), "program", (), minutes, draw(st.booleans()), tuple(sorted(needs)))
+        )
     return draw(st.permutations(steps))
 
 
@@ -58,7 +60,7 @@ def test_no_core_idles_while_a_narrow_step_could_run(steps, cores):
 
 
 def test_what_needs_a_failed_step_never_begins():
-    steps = [Step("a", (), 1), Step("b", (), 1, needs=("a",))]
+    steps = [Step("a", "program", (), 1), Step("b", "program", (), 1, needs=("a",))]
     assert startable(steps[1:], [], set(), 2) is None
     assert startable(steps[1:], [], {"a"}, 2) == steps[1]
 

@@ -13,7 +13,7 @@ from _everything_steps import Step
 
 
 def step(name, code="pass", **more):
-    return Step(name, (code,), 0.01, **more)
+    return Step(name, "program", (code,), 0.01, **more)
 
 
 def runner(folder, commit="c1", cores=2, said=None):

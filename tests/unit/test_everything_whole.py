@@ -12,10 +12,10 @@ from _everything_steps import Step
 def checkout(tmp_path, monkeypatch):
     """Stand in a clean repository in which two steps pass, one fails and one waits for that."""
     steps = [
-        Step("good", ("-c", "print('fine')"), 0.01),
-        Step("bad", ("-c", "import pathlib; assert pathlib.Path('mended').exists(), 'not mended'"), 0.01),
-        Step("user", ("-c", "pass"), 0.01, needs=("bad",)),
-        Step("tests", ("-c", "pass"), 0.01, wide=True),
+        Step("good", "program", ("-c", "print('fine')"), 0.01),
+        Step("bad", "program", ("-c", "import pathlib; assert pathlib.Path('mended').exists(), 'not mended'"), 0.01),
+        Step("user", "program", ("-c", "pass"), 0.01, needs=("bad",)),
+        Step("tests", "program", ("-c", "pass"), 0.01, wide=True),
     ]  # fmt: skip
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".gitignore").write_text("build/\nmended\n")
@@ -83,7 +83,7 @@ def test_a_bound_that_is_missed_is_a_failure_though_every_step_passed(
 
 def test_what_passed_with_forgiveness_has_not_passed_without(checkout, capsys, monkeypatch):
     (checkout / "mended").touch()
-    script = Step("script", ("benchmarks/none.py",), 0.01)
+    script = Step("script", "script", ("benchmarks/none.py",), 0.01)
     monkeypatch.setattr(_everything, "chosen", lambda names: [script])
     (checkout / "benchmarks").mkdir()
     (checkout / "benchmarks" / "none.py").write_text("")

@@ -12,7 +12,8 @@ import _fuzz_text
 import _fuzz_text_reports
 import _fuzz_text_tasks
 import pytest
-from _fuzz_run import Target, run_target
+from _fuzz_run import run_target
+from _fuzz_target import Target
 from skald_specs.errors import SkaldError, UserInputError
 
 SEED = b'{"name": "a", "size": 1}'

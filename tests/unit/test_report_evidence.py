@@ -79,9 +79,10 @@ def test_of_many_measures_the_first_ones_stand_open_and_one_that_fails_before_th
     assert first.rows[0][1].of == "measures:8:value,unit" and every.file == "tables/measures.csv"
 
 
-def test_a_measure_without_a_bound_is_not_said_to_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bound", ["none", "-"])
+def test_a_measure_without_a_bound_is_not_said_to_hold(tmp_path: Path, bound: str) -> None:
     written(tmp_path)
-    write_json(tmp_path / "mup" / "measures.json", [MEASURES[0], MEASURES[0] | {"bound": "none", "measure": "x"}])  # fmt: skip
+    write_json(tmp_path / "mup" / "measures.json", [MEASURES[0], MEASURES[0] | {"bound": bound, "measure": "x"}])  # fmt: skip
     words = next(b for b in mup_evidence(tmp_path) if isinstance(b, Paragraph))
     assert "1 of 1 measure holds; 1 more figure stands there without a bound." in words.text
 

@@ -189,7 +189,7 @@ def _build_recipe(args: argparse.Namespace) -> int:
         from skald_corpus.decontaminate.report import finding, read_items
         from skald_specs.progress import part
 
-        source = args.source if args.source is not None else Path(recipe.corpus.source)
+        source = Path(recipe.corpus.source) if args.source is None else _source(args.source)
         named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
         with part("reading evaluation items"):
             items = [item for path in named for item in read_items(path)]
@@ -201,6 +201,27 @@ def _build_recipe(args: argparse.Namespace) -> int:
     else:
         print(f"{out}: not searched for evaluation items; name some with --items")
     return EXIT_DONE
+
+
+def _source(folder: Path) -> Path:
+    """Refuse what cannot hold one folder a language; what is wrong in those, the corpus says."""
+    from skald_specs.languages import BY_TAG
+
+    if folder.exists() and not folder.is_dir():
+        raise UserInputError(
+            str(folder), "a file, not a folder of text", "Name a folder with one folder a language"
+        )
+    if folder.is_dir() and not any(path.is_dir() for path in folder.iterdir()):
+        above = folder.resolve().parent
+        of_one = folder.resolve().name in BY_TAG
+        raise UserInputError(
+            str(folder),
+            "the folder of one language" if of_one else "holds no folder of a language",
+            f"Name the folder above it, {above}"
+            if of_one
+            else "Put the text of each into one, as da/",
+        )
+    return folder
 
 
 def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
@@ -239,6 +260,10 @@ def run_why(args: argparse.Namespace) -> int:
     """Tell what each stage did with a document."""
     from skald_corpus.pipeline.why import why
 
+    if not args.corpus.is_dir():
+        raise UserInputError(
+            str(args.corpus), "no such folder", "Name one that `skald corpus build SOURCES` wrote"
+        )
     for line in why(args.corpus, args.id):
         print(line)
     return EXIT_DONE

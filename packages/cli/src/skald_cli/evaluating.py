@@ -64,17 +64,13 @@ def register(verbs: Verbs) -> None:
     )
     parser.add_argument("--suite", metavar="SUITE[,SUITE...]", help="folders under evals/")
     parser.add_argument(
-        "--items",
-        action="append",
-        metavar="[SUITE=]DIR",
+        "--items", action="append", metavar="[SUITE=]DIR",
         help=f"folder of the items, of one suite or of all others (default: {places.ITEMS})",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--corpus",
-        type=Path,
-        metavar="DIR",
+        "--corpus", type=Path, metavar="DIR",
         help=f"built corpus (default: {places.CORPUS}, if it is there)",
-    )
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, default=places.EVALUATIONS, metavar="DIR", help="folder of all suites"
     )
@@ -148,7 +144,8 @@ def register(verbs: Verbs) -> None:
         more="Before building a corpus that is to be searched for them: `skald corpus build --items`, "
         "`skald corpus contamination`. Reads suites, or tasks of lm-eval by name; writes one file.",
         examples={
-            "two suites": "skald evals items core ud --out build/items.jsonl.gz",
+            "a suite": "skald evals items core --out build/items.jsonl.gz",
+            "items of your own": "skald evals items ud --items my/items --out build/items.jsonl.gz",
             "a task of lm-eval": (
                 "skald evals items belebele_dan_Latn --language da --out build/belebele.jsonl.gz"
             ),
@@ -173,7 +170,10 @@ def register(verbs: Verbs) -> None:
         examples={
             "as lm-eval writes them": (
                 "skald evals export artifacts/eval/core --format lm-eval --out build/lm-eval"
-            )
+            ),
+            "as Every Eval Ever has them": (
+                "skald evals export artifacts/eval/core --format every-eval-ever --out build/eee"
+            ),
         },
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="such as artifacts/eval/core")
@@ -186,7 +186,7 @@ def register(verbs: Verbs) -> None:
         "check files of Every Eval Ever that Skald wrote",
         run_validate,
         more="Before handing them on. Reads logs or samples; writes nothing.",
-        examples={"a log": "skald evals validate build/every-eval-ever/mini-7.8b.json"},
+        examples={"all logs": "skald evals validate build/eee/data/*/*/*/*.json"},
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="logs or samples")
 
@@ -203,13 +203,13 @@ def run_evaluate(args: argparse.Namespace) -> int:
         from skald_cli.verifying import verify
 
         def items_of(names: Sequence[str]) -> dict[str, Path]:
-            return _items_by_suite(names, args.items or [])
+            return items_by_suite(names, args.items or [])
 
         return verify(args.verify, args.out, corpus, items_of)
     if args.suite is None:
         raise UserInputError("--suite", "no suite named", "Add --suite core, or another")
     suites = [suite for suite in args.suite.split(",") if suite]
-    items = _items_by_suite(suites, args.items or [])
+    items = items_by_suite(suites, args.items or [])
     languages = _languages(args.languages)
     if args.watch is not None:
         from skald_harness.running.watch import Watched, watch
@@ -286,8 +286,12 @@ def _first_rank() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
+def items_by_suite(suites: Sequence[str], words: Sequence[str]) -> dict[str, Path]:
     """Return each suite's folder of items from words such as `DIR` and `ud=DIR`.
+
+    Args:
+        suites: Those that are evaluated.
+        words: What `--items` was given.
 
     Raises:
         UserInputError: A word names a suite that is not evaluated.

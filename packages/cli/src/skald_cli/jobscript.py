@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from skald_specs.errors import EXIT_RESUMABLE
@@ -85,14 +85,14 @@ def training_script(
 
 
 def evaluation_script(
-    site: Site, suites: Sequence[str], words: Sequence[str], python: Path, logs: Path
+    site: Site, suites: Mapping[str, Path], words: Sequence[str], python: Path, logs: Path
 ) -> str:
     """Return the script of a job array that scores exports, one suite in each job.
 
     Args:
         site: The cluster.
-        suites: Folders under evals/.
-        words: Arguments of `skald`, all but the suite.
+        suites: Folders under evals/, each with the folder of its items.
+        words: Arguments of `skald`, all but the suite and its items.
         python: The environment's interpreter; a container has its own.
         logs: Folder of the jobs' output.
     """
@@ -103,10 +103,11 @@ def evaluation_script(
         [
             *_header(site, "evaluate", ask, f"{logs}/%x-%A_%a.out"),
             *_surroundings(site, {"OMP_NUM_THREADS": str(site.cpus_per_process)}),
-            f"suites=({_quoted(suites)})",
-            'suite="${suites[$SLURM_ARRAY_TASK_ID]}"',
+            f"suites=({_quoted(list(suites))})",
+            f"items=({_quoted([str(folder) for folder in suites.values()])})",
+            'chosen=(--suite "${suites[$SLURM_ARRAY_TASK_ID]}" --items "${items[$SLURM_ARRAY_TASK_ID]}")',
             "",
-            *_step(f'{step} {_python(site, python)} -m skald_cli.main "$@" --suite "$suite"', words, "TERM"),
+            *_step(f'{step} {_python(site, python)} -m skald_cli.main "$@" "${{chosen[@]}}"', words, "TERM"),
             *_ending(site, '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'),
         ]
     )  # fmt: skip

@@ -35,8 +35,12 @@ def register(verbs: Verbs) -> None:
         "the queue and continues. See docs/cluster.md.",
         examples={
             "train": "skald launch artifacts/plan/mini-7.8b.yaml --site generic-slurm",
-            "evaluate two suites, one job each": (
-                "skald launch artifacts/exports/mini-7.8b --site jwb --evaluate core --evaluate ud"
+            "evaluate, one job a suite": (
+                "skald launch artifacts/exports/mini-7.8b --site generic-slurm --evaluate core"
+            ),
+            "on items of your own": (
+                "skald launch artifacts/exports/mini-7.8b --site generic-slurm --evaluate ud "
+                "--items my/items"
             ),
         },
     )
@@ -53,6 +57,25 @@ def register(verbs: Verbs) -> None:
     parser.add_argument("--container", metavar="IMAGE", help="run in this Apptainer image")
     parser.add_argument(
         "--evaluate", action="append", metavar="SUITE", help="a job array, one suite in each job"
+    )
+    parser.add_argument(
+        "--items",
+        action="append",
+        metavar="[SUITE=]DIR",
+        help="with --evaluate: folder of the items, of one suite or of all others",
+    )
+    parser.add_argument(
+        "--languages",
+        nargs="+",
+        metavar="TAG[,TAG...]",
+        help="with --evaluate: only these languages",
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="MODEL_NAME",
+        help="with --evaluate: models of others beside the exports, fetched before",
     )
     parser.add_argument(
         "--resume", type=Path, metavar="CHECKPOINT", help="what a converted model starts from"
@@ -73,6 +96,11 @@ def run_launch(args: argparse.Namespace) -> int:
     from skald_specs.files import write_text
 
     site = load_site(args.site, account=args.account, time=args.time, container=args.container)
+    # An image of this machine's; others (docker://...) are apptainer's to find.
+    if args.container and "://" not in args.container and not Path(args.container).exists():
+        raise UserInputError(
+            args.container, "no such image", "Build it (docs/cluster.md), or leave --container out"
+        )
     name, text, script = _evaluation(args, site) if args.evaluate else _training(args, site)
     write_text(script, text)
     print(
@@ -95,7 +123,7 @@ def load_site(name: str, **overrides: str | None) -> Site:
             account and has none.
     """
     from skald_specs.files import read_yaml
-    from skald_specs.site import Site
+    from skald_specs.site import Site, seconds_of
 
     path = Path(name) if name.endswith(".yaml") else places.SITES / f"{name}.yaml"
     if not path.is_file():
@@ -107,14 +135,36 @@ def load_site(name: str, **overrides: str | None) -> Site:
         raise UserInputError(
             str(path), f"`name` = {site.name!r}, unlike the file", "Make the two the same"
         )
+    limit = site.time
     for field, value in overrides.items():
         if value is not None:
+            if field == "time":
+                _require_time(value)
             site = Site.check({**site.model_dump(), field: value}, f"--{field}")
+    if seconds_of(site.time) > seconds_of(limit):
+        print(
+            f"note: --time {site.time} is more than the {limit} of {path}; Slurm may refuse the job",
+            file=sys.stderr,
+        )
     if site.account_needed and not site.account:
         raise UserInputError(
             str(path), "`account` is empty", "Name yours there or by --account ACCOUNT"
         )
     return site
+
+
+def _require_time(value: str) -> None:
+    from pydantic import TypeAdapter, ValidationError
+    from skald_specs.site import Time
+
+    try:
+        TypeAdapter(Time).validate_python(value)
+    except ValidationError:
+        raise UserInputError(
+            "--time",
+            f"{value!r} is no limit as Slurm writes it",
+            "Write 08:00:00 (hours), or 2-00:00:00 (days)",
+        ) from None
 
 
 def nodes_for(site: Site, execution: ExecutionRecipe) -> int:
@@ -160,6 +210,15 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
         raise UserInputError(
             "PLAN", f"{len(args.inputs)} are named", "Name one, or a suite by --evaluate"
         )
+    for option in ("items", "languages", "models"):
+        if getattr(args, option):
+            raise UserInputError(
+                f"--{option}", "is for an evaluation", "Add --evaluate SUITE, or leave it out"
+            )
+    if (args.inputs[0] / "config.json").is_file():
+        raise UserInputError(
+            str(args.inputs[0]), "an export, not a plan", "Add --evaluate SUITE, such as core"
+        )
     plan = Plan.load(args.inputs[0])
     plan.check_corpus_known()  # refused here, before a job waits in the queue for it
     script = args.script or places.LAUNCH / f"{plan.name}.{site.name}.sbatch"
@@ -182,6 +241,7 @@ def _training(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
 def _evaluation(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
     from skald_harness.tasks.suites import suite_names
 
+    from skald_cli.evaluating import items_by_suite
     from skald_cli.jobscript import evaluation_script
 
     known = suite_names(places.EVALS)
@@ -191,13 +251,30 @@ def _evaluation(args: argparse.Namespace, site: Site) -> tuple[str, str, Path]:
     for folder in args.inputs:
         if not (folder / "config.json").is_file():
             raise UserInputError(str(folder), "no export here", "Run `skald export` first")
+    items = items_by_suite(args.evaluate, args.items or [])
+    for suite in items:
+        _require_items(suite, items[suite])
     script = args.script or places.LAUNCH / f"evaluate.{site.name}.sbatch"
     words = ["evaluate", *args.inputs, "--corpus", args.corpus]
     words += ["--out", args.out or places.EVALUATIONS]
+    for option in ("languages", "models"):
+        if chosen := getattr(args, option):
+            words += [f"--{option}", *chosen]
     text = evaluation_script(
-        site, args.evaluate, [str(word) for word in words], _interpreter(), _logs(script)
+        site, items, [str(word) for word in words], _interpreter(), _logs(script)
     )
     return "evaluate", text, script
+
+
+def _require_items(suite: str, folder: Path) -> None:
+    """Refuse a suite that has nothing to ask, before a job waits in the queue for it."""
+    from skald_harness.tasks.items import languages_with_items
+    from skald_harness.tasks.suites import HUB, list_tasks
+
+    if suite != HUB and not languages_with_items(list_tasks(suite), folder):
+        raise UserInputError(
+            "--items", f"{folder} has nothing for suite {suite}", f"Name its folder: {suite}=DIR"
+        )
 
 
 def _interpreter() -> Path:

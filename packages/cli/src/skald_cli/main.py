@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skald_specs.errors import EXIT_CLAIM_FAILED, SkaldError
+from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_USER_INPUT, SkaldError
 from skald_specs.progress import shown
 
 from skald_cli.interrupts import (
@@ -34,7 +34,7 @@ _SECTIONS = {
         "corpus", "sweep", "plan", "train", "export", "evaluate", "report",
     ),
     "beside them": ("mup", "checkpoint", "generate", "launch", "evals"),
-    "this installation": ("doctor", "completion"),
+    "this installation": ("doctor", "completion", "help"),
 }  # fmt: skip
 _EPILOG = """\
 exit codes:
@@ -57,6 +57,7 @@ def build_parser() -> Parser:
         corpus,
         doctor,
         evaluating,
+        helping,
         launching,
         parametrising,
         planning,
@@ -71,7 +72,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser, _SECTIONS)
     stations = (
-        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor, completing,
+        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor, completing, helping,
     )  # fmt: skip
     for module in stations:
         module.register(verbs)
@@ -92,7 +93,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with leaving_at_once():
         if argv is None:
             settle()
-        args = build_parser().parse_args(words)
+        parser = build_parser()
+        if not words:
+            parser.print_help(sys.stderr)
+            return EXIT_USER_INPUT
+        args = parser.parse_args(words)
     raise_on_signals()
     try:
         with shown(args.verb):

@@ -6,11 +6,12 @@ one that does is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from skald_specs.errors import SkaldError, UserInputError
-from skald_specs.guesses import near_path
+from skald_specs.guesses import near, near_path
 
 from skald_cli import places
 
@@ -38,18 +39,30 @@ def path_meant(error: SkaldError, words: Sequence[str]) -> SkaldError:
     """
     if not isinstance(error, UserInputError) or "Did you mean" in error.remedy:
         return error
-    where = Path(error.where)
+    from skald_specs.files import DiskError
+
+    if isinstance(error, DiskError):  # a path to write to need not exist
+        return error
+    where = Path(re.sub(r"(:\d+)+$", "", error.where))  # without the line of the file
     try:
         if where.exists() or not any(_is_of(word, where) for word in words[1:]):
             return error
     except (OSError, ValueError):  # a name that no system takes
         return error
-    found = near_path(where)
+    found = _near(where)
     if found is None and len(where.parts) == 1 and (home := _HOMES.get(words[0])):
-        found = near_path(home / where)
+        found = _near(home / where)
     if found is None:
         return error
     return UserInputError(error.where, error.problem, f"Did you mean {found}? {error.remedy}")
+
+
+def _near(path: Path) -> Path | None:
+    """Return the path that a missing one is near to, its ending left aside: all recipes have one."""
+    found = near_path(path)
+    if found is None or found.suffix != path.suffix:
+        return found
+    return found if near(path.stem, [found.stem]) else None
 
 
 def _is_of(word: str, where: Path) -> bool:

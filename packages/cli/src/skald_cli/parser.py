@@ -22,6 +22,7 @@ Run = Callable[[argparse.Namespace], int]
 Examples = Mapping[str, str]
 
 _INVALID_CHOICE = re.compile(r"invalid choice: '([^']*)' \(choose from (.*?)\)$")
+_VERB = "VERB"
 _REQUIRED = "the following arguments are required: "
 _NARROWEST, _WIDEST = 80, 100
 
@@ -41,6 +42,8 @@ class HelpPage(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, []):
             return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
         return super()._get_help_string(action)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
@@ -63,21 +66,31 @@ class Parser(argparse.ArgumentParser):
         self.examples: Examples = {}
         #: The verbs that may follow.
         self.verbs: Verbs | None = None
+        self._typed: Sequence[str] = ()
 
     def parse_known_args(  # type: ignore[override]  # argparse's overloads only tell what is returned
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse, and refuse an unknown option where it stands, with the options there are."""
+        self._typed = sys.argv[1:] if args is None else args
         found, rest = super().parse_known_args(args, namespace)
-        unknown = next((word for word in rest if word.startswith("-")), None)
-        if unknown is not None:
-            known = [word for action in self._actions for word in action.option_strings]
-            self.error(_no_option(unknown.partition("=")[0], known))
+        self._refuse_unknown(word for word in rest if word.startswith("-"))
         return found, rest
+
+    def _refuse_unknown(self, options: Iterable[str]) -> None:
+        known = [word for action in self._actions for word in action.option_strings]
+        for word in options:
+            name = word.partition("=")[0]
+            if name not in known:
+                self.error(_no_option(name, known))
 
     def error(self, message: str) -> NoReturn:
         """Print one line with a remedy and exit."""
         if message.startswith(_REQUIRED):
+            # A mistyped option is why something is missing, or at least to be mended first.
+            self._refuse_unknown(
+                word for word in self._typed if word.startswith("--") and word != "--"
+            )
             message = self._missing(message.removeprefix(_REQUIRED))
         print(f"skald: {explain(message)} See `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(EXIT_USER_INPUT)
@@ -113,7 +126,7 @@ class Verbs:
         #: A sentence on each verb.
         self.abouts: dict[str, str] = {}
         parser.verbs = self
-        self._choices = parser.add_subparsers(metavar="VERB", required=True, parser_class=Parser)
+        self._choices = parser.add_subparsers(metavar=_VERB, required=True, parser_class=Parser)
         self._groups: dict[str, Verbs] = {}
 
     def add(self, name: str, about: str, run: Run, more: str, examples: Examples) -> Parser:
@@ -167,7 +180,8 @@ class Verbs:
 
 
 def _page(about: str, more: str) -> str:
-    first = f"{about[0].upper()}{about[1:]}." if about else ""
+    stop = "" if about.endswith("?") else "."
+    first = f"{about[0].upper()}{about[1:]}{stop}" if about else ""
     return f"{first}\n\n{more}" if more else first
 
 
@@ -182,9 +196,10 @@ def explain(message: str) -> str:
     if not found:
         return message if message.endswith((".", "?")) else f"{message}."
     word, choices = found[1], re.findall(r"[\w-]+", found[2])
-    option = re.match(r"argument (--[\w-]+)", message)
-    what = f"{option[1]}: no" if option else "no verb"
-    meant = near(word, choices)
-    if meant:
-        return f"{what} {word!r}; did you mean {meant[0]!r}?"
+    named = re.match(r"argument ([\w-]+):", message)
+    what = f"{named[1]}: no" if named and named[1] != _VERB else "no verb"
+    # A word cut short may be the beginning of several.
+    begun = [choice for choice in choices if word and choice.startswith(word)]
+    if meant := begun or near(word, choices):
+        return f"{what} {word!r}; did you mean {' or '.join(map(repr, meant))}?"
     return f"{what} {word!r}; there are {', '.join(choices)}."

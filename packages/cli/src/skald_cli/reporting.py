@@ -156,10 +156,17 @@ def _require(args: argparse.Namespace, names: list[str]) -> None:
     wanted = [args.artifacts]
     wanted += [args.published] if args.published != places.PUBLISHED else []
     wanted += [args.evidence] if args.evidence != places.EVIDENCE else []
-    wanted += [args.artifacts / "runs" / name for name in (names if args.names else [])]
     for folder in wanted:
         if not folder.is_dir():
             raise UserInputError(str(folder), "no such folder", "Check the name")
+    for name in args.names:
+        if not (folder := args.artifacts / "runs" / name).is_dir():
+            raise UserInputError(
+                str(folder),
+                "no such run",
+                "Check the name. Models without a run are on the page as they were evaluated: name the "
+                "suites alone, `skald report build --suites SUITE`",
+            )
     for suite in args.suites or ():
         folder = args.artifacts / "eval" / suite
         if not (folder / "summary.json").is_file():

@@ -81,7 +81,7 @@ def register(verbs: Verbs) -> None:
         "command that trains on.",
         examples={
             "a checkpoint for Hugging Face": (
-                "skald checkpoint convert artifacts/runs/mini-7.8b/checkpoints/100 --out build/hf"
+                "skald checkpoint convert artifacts/runs/mini-7.8b/final --out build/hf"
             ),
             "a foreign model as a start": (
                 "skald checkpoint convert my-llama --plan artifacts/plan/mini-7.8b.yaml "

@@ -101,7 +101,11 @@ def define(task: HubTask) -> PublicTask:
         )
     config, modules = read_config(path)
     if config.get("task") != task.name:
-        raise UserInputError(str(path), f"is not {task.name} but {config.get('task')}", "Report it")
+        raise UserInputError(
+            str(path),
+            f"is not {task.name} but {config.get('task')}",
+            "Install the lm-eval of constraints.txt",
+        )
     output_type = str(config.get("output_type"))
     if config.get("dataset_path") != task.facts.source:
         raise _contradiction(task, "source", task.facts.source, config.get("dataset_path"))
@@ -206,5 +210,7 @@ def _filter_suffix(task: HubTask, config: dict[str, Any]) -> str:
 
 def _contradiction(task: HubTask, field: str, ours: Any, theirs: Any) -> UserInputError:
     return UserInputError(
-        task.name, f"`{field}` is {ours} for {task.family}, but lm-eval has {theirs}", "Correct it"
+        task.name,
+        f"`{field}` is {ours} for {task.family}, but lm-eval has {theirs}",
+        f"Correct `{field}` in evals/hub/_families_yaml, or install the lm-eval of constraints.txt",
     )

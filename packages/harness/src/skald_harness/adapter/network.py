@@ -160,7 +160,8 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
 
     def _parts(self, condition: list[int], target: list[int]) -> Parts:
         if not target:
-            raise UserInputError("items", "a continuation has no tokens", "Lengthen it")
+            problem = f"an answer after {self.tok_decode(condition)[-60:]!r} has no tokens"
+            raise UserInputError("items", problem, "Write it out in its item")
         # Of a context of spaces nothing is left when lm-eval has moved them to the continuation.
         condition = condition or [self.prefix_token_id]
         if len(target) > self.max_length:
@@ -343,8 +344,7 @@ class TrieLM(HFLM):  # type: ignore[misc]  # lm-eval has no type information
             UserInputError: The model has no template.
         """
         self._need_template()
-        text: str = super().apply_chat_template(chat_history, add_generation_prompt)
-        return text
+        return str(super().apply_chat_template(chat_history, add_generation_prompt))
 
     def _need_template(self) -> None:
         if not self.tokenizer.chat_template:

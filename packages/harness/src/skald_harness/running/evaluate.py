@@ -94,18 +94,18 @@ def evaluate(
     if vllm:
         require_vllm()
     me, store = world(), AnswerStore(store_root or store_folder(out))
-    # Before anything is asked: answering may take hours.
-    for folder in (out, store.root):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise disk_error(folder, error) from None
     plan: list[_Plan] = []
 
     def work(me: World) -> Failures:
         plan.append(
             _plan(exports, models, suites, items, corpus, languages, evals, me, controls, vllm)
         )
+        # Only where there is something to ask, and before it: answering may take hours.
+        for folder in (out, store.root):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise disk_error(folder, error) from None
         return _answer(plan[0], store, me)
 
     def finish(found: Sequence[Failures]) -> Evaluation:

@@ -10,13 +10,12 @@ of `out`, so what was scored once is not asked again.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from skald_specs.checkpoint import (
 from skald_specs.corpus import load_corpus
 from skald_specs.curves import ScorePoint, SignalReport
 from skald_specs.errors import ClaimError, UserInputError
-from skald_specs.files import disk_error, read_jsonl, write_json, write_jsonl
+from skald_specs.files import read_jsonl, write_json, write_jsonl
 from skald_specs.fingerprint import fingerprint
 from skald_specs.plan import Plan
 from skald_specs.records import ItemRecord, TaskInfo
@@ -42,7 +41,7 @@ from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
 from skald_harness.store.evaluation import Evaluated, read_evaluation, score_of, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
-from skald_harness.store.locks import LockedError
+from skald_harness.store.locks import LockedError, held
 from skald_harness.tasks.suites import EVALS
 
 #: Between two looks at a run's folder; a checkpoint takes longer than that to train.
@@ -79,6 +78,18 @@ class Watched:
     def points(self) -> Path:
         """The run's points."""
         return self.curves / f"{self.name}.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by who watches it, so that nobody else does meanwhile."""
+        return self.curves / f".{self.name}.lock"
+
+    @property
+    def refusal(self) -> LockedError:
+        """What a second watch is told."""
+        return LockedError(
+            str(self.run), "is being watched already", "Wait for the other, or end it"
+        )
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,7 @@ def watch(
             str(watched.run), "no such run", "Name a folder under artifacts/runs, once it trains"
         )
     _check_run(watched.run)
-    with _alone(watched):
+    with held(watched.lock, watched.refusal):
         for leftover in watched.curves.glob(f".{watched.name}.*.export"):
             shutil.rmtree(leftover, ignore_errors=True)
         return _follow(watched, seconds, sleep)
@@ -373,24 +384,3 @@ def _point(
         n_items=len(items),
         higher_is_better=task.metric not in LOWER_IS_BETTER,
     )
-
-
-@contextlib.contextmanager
-def _alone(watched: Watched) -> Iterator[None]:
-    """Keep a second watch of the same run out."""
-    path = watched.curves / f".{watched.name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(
-                str(watched.run), "is being watched already", "Wait for the other, or end it"
-            ) from None
-        yield
-    finally:
-        os.close(handle)

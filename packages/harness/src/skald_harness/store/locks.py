@@ -28,6 +28,28 @@ class LockedError(UserInputError):
 
 
 @contextmanager
+def held(path: Path, refusal: LockedError) -> Iterator[None]:
+    """Hold a lock alone.
+
+    Args:
+        path: The file of the lock; it stays, and its folder is made.
+        refusal: What is said where another process holds it.
+
+    Raises:
+        LockedError: Another process holds it.
+        UserInputError: The file cannot be opened.
+    """
+    with _opened(path) as handle:
+        try:
+            free = _locks(handle, fcntl.LOCK_EX)
+        except OSError:
+            free = True  # Some file systems of clusters have no locks.
+        if not free:
+            raise refusal
+        yield
+
+
+@contextmanager
 def held_by(path: Path, run: str) -> Iterator[None]:
     """Hold a lock with the other processes of a run.
 
@@ -39,11 +61,7 @@ def held_by(path: Path, run: str) -> Iterator[None]:
         LockedError: Another run holds it.
         UserInputError: The file cannot be opened.
     """
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise disk_error(path, error) from error
-    try:
+    with _opened(path) as handle:
         if not _joined(handle, run.encode()):
             raise LockedError(
                 str(path.parent),
@@ -51,6 +69,18 @@ def held_by(path: Path, run: str) -> Iterator[None]:
                 "Run the same command again when it has ended",
             )
         yield
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open the file of a lock; the system lets go of the lock when it is closed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise disk_error(path, error) from error
+    try:
+        yield handle
     finally:
         os.close(handle)
 

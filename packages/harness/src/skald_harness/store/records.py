@@ -34,7 +34,7 @@ def request_record(
     if answer.logprob_nats is not None and not math.isfinite(answer.logprob_nats):
         raise ClaimError(
             f"{task}: item {item.item_id}: log-probability {answer.logprob_nats} is no number. "
-            "The weights may be damaged"
+            "Its weights may be damaged: export or fetch the model again"
         )
     return RequestRecord(
         run_key=run_key,

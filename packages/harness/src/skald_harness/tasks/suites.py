@@ -356,9 +356,13 @@ def _refuse_duplicates(tasks: Sequence[TaskDefinition]) -> None:
     first: dict[str, Path] = {}
     for task in tasks:
         if task.name in first:
-            raise _wrong(task.path, "task", task.name, f"{first[task.name]} has that name too")
+            raise _wrong(
+                task.path, "task", task.name, f"{first[task.name]} has that name too", "Rename one"
+            )
         first[task.name] = task.path
 
 
-def _wrong(path: Path, field: str, value: Any, rule: str) -> UserInputError:
-    return UserInputError(str(path), f"`{field}` = {value!r}: {rule}", "Change the value")
+def _wrong(
+    path: Path, field: str, value: Any, rule: str, remedy: str = "Change the value"
+) -> UserInputError:
+    return UserInputError(str(path), f"`{field}` = {value!r}: {rule}", remedy)

@@ -15,7 +15,7 @@ from skald_report.tables.table import Table
 PROOFS = ("mup", "transfer")
 HOLDS, FAILS, UNKNOWN, NO_BOUND = "holds", "does not hold", "not measured", "no bound"
 #: How measures that are reported without judging them state their bound.
-_WITHOUT = ("", "none", "no bound", "measured")
+_WITHOUT = ("", "-", "none", "no bound", "measured")
 
 
 def evidence_tables(folder: Path | None) -> dict[str, Table]:

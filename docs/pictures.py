@@ -1,4 +1,4 @@
-"""`python benchmarks/pictures.py [REPORT]`: takes the pictures of a report that the documentation shows.
+"""`python docs/pictures.py [REPORT]`: takes the pictures of a report that the documentation shows.
 
 Writes docs/pictures/report-*.png from REPORT/index.html (default: reports/reference) in Debian's Chromium.
 Colours are reduced to a palette: text on a plain ground needs few, and a repository keeps every version.
