@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -23,10 +22,11 @@ import _data_dedup as dedup
 import _data_filters as filters
 import _data_pipeline as pipeline
 from _conclude import conclude
+from _mentioned import events
 from _options import options
 from skald_corpus.generate import documents, generate
 from skald_corpus.grammar.register import LANGUAGES
-from skald_corpus.grammar.scene import Event, Sentence
+from skald_corpus.grammar.scene import Event
 from skald_corpus.pin import directory_md5, verify
 from skald_specs.claims import Measure
 from skald_specs.corpus import SPLITS
@@ -109,14 +109,6 @@ def events_of_splits() -> dict[str, set[Event]]:
         }
         for split in SPLITS
     }
-
-
-def events(sentences: Iterable[Sentence]) -> Iterator[Event]:
-    """Yield every lexical combination that sentences mention, asserted or not."""
-    for sentence in sentences:
-        for clause in (sentence.clause, sentence.reason):
-            if clause is not None and clause.object is not None:
-                yield Event(clause.subject.concept, clause.verb, clause.object.concept)
 
 
 def shared(mentioned: dict[str, set[Event]]) -> set[Event]:

@@ -12,9 +12,13 @@ import sys
 import time
 from pathlib import Path
 
+# What all share lies in the folder above.
+sys.path.append(str(Path(__file__).parents[1]))
+
+from _conclude import conclude
 from _interrupts_verbs import Verb, measured
 from _interrupts_world import made_world
-from skald_specs.claims import conclude
+from _options import options
 
 FOLDER = Path("build/proofs/interrupts")
 #: In the order of the stations: each finds what those before it wrote.
@@ -42,6 +46,7 @@ VERBS = (
 
 def main() -> int:
     """Interrupt every verb, and conclude."""
+    given = options(__doc__)
     # Where this was started in the background, Ctrl-C would be ignored by all that starts from here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -52,7 +57,7 @@ def main() -> int:
         measures.append(measured(verb, world, world.parent))
         print(f"{verb.name}: {measures[-1].value} faults ({measures[-1].detail}) "
               f"[{time.perf_counter() - began:.0f} s]", flush=True)  # fmt: skip
-    return conclude("interrupts", "proofs", measures, "--allow-missing" in sys.argv)
+    return conclude("interrupts", "proofs", measures, given)
 
 
 if __name__ == "__main__":

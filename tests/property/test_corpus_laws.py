@@ -1,9 +1,9 @@
 """Laws over spaces: keyed randomness, sample shares, lossless documents."""
 
+from _mentioned import events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skald_corpus.grammar.register import LANGUAGES
-from skald_corpus.grammar.scene import events
 from skald_corpus.keyed import Stream, fraction, zipf
 from skald_corpus.story import Story
 from skald_corpus.tokenizer import sample_bytes, train_tokenizer

@@ -88,10 +88,10 @@ def test_gathering_brings_what_is_needed_and_checking_finds_what_is_wrong(
     assert "other pins" in refused("pins-2")
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"machine": "Python 2.7, VAX"}))
-    assert "gathered for Python 2.7, VAX, this is Python 3" in refused()
+    assert "gathered for 'Python 2.7, VAX', this is Python 3" in refused()
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "errand-1.0-py3-none-any.whl").write_bytes(b"")
-    assert "errand-1.0-py3-none-any.whl: missing or damaged" in refused()
+    assert "'errand-1.0-py3-none-any.whl' is missing or damaged" in refused()
     shutil.rmtree(folder)
     assert "no wheelhouse" in refused()
 

@@ -7,6 +7,7 @@ import sys
 from itertools import islice
 
 import pytest
+from _mentioned import events
 from babel.core import get_cldr_version
 from skald_corpus import generate as module
 from skald_corpus.combinations import agents_of, patients_of, split_of, verbs_of
@@ -14,7 +15,6 @@ from skald_corpus.facts import KINDS, training_facts
 from skald_corpus.generate import BYTES, documents, fresh, generate, spread
 from skald_corpus.grammar.concepts import NOUNS
 from skald_corpus.grammar.register import LANGUAGES
-from skald_corpus.grammar.scene import events
 from skald_specs.corpus import SPLITS, Document
 
 N = {"train": 1200, "validation": 200, "test": 200}

@@ -151,7 +151,9 @@ def test_half_a_character_is_named_and_a_whole_one_is_none(items):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     with pytest.raises(UserInputError) as caught:
         check_items(TEXT, items)
-    assert str(caught.value) == (f"{path}:2: holds half a character (\\ud83d). Mend the line")
+    assert (
+        str(caught.value) == f"{path}:2: a text with half a surrogate pair. Mend or remove the line"
+    )
 
 
 def test_a_folder_that_is_not_what_is_asked_for_has_a_remedy_that_helps(items):

@@ -122,7 +122,10 @@ def test_wrong_input_is_one_line(words, problem, items, tmp_path, capsys, monkey
             "belebele_dan_Latn",
             "cannot be loaded (ConnectionError: Couldn't reach 'facebook/belebele'",
         ),
-        ("belebele_dan", "no suite and no task of lm-eval. Suites: `skald evals list`"),
+        (
+            "belebele_dan",
+            "no suite and no task of lm-eval. Did you mean belebele_dan_Latn? Suites: ",
+        ),
     ],
 )
 def test_a_task_out_of_reach_is_named(name, problem, items, tmp_path, capsys):

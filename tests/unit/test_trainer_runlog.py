@@ -85,7 +85,7 @@ def test_energy_adds_up_over_restarts_and_is_absent_where_a_stretch_is(
         log.close()
         if start == 2:
             assert energy_joules(path) == {"gpu": 2000.0, "cpu": 750.0}
-            assert "2.8 kJ" in capsys.readouterr().out.splitlines()[-1]
+            assert "2.8 kJ" in capsys.readouterr().err.splitlines()[-1]
     # The CPUs of the last stretch could not be read, so what the run took of them is not known.
     assert energy_joules(path) == {"gpu": 2500.0}
     unread = _log(plan, tmp_path, start_step=6)
@@ -93,7 +93,7 @@ def test_energy_adds_up_over_restarts_and_is_absent_where_a_stretch_is(
     unread.energy(7, {})
     unread.close()
     assert energy_joules(path) == {}
-    assert "kJ" not in capsys.readouterr().out.splitlines()[-1]
+    assert "kJ" not in capsys.readouterr().err.splitlines()[-1]
     after = _log(plan, tmp_path, start_step=7)
     _step(after, 8)
     after.energy(8, {"gpu": 500.0})

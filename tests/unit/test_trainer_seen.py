@@ -67,13 +67,13 @@ def test_the_finished_run_is_the_same_however_closely_it_is_watched(
     manifest = tiny_corpus(tmp_path / "corpus")
     plain, watched = tmp_path / "plain", tmp_path / "watched"
     train(tiny_plan(manifest), tmp_path / "corpus", plain)
-    unread = capsys.readouterr().out
+    unread = capsys.readouterr().err
     monkeypatch.setattr(
         rank, "meter_of_rank", lambda *where: EnergyMeter({"gpu": [_Steady()], "cpu": None})
     )
     plan = tiny_plan(manifest, statistics_every_steps=1, peak_tflops=1e-3, tensorboard=True)
     train(plan, tmp_path / "corpus", watched)
-    seen = capsys.readouterr().out
+    seen = capsys.readouterr().err
     for file in ("curve.jsonl", "model.safetensors"):
         assert sha256_file(plain / "final" / file) == sha256_file(watched / "final" / file)
     assert energy_joules(plain / "metrics.jsonl") == {}
