@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import json
 import os
-import pickle
 import shutil
 import sys
 import tempfile
@@ -141,27 +141,29 @@ def survey(files: list[str], modules: list[Path], root: Path, cache: Path) -> Su
 
     def use(items: list[pytest.Item]) -> Survey:
         found = Survey({}, lines(), tuple(_libraries(root)), {})
-        known = pickle.loads(cache.read_bytes()) if cache.is_file() else {}  # noqa: S301 - our own file
-        kept: dict[tuple[str, str], Timed | float | None] = {}
+        known = json.loads(cache.read_bytes()) if cache.is_file() else {}
+        kept: dict[str, Any] = {}
         code = [path.read_bytes() for path in sorted(modules)]
         for item in items:
             digest = hashlib.sha256(b"".join([*code, item.path.read_bytes()])).hexdigest()
-            key = (item.nodeid, digest)
+            key = f"{digest} {item.nodeid}"
             kept[key] = known[key] if key in known else measured(item)
             match kept[key]:
-                case Timed() as timed:
-                    found.tests[item.nodeid] = timed
+                case [cpu_s, source, here]:
+                    own = {path: frozenset(numbers) for path, numbers in here.items()}
+                    found.tests[item.nodeid] = Timed(cpu_s, source, own)
                 case float() as seconds:
                     found.left_out[item.nodeid] = seconds
-        cache.write_bytes(pickle.dumps(known | kept))
+        cache.write_text(json.dumps(known | kept), encoding="utf-8")
         return found
 
-    def measured(item: pytest.Item) -> Timed | float | None:
+    def measured(item: pytest.Item) -> list[Any] | float | None:
         ended = in_child(lambda: traced(item), SLOW_S)
         failed, here = ended.answer or (True, {})
         if failed or ended.cpu_s > SLOW_S:
             return round(ended.cpu_s, 2)
-        return Timed(ended.cpu_s, _source(item), here) if here else None
+        own = {path: sorted(numbers) for path, numbers in here.items()}
+        return [ended.cpu_s, _source(item), own] if own else None
 
     result = collected(files, use)
     if not isinstance(result, Survey):
