@@ -41,7 +41,7 @@ DOORS = {
     ("docs/conf.py", "code"): "imports our own packages, to document them",
     ("noxfile.py", "code"): "runs a file of ours, for nox is outside the environment",
     ("benchmarks/_cut.py", "network"): "gives a command a network without routes",
-    ("benchmarks/mutants/", "pickle"): "what its own forks hand over and keep under build/",
+    ("benchmarks/mutants/", "pickle"): "takes back what its own forks hand over",
     ("benchmarks/mutants/", "code"): "runs modules of ours that it has changed",
     ("benchmarks/proofs/_fuzz_mutate.py", "tls"): "a value to insert into documents, never fetched",
     ("benchmarks/proofs/_fuzz_text.py", "code"): "loads a proof of ours, whose reader is fuzzed",
