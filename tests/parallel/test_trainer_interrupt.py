@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -221,6 +222,21 @@ def test_a_signal_before_the_first_step_loses_nothing_and_saves_nothing(tmp_path
     assert "stopped by SIGUSR1 before its first step" in errors
     assert "Traceback" not in errors
     assert not list((tmp_path / "run").glob("checkpoints/step_*"))
+
+
+def test_a_signal_while_no_rank_has_started_reaches_them_all(tmp_path: Path) -> None:
+    plan = tiny_plan(tiny_corpus(tmp_path / "corpus"), dp=2)
+    own = resource_tracker.ensure_running
+
+    def told() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        own()
+
+    with (
+        patch.object(resource_tracker, "ensure_running", told),
+        pytest.raises(InterruptedRunError, match="stopped by SIGUSR1 before its first step"),
+    ):
+        train(plan, tmp_path / "corpus", tmp_path / "run")
 
 
 def _wait_for_handler(process: subprocess.Popen[str]) -> None:

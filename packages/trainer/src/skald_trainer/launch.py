@@ -85,6 +85,8 @@ def _spawn(world_size: int, work: Work, meeting: Path, *args: Any) -> None:
             for process, (_, sender) in zip(ranks, pipes, strict=True):
                 process.start()
                 sender.close()
+        if request.signal_name:  # one came before there was anybody to pass it on to
+            _signal(ranks, signal.Signals[request.signal_name])
         reports, deaths = _watched(ranks, [pipe[0] for pipe in pipes], request)
     if deaths or reports:
         raise blamed(deaths, reports, request.signal_name)
