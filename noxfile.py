@@ -174,6 +174,12 @@ def tests(session):
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def coverage(session):
+    """Measure which lines and branches of packages/ the tests run; below 90 % is an error."""
+    run(session, "pytest", "--cov", "--cov-report=term", *(session.posargs or WORKERS))
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def prove(session):
     """Rerun the proof of a claim: `nox -s prove -- NAME`; no name: all."""
     scripts(session, "benchmarks/proofs")

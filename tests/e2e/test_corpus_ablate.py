@@ -16,6 +16,8 @@ from skald_specs.ablation import Ablation
 from skald_specs.recipe import Recipe
 from support import REAL_TEXT, ROOT
 
+#: No name for a file of ours, and yet a folder's.
+DAMAGED = "Skemmd málheild"
 UD, PAIRS = REAL_TEXT / "ud", REAL_TEXT / "pairs"
 pytestmark = [
     pytest.mark.slow,
@@ -57,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, texts in {
         "one": half_of_the_text(True),
         "two": half_of_the_text(False),
-        "damaged": half_of_the_text(True, damaged=0.5),
+        DAMAGED: half_of_the_text(True, damaged=0.5),
     }.items():
         path = folder / "text" / name / "da" / "all.jsonl"
         path.parent.mkdir(parents=True)
@@ -82,18 +84,18 @@ def test_damage_loses_halves_tie_and_finished_runs_stay(
 ) -> None:
     monkeypatch.chdir(made)
     on = ("--on", str(UD), "--pairs", str(PAIRS))
-    assert ablate(made, "one", "damaged", more=on) == 0
+    assert ablate(made, "one", DAMAGED, more=on) == 0
     assert "ablate 6/6" in capfd.readouterr().out
     result = Ablation.load(made / "out" / "ablation.json")
     bits = next(d for d in result.differences if d.metric == "bits_per_byte")
-    assert (bits.corpus, bits.reference, bits.verdict) == ("damaged", "one", "worse")
+    assert (bits.corpus, bits.reference, bits.verdict) == (DAMAGED, "one", "worse")
     assert 0 < bits.low < bits.estimate < bits.high
     assert [c.rank for c in result.corpora] == [1, 2]
     assert result.corpora[0].pairs_accuracy > 0.6 and result.texts[0].n_pairs > 400
 
     assert ablate(made, "one", "two", more=on) == 0
     shown = capfd.readouterr().out
-    assert "ablate 3/3" in shown and "one-s" not in shown, "the runs of `one` are not repeated"
+    assert "ablate 3/3" in shown and "one seed" not in shown, "the runs of `one` are not repeated"
     (bits, pairs) = Ablation.load(made / "out" / "ablation.json").differences
     assert bits.verdict == pairs.verdict == "tied" and bits.low < 0 < bits.high
 

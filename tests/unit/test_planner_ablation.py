@@ -34,10 +34,10 @@ def test_runs_differ_in_corpus_and_seed_alone() -> None:
     other = corpus(2000, vocab_size=400)
     plans = [
         ablation_plan(recipe(), name, manifest, seed)
-        for name, manifest in (("a", corpus()), ("b", other))
+        for name, manifest in (("a/corpus", corpus()), ("Ræða", other))
         for seed in (1, 2)
     ]
-    assert [plan.name for plan in plans] == ["a-s1", "a-s2", "b-s1", "b-s2"]
+    assert len({plan.name for plan in plans}) == 2, "a seed's, whatever the corpus is called"
     assert len({plan.fingerprint for plan in plans}) == 4
 
     def rest(plan):

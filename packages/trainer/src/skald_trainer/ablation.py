@@ -40,6 +40,11 @@ class Job(NamedTuple):
     plan: Plan
     corpus: Path
 
+    @property
+    def called(self) -> str:
+        """What lines about it say."""
+        return f"{self.corpus} seed {self.plan.identity.model_seed}"
+
 
 def run_ablation(jobs: Sequence[Job], items: Path, kept: Path) -> list[AblationRun]:
     """Train every job and score it on the items.
@@ -65,7 +70,7 @@ def run_ablation(jobs: Sequence[Job], items: Path, kept: Path) -> list[AblationR
     for job, run in zip(jobs, runs, strict=True):
         if run.bits is None:
             raise ClaimError(
-                f"{job.plan.name}: the loss is no number; lower optimizer.base_lr of the recipe "
+                f"{job.called}: the loss is no number; lower optimizer.base_lr of the recipe "
                 "and run again"
             )
     return runs
@@ -90,7 +95,7 @@ def _train_all(todo: dict[Path, Job], items: Path) -> None:
             file, run = futures[future], future.result()
             write_json(file, run.model_dump(mode="json"))
             state = "diverged" if run.bits is None else "done"
-            print(f"ablate {done}/{len(todo)}  {todo[file].plan.name}  {state}", flush=True)
+            print(f"ablate {done}/{len(todo)}  {todo[file].called}  {state}", flush=True)
 
 
 def ablation_run(plan_json: str, corpus: Path, items: Path) -> AblationRun:

@@ -31,7 +31,7 @@ def ablation_plan(recipe: Recipe, name: str, corpus: CorpusManifest, seed: int) 
 
     Args:
         recipe: Model, budget and settings.
-        name: The corpus's name.
+        name: What messages call the corpus.
         corpus: The corpus.
         seed: Of weights and order.
 
@@ -39,7 +39,8 @@ def ablation_plan(recipe: Recipe, name: str, corpus: CorpusManifest, seed: int) 
         UserInputError: A text would be read more than `MAX_EPOCHS` times; or see `make_plan`.
     """
     of_corpus = recipe.model_copy(update={"corpus": corpus.recipe})
-    run = one_process(of_corpus, f"{name}-s{seed}", recipe.budget, seed)
+    # Corpora are called by their paths, and a plan's name is none.
+    run = one_process(of_corpus, f"{recipe.name}-s{seed}", recipe.budget, seed)
     epochs = planned_epochs(run, corpus)
     for tag in beyond(epochs, MAX_EPOCHS):
         raise UserInputError(
