@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,8 @@ _PATIENCE, _PATIENCE_SECONDS, _PATIENCE_UNDISTURBED_SECONDS = 5.0, 60.0, 900.0
 _MOST_TRIES = 8
 #: What tells of one run alone: times, processes, and where it was stopped, which is where a checkpoint lies.
 _OF_ONE_RUN = ("manifests", "metrics.jsonl", "origin.json", "checkpoints")
+#: What of a report tells how long its stations took; its other tables hold every result.
+TELLS_COST = ("index.html", "report.json", "cards", "cost.csv", "stations.csv")
 _LOCK = ".lock"
 #: What torch keeps in the system's folder, for the next process too.
 _KEPT_BY_TORCH = "torchinductor_"
@@ -40,12 +42,14 @@ class Verb(NamedTuple):
     """A command as one would type it in the world's folder.
 
     `n_moments`: how often it is interrupted, each time in another part of its run. `module`: what is run.
+    `but`: names of files and folders that tell what this run alone took.
     """
 
     name: str
     words: str
     n_moments: int = 3
     module: str = _COMMAND
+    but: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def _faults(
     again = run(verb, trial, patience_seconds=patience)
     if again.code != whole.code or again.temporary:
         yield f"again: code {again.code}, left {again.temporary}, said {again.said[-300:]!r}"
-    elif differing := sorted(_contents(trial) ^ _contents(world)):
+    elif differing := sorted(_contents(trial, verb.but) ^ _contents(world, verb.but)):
         yield f"other bytes: {', '.join(sorted({path for path, _ in differing})[:4])}"
 
 
@@ -188,11 +192,12 @@ def _temporary(folder: Path) -> Iterator[str]:
             yield str(path.relative_to(folder))
 
 
-def _contents(folder: Path) -> set[tuple[str, str]]:
+def _contents(folder: Path, but: Sequence[str]) -> set[tuple[str, str]]:
     """Return every file that follows from the inputs alone, with its hash."""
+    apart = {*_OF_ONE_RUN, *but}
     return {
         (str(path.relative_to(folder)), sha256_file(path))
         for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink() and not path.name.endswith(_LOCK)
-        if not any(part in _OF_ONE_RUN for part in path.relative_to(folder).parts)
+        if apart.isdisjoint(path.relative_to(folder).parts)
     }

@@ -58,7 +58,10 @@ def _write_recipes(folder: Path) -> None:
         "horizons_tokens": [8 * 1024, 16 * 1024, 32 * 1024],
         "seeds": [1],
     }
-    value["execution"] |= {"checkpoint_every_steps": 10, "validate_every_steps": 30}
+    # The site of `launch` has GPUs, which a recipe of the CPU alone may not ask for.
+    value["execution"] |= {
+        "device": "auto", "checkpoint_every_steps": 10, "validate_every_steps": 30
+    }  # fmt: skip
     write_yaml(folder / "recipe.yaml", value)
     # An ablation has no sweep to take the rate from.
     value["optimizer"]["base_lr"] = 0.01

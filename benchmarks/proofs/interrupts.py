@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))
 
 from _conclude import conclude
-from _interrupts_verbs import Verb, measured
+from _interrupts_verbs import TELLS_COST, Verb, measured
 from _interrupts_world import made_world
 from _options import options
 
@@ -40,7 +40,7 @@ VERBS = (
         "corpus ablate", "corpus ablate artifacts/corpus other --recipe given.yaml --seeds 2", n_moments=2
     ),
     Verb("mup coord-check", "mup coord-check recipe.yaml --widths 16 32 64 --seeds 2", n_moments=2),
-    Verb("own_text", "text items", n_moments=2, module="skald_cli.own_text"),
+    Verb("own_text", "text items", n_moments=2, module="skald_cli.own_text", but=TELLS_COST),
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A link to a heading leads to one, by the names that forges and the docs site give headings."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,6 @@ def broken(path: Path, text: str) -> list[str]:
     found = []
     for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", FENCE.sub("", text)):
         leads = (path.parent / target) if target else path
-        if leads.name == "claims.md":  # its rows come and go: test_readme_claims.py
-            continue
         # Rows of claims are there once they were measured; test_readme_claims.py looks at them.
         ours = "://" not in target and leads.suffix == ".md" and leads.name != "claims.md"
         if ours and anchor not in anchors(leads):
@@ -64,3 +63,14 @@ def test_pages_that_the_code_names_are_there() -> None:
     for path in [*ROOT.glob("packages/*/src/**/*.py"), *ROOT.glob("*/*.yaml"), ROOT / "noxfile.py"]:
         for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")):
             assert (ROOT / page).is_file(), f"{path}: {page}"
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_says_a_line_twice(path: Path) -> None:
+    """As a careless merge leaves it."""
+    prose = [
+        line
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if len(line) > 70 and not line.startswith(("|", " " * 4))
+    ]
+    assert [line for line, n in Counter(prose).items() if n > 1] == []
