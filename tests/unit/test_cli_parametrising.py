@@ -52,7 +52,7 @@ def test_standard_parametrisation_exits_with_one(
             "--widths: 32 64: a slope needs three different positive widths",
         ),
         (["--widths", "32", "32", "64"], "--widths: 32 64: a slope needs three"),
-        (["--widths", "33", "66", "99"], "width: 33 is not a multiple of 1 heads of d_head = 2"),
+        (["--widths", "33", "66", "99"], "Choose 32, or another multiple of 2"),
         (["--depths", "2", "4"], "--depths: 2 4: a slope needs three different positive depths"),
         (["--seeds", "0"], "--seeds: 0 is not a positive number"),
     ],
@@ -88,4 +88,7 @@ def test_any_sister_of_a_recipe_can_be_shown(capsys: pytest.CaptureFixture[str])
     assert main(["plan", "show", recipe, "--depth", "16"]) == 2
     assert "depth does not transfer under rules 'trustllm'" in capsys.readouterr().err
     assert main(["plan", "show", recipe, "--width", "500"]) == 2
-    assert "500 is not a multiple of 4 heads of d_head = 128" in capsys.readouterr().err
+    assert (
+        "500 is not a multiple of 512, 4 heads of d_head = 128 for each KV head. Choose 512, or"
+        in capsys.readouterr().err
+    )

@@ -178,6 +178,19 @@ def test_too_little_text_is_refused(source, tmp_path, settings, wanted):
     assert not (tmp_path / "corpus").exists()
 
 
+@pytest.mark.parametrize(
+    ("missing", "wanted"), [("train", "lower corpus"), ("validation", "raise corpus")]
+)
+def test_a_folder_without_text_for_a_split_is_refused(source, tmp_path, missing, wanted):
+    (source / "sv" / f"{missing}.jsonl").unlink()
+    if missing == "validation":
+        # One text, which chance puts into training.
+        write_rows(source / "sv" / "train.jsonl", ["en katt"])
+    with pytest.raises(UserInputError, match=rf"sv: no {missing} text") as caught:
+        build(small_recipe(), source, tmp_path / "corpus")
+    assert wanted in caught.value.remedy
+
+
 def test_the_sample_is_shared_out():
     recipe = TokenizerRecipe(vocab_size=300, sampling_exponent=0.0, sample_bytes=900)
     assert sample_bytes({"da": 1000, "fo": 100, "sv": 1000}, recipe) == {

@@ -95,7 +95,7 @@ def test_bad_input_is_named_and_the_rest_kept_on_request(tmp_path, capsys, monke
     assert not (tmp_path / "out" / "ingest").exists()
     if n_left == 0:
         assert build(path, tmp_path / "out", "--keep-going") == 2
-        assert "no text in it" in capsys.readouterr().err
+        assert "no text in its files" in capsys.readouterr().err
         return
     value["sources"].append(good)
     path.write_text(yaml.safe_dump(value))

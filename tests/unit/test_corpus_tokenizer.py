@@ -77,8 +77,8 @@ def test_fertility_by_hand():
     [
         ({"da": ["a"], "en": ["a", "b"]}, True, "not the same texts"),
         ({"da": ["a"]}, True, "not the same texts"),
-        ({"da": [" "]}, False, "no words"),
-        ({"da": []}, False, "no words"),
+        ({"da": [" "]}, False, "language 'da': no word in its 1 texts. Add da text"),
+        ({"da": []}, False, "no word in its 0 texts"),
     ],
 )
 def test_fertility_refuses(texts, parallel, message):

@@ -52,6 +52,15 @@ def test_an_optimum_at_the_edge_is_refused():
         best_lr(runs({32: -9.0}))
 
 
+def test_an_optimum_far_from_the_learning_rates_around_the_lowest_is_refused():
+    """Losses without a parabola in them; with one, the vertex is returned (above)."""
+    losses = [3.0108, 3.006, 3.0085, 3.0006, 3.0025]
+    rows = {"lr": 2.0 ** -np.arange(10, 15), "seed": 0, "loss": losses, "diverged": False}
+    said = "lr = 6.91e-06, lies outside .* the lowest loss, 6.1e-05 to 0.000977; add learning rates"
+    with pytest.raises(ClaimError, match=said):
+        best_lr(pd.DataFrame(rows | {"horizon_tokens": 1}))
+
+
 def test_a_row_for_each_group():
     table = best_lrs(runs({32: -5.0, 64: -5.5}, noise=0.003), ["width"])
     assert table["width"].tolist() == [32, 64]

@@ -145,6 +145,29 @@ def test_other_items_are_not_comparable(old, tmp_path, field, value, why):
     assert any(f"not comparable ({len(apart)} {why})" in sentence for sentence in made.said)
 
 
+@pytest.mark.parametrize(
+    ("edit", "verdicts"),
+    [
+        (lambda tags: tags[::-1], {"same"}),
+        (lambda tags: [*tags[:-1], "fo"], {"not comparable"}),
+    ],
+    ids=["another order", "another language"],
+)
+def test_a_mean_is_over_the_same_languages_in_any_order(old, tmp_path, edit, verdicts):
+    report = read_report(old / "report")
+    table = report["tables"]["scores"]
+    column, edited = table["columns"].index("languages"), 0
+    for row in table["rows"]:
+        if len(tags := (row[column] or "").split()) > 1:
+            edited += 1
+            row[column] = " ".join(edit(tags))
+    write_json(tmp_path / "report.json", report)
+    found = changes(read_report(old / "report"), read_json(tmp_path / "report.json"))
+    means = rows(found, language="mean")
+    assert len(means) == edited > 0 and set(means["verdict"]) == verdicts
+    assert set(found.judged["scores"].frame.query("language != 'mean'")["verdict"]) == {"same"}
+
+
 def test_what_is_new_and_what_is_gone_is_named(old, tmp_path):
     def without(row):
         return None if row["model"] == "byte-ngram" or row["kind"] == "cloze" else row

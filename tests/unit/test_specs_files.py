@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,81 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert [p.name for p in (tmp_path / "f").iterdir()] == ["old"]
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def written(path: Path, content: str) -> None:
+    with files.atomic_folder(path, marker="a") as temporary:
+        (temporary / "a").write_text(content)
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "left"),
+    [
+        ("before", "retire", "old"),
+        ("after", "retire", "old"),
+        ("before", "come", "old"),
+        ("after", "come", "new"),
+        ("before", "sync", "new"),
+        ("after", "sync", "new"),
+    ],
+)
+def test_an_interrupt_at_any_step_of_a_swap_leaves_one_whole_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, step: str, left: str
+) -> None:
+    folder = tmp_path / "f"
+    written(folder, "old")
+    whole, synced, raised = Path.replace, files._sync_folder, []
+
+    def broken(call: Callable[[], object], now: bool) -> None:
+        now = now and not raised
+        raised.extend([moment] * now)
+        if now and moment == "before":
+            raise KeyboardInterrupt
+        call()
+        if now:
+            raise KeyboardInterrupt
+
+    def replace(path: Path, to: Path) -> None:
+        broken(lambda: whole(path, to), step == ("retire" if path == folder else "come"))
+
+    def sync(path: Path) -> None:
+        broken(lambda: synced(path), step == "sync" and path == tmp_path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", replace)
+        patched.setattr(files, "_sync_folder", sync)
+        with pytest.raises(KeyboardInterrupt):
+            written(folder, "new")
+    assert raised == [moment]
+    assert (folder / "a").read_text() == left
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_what_a_kill_between_the_renames_left_is_put_back_by_the_next_call(tmp_path: Path) -> None:
+    folder, other = tmp_path / "f", tmp_path / ".f.b.0123456789abcdef.old"
+    written(folder, "old")
+    folder.replace(tmp_path / ".f.0123456789abcdef.old")
+    other.mkdir()
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(folder, marker="a"):
+        raise KeyboardInterrupt
+    assert (folder / "a").read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == [other, folder], "that of a folder `f.b` is not touched"
+
+
+def test_what_a_kill_after_the_renames_left_is_never_put_back(tmp_path: Path) -> None:
+    folder, left = tmp_path / "f", tmp_path / ".f.0123456789abcdef.old"
+    written(left, "old")
+    written(folder, "new")
+    assert (folder / "a").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_folder_in_place_of_a_link_leaves_what_the_link_led_to(tmp_path: Path) -> None:
+    written(tmp_path / "far", "far")
+    (tmp_path / "f").symlink_to(tmp_path / "far")
+    written(tmp_path / "f", "new")
+    assert not (tmp_path / "f").is_symlink() and (tmp_path / "far" / "a").read_text() == "far"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["f", "far"]
 
 
 def test_somebodys_own_files_are_never_replaced(tmp_path: Path) -> None:

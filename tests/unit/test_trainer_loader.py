@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skald_corpus.build import build
 from skald_specs.errors import UserInputError
-from skald_specs.files import read_jsonl, write_json
+from skald_specs.files import read_jsonl, sha256_file, write_json
 from skald_specs.order import Indices, MixtureOrder
 from skald_specs.plan import Plan
 from skald_specs.recipe import TokenizerRecipe
@@ -27,7 +27,7 @@ from skald_trainer.loader import (
 )
 from skald_trainer.train import train
 from support_planner import recipe as planner_recipe
-from support_trainer import tiny_corpus, tiny_plan
+from support_trainer import VOCAB, tiny_corpus, tiny_plan
 
 #: What the loader of the first release drew.
 FROZEN_LANGUAGES = [1, 0, 0, 1, 1, 1, 1]
@@ -160,7 +160,7 @@ def test_a_limit_takes_windows_spread_evenly_and_counts_their_bytes(tmp_path: Pa
     manifest = build(
         recipe.model_copy(update={"corpus": corpus}), tmp_path / "text", tmp_path / "corpus"
     )
-    plan = tiny_plan(manifest)
+    plan = tiny_plan(manifest, model={"vocab_size": manifest.vocab_size})
     lengths = token_bytes(tmp_path / "corpus" / "tokenizer.json")
     whole = validation_sets(plan, tmp_path / "corpus", manifest)
     some = validation_sets(limited(plan, 2 * 16 * 10), tmp_path / "corpus", manifest)
@@ -235,6 +235,67 @@ def test_a_bad_shard_is_one_line(
         TrainingData(tiny_plan(manifest), tmp_path, manifest)
         validation_sets(tiny_plan(manifest), tmp_path, manifest)
     assert "\n" not in str(error.value)
+
+
+def with_id(path: Path, position: int, token: int) -> None:
+    tokens = np.fromfile(path, dtype=np.uint16)
+    tokens[position] = token
+    tokens.tofile(path)
+
+
+@pytest.mark.parametrize("position", [0, 15, 16, 17, 1000])
+@pytest.mark.parametrize(("token", "fits"), [(VOCAB - 1, True), (VOCAB, False), (65_535, False)])
+def test_an_id_beyond_the_vocabulary_ends_in_one_line_where_it_is_read(
+    tmp_path: Path, position: int, token: int, fits: bool
+) -> None:
+    manifest = tiny_corpus(tmp_path)
+    with_id(tmp_path / "sv.train.ds", position, token)
+    plan = tiny_plan(manifest, n_steps=40)
+    data = TrainingData(plan, tmp_path, manifest)
+    bad = None
+    for step in range(1, 41):
+        # A window holds its successor's first token, as a label.
+        windows = data.windows(step).get("sv", [])
+        reads = any(at * 16 <= position <= (at + 1) * 16 for at in windows)
+        if fits or not reads:
+            data.micro_batch(step, 0, plan.batch_sequences)
+            continue
+        bad = step
+        said = rf"sv\.train\.ds: the token at position {position:,} has id {token}, .* ends at {VOCAB - 1}:"
+        with pytest.raises(UserInputError, match=said) as error:
+            data.micro_batch(step, 0, plan.batch_sequences)
+        assert "\n" not in str(error.value)
+    assert fits == (bad is None)
+
+
+def test_an_id_beyond_the_models_vocabulary_is_found_where_the_corpus_has_more(
+    tmp_path: Path,
+) -> None:
+    manifest = tiny_corpus(tmp_path)
+    plan, more = tiny_plan(manifest), manifest.model_copy(update={"vocab_size": VOCAB + 7})
+    with_id(tmp_path / "sv.validation.ds", 300, VOCAB)
+    with pytest.raises(UserInputError, match=r"sv\.validation\.ds: the token at position 300 has"):
+        validation_sets(plan, tmp_path, more)
+    with_id(tmp_path / "sv.validation.ds", 300, VOCAB - 1)
+    validation_sets(plan, tmp_path, more)
+
+
+def test_training_on_a_damaged_shard_ends_before_its_first_wrong_step(tmp_path: Path) -> None:
+    """A shard that is too large to be hashed at the start: its manifest says what it holds now."""
+    manifest = tiny_corpus(tmp_path / "corpus")
+    path = tmp_path / "corpus" / "sv.train.ds"
+    np.full(path.stat().st_size // 2, 60_000, dtype=np.uint16).tofile(path)
+    shards = tuple(
+        shard.model_copy(update={"sha256": sha256_file(path)}) if shard.path == path.name else shard
+        for shard in manifest.shards
+    )
+    manifest = manifest.model_copy(update={"shards": shards})
+    write_json(tmp_path / "corpus" / "corpus.json", manifest.model_dump(mode="json"))
+    with pytest.raises(
+        UserInputError, match=r"sv\.train\.ds: the token at position \S+ has id 60000"
+    ):
+        train(tiny_plan(manifest), tmp_path / "corpus", tmp_path / "run")
+    assert not any((tmp_path / "run" / "checkpoints").glob("step_*"))
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"123")])

@@ -87,7 +87,9 @@ def claim(out: Path, name: str) -> None:
                 str(out), f"holds other files (no {MARKER})", "Choose an empty or new folder"
             )
         if (held := read_json(out / MARKER).get("name")) != name:
-            raise UserInputError(str(out), f"holds the corpus {held}, not {name}", "Choose another")
+            raise UserInputError(
+                str(out), f"holds the corpus {held}, not {name}", "Choose another folder"
+            )
     write_json(out / MARKER, {"schema_version": 1, "name": name})
 
 

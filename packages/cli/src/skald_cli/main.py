@@ -63,6 +63,7 @@ def build_parser() -> Parser:
         planning,
         reporting,
         showing,
+        suites,
         sweeping,
         training,
     )
@@ -72,7 +73,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"skald {__version__}")
     verbs = Verbs(parser, _SECTIONS)
     stations = (
-        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, reporting, parametrising, doctor, completing, helping,
+        corpus, ablating, sweeping, planning, showing, training, launching, evaluating, suites, reporting, parametrising, doctor, completing, helping,
     )  # fmt: skip
     for module in stations:
         module.register(verbs)

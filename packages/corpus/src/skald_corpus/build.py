@@ -27,6 +27,7 @@ from skald_corpus.tokenizer import train_tokenizer
 
 #: Splits that become shards; test documents are held out for evaluation.
 _SHARDED: tuple[Split, ...] = ("train", "validation")
+_MORE_OF: dict[Split, str] = {"train": "lower", "validation": "raise"}
 #: Encoded at once: enough for all cores, small beside the memory of one.
 _BATCH_CHARACTERS = 1 << 20
 
@@ -107,7 +108,7 @@ def _check_splits(folder: Path, texts: Texts) -> None:
             raise UserInputError(
                 str(folder),
                 f"no {split} text",
-                "Add text, or raise corpus.validation_fraction",
+                f"Add text to it, or {_MORE_OF[split]} corpus.validation_fraction",
             )
 
 
@@ -168,12 +169,12 @@ def _check_sizes(shards: Sequence[ShardInfo], recipe: Recipe) -> None:
             raise UserInputError(
                 f"corpus {shard.language}",
                 f"{shard.n_tokens} tokens are too few for one sequence of {seq_len} + 1",
-                "Add text or lower model.seq_len",
+                f"Add {shard.language} text or lower model.seq_len",
             )
     total = sum(shard.n_tokens for shard in training)
     if total < batch:
         raise UserInputError(
             "corpus",
             f"{total} training tokens are too few for one batch of {batch}",
-            "Add text or lower budget.global_batch_tokens",
+            "Add text in any language, or lower budget.global_batch_tokens",
         )

@@ -47,7 +47,11 @@ def measure_fertility(
     for tag in sorted(texts):
         n_words = sum(len(text.split()) for text in texts[tag])
         if not n_words:
-            raise UserInputError(f"held-out text {tag}", "no words in it", "Add text")
+            raise UserInputError(
+                f"held-out text of language {tag!r}",
+                f"no word in its {len(texts[tag])} texts",
+                f"Add {tag} text, so that more is held out, or leave the language out",
+            )
         n_bytes = sum(len(text.encode()) for text in texts[tag])
         rows.append(
             Fertility(

@@ -122,9 +122,15 @@ def _chosen(tokens: Mapping[str, int], rule: MixtureRule) -> dict[str, int]:
         language(tag, f"mixture.{tag}")
     weights = rule.weights
     if weights is not None:
-        if odd := sorted(set(weights) ^ set(tokens)):
+        if set(weights) != set(tokens):
+            sides = {
+                "no weight for text in": sorted(set(tokens) - set(weights)),
+                "a weight without text for": sorted(set(weights) - set(tokens)),
+            }
             raise UserInputError(
-                "mixture.weights", f"weights and text differ in {', '.join(odd)}", "Name the same"
+                "mixture.weights",
+                "; ".join(f"{side} {', '.join(tags)}" for side, tags in sides.items() if tags),
+                "Give every language that has text a weight (0 leaves it out), and no other",
             )
         if math.fsum(weights.values()) == 0:
             raise UserInputError("mixture.weights", "they sum to 0", "Give one language a weight")
@@ -132,7 +138,9 @@ def _chosen(tokens: Mapping[str, int], rule: MixtureRule) -> dict[str, int]:
     for tag, n in chosen.items():
         if n < 1:
             raise UserInputError(
-                f"mixture.{tag}", f"{n} tokens of text", "Add text, or leave the language out"
+                f"mixture.{tag}",
+                f"{n} tokens of text",
+                f"Add {tag} text, or leave the language out",
             )
     return chosen
 
@@ -145,5 +153,5 @@ def _refuse_repeats(rows: list[MixtureShare], max_epochs: float) -> None:
         raise UserInputError(
             f"mixture.{worst.language}",
             f"its text would be read {worst.epochs:.1f} times, the cap is {max_epochs:g}{more}",
-            "Use unimax, lower the budget, raise max_epochs or add text",
+            f"Use unimax, lower the budget, raise max_epochs or add {worst.language} text",
         )

@@ -46,7 +46,7 @@ def read_huggingface(folder: Path) -> Foreign:
     path = folder / "config.json"
     config = read_json(path)
     if not isinstance(config, dict):
-        raise UserInputError(str(path), "no object", "Name a Hugging Face folder")
+        raise UserInputError(str(path), "holds no JSON object", "Name a Hugging Face folder")
     shape = published_shape(config, str(path))
     if not tensor_files(folder / MODEL_FILE):
         pickles = sorted(folder.glob("*.bin")) + sorted(folder.glob("*.pt*"))

@@ -83,7 +83,7 @@ def shape_of(config: Any, where: str) -> ModelShape:
         UserInputError: It is of another architecture, lacks a field, or is no possible shape.
     """
     if not isinstance(config, dict):
-        raise UserInputError(where, "no object", "Run `skald export` again")
+        raise UserInputError(where, "holds no JSON object", "Run `skald export` again")
     named = config.get("architectures")
     if named not in ([LLAMA], [QWEN3]):
         raise UserInputError(where, f"architecture {named}", "Use an export of Skald")

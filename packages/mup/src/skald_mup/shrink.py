@@ -34,15 +34,18 @@ def widened(shape: ModelShape, d_model: int, scale_heads: bool = False) -> Model
     group = shape.n_heads // shape.n_kv_heads
     if scale_heads:
         heads, kv_heads = shape.n_heads, shape.n_kv_heads
-        whole = d_model % (2 * heads) == 0
-        needs = f"a multiple of 2 x n_heads = {2 * heads}"
+        step, of_what = 2 * heads, f"an even d_head for each of n_heads = {heads}"
     else:
         heads, kv_heads = d_model // shape.d_head, d_model // (shape.d_head * group)
-        whole = d_model % (shape.d_head * group) == 0
-        needs = f"a multiple of {group} heads of d_head = {shape.d_head}"
-    if d_model <= 0 or not whole:
+        step = shape.d_head * group
+        heads_each = f"{group} heads" if group > 1 else "1 head"
+        of_what = f"{heads_each} of d_head = {shape.d_head} for each KV head"
+    if d_model <= 0 or d_model % step:
+        nearest = step * max(1, round(d_model / step))
         raise UserInputError(
-            "width", f"{d_model} is not {needs}", "Choose one, or another d_head in the recipe"
+            "width",
+            f"{d_model} is not a multiple of {step}, {of_what}",
+            f"Choose {nearest}, or another multiple of {step}",
         )
     return shape.model_copy(
         update={

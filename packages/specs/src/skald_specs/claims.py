@@ -1,6 +1,8 @@
-"""Measured claims: `build/proofs/NAME.json` and `build/bench/NAME.json`, printed as a table.
+"""A figure against its bound, and where a script's figures go: `build/KIND/NAME.json`, printed as a table.
 
-Beside each lies `NAME.run.json`: when, on what and with what it was measured.
+Beside that file lies `NAME.run.json`: when, on what and with what it was measured. Reports compare their
+numbers in the same rows, and write them elsewhere. Refuses to know what is claimed, and which runs are
+of a whole claim.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE
 from skald_specs.files import write_json
 from skald_specs.models import Spec
 
-#: Scripts import this module first of all, so it is the load that they met.
+#: Taken when a script imports this module: after what it imports before, ahead of all that it measures.
 _LOAD_AT_START = os.getloadavg()[0]
 
 
 class Measure(Spec):
-    """One figure against its bound; `holds` is None when it could not be taken (see `detail`)."""
+    """One figure against its bound; `holds` is None when it could not be taken (see `detail`).
+
+    `value` is None where there is no single number to show, which may hold or not.
+    """
 
     measure: str
     value: float | None
@@ -33,8 +38,8 @@ def conclude(name: str, kind: str, measures: Sequence[Measure], allow_missing: b
     """Write the measures with their circumstances, print them, and return the exit code.
 
     Args:
-        name: The proof's or benchmark's name.
-        kind: `proofs` or `bench`, the folder under build/.
+        name: The script's name.
+        kind: The folder under build/: `proofs` or `bench`, or one in them for less than a claim.
         measures: The figures.
         allow_missing: Whether a measure that could not run is forgiven.
 

@@ -7,6 +7,7 @@ or a kill leaves the old file, or none.
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -26,6 +27,9 @@ from skald_specs.plain import parse_json, parse_yaml
 
 #: So much of a name that is too long is shown.
 _SHOWN_OF_A_NAME = 60
+#: What tells temporary names apart: so many random bytes, and the pattern of their hex digits.
+_N_BYTES = 8
+_HEX = "[0-9a-f]" * 2 * _N_BYTES
 
 
 @contextmanager
@@ -62,6 +66,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; swap it in for `path` when the block succeeds.
 
+    A swap takes two renames. What a kill between them leaves beside the path, as `.NAME.*.old`, is put
+    back by the next call for the same path.
+
     Args:
         path: Final folder; an existing one of the same kind is replaced as a whole.
         marker: A file that every folder of this kind holds. A folder with other content and
@@ -77,7 +84,10 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
     require_own(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}.{_HEX}.old"):
+            _settle(path, left)
         temporary = _beside(path)
+        retired = temporary.with_name(temporary.name + ".old")
         temporary.mkdir()
     except OSError as error:
         raise disk_error(path, error) from error
@@ -87,21 +97,30 @@ def atomic_folder(path: Path, marker: str) -> Iterator[Path]:
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())
         _sync_folder(temporary)
-        retired = temporary.with_name(temporary.name + ".old")
         if path.exists():
             path.replace(retired)
         temporary.replace(path)
         _sync_folder(path.parent)
-        shutil.rmtree(retired, ignore_errors=True)
     except OSError as error:
         raise disk_error(path, error) from error
     finally:
+        _settle(path, retired)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _settle(path: Path, retired: Path) -> None:
+    """End a swap: what was retired comes back where nothing took its place, and goes where it did."""
+    if not path.exists() and retired.exists():
+        retired.replace(path)
+    elif retired.is_symlink():
+        retired.unlink()
+    else:
+        shutil.rmtree(retired, ignore_errors=True)
 
 
 def _beside(path: Path) -> Path:
     """Return a new name beside a path. What is made there has the modes that the user's umask leaves."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(_N_BYTES)}")
 
 
 def require_own(path: Path, marker: str) -> None:

@@ -1,6 +1,7 @@
-"""What a mistyped name may have meant: the one place that guesses.
+"""What a mistyped name or path may have meant: the one place that guesses.
 
-Standard library alone: the command line asks it before anything heavy is imported.
+Standard library alone: the command line asks it before anything heavy is imported. Looks folders up for a
+path that is missing; a name's candidates are given.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a run reads of each language: the share of samples, and how often its text comes round.
+"""What a run reads of each language: which samples are of it, and how often its text comes round.
 
-The planner counts with it and the trainer reads by it, so that the two cannot differ. Knows shares
-and counts; refuses to know files.
+The planner counts with it and the trainer reads by it, so that the two cannot differ. Knows shares,
+counts and the cap on epochs, with the words for a text that is read too often; refuses to know files, and
+which window of a text a sample is.
 """
 
 from __future__ import annotations

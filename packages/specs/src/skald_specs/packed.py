@@ -1,6 +1,7 @@
-"""Gzip files with a bound on what they unpack to: a small file must not fill memory, or take hours.
+"""Files as bytes, and gzip with a bound on what it unpacks to: a small file must not fill memory, or take hours.
 
-Knows how far real text can be packed. Refuses to know what the bytes mean.
+Knows how far real text can be packed. Refuses to know what the bytes mean. What is fetched from an address
+has a bound of its own (`skald_report.landscape.importing`).
 """
 
 from __future__ import annotations

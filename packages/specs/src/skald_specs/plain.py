@@ -1,7 +1,8 @@
 """Text of YAML and JSON as plain data, with bounds: what a stranger's file may do to the reader.
 
-Knows what is no document: one that does not parse, that nests without end, or that a few aliases make
-endless. Refuses to know what a document means.
+Knows which values YAML gives (those of JSON; `no` is a word), and what is no document: one that does not
+parse, that nests without end, or that a few aliases make endless. Refuses to know files, and what a
+document means. Rows of corpora, very many, are read by `skald_corpus.readers` with orjson.
 """
 
 from __future__ import annotations

@@ -46,7 +46,9 @@ def generate(model: Path, prompt: str, n_tokens: int, seed: int, corpus: Path) -
         ids: list[int] = [END_OF_TEXT_ID, *tokenizer.encode(prompt).ids]
     if max(ids) >= vocab_size:
         raise UserInputError(
-            str(path), f"gives token {max(ids)}, the model has {vocab_size}", "Name its own"
+            str(path),
+            f"gives token {max(ids)}, the model has {vocab_size}",
+            "Name the corpus that the model was trained on with --corpus",
         )
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():

@@ -131,13 +131,15 @@ class TrainingData:
         self._seq_len = seq_len = plan.identity.model.seq_len
         self._batch_sequences = plan.batch_sequences
         shares, seed = plan.identity.data.mixture, plan.identity.data.seed
-        tokens = {tag: _training_tokens(corpus, manifest, tag, seq_len) for tag in sorted(shares)}
-        n_tokens = {tag: len(shard) for tag, shard in tokens.items()}
+        self._vocab_size = _vocab_size(plan, manifest)
+        shards = {tag: _training_tokens(corpus, manifest, tag, seq_len) for tag in sorted(shares)}
+        n_tokens = {tag: len(tokens) for tag, (_, tokens) in shards.items()}
         # Again from the shards: a plan may have been written by hand.
         n_samples = plan.identity.schedule.n_steps.value * plan.batch_sequences
         epochs = epochs_of(shares, n_tokens, seq_len, n_samples, seed)
         check_epochs(f"plan {plan.name}", epochs, n_tokens, plan.max_epochs)
-        self._languages, self._tokens = list(tokens), list(tokens.values())
+        self._languages = list(shards)
+        self._paths, self._tokens = zip(*shards.values(), strict=True)
         windows = {tag: n_windows(count, seq_len) for tag, count in n_tokens.items()}
         self._order = order = TrainingOrder(shares, windows, seed)
         # A call of numpy costs as much for thousands of places as for one. Two blocks: a batch may
@@ -168,33 +170,68 @@ class TrainingData:
 
         Returns:
             Inputs and next-token labels, each (count, seq_len).
+
+        Raises:
+            UserInputError: A token is none of the vocabulary.
         """
         place = (step - 1) * self._batch_sequences + first
         rows = np.empty((count, self._seq_len + 1), dtype=np.int64)
         for row in range(count):
-            number, at = divmod(place + row, _BLOCK)
-            samples = self._block(number)
-            start = int(samples.windows[at]) * self._seq_len
-            rows[row] = self._tokens[samples.languages[at]][start : start + self._seq_len + 1]
+            which, start = self._window(place + row)
+            rows[row] = self._tokens[which][start : start + self._seq_len + 1]
+        # Once for all rows, and by its place, which numpy finds sooner than the largest value itself.
+        if rows.flat[rows.argmax()] >= self._vocab_size:
+            for row in range(count):
+                which, start = self._window(place + row)
+                _check_ids(self._paths[which], rows[row], start, self._vocab_size)
         return rows[:, :-1], rows[:, 1:]
+
+    def _window(self, place: int) -> tuple[int, int]:
+        """Return the language of the sample at a place of the run, and where in its shard it begins."""
+        number, at = divmod(place, _BLOCK)
+        samples = self._block(number)
+        return int(samples.languages[at]), int(samples.windows[at]) * self._seq_len
+
+
+def _vocab_size(plan: Plan, manifest: CorpusManifest) -> int:
+    """Return how many tokens there are: the tokenizer's, of which the model may have no fewer.
+
+    Args:
+        plan: Its model may have more, which no text holds.
+        manifest: Of the corpus that is read.
+    """
+    return min(plan.identity.model.vocab_size, manifest.vocab_size)
+
+
+def _check_ids(path: Path, tokens: Tokens, start: int, vocab_size: int) -> None:
+    """Refuse tokens that stand at `start` and on in a shard, where one is not in the vocabulary."""
+    if len(wrong := np.flatnonzero(tokens >= vocab_size)):
+        at = int(wrong[0])
+        raise UserInputError(
+            str(path),
+            f"the token at position {start + at:,} has id {tokens[at]}, and the vocabulary ends at "
+            f"{vocab_size - 1}: the shard is damaged, or of another corpus",
+            "Copy the shard again, or rebuild the corpus",
+        )
 
 
 def _training_tokens(
     corpus: Path, manifest: CorpusManifest, tag: str, seq_len: int
-) -> NDArray[np.unsignedinteger]:
+) -> tuple[Path, NDArray[np.unsignedinteger]]:
     shard = manifest.shard(tag, "train")
     if shard is None:
         raise UserInputError(
             f"mixture.{tag}", "the corpus has no training text in it", "Rebuild the corpus"
         )
-    tokens = read_tokens(corpus / shard.path, manifest.vocab_size, shard.n_tokens)
+    path = corpus / shard.path
+    tokens = read_tokens(path, manifest.vocab_size, shard.n_tokens)
     if n_windows(len(tokens), seq_len) < 1:
         raise UserInputError(
             f"corpus {tag}",
             f"{len(tokens)} tokens are too few for one sequence of {seq_len} + 1",
-            "Add text or lower model.seq_len",
+            f"Add {tag} text or lower model.seq_len",
         )
-    return tokens
+    return path, tokens
 
 
 @dataclass(frozen=True)
@@ -220,6 +257,10 @@ def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[
 
     Returns:
         One set per language that has validation text; inputs and labels are (windows, seq_len).
+
+    Raises:
+        UserInputError: A shard is missing, is not what the manifest says, or holds a token that is
+            none of the vocabulary.
     """
     seq_len, sets = plan.identity.model.seq_len, []
     tags = sorted(plan.identity.data.mixture)
@@ -231,6 +272,7 @@ def validation_sets(plan: Plan, corpus: Path, manifest: CorpusManifest) -> list[
             continue
         path = corpus / shard.path
         tokens = read_tokens(path, manifest.vocab_size, shard.n_tokens).astype(np.int64)
+        _check_ids(path, tokens, 0, _vocab_size(plan, manifest))
         inputs = np.concatenate(([END_OF_TEXT_ID], tokens[:-1]))
         labels = np.where(tokens == END_OF_TEXT_ID, IGNORED, tokens)
         padding = -len(tokens) % seq_len

@@ -79,7 +79,7 @@ def read_nanotron(folder: Path) -> Foreign:
     path = folder / "model_config.json"
     config = read_json(path)
     if not isinstance(config, dict):
-        raise UserInputError(str(path), "no object", _REMEDY)
+        raise UserInputError(str(path), "holds no JSON object", _REMEDY)
     shape = _shape_of(config, str(path))
     whole = {name: _whole_shape(name, shape) for name in tensor_shapes(shape)}
     for name in whole:

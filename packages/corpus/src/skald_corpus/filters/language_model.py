@@ -88,8 +88,8 @@ class LanguageModel:
             if not counts[:, column].any():
                 raise UserInputError(
                     f"language identification, {tag}",
-                    "no letters in its reference text",
-                    "Add text",
+                    "no letters in the reference text that it is learnt from",
+                    f"Add {tag} reference text, in files that are not named dev, validation or test",
                 )
             singles = counts[:, column].sum() / len(ORDERS)
             for letter in LETTERS.get(tag, ""):

@@ -128,7 +128,11 @@ def ingest(source: Source, base: Path, out: Path, keep_going: bool = False) -> F
     if twice := _repeated(np.frombuffer(hashes, dtype=np.uint64)):
         _part_twins(written, twice, leave_out)
     if not written.documents:
-        raise UserInputError(f"source {source.id}", "no text in it", "Check its files and fields")
+        raise UserInputError(
+            f"source {source.id}",
+            "no text in its files",
+            "Check the files, and its `fields` in the sources file",
+        )
     kept = Amount(documents=written.documents, bytes=written.bytes)
     return FunnelRow(
         language=source.language,

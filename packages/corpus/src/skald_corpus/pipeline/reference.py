@@ -134,7 +134,9 @@ def _languages(folder: Path, wanted: Sequence[str]) -> list[str]:
     tags = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name in BY_TAG)
     if missing := sorted(set(wanted) - set(tags)):
         raise UserInputError(
-            str(folder), f"no reference text for {', '.join(missing)}", "Add a folder for each"
+            str(folder),
+            f"no reference text for {', '.join(missing)}",
+            f"Add a folder of text for each, {folder / missing[0]} first",
         )
     return tags
 

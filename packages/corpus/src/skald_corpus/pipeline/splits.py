@@ -73,7 +73,7 @@ def split(
         raise UserInputError(
             f"language {language}",
             f"{n['validation']} documents of one key leave no training text",
-            "Add text, or name another column under fields.key (id parts every document)",
+            f"Add {language} text, or name another column under fields.key (id parts every document)",
         )
     return found, dict(sorted(lengths.items()))
 

@@ -101,7 +101,10 @@ def decide(fit: TimeFit, asked: Asked) -> Decision:
     base = fit.centre.log2_lr
     if not all(abs(base + octaves) < _BEYOND_ANY_OCTAVES for octaves in (low, chosen, high)):
         raise UserInputError(
-            "the fit", f"its best learning rate is 2^{base + chosen:.3g}", "Fit the table again"
+            asked.where,
+            f"by the fit of {fit.table.source} the best learning rate is 2^{base + chosen:.3g}, which no "
+            "model has",
+            "Run `skald plan fit` again, on runs that are like this one",
         )
     taken = chosen if asked.given_base_lr is None else math.log2(asked.given_base_lr) - base
     rise = _rise(fit, step.draws, taken, t)

@@ -14,7 +14,7 @@ import pandas as pd
 from skald_specs.errors import ClaimError
 
 from skald_planner.fitting.parabola import least_squares
-from skald_planner.fitting.window import near_optimum, require_minimum
+from skald_planner.fitting.window import WHERE, near_optimum, require_minimum
 
 
 class BestLr(NamedTuple):
@@ -57,7 +57,11 @@ def best_lr(rows: pd.DataFrame) -> BestLr:
     require_minimum(curvature)
     at = -slope / (2 * curvature)
     if not u.min() - 0.5 <= at <= u.max() + 0.5:
-        raise ClaimError(f"{near}: the fitted optimum lies outside these learning rates")
+        raise ClaimError(
+            f"{WHERE}: the fitted optimum, lr = {2 ** (centre + at):.3g}, lies outside the learning rates "
+            f"around the lowest loss, {near[0]:.3g} to {near[-1]:.3g}; add learning rates between them, "
+            "or seeds"
+        )
     return BestLr(centre + at, math.exp(level - slope**2 / (4 * curvature)))
 
 

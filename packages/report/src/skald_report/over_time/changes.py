@@ -239,7 +239,7 @@ def _incomparable(both: pd.DataFrame, rows: pd.DataFrame, tasks: pd.DataFrame) -
     counts = [c for c in ("n_items",) if f"{c}_old" in both]
     other = pd.Series(False, index=both.index)
     for column in extents:
-        other |= both[f"{column}_old"].fillna("") != both[f"{column}_new"].fillna("")
+        other |= _extent(both[f"{column}_old"]) != _extent(both[f"{column}_new"])
     fewer = pd.Series(False, index=both.index)
     for column in counts:
         fewer |= both[f"{column}_old"] != both[f"{column}_new"]
@@ -248,6 +248,11 @@ def _incomparable(both: pd.DataFrame, rows: pd.DataFrame, tasks: pd.DataFrame) -
         "other tasks or languages" if a else w or ("other items" if f else "")
         for a, w, f in zip(other, changed, fewer, strict=True)
     ]
+
+
+def _extent(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return what figures are over; names in another order are the same."""
+    return values.fillna("").map(lambda v: sorted(v.split()) if isinstance(v, str) else v)
 
 
 def _by_task(rows: pd.DataFrame, tasks: pd.DataFrame) -> list[str]:
