@@ -101,10 +101,8 @@ def check_depths(
     base_lr: float | None = None,
     depths: Sequence[int] = (2, 4, 8, 16),
     seeds: Sequence[int] = SEEDS,
-    width: int = WIDTHS[0],
-    table: RuleTable | None = None,
 ) -> Check:
-    """Check that no activation depends on the depth.
+    """Check that no activation depends on the depth, at the least of the widths.
 
     Args:
         shape: The recipe's shape.
@@ -112,8 +110,6 @@ def check_depths(
         base_lr: As in `check_widths`.
         depths: Numbers of layers, at least three.
         seeds: Seeds of weights and batch.
-        width: Residual width of all shapes.
-        table: A rule table in the place of the parametrisation's own.
 
     Returns:
         The check.
@@ -121,8 +117,8 @@ def check_depths(
     Raises:
         UserInputError: The depths cannot be built.
     """
-    family = depth_family(shape, given, depths, width)
-    return _checked("depth", family, base_lr, seeds, table, Traits(tied=shape.tie_embeddings))
+    family = depth_family(shape, given, depths, WIDTHS[0])
+    return _checked("depth", family, base_lr, seeds, None, Traits(tied=shape.tie_embeddings))
 
 
 def bearable_lr(

@@ -39,18 +39,17 @@ def near(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     return [name for *_, name in sorted(set(scored))[:count]]
 
 
-def offer(word: str, known: Iterable[str], none: str = "there are none here") -> str:
+def offer(word: str, known: Iterable[str]) -> str:
     """Return the remedy for an unknown name: the nearest one, and all there are.
 
     Args:
         word: What was typed.
         known: What there is.
-        none: What to say where there is nothing.
     """
     names = list(known)
     found = near(word, names)
     meant = f"Did you mean {found[0]!r}? " if found else ""
-    return f"{meant}Use one of: {', '.join(names) or none}"
+    return f"{meant}Use one of: {', '.join(names) or 'there are none here'}"
 
 
 def near_path(path: Path) -> Path | None:

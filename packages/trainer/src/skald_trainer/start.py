@@ -56,7 +56,7 @@ def reads_other_tokens(folder: Path, corpus: Path) -> bool:
     return all(f.is_file() for f in files) and len({sha256_file(f) for f in files}) == 2
 
 
-def write_start(foreign: Foreign, plan: Plan, out: Path, shard_bytes: int = SHARD_BYTES) -> Plan:
+def write_start(foreign: Foreign, plan: Plan, out: Path) -> Plan:
     """Write the checkpoint that `skald train OUT/plan.yaml --resume OUT` begins with.
 
     Args:
@@ -64,7 +64,6 @@ def write_start(foreign: Foreign, plan: Plan, out: Path, shard_bytes: int = SHAR
         plan: How to train on; its multipliers are divided out of the weights, and rows of its
             vocabulary beyond the model's get their initial values.
         out: Folder to write.
-        shard_bytes: At most so much in one file of weights.
 
     Returns:
         The plan with `start_weights_sha256`, as it lies in the folder.
@@ -90,7 +89,7 @@ def write_start(foreign: Foreign, plan: Plan, out: Path, shard_bytes: int = SHAR
     weights = WeightsHash(padded)
     with atomic_folder(out, marker=MANIFEST_FILE) as temporary:
         n_bytes = {name: math.prod(size) * _FP32_BYTES for name, size in sizes.items()}
-        save_sharded(temporary / MODEL_FILE, n_bytes, weights, shard_bytes)
+        save_sharded(temporary / MODEL_FILE, n_bytes, weights, SHARD_BYTES)
         changed = identity.model_copy(update={"start_weights_sha256": weights.hexdigest()})
         started = plan.model_copy(update={"identity": changed})
         state = CheckpointState(step=0, tokens_seen=0, samples_seen=0)

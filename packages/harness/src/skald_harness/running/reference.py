@@ -31,7 +31,6 @@ def write_reference_items(
     out: Path,
     items: Path,
     tag: str | None = None,
-    evals: Path = EVALS,
 ) -> dict[str, int]:
     """Write the items of suites and tasks, one `ReferenceItem` a line, gzipped; same bytes each time.
 
@@ -40,7 +39,6 @@ def write_reference_items(
         out: The file, `*.jsonl.gz`.
         items: The folder with the suites' items.
         tag: BCP-47 tag of tasks of lm-eval whose name does not say their language.
-        evals: The folder of suites.
 
     Returns:
         The number of items by task.
@@ -60,7 +58,7 @@ def write_reference_items(
         # Neither a name nor a time in the header: same items, same bytes.
         gzip.GzipFile("", "wb", mtime=0, fileobj=raw) as packed,
     ):
-        for item in reference_items(names, items, tag, evals):
+        for item in reference_items(names, items, tag):
             packed.write(f"{item.model_dump_json()}\n".encode())
             counts[item.task] = counts.get(item.task, 0) + 1
     return counts

@@ -138,14 +138,12 @@ def looks(models: pd.DataFrame, leaders: Sequence[str] = ()) -> dict[str, Look]:
     return {name: found[name] for name in role}
 
 
-def colourful(look: Mapping[str, Look], n_controls: int = 4) -> list[str]:
+def colourful(look: Mapping[str, Look]) -> list[str]:
     """Return the models that a figure of many marks a model can tell apart: those with a colour of their own.
 
-    Args:
-        look: All models.
-        n_controls: How many controls may stand beside them.
+    Beside them stand as many controls as have a grey of their own.
     """
-    controls = [name for name, own in look.items() if own.role == "control"][:n_controls]
+    controls = [name for name, own in look.items() if own.role == "control"][: len(_CONTROLS)]
     return [
         name
         for name, own in look.items()

@@ -168,9 +168,7 @@ def _in_words(horizon: float, row: Mapping[str, Any]) -> str:
     return f"Optimum at {tokens(horizon)} tokens: {side} {2 ** row['bound_log2_lr']:.4g}."
 
 
-def loss_surface(
-    fit: TimeFit, points: Table, optima: Table | None, size: Size, name: str = "surface"
-) -> Drawing:
+def loss_surface(fit: TimeFit, points: Table, optima: Table | None, size: Size) -> Drawing:
     """Draw the runs of one size over learning rate and batch, a panel a horizon, with the fit.
 
     Args:
@@ -178,7 +176,6 @@ def loss_surface(
         points: Runs of that size.
         optima: Local optima of that size, or None.
         size: The shape.
-        name: File name.
 
     Returns:
         The figure: a dot is a learning rate and batch (mean over seeds), its colour and size how far
@@ -223,7 +220,7 @@ def loss_surface(
         figure.supylabel("batch in tokens, log2 scale", size=8.5)
         _legend(figure, panels[0], shades, knows_batch(fit))
         alt = "Loss over learning rate and batch. " + " ".join(words)
-        return drawing(figure, name, alt.strip())
+        return drawing(figure, "surface", alt.strip())
 
 
 def _joint_optimum(axes: Axes, fit: TimeFit, log2_size: float, horizon: float) -> str:

@@ -52,7 +52,7 @@ _MOST_OCTAVES = 1.0
 
 
 def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, size: Size,
-                         look: Mapping[str, Look], name: str = "transfer") -> Drawing:  # fmt: skip
+                         look: Mapping[str, Look]) -> Drawing:  # fmt: skip
     """Draw the best learning rate over the horizon, a colour a batch.
 
     Args:
@@ -61,7 +61,6 @@ def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, s
         transfers: What the baselines were given, or None.
         size: The shape the lines are for; others' optima are shown only where size does not matter.
         look: Colour and shape of each baseline.
-        name: File name.
 
     Returns:
         The figure: dots are optima from a cell's own runs with their interval, arrows one-sided
@@ -108,7 +107,7 @@ def optimum_over_horizon(fit: TimeFit, optima: Table, transfers: Table | None, s
             f"{short(r['model'])}: {2 ** r['log2_lr']:.3g} at {tokens(r['horizon_tokens'])} tokens."
             for r in given
         )
-        return drawing(figure, name, alt.strip())
+        return drawing(figure, "transfer", alt.strip())
 
 
 def _ends(rows: Iterable[Mapping[Any, Any]], *names: str) -> list[float]:
@@ -153,8 +152,8 @@ def _optima(axes: Axes, rows: Iterable[Mapping[Any, Any]], shift: float, colour:
     axes.scatter([], [], color=colour, marker=shape, s=24, label=label)
 
 
-def _horizons(axes: Axes, counts: Iterable[float], axis: str = "x") -> None:
-    """Label an axis of log2 horizons by some of the horizons shown, none on top of another."""
+def _horizons(axes: Axes, counts: Iterable[float]) -> None:
+    """Label the x axis of log2 horizons by some of the horizons shown, none on top of another."""
     marks = sorted({float(c) for c in counts})
     span = max(math.log2(marks[-1] / marks[0]), 0.5)
     kept = marks[-1:]
@@ -162,13 +161,12 @@ def _horizons(axes: Axes, counts: Iterable[float], axis: str = "x") -> None:
         if math.log2(kept[0] / mark) >= 0.1 * span:
             kept.insert(0, mark)
     labels = [tokens(mark) for mark in kept]
-    if axis == "x":
-        axes.set_xticks(np.log2(kept), labels=labels)
-        axes.set_xlabel("horizon in tokens, log2 scale")
+    axes.set_xticks(np.log2(kept), labels=labels)
+    axes.set_xlabel("horizon in tokens, log2 scale")
 
 
 def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | None, size: Size,
-                       look: Mapping[str, Look], name: str = BATCH_FIGURE) -> Drawing | None:  # fmt: skip
+                       look: Mapping[str, Look]) -> Drawing | None:  # fmt: skip
     """Draw the best batch and the critical one over the horizon; None where neither is known.
 
     Args:
@@ -177,7 +175,6 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
         transfers: What the baselines were given, or None; only batches with an interval are drawn.
         size: The shape the best batch is for.
         look: Colour and shape of each baseline.
-        name: File name.
     """
     if critical is None and not knows_batch(fit):
         return None
@@ -221,7 +218,7 @@ def batch_over_horizon(fit: TimeFit, critical: Table | None, transfers: Table | 
         axes.set_yticks(*powers_of_two(*axes.get_ylim()))
         axes.set_ylabel("batch in tokens, log2 scale")
         headed(figure, "Batch over the horizon", 2)
-        return drawing(figure, name, "Batch sizes over the horizon. " + " ".join(words))
+        return drawing(figure, BATCH_FIGURE, "Batch sizes over the horizon. " + " ".join(words))
 
 
 def sensitivity(fit: TimeFit, table: Table) -> Drawing:

@@ -6,7 +6,6 @@ Read from tables as they are filed, so that the sentences can be derived again f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -175,13 +174,8 @@ def worded(row: Mapping[Any, Any]) -> str:
     return f"tokens: {_BRIEF.get(row['why_no_tokens'], row['why_no_tokens'])}"
 
 
-def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return what closing a gap takes in tokens, in words.
-
-    Args:
-        row: Of a table of gaps.
-        words: Other words for the reasons why it is not known.
-    """
+def price(row: Mapping[Any, Any]) -> str:
+    """Return what closing a gap of a table of gaps takes in tokens, in words."""
     reason = row["why_no_tokens"]
     if pd.notna(row["tokens"]):
         most = tokens(row["tokens_high"]) if pd.notna(row["tokens_high"]) else "no horizon"
@@ -191,7 +185,7 @@ def price(row: Mapping[Any, Any], words: Mapping[str, str] = MappingProxyType({}
     if reason == why.NEVER:
         return "closed by tokens alone at no horizon"
     least = f", at least {quantity(row['tokens_low'])}" if pd.notna(row["tokens_low"]) else ""
-    return f"tokens not known: {words.get(reason, reason)}{least}"
+    return f"tokens not known: {reason}{least}"
 
 
 def quantity(value: float) -> str:
