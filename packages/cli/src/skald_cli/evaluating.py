@@ -193,7 +193,7 @@ def register(verbs: Verbs) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate into `<out>/<suite>/`, or verify what was."""
-    from skald_specs.manifest import recorded
+    from skald_process.recording import recorded
 
     for option, ignored in _IGNORED.items():
         if getattr(args, option) is not None:
@@ -357,7 +357,7 @@ def run_check(args: argparse.Namespace) -> int:
         print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
-    from skald_specs.progress import part
+    from skald_process.progress import part
 
     with part("prompts of every task"):
         checked = check_prompts(places.ITEMS, accept=args.accept)
@@ -371,7 +371,7 @@ def run_check(args: argparse.Namespace) -> int:
 def run_items(args: argparse.Namespace) -> int:
     """Write the items of suites and tasks as `ReferenceItem` rows."""
     from skald_harness.running.reference import write_reference_items
-    from skald_specs.progress import part
+    from skald_process.progress import part
 
     with part("rendering items"):
         counts = write_reference_items(args.names, args.out, args.items, args.language)
