@@ -224,8 +224,11 @@ def scale(session):
     """Check that datatrove's executors give the same bytes; builds what `bench -- corpus` needs."""
     options, groups = source(session), nox.project.dependency_groups
     session.install(*options, *groups(PYPROJECT, "build"), *SCALE)
-    specs, corpus, cli = (str(ROOT / "packages" / name) for name in ("specs", "corpus", "cli"))
-    session.install(*options, "--no-build-isolation", "-e", specs, "-e", f"{corpus}[scale]")
+    specs, process, corpus, cli = (
+        str(ROOT / "packages" / name) for name in ("specs", "process", "corpus", "cli")
+    )
+    ours = ["-e", specs, "-e", process, "-e", f"{corpus}[scale]"]
+    session.install(*options, "--no-build-isolation", *ours)
     # The verb `corpus build` needs no other station.
     session.install("-q", "--no-deps", "--no-build-isolation", "-e", cli)
     session.run("pytest", "tests/scale", *session.posargs, env=QUIET)

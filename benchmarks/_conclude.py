@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from skald_specs import claims
+from skald_process import concluding
 from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_CLAIM_FAILED
 
@@ -30,7 +30,7 @@ def conclude(name: str, kind: str, measures: Sequence[Measure], given: argparse.
         print(f"{name}: nothing was measured, which shows nothing", file=sys.stderr)
         return EXIT_CLAIM_FAILED
     folder = f"{kind}/{PARTIAL}" if given.partial else kind
-    code = claims.conclude(name, folder, measures, given.allow_missing)
+    code = concluding.conclude(name, folder, measures, given.allow_missing)
     if given.partial:
         print(f"less than the whole claim: build/{folder}/{name}.json")
     return code

@@ -19,7 +19,8 @@ from _cut import attempts, can_cut, cut
 from _everything_run import Interrupted, Outcome, Runner
 from _everything_steps import ENVIRONMENT_MINUTES, MOST_MINUTES, STEPS, Step, chosen, planned
 from _options import Parser, one_of
-from skald_specs.claims import Measure, conclude
+from skald_process.concluding import conclude
+from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, EXIT_RESUMABLE
 
 FOLDER = Path("build/all")

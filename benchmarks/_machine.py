@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
-from skald_specs.circumstances import cpu_seconds
+from skald_process.circumstances import cpu_seconds
 from skald_specs.claims import Measure
 
 #: Runnable processes, on average over a minute, above which a machine counts as busy.

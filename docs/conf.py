@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 API = ROOT / "build" / "api"
-PACKAGES = ("specs", "corpus", "mup", "planner", "trainer", "harness", "report", "cli")
+PACKAGES = ("specs", "process", "corpus", "mup", "planner", "trainer", "harness", "report", "cli")
 #: The navigation. Sphinx warns of a page that stands in none of these.
 CONTENTS = {
     "Start": ["../README", "report", "own-text", "own-model", "own-task", "cluster", "gpu"],

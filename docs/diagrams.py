@@ -19,14 +19,15 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 #: From cli down; a package imports those to its right alone.
-PACKAGES = ("cli", "trainer", "harness", "planner", "report", "corpus", "mup", "specs")
+PACKAGES = ("cli", "trainer", "harness", "planner", "report", "corpus", "mup", "process", "specs")
 #: Engines with one door each, see .importlinter.
 ENGINES = ("datatrove", "lm_eval", "matplotlib", "nanotron", "seaborn")
 #: Which package the command of a stage belongs to, by its first word.
 STATIONS = {"corpus": "corpus", "sweep": "trainer", "plan": "planner", "train": "trainer",
             "export": "mup", "evaluate": "harness", "report": "report"}  # fmt: skip
 #: Fill and edge of each package's boxes; the text is dark, so both schemes of a page do.
-COLOURS = {"specs": ("#dde3ea", "#5f6b7a"), "mup": ("#cfe6f7", "#0072b2"),
+COLOURS = {"specs": ("#dde3ea", "#5f6b7a"), "process": ("#e6ded4", "#7a6a58"),
+           "mup": ("#cfe6f7", "#0072b2"),
            "corpus": ("#d3ede2", "#00795a"), "planner": ("#f7e4c3", "#9a6400"),
            "trainer": ("#f9d9c6", "#b04a00"), "harness": ("#efd7e6", "#a03a78"),
            "report": ("#f6efb4", "#7d7000"), "cli": ("#e4dcf4", "#6a4fa0")}  # fmt: skip

@@ -29,7 +29,7 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.fixture(autouse=True, scope="session")
 def no_progress_in_a_log():
     """Keep what a command says on standard error from hanging on how busy the machine is."""
-    from skald_specs import progress
+    from skald_process import progress
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(progress, "QUIET_SECONDS_IN_A_LOG", 3600.0)

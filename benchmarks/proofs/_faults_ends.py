@@ -22,9 +22,9 @@ from _faults_lives import (
     result,
 )
 from _faults_plants import Loss, train_and_lose
+from skald_process.stopping import CONTINUE, STOP_SIGNALS
 from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
-from skald_specs.stopping import CONTINUE, STOP_SIGNALS
 from skald_trainer.launch import run_ranks
 
 _MOST_SECONDS = 30.0

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from skald_process.stopping import CONTINUE
 from skald_specs.claims import Measure
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_DONE, EXIT_RESUMABLE
 from skald_specs.files import sha256_file
-from skald_specs.stopping import CONTINUE
 
 #: A command ends in a fraction of that many times what it takes undisturbed, on however busy a machine.
 _PATIENCE, _PATIENCE_SECONDS, _PATIENCE_UNDISTURBED_SECONDS = 5.0, 60.0, 900.0

@@ -9,7 +9,7 @@ import _claims
 import pytest
 from _claims import DATA, PAGE, SCRIPTS, STATIONS, Claim, anchor, gathered, read, scripts
 from _claims_page import number, page
-from skald_specs.circumstances import circumstances
+from skald_process.circumstances import circumstances
 from skald_specs.claims import Measure
 from support import ROOT
 

@@ -36,7 +36,7 @@ DOORS = {
     ("skald_report/page/html.py", "markup safe"): "our script, and our figures, escaped as drawn",
     ("skald_trainer/bridge/alone.py", "code"): "imports modules named in the table above it",
     ("skald_trainer/bridge/patches.py", "code"): "imports modules named in the same function",
-    ("skald_specs/hosts.py", "network"): "hears whether the other nodes of a run are there",
+    ("skald_process/hosts.py", "network"): "hears whether the other nodes of a run are there",
     ("skald_specs/plain.py", "yaml"): "reads by a loader below SafeLoader, which its type says",
     ("docs/conf.py", "code"): "imports our own packages, to document them",
     ("noxfile.py", "code"): "runs a file of ours, for nox is outside the environment",

@@ -40,6 +40,8 @@ def test_the_contracts_hold() -> None:
         ),
         ("skald_mup/rules.py", "import torch", "torch-free part"),
         ("skald_specs/units_planted.py", "import skald_mup.rules", "specs imports nothing"),
+        ("skald_specs/files.py", "import skald_process.locks", "specs imports nothing"),
+        ("skald_process/locks.py", "import skald_mup.rules", "process imports specs alone"),
         ("skald_specs/errors.py", "import skald_specs.files", "no cycles"),
         ("skald_trainer/loader.py", "import skald_cli.main", "trainer and harness import"),
     ],
@@ -57,10 +59,10 @@ def test_a_planted_import_is_noticed(tmp_path: Path, module: str, line: str, bro
     assert any(broken in row and "BROKEN" in row for row in done.stdout.splitlines()), done.stdout
 
 
-def test_specs_and_planner_load_no_engine() -> None:
+def test_specs_process_and_planner_load_no_engine() -> None:
     code = (
-        "import sys, pkgutil, importlib, skald_specs, skald_planner\n"
-        "for package in (skald_specs, skald_planner):\n"
+        "import sys, pkgutil, importlib, skald_specs, skald_process, skald_planner\n"
+        "for package in (skald_specs, skald_process, skald_planner):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        importlib.import_module(found.name)\n"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))\n"

@@ -15,7 +15,7 @@ PROJECTS = sorted(ROOT.glob("packages/*/pyproject.toml"))
 
 def test_all_packages_carry_one_version() -> None:
     projects = [tomllib.loads(path.read_text(encoding="utf-8"))["project"] for path in PROJECTS]
-    assert len(projects) == 8
+    assert len(projects) == 9
     assert {project["version"] for project in projects} == {skald_specs.__version__}
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {skald_specs.__version__}\n" in citation

@@ -17,8 +17,8 @@ import pytest
 from _interrupts_verbs import Ended, Verb, faults, run
 from _interrupts_world import made_world
 from skald_cli.scratch import scratch_of_workers
+from skald_process.stopping import CONTINUE
 from skald_specs.errors import EXIT_DONE, EXIT_RESUMABLE, InterruptedRunError
-from skald_specs.stopping import CONTINUE
 from skald_trainer.sweep import resident_workers
 from support import ROOT
 

@@ -13,9 +13,9 @@ from skald_harness.adapter.network import TrieLM
 from skald_harness.models.loading import device_type
 from skald_harness.running.ranks import LostRankError, World, _noticing_loss, world
 from skald_harness.scoring.threads import CPU_THREADS
+from skald_process.hosts import Peer
 from skald_specs.errors import EXIT_RESUMABLE
 from skald_specs.files import read_json
-from skald_specs.hosts import Peer
 from support_harness import N_ANSWERS, N_CHOICES, N_TASKS, evaluate_core
 
 pytestmark = [pytest.mark.parallel, pytest.mark.slow]
@@ -137,7 +137,7 @@ def test_chunks_are_shared_out_whole(monkeypatch):
 _WAITS = """
 import sys, time
 from skald_harness.running import ranks
-from skald_specs.hosts import Peer
+from skald_process.hosts import Peer
 ranks.SECONDS_BETWEEN_LOOKS = 0.05
 with ranks._noticing_loss([Peer(1, "node-b", "127.0.0.1", int(sys.argv[1]))]):
     time.sleep(60)

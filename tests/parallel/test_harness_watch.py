@@ -20,8 +20,8 @@ from skald_harness.running import watch as watching
 from skald_harness.running.evaluate import evaluate
 from skald_harness.running.watch import Watched, checkpoints_of, read_points, watch
 from skald_harness.store.evaluation import mean_of, read_evaluation
-from skald_harness.store.locks import LockedError, held
 from skald_mup.export import export
+from skald_process.locks import LockedError, held
 from skald_specs.checkpoint import MANIFEST_FILE, MODEL_FILE, checkpoint_name, verify
 from skald_specs.corpus import CorpusManifest
 from skald_specs.curves import SignalReport

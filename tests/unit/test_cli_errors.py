@@ -12,9 +12,9 @@ from skald_cli import doctor
 from skald_cli.interrupts import INTERRUPTED
 from skald_cli.main import main
 from skald_cli.meant import path_meant
+from skald_process.stopping import STOP_SIGNALS
 from skald_specs.errors import ClaimError, InterruptedRunError, UserInputError
 from skald_specs.files import DiskError
-from skald_specs.stopping import STOP_SIGNALS
 from support import ROOT
 
 RECIPE = ROOT / "recipes" / "mini-7.8b.yaml"

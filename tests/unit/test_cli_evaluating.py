@@ -7,7 +7,7 @@ import sys
 import pytest
 from skald_cli.evaluating import _counted, _languages
 from skald_cli.main import main
-from skald_harness.store.locks import LockedError
+from skald_process.locks import LockedError
 from skald_specs.errors import UserInputError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from skald_cli import summary
 from skald_cli.places import MANIFESTS
+from skald_process.recording import recorded
 from skald_specs.files import read_json, write_json, write_text
-from skald_specs.manifest import recorded
 
 
 @pytest.fixture

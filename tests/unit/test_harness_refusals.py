@@ -196,7 +196,7 @@ def test_a_language_without_training_text_is_left_out_or_has_no_byte_counts(copy
 def test_a_store_that_is_in_use_stops_everything(copy):
     from skald_harness.store.answers import AnswerStore
     from skald_harness.store.keys import RunKey
-    from skald_harness.store.locks import LockedError
+    from skald_process.locks import LockedError
 
     before = support_harness.folder_sha256(copy / "out")
     (key,) = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from skald_harness.store.answers import AnswerStore, record_json, store_folder
 from skald_harness.store.keys import RunKey
-from skald_harness.store.locks import LockedError
+from skald_process.locks import LockedError
 from skald_specs.errors import UserInputError
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from skald_cli import main as command
+from skald_process.locks import LockedError, held
+from skald_process.recording import recorded
 from skald_specs.errors import EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
 from skald_specs.files import (
     DiskError,
@@ -21,8 +23,7 @@ from skald_specs.files import (
     lack_of_machine,
     write_text,
 )
-from skald_specs.manifest import recorded
-from skald_trainer.held import HeldError, held
+from skald_trainer.folder import RunFolder
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,19 @@ def test_what_is_written_is_as_private_as_the_umask_says(
 
 
 def test_a_run_folder_has_one_writer_and_is_free_when_that_one_has_ended(tmp_path: Path) -> None:
-    with held(tmp_path / "run"):
+    run, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "other")
+    with held(run.lock, run.refusal):
         with (
             pytest.raises(
-                HeldError, match="Run the same command again when it has ended"
+                LockedError, match="Run the same command again when it has ended"
             ) as caught,
-            held(tmp_path / "run"),
+            held(run.lock, run.refusal),
         ):
             pass
         assert caught.value.exit_code == EXIT_RESUMABLE
-        with held(tmp_path / "other"):
+        with held(other.lock, other.refusal):
             pass
-    with held(tmp_path / "run"):
+    with held(run.lock, run.refusal):
         pass
 
 

@@ -5,8 +5,10 @@ import os
 import time
 
 import pytest
-from skald_specs.circumstances import Circumstances, circumstances, versions
-from skald_specs.claims import Measure, conclude
+from skald_process.circumstances import LIBRARIES, circumstances, versions
+from skald_process.concluding import conclude
+from skald_specs.circumstances import Circumstances
+from skald_specs.claims import Measure
 
 
 def measure(holds):
@@ -37,7 +39,7 @@ def test_beside_the_figures_lies_how_they_were_taken(tmp_path, monkeypatch):
     assert ran.arguments == ("--gigabytes=0.1",)
     assert ran.cores == len(os.sched_getaffinity(0)) and ran.memory_gb > 0 and ran.cpu
     assert ran.git_commit == "" and ran.git_dirty is None, "no repository is here"
-    assert set(ran.libraries) == {"torch", "nanotron", "lm-eval", "dvc"}
+    assert set(ran.libraries) <= set(LIBRARIES) and "torch" in ran.libraries
 
 
 def test_seconds_are_counted_from_the_start_of_the_process():

@@ -5,8 +5,8 @@ import os
 import socket
 
 import pytest
+from skald_process.hosts import INTERFACE_VARIABLE
 from skald_specs.errors import UserInputError
-from skald_specs.hosts import INTERFACE_VARIABLE
 from skald_trainer import agreement, torchrun
 
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from skald_specs.screens import Lines, Live, Pace, duration, screen_for
+from skald_process.screens import Lines, Live, Pace, duration, screen_for
 from skald_trainer.progress import Progress, scaled
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")

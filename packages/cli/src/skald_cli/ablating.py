@@ -70,8 +70,8 @@ def register(verbs: Verbs) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, score, compare; write `ablation.json` and `ablation.md`."""
+    from skald_process.recording import recorded
     from skald_specs.files import write_json, write_text
-    from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.recipe)

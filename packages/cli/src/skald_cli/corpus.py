@@ -140,11 +140,11 @@ def register(verbs: Verbs) -> None:
 def run_generate(args: argparse.Namespace) -> int:
     """Write data/ when asked or missing; with a pin, check it."""
     if args.pin is None or not args.out.exists():
-        from skald_specs.manifest import recorded
+        from skald_process.recording import recorded
 
         with recorded("data", "generate"):
             from skald_corpus.generate import generate
-            from skald_specs.progress import part
+            from skald_process.progress import part
 
             with part("writing text and items"):
                 generate(args.out)
@@ -178,8 +178,8 @@ def run_build(args: argparse.Namespace) -> int:
 
 def _build_recipe(args: argparse.Namespace) -> int:
     """Build tokenizer, shards and corpus.json; look for evaluation items in the training text."""
+    from skald_process.recording import recorded
     from skald_specs.decontamination import REPORT_FILE, DecontaminationReport
-    from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.file)
@@ -187,7 +187,7 @@ def _build_recipe(args: argparse.Namespace) -> int:
     with recorded("corpus", recipe.name):
         from skald_corpus.build import build
         from skald_corpus.decontaminate.report import finding, read_items
-        from skald_specs.progress import part
+        from skald_process.progress import part
 
         source = Path(recipe.corpus.source) if args.source is None else _source(args.source)
         named = args.items or ([places.ITEMS] if places.ITEMS.is_dir() else [])
@@ -225,7 +225,7 @@ def _source(folder: Path) -> Path:
 
 
 def _build_sources(args: argparse.Namespace, value: dict[str, object]) -> int:
-    from skald_specs.manifest import recorded
+    from skald_process.recording import recorded
 
     for flag in ("source", "items"):
         if getattr(args, flag):
@@ -247,7 +247,7 @@ def run_contamination(args: argparse.Namespace) -> int:
     """Add to decontamination.json and clean-subset.json what the training shards have."""
     from skald_corpus.contamination import search_built
     from skald_corpus.decontaminate.report import finding, read_items
-    from skald_specs.progress import part
+    from skald_process.progress import part
 
     items = [item for path in args.items for item in read_items(path)]
     with part(f"looking for {len(items):,} items"):

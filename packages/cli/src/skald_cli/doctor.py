@@ -27,7 +27,7 @@ _LIBRARIES = (
     "torch", "nanotron", "lm_eval", "transformers", "datasets", "tokenizers", "dvc",
     "numpy", "pydantic", "seaborn", "hypothesis",
 )  # fmt: skip
-_PACKAGES = ("specs", "mup", "corpus", "planner", "trainer", "harness", "report", "cli")
+_PACKAGES = ("specs", "process", "mup", "corpus", "planner", "trainer", "harness", "report", "cli")
 _GET_ENVIRONMENT = "run `nox -s env`"
 
 

@@ -107,7 +107,7 @@ def register(verbs: Verbs) -> None:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate into `<out>/<suite>/`, or verify what was."""
-    from skald_specs.manifest import recorded
+    from skald_process.recording import recorded
 
     for option, ignored in _IGNORED.items():
         if getattr(args, option) is not None:

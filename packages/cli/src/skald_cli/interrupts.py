@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from skald_process.stopping import CONTINUE, STOP_SIGNALS
 from skald_specs.errors import EXIT_RESUMABLE
-from skald_specs.stopping import CONTINUE, STOP_SIGNALS
 
 INTERRUPTED = f"skald: interrupted; {CONTINUE}"
 

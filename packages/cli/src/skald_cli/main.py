@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from skald_process.progress import shown
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_USER_INPUT, SkaldError
-from skald_specs.progress import shown
 
 from skald_cli.interrupts import (
     leaving_at_once,

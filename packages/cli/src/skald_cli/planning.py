@@ -104,16 +104,16 @@ def register(verbs: Verbs) -> None:
 
 def run_fit(args: argparse.Namespace) -> int:
     """Fit a table of runs."""
+    from skald_process.recording import recorded
     from skald_specs.errors import ClaimError, UserInputError
-    from skald_specs.manifest import recorded
 
     table = args.runs / places.RUNS_FILE if args.runs.is_dir() else args.runs
     with recorded("fit", args.runs.stem):
         from skald_planner.fitting.runs import read_runs
         from skald_planner.fitting.transfer import fit_time
+        from skald_process.progress import part
         from skald_specs.columns import ColumnMap
         from skald_specs.files import sha256_file
-        from skald_specs.progress import part
 
         columns = None if args.columns is None else ColumnMap.load(args.columns)
         rows = read_runs(table, columns, args.schedule)
@@ -152,7 +152,7 @@ def run_predict(args: argparse.Namespace) -> int:
 
 
 def _write_plan(recipe: Recipe, args: argparse.Namespace) -> None:
-    from skald_specs.manifest import recorded
+    from skald_process.recording import recorded
     from skald_specs.plan import UNTRANSFERRED
 
     with recorded("plan", recipe.name + (UNTRANSFERRED if args.untransferred else "")) as facts:

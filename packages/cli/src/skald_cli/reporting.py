@@ -125,7 +125,7 @@ def run_build(args: argparse.Namespace) -> int:
     """Build the report of the named runs from one artifacts folder."""
     from contextlib import nullcontext
 
-    from skald_specs.manifest import recorded
+    from skald_process.recording import recorded
 
     # A manifest is of the cycle's own report; another one must not replace it or lie about it.
     own = (args.artifacts, args.out) == (places.ARTIFACTS, places.REPORT)

@@ -119,7 +119,7 @@ def run_check(args: argparse.Namespace) -> int:
         print("\n".join((*problems, f"{len(problems)} problems; prompts were not looked at")))
         return EXIT_USER_INPUT
     from skald_harness.running.prompts import check_prompts
-    from skald_specs.progress import part
+    from skald_process.progress import part
 
     with part("prompts of every task"):
         checked = check_prompts(places.ITEMS, accept=args.accept)
@@ -133,7 +133,7 @@ def run_check(args: argparse.Namespace) -> int:
 def run_items(args: argparse.Namespace) -> int:
     """Write the items of suites and tasks as `ReferenceItem` rows."""
     from skald_harness.running.reference import write_reference_items
-    from skald_specs.progress import part
+    from skald_process.progress import part
 
     with part("rendering items"):
         counts = write_reference_items(args.names, args.out, args.items, args.language)

@@ -67,9 +67,9 @@ def register(verbs: Verbs) -> None:
 
 def run_sweep(args: argparse.Namespace) -> int:
     """Train the proxies and write the run table, or propose what to train next."""
+    from skald_process.recording import recorded
     from skald_specs.corpus import CorpusManifest
     from skald_specs.errors import UserInputError
-    from skald_specs.manifest import recorded
     from skald_specs.recipe import Recipe
 
     recipe = Recipe.load(args.recipe)

@@ -152,7 +152,7 @@ def register(verbs: Verbs) -> None:
 def run_train(args: argparse.Namespace) -> int:
     """Train into `<out>/<plan name>/`."""
     with leaving_at_once():
-        from skald_specs.manifest import recorded
+        from skald_process.recording import recorded
         from skald_specs.plan import Plan
         from skald_trainer.folder import RunFolder
         from skald_trainer.metrics import energy_joules
@@ -184,7 +184,7 @@ def run_inspect(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     """Check a checkpoint's files and tensors."""
-    from skald_specs.progress import part
+    from skald_process.progress import part
     from skald_trainer.checkpoint_view import verify_tensors
 
     folder = _final(args.checkpoint)
@@ -230,9 +230,9 @@ def run_convert(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Export into `<out>/<plan name>/`."""
+    from skald_process.recording import recorded
     from skald_specs.checkpoint import PLAN_FILE
     from skald_specs.errors import UserInputError
-    from skald_specs.manifest import recorded
     from skald_specs.plan import Plan
 
     final = _final(args.folder)
@@ -243,7 +243,7 @@ def run_export(args: argparse.Namespace) -> int:
     plan = Plan.load(final / PLAN_FILE)
     with recorded("export", plan.name) as facts:
         from skald_mup.export import export
-        from skald_specs.progress import part
+        from skald_process.progress import part
 
         with part("folding and writing weights"):
             export(final, args.corpus, args.out / plan.name)

@@ -36,7 +36,7 @@ def verify(
         UserInputError: A folder is none of the two, or a file cannot be read.
     """
     chosen = list(folders) or _standard(evaluations)
-    from skald_specs.progress import tracked
+    from skald_process.progress import tracked
 
     by_suite = _by_suite([*sorted(evaluations.glob("*")), *chosen])
     known = corpus if (corpus / places.CORPUS_FILE).is_file() else None

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from skald_process.progress import part, tracked
 from skald_specs.corpus import END_OF_TEXT_ID, CorpusManifest, Document, ShardInfo, Split
 from skald_specs.decontamination import ReferenceItem
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, sha256_file, write_json
-from skald_specs.progress import part, tracked
 from skald_specs.recipe import Recipe
 from skald_specs.shards import write_shard
 from tokenizers import Tokenizer

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from skald_process.progress import tracked
 from skald_specs.parametrisation import Parametrisation
-from skald_specs.progress import tracked
 from skald_specs.shape import ModelShape
 
 from skald_mup.coordinates import Coordinate, Study, coordinates

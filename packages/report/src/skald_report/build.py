@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from skald_process.progress import part
 from skald_specs.files import atomic_folder, write_text
-from skald_specs.progress import part
 
 from skald_report.cards.model_card import CARDS_FOLDER, model_cards
 from skald_report.landscape.gaps import published_gaps, without_mean

@@ -13,13 +13,13 @@ from concurrent.futures import as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from skald_process.progress import tracked
+from skald_process.stopping import ignoring_interrupts
 from skald_specs.ablation import AblationItem, AblationRun
 from skald_specs.corpus import END_OF_TEXT_ID
 from skald_specs.errors import ClaimError
 from skald_specs.files import read_by_library, read_jsonl, sha256_file, write_json
 from skald_specs.plan import Plan
-from skald_specs.progress import tracked
-from skald_specs.stopping import ignoring_interrupts
 from tokenizers import Tokenizer
 
 from skald_trainer.loader import IGNORED

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from skald_specs import hosts
+from skald_process import hosts
 from skald_specs.errors import UserInputError
 from skald_specs.plan import Plan
 

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from skald_specs import stopping
+from skald_process import stopping
 from skald_specs.errors import EXIT_RESUMABLE, InterruptedRunError, SkaldError
 
 #: Of a rank that ends because another one did, under a launcher: never a cause, so never the code of a

@@ -5,12 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from skald_process.locks import LockedError
+
 
 @dataclass(frozen=True)
 class RunFolder:
     """Where one run's files lie."""
 
     root: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the training that writes here."""
+        return self.root / ".lock"
+
+    @property
+    def refusal(self) -> LockedError:
+        """What a second training is told."""
+        return LockedError(
+            str(self.root),
+            "another training writes there",
+            "Run the same command again when it has ended",
+        )
 
     @property
     def metrics(self) -> Path:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from skald_specs import hosts
+from skald_process import hosts
 from skald_specs.errors import UserInputError
 from skald_specs.execution import ExecutionRecipe
 

@@ -12,6 +12,7 @@ from skald_specs.fingerprint import fingerprint
 from skald_specs.models import Spec
 from skald_specs.plan import Plan
 
+#: Not skald_process: what it does changes no result.
 _CODE = ("skald_specs", "skald_mup", "skald_trainer")
 _ENGINES = ("torch", "nanotron", "numpy", "safetensors")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from skald_specs.screens import Pace, Screen, duration
+from skald_process.screens import Pace, Screen, duration
 
 
 def scaled(number: float) -> str:

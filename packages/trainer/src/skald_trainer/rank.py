@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skald_process.stopping import CONTINUE
 from skald_specs.checkpoint import PLAN_FILE, CheckpointState
 from skald_specs.corpus import CorpusManifest
 from skald_specs.errors import InterruptedRunError
 from skald_specs.files import disk_error, write_json
 from skald_specs.plan import Plan
-from skald_specs.stopping import CONTINUE
 
 from skald_trainer import checkpoint
 from skald_trainer.energy import meter_of_rank, over_all_ranks

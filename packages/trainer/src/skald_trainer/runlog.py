@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from skald_process.screens import screen_for
 from skald_specs.plan import Plan
-from skald_specs.screens import screen_for
 
 from skald_trainer.metrics import MetricsFile, Row, energy_joules
 from skald_trainer.progress import Progress

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from skald_mup.counts import flops_per_token
+from skald_process.progress import tracked
+from skald_process.stopping import CONTINUE, ignoring_interrupts
 from skald_specs.corpus import CorpusManifest, load_corpus
 from skald_specs.errors import InterruptedRunError, UserInputError
 from skald_specs.files import atomic_path, write_json
 from skald_specs.plan import Plan
-from skald_specs.progress import tracked
 from skald_specs.runtable import CURVE_COLUMNS, RUN_TABLE_COLUMNS, FinishedRun, RunRow
-from skald_specs.stopping import CONTINUE, ignoring_interrupts
 
 from skald_trainer.guard import DivergedError
 from skald_trainer.loader import TrainingData

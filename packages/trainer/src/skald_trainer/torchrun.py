@@ -21,9 +21,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from skald_specs import hosts
+from skald_process import hosts
+from skald_process.stopping import STOP_SIGNALS
 from skald_specs.errors import EXIT_CLAIM_FAILED, EXIT_RESUMABLE, EXIT_USER_INPUT, UserInputError
-from skald_specs.stopping import STOP_SIGNALS
 
 from skald_trainer.fates import EXIT_LOST_ANOTHER
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from skald_mup.names import tensor_shapes
 from skald_mup.tensorfile import TensorReader, tensor_files, weights_sha256
+from skald_process.locks import held
+from skald_process.progress import handed_over
 from skald_specs.checkpoint import (
     MANIFEST_FILE,
     MODEL_FILE,
@@ -19,11 +21,9 @@ from skald_specs.corpus import load_corpus
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_jsonl
 from skald_specs.plan import Plan
-from skald_specs.progress import handed_over
 
 from skald_trainer import checkpoint
 from skald_trainer.folder import RunFolder
-from skald_trainer.held import held
 from skald_trainer.launch import run_ranks
 from skald_trainer.loader import TrainingData
 from skald_trainer.meeting import allow_overlap, leads, started_elsewhere
@@ -51,7 +51,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
 
     Raises:
         UserInputError: The corpus or the checkpoint belongs to something else.
-        HeldError: Another process trains in the folder.
+        LockedError: Another process trains in the folder.
         InterruptedRunError: A signal stopped the run in a state that this call continues.
         DivergedError: A step was bad, see `guard`.
     """
@@ -63,7 +63,7 @@ def train(plan: Plan, corpus: Path, out: Path, resume: Path | None = None) -> No
     if resume is not None:
         _check_resume(plan, resume)
     keeper = leads()
-    with held(out) if keeper else nullcontext():
+    with held(folder.lock, folder.refusal) if keeper else nullcontext():
         if keeper:
             resume = _prepared(plan, folder, resume)
         n_steps = plan.identity.schedule.n_steps.value

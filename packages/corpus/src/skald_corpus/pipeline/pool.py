@@ -11,8 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
+from skald_process.stopping import ignoring_interrupts
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
-from skald_specs.stopping import ignoring_interrupts
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -8,11 +8,11 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from skald_process.progress import part, tracked
 from skald_specs.dedup import NearDuplicates
 from skald_specs.errors import UserInputError
 from skald_specs.files import atomic_folder, write_json
 from skald_specs.funnel import Funnel, FunnelRow, summed
-from skald_specs.progress import part, tracked
 from skald_specs.sources import QualityStage, SourcesFile
 from skald_specs.stages import STAGES
 

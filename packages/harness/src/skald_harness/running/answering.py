@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from skald_process.progress import Part
 from skald_specs.errors import UserInputError
-from skald_specs.progress import Part
 from skald_specs.records import EvaluatedModel
 
 from skald_harness.models.controls import Subject

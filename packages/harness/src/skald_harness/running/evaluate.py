@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skald_process.locks import LockedError
+from skald_process.progress import part
 from skald_specs.errors import (
     EXIT_CLAIM_FAILED,
     EXIT_DONE,
@@ -21,7 +23,6 @@ from skald_specs.errors import (
     UserInputError,
 )
 from skald_specs.files import DiskError, disk_error
-from skald_specs.progress import part
 from skald_specs.records import EvaluationSummary
 
 from skald_harness.adapter.vllm import require_vllm
@@ -35,7 +36,6 @@ from skald_harness.running.results import write_results
 from skald_harness.running.subjects import choose_subjects
 from skald_harness.scoring.threads import fixed_threads
 from skald_harness.store.answers import AnswerStore, store_folder
-from skald_harness.store.locks import LockedError
 from skald_harness.tasks.suites import EVALS
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from skald_specs import hosts
+from skald_process import hosts
+from skald_process.hosts import Peer
+from skald_process.stopping import CONTINUE
 from skald_specs.errors import EXIT_RESUMABLE, SkaldError
-from skald_specs.hosts import Peer
-from skald_specs.stopping import CONTINUE
 
 #: How long a rank waits for the others, which score large models meanwhile.
 PATIENCE = timedelta(days=7)

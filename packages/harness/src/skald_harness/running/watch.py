@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from skald_process.locks import LockedError, held
 from skald_specs.checkpoint import (
     MANIFEST_FILE,
     OPTIMIZER_FILE,
@@ -41,7 +42,6 @@ from skald_harness.running.signal import signal_report, signal_table
 from skald_harness.store.answers import store_folder
 from skald_harness.store.evaluation import Evaluated, read_evaluation, score_of, standard_error
 from skald_harness.store.lm_eval_results import LOWER_IS_BETTER
-from skald_harness.store.locks import LockedError, held
 from skald_harness.tasks.suites import EVALS
 
 #: Between two looks at a run's folder; a checkpoint takes longer than that to train.

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skald_process.locks import LockedError, held_by
 from skald_specs.errors import UserInputError
 from skald_specs.files import disk_error, read_json, write_json
 from skald_specs.fingerprint import fingerprint
 from skald_specs.records import RequestRecord
 
 from skald_harness.store.keys import RunKey
-from skald_harness.store.locks import held_by
 
 #: What a power cut may cost; a killed process loses nothing that was written.
 SYNC_SECONDS = 10.0
@@ -127,7 +127,12 @@ class AnswerStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_error(folder, error) from error
-        with held_by(folder / LOCK, run), self._part(key, path, scorer) as part:
+        refusal = LockedError(
+            str(folder),
+            "another evaluation is writing these answers",
+            "Run the same command again when it has ended",
+        )
+        with held_by(folder / LOCK, run, refusal), self._part(key, path, scorer) as part:
             yield part
 
     @contextmanager

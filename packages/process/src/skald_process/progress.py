@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from skald_specs.screens import Screen, duration, screen_for
-from skald_specs.stopping import STOP_SIGNALS
+from skald_process.screens import Screen, duration, screen_for
+from skald_process.stopping import STOP_SIGNALS
 
 T = TypeVar("T")
 

@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-from skald_specs import progress
-from skald_specs.progress import Part, handed_over, part, shown, tracked
+from skald_process import progress
+from skald_process.progress import Part, handed_over, part, shown, tracked
 
 #: A verb that takes some seconds: told what to do by its arguments, it answers on standard output.
 _VERB = """
 import sys, time
-from skald_specs import progress
-from skald_specs.progress import handed_over, shown, tracked
+from skald_process import progress
+from skald_process.progress import handed_over, shown, tracked
 
 progress.QUIET_SECONDS = progress.QUIET_SECONDS_IN_A_LOG = 0.3
 with shown("skald x"):

@@ -1,7 +1,8 @@
-"""A lock that all processes of one run hold together and nobody else meanwhile.
+"""Locks on what one command writes at a time: held by one process alone, or by all of one run together.
 
-Whoever finds a lock free writes the run's name into it; whoever finds it held may join a run of its
-own name. File systems without locks guard nothing.
+The system lets go when a process ends, however it ends. Of a lock for a run: whoever finds it free
+writes the run's name into it; whoever finds it held may join a run of its own name. File systems without
+locks guard nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _NAME_BYTES = 256
 
 
 class LockedError(UserInputError):
-    """Another evaluation is at the same answers: nothing is wrong, and the same command goes on."""
+    """Another command writes there: nothing is wrong, and the same command goes on afterwards."""
 
     exit_code = EXIT_RESUMABLE
 
@@ -50,12 +51,13 @@ def held(path: Path, refusal: LockedError) -> Iterator[None]:
 
 
 @contextmanager
-def held_by(path: Path, run: str) -> Iterator[None]:
+def held_by(path: Path, run: str, refusal: LockedError) -> Iterator[None]:
     """Hold a lock with the other processes of a run.
 
     Args:
-        path: The file of the lock; it stays.
+        path: The file of the lock; it stays, and its folder is made.
         run: A name that no other run has.
+        refusal: What is said where another run holds it.
 
     Raises:
         LockedError: Another run holds it.
@@ -63,11 +65,7 @@ def held_by(path: Path, run: str) -> Iterator[None]:
     """
     with _opened(path) as handle:
         if not _joined(handle, run.encode()):
-            raise LockedError(
-                str(path.parent),
-                "another evaluation is writing these answers",
-                "Run the same command again when it has ended",
-            )
+            raise refusal
         yield
 
 
@@ -78,7 +76,7 @@ def _opened(path: Path) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise disk_error(path, error) from error
+        raise disk_error(path.parent, error) from error
     try:
         yield handle
     finally:

@@ -4,8 +4,8 @@ import os
 import socket
 
 import pytest
-from skald_specs import hosts
-from skald_specs.hosts import Door, Peer
+from skald_process import hosts
+from skald_process.hosts import Door, Peer
 
 PEERS = [Peer(0, "node-a", "10.0.0.1", 1), Peer(1, "node-b", "10.0.0.2", 2)]
 PEERS += [Peer(2, "node-b", "10.0.0.2", 3)]
