@@ -45,6 +45,7 @@ def measures(folder: Path) -> list[Measure]:
         ),
         _changes("completep", checks["completep"]),
         _changes("sp_per_layer", checks["sp_per_layer"]),
+        *over_depth(depths["completep"], depths["mup"]),
     ]
     visible = [mutant for mutant in MUTANTS if mutant.visible]
     missed = [
@@ -87,6 +88,41 @@ def _changes(name: str, check: Check) -> Measure:
         holds=abs(worst.value) <= CHANGE_BOUND,
         detail=", ".join(f"{s.quantity} {s.value:+.2f} +- {s.standard_error:.2f}" for s in changes),
     )
+
+
+def over_depth(scaled: Check, unscaled: Check) -> list[Measure]:
+    """Judge the changes over 2 to 16 layers: with the depth rule, and without it as negative control.
+
+    Args:
+        scaled: Under CompleteP.
+        unscaled: Under muP, which has no depth rule.
+    """
+    changes = [slope for slope in scaled.slopes if slope.moment == "change"]
+    outside = [slope.quantity for slope in changes if not slope.holds]
+    told = ", ".join(
+        f"{s.quantity} {s.value:+.2f} +- {s.standard_error:.2f} ({s.bounds[0]:g} to {s.bounds[1]:g})"
+        for s in changes
+    )
+    reasons = sorted({slope.reason for slope in changes if slope.reason})
+    control = _slope(unscaled, "residual")
+    return [
+        Measure(
+            measure="completep: slopes of changes out of bounds, 2 to 16 layers",
+            value=len(outside),
+            unit=f"of {len(changes)}",
+            bound="= 0",
+            holds=not outside,
+            detail="; ".join([told, *reasons]),
+        ),
+        Measure(
+            measure="mup without a depth rule: residual slope, 2 to 16 layers (negative control)",
+            value=round(control, 3),
+            unit="",
+            bound=f">= {SP_SLOPE}",
+            holds=control >= SP_SLOPE,
+            detail=f"5 steps, {len(SEEDS)} seeds",
+        ),
+    ]
 
 
 def _eps(recipe: Recipe) -> list[Measure]:

@@ -8,7 +8,7 @@ those that the base cannot tell from the best, because its initial logits fade w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _grammar_corpus import grammar_corpus
+from scipy import stats
 from skald_mup.shrink import widened
-from skald_planner.fitting.stability import Drift, best_lrs, drift
+from skald_planner.fitting.stability import best_lrs, drift
 from skald_planner.plans.proxy import proxy_plans
 from skald_report.figures.evidence import optimum_lines, transfer_curves
 from skald_specs.claims import Measure
@@ -47,6 +48,10 @@ OUTPUT_STDS = tuple(factor / math.sqrt(32) for factor in (1.0, 2.0, 4.0, 8.0))
 #: Mean losses at the base closer than this share are one: seeds scatter by a little more.
 SAME_LOSS = 0.01
 MUP_DRIFT, SP_DRIFT, DEPTH_DRIFT = 0.5, 2.0, 0.3
+#: What a drift may be by its interval's outer end: a factor of two of learning rate.
+MOST_BY_INTERVAL = 1.0
+#: What any two optima may lie apart: a step of the grids that they were found on.
+MOST_APART = 0.5
 #: Steps averaged for one logged loss of the comparison of widths.
 LOGGED_STEPS = 10
 
@@ -191,44 +196,103 @@ def _tuned(runs: pd.DataFrame) -> tuple[dict[RulesName, float], Measure]:
 
 
 def _drifts(folder: Path, widths: pd.DataFrame, depths: pd.DataFrame) -> list[Measure]:
-    found = []
-    cases = (
-        ("muP", widths[widths["rules"] == "mup"], "width", MUP_DRIFT, "<="),
-        ("SP", widths[widths["rules"] == "sp"], "width", SP_DRIFT, ">="),
-        ("CompleteP", depths[depths["rules"] == "completep"], "depth", DEPTH_DRIFT, "<="),
-    )
-    for label, runs, along, bound, sign in cases:
-        sizes = sorted(runs[along].unique())
-        where = f"{along} {sizes[0]} to {sizes[-1]}"
-        try:
-            moved, optima = drift(runs, along), best_lrs(runs, [along])
-        except SkaldError as error:
-            found.append(
-                Measure(
-                    measure=f"{label}: drift of the best learning rate, {where}", value=None,
-                    unit="octaves", bound=f"{sign} {bound:g}", holds=False, detail=str(error),
-                )
-            )  # fmt: skip
-            continue
-        found.append(_drift_measure(label, where, moved, optima, along, sign, bound))
+    mup, sp = (widths[widths["rules"] == rules] for rules in ("mup", "sp"))
+    deepened = depths[depths["rules"] == "completep"]
+    found = [
+        *drift_measures("muP", mup, "width", MUP_DRIFT),
+        *drift_measures("SP", sp, "width", SP_DRIFT, control=True),
+        *drift_measures("CompleteP", deepened, "depth", DEPTH_DRIFT),
+    ]
     _draw(folder, widths, "width", "learning-rate-width")
-    _draw(folder, depths[depths["rules"] == "completep"], "depth", "learning-rate-depth")
+    _draw(folder, deepened, "depth", "learning-rate-depth")
     return found
 
 
-def _drift_measure(
-    label: str, where: str, moved: Drift, optima: pd.DataFrame, along: str, sign: str, bound: float
-) -> Measure:
-    size = abs(moved.octaves)
+def drift_measures(
+    label: str, runs: pd.DataFrame, along: str, bound: float, control: bool = False
+) -> list[Measure]:
+    """Judge how far the best learning rate moves: its estimate, its interval, and any two sizes.
+
+    Args:
+        label: What the rows call the parametrisation.
+        runs: Its runs.
+        along: The column that holds the size.
+        bound: Octaves between the smallest and the largest size.
+        control: Whether it must move by the bound or more, by its interval too.
+
+    Returns:
+        The rows; a single one where no optimum is to be found.
+    """
+    sizes = sorted(runs[along].unique())
+    where, sign = f"{along} {sizes[0]} to {sizes[-1]}", ">=" if control else "<="
+    name = f"{label}: drift of the best learning rate, {where}"
+    try:
+        moved, optima = drift(runs, along), best_lrs(runs, [along]).sort_values(along)
+    except SkaldError as error:
+        return [
+            Measure(
+                measure=name, value=None, unit="octaves", bound=f"{sign} {bound:g}", holds=False,
+                detail=str(error),
+            )
+        ]  # fmt: skip
+    half = moved.standard_error * float(stats.t.ppf(0.975, len(SEEDS) - 1))
+    size, told = abs(moved.octaves), f"{moved.octaves:+.2f} +- {moved.standard_error:.2f}"
+    end = size - half if control else size + half
+    by_interval = bound if control else MOST_BY_INTERVAL
+    found = [
+        Measure(
+            measure=name,
+            value=round(size, 3),
+            unit="octaves",
+            bound=f"{sign} {bound:g}",
+            holds=size >= bound if control else size <= bound,
+            detail=f"{told} over {len(SEEDS)} seeds; vertices of parabolas at "
+            + _of_sizes(optima[along], optima["log2_lr"], "2^{:.2f}")
+            + f"; {_grid_told(runs, along)}",
+        ),
+        Measure(
+            measure=f"{label}: {'lower' if control else 'upper'} 95 % end of the drift, {where}",
+            value=round(end, 3),
+            unit="octaves",
+            bound=f"{sign} {by_interval:g}",
+            holds=end >= by_interval if control else end <= by_interval,
+            detail=f"{told}, Student's t with {len(SEEDS) - 1} degrees of freedom: "
+            f"{moved.octaves - half:+.2f} to {moved.octaves + half:+.2f}",
+        ),
+    ]
+    if not control:
+        found.append(_any_two(label, where, optima.set_index(along)["log2_lr"]))
+    return found
+
+
+def _any_two(label: str, where: str, optima: pd.Series[float]) -> Measure:
+    apart = float(optima.max() - optima.min())
     return Measure(
-        measure=f"{label}: drift of the best learning rate, {where}",
-        value=round(size, 3),
+        measure=f"{label}: best learning rates of any two sizes, {where}",
+        value=round(apart, 3),
         unit="octaves",
-        bound=f"{sign} {bound:g}",
-        holds=size <= bound if sign == "<=" else size >= bound,
-        detail=f"{moved.octaves:+.2f} +- {moved.standard_error:.2f} over {len(SEEDS)} seeds; optima "
-        + ", ".join(f"{getattr(row, along)}: 2^{row.log2_lr:.2f}" for row in optima.itertuples()),
+        bound=f"<= {MOST_APART:g}",
+        holds=apart <= MOST_APART,
+        detail=f"the furthest apart: {optima.idxmin()} and {optima.idxmax()}",
     )
+
+
+def _grid_told(runs: pd.DataFrame, along: str) -> str:
+    """Say how fine each size's grid is and which of its rates is best: no vertex is surer than that."""
+    # Rates are rounded where tables are written.
+    steps, best = [], []
+    sizes = sorted(runs[along].unique())
+    for size in sizes:
+        own = runs[runs[along] == size]
+        steps.append(round(float(np.diff(np.log2(np.sort(own["lr"].unique()))).min()), 2))
+        best.append(round(math.log2(_best(own)[0]), 2))
+    told = _of_sizes(sizes, steps, "{:g}") if len(set(steps)) > 1 else f"{steps[0]:g}"
+    return f"best of the grid {_of_sizes(sizes, best, '2^{:g}')}; its steps, octaves: {told}"
+
+
+def _of_sizes(sizes: Iterable[int], values: Iterable[float], form: str) -> str:
+    pairs = zip(sizes, values, strict=True)
+    return ", ".join(f"{size}: {form.format(value)}" for size, value in pairs)
 
 
 def _draw(folder: Path, runs: pd.DataFrame, along: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The table that the bake-off is fought on: StepLaw's published runs, or runs of its design drawn here.
+"""The tables that the bake-off is fought on: runs of StepLaw's design drawn here, and its published ones.
 
 Knows a design and a surface that no fitted family contains; refuses to know how a table is fitted. The
 published table carries no licence, so it is read from `SKALD_STEPLAW_CSV` and is not in the project.
@@ -7,6 +7,7 @@ published table carries no licence, so it is read from `SKALD_STEPLAW_CSV` and i
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -42,14 +43,19 @@ class Dense(NamedTuple):
     published: bool
 
 
-def dense_table() -> Dense:
-    """Return the published table where its path is given, else a drawn one."""
+def own_table() -> Dense:
+    """Return the table that is drawn here, the same on every machine."""
+    return Dense(drawn_table(np.random.default_rng(2503)), "a table of StepLaw's design", False)
+
+
+def published_table() -> Dense | None:
+    """Return StepLaw's published runs where their path is given, with the checksum of the file."""
     path = os.environ.get(VARIABLE)
-    if path:
-        table = read_runs(Path(path), ColumnMap.load(COLUMNS))
-        return Dense(table, f"StepLaw's published table, {len(table)} runs", True)
-    table = drawn_table(np.random.default_rng(2503))
-    return Dense(table, f"a table of StepLaw's design drawn here ({VARIABLE} is not set)", False)
+    if not path:
+        return None
+    table = read_runs(Path(path), ColumnMap.load(COLUMNS))
+    checksum = sha256(Path(path).read_bytes()).hexdigest()
+    return Dense(table, f"{len(table)} published runs, sha256 {checksum[:16]}", True)
 
 
 def drawn_table(rng: np.random.Generator) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """How others read the best learning rate and batch off a sweep, as straightforward code.
 
-Each fitter takes a run table and returns a chooser: (size, horizon) -> log2 of learning rate and batch.
+Each fitter takes a run table and returns a chooser: (size, horizon) -> log2 of learning rate and batch. All see the
+same runs and columns as Skald's fit, and carry on over the same two, size and horizon; `steplaw` alone leaves the size
+out of the batch, as its authors do. None pools the curvature of its cells: that is what Skald's fit does.
 """
 
 from __future__ import annotations

@@ -23,6 +23,10 @@ DESIGNS: tuple[DesignName, ...] = get_args(DesignName)
 #: Standard deviation of a run's log loss: 0.1, 0.3 and 1 % of the loss.
 NOISES = (0.001, 0.003, 0.01)
 SCHEDULE = "wsd"
+#: Octaves of rate for each squared octave of horizon, as in `_transfer_dense.surface`.
+BEND = 0.03
+#: Degrees of freedom of heavy-tailed noise: the fewest with a variance.
+TAILS = 3.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Truth:
     critical batch at `t0`, growing by `kappa` an octave of horizon. `falls`: octaves of rate lost for each
     octave of horizon, at one batch (power), at the knee (surge) or far beyond it. `rise`: growth of log loss one octave off
     the ridge at `t0`, falling by 2^`rise_slope` an octave of horizon; `batch_rise`: one octave off the best batch.
+    `bend`: octaves that the ridge gains for each squared octave of horizon, which no fitted form knows.
     `skew`: too high costs 2^(skew u) times a parabola at u octaves. `wall`: octaves above the ridge from which runs diverge.
     """
 
@@ -43,6 +48,7 @@ class Truth:
     n0: float
     log2_lr: float
     falls: float = 0.0
+    bend: float = 0.0
     batch_slope: float = 0.5
     knee: float = 0.0
     kappa: float = 1.0
@@ -66,7 +72,7 @@ class Truth:
             shape = 1 - np.logaddexp2(beyond / 2, -beyond / 2)
         else:
             shape = -0.5 * np.logaddexp2(0.0, -beyond)
-        return np.asarray(self.log2_lr - self.falls * later + shape + size)
+        return np.asarray(self.log2_lr - self.falls * later + self.bend * later**2 + shape + size)
 
     def best_log2_batch(self, t: Floats | float) -> Floats:
         """Return log2 of the best batch, in tokens, at a log2 horizon."""
@@ -107,6 +113,7 @@ class Disturbance:
     `noise`: of a run's log loss. `shared`: share of that variance that a run carries through all its horizons,
     where one run yields them all. `seed_level`, `cell_lr`, `cell_batch`: of a seed's log loss, and of a cell's best
     rate and batch about the law, in octaves. `misses`: octaves between the grid's middle and the ridge.
+    `tails`: degrees of freedom of Student's t, of which a run's noise is drawn at the same variance; None: normal.
     """
 
     noise: float = 0.003
@@ -115,6 +122,13 @@ class Disturbance:
     cell_lr: float = 0.07
     cell_batch: float = 0.15
     misses: float = 0.0
+    tails: float | None = None
+
+    def unit_noise(self, size: int, rng: np.random.Generator) -> Floats:
+        """Draw noise of variance 1."""
+        if self.tails is None:
+            return rng.normal(0, 1, size)
+        return np.asarray(rng.standard_t(self.tails, size) * np.sqrt(1 - 2 / self.tails))
 
 
 @dataclass(frozen=True)
@@ -205,8 +219,8 @@ def drawn_table(
     seed = rows["seed"].to_numpy()
     levels = rng.normal(0, given.seed_level, (seed.max() + 1, cell.max() + 1))
     run = rows.groupby(["n", "y", "x", "seed"], sort=True).ngroup().to_numpy()
-    carried = rng.normal(0, given.noise * np.sqrt(given.shared), run.max() + 1)[run]
-    own = rng.normal(0, given.noise * np.sqrt(1 - given.shared), len(rows))
+    carried = given.noise * np.sqrt(given.shared) * given.unit_noise(run.max() + 1, rng)[run]
+    own = given.noise * np.sqrt(1 - given.shared) * given.unit_noise(len(rows), rng)
     diverged = x - truth.ridge(t, y, n) > truth.wall
     log_loss = level + excess + levels[seed, cell] + carried + own
     size = np.round(2.0**n).astype(int)
@@ -265,6 +279,11 @@ def _rows(
 def without_horizon_effect(truth: Truth) -> Truth:
     """Return a truth of the power form whose best rate and batch are the same at every horizon."""
     return replace(truth, kind="power", falls=0.0, best_batch_slope=0.0)
+
+
+def bent(truth: Truth, rng: np.random.Generator) -> Truth:
+    """Return a truth whose ridge bends over the horizon as that of the bake-off's table does, either way."""
+    return replace(truth, bend=float(rng.choice([-BEND, BEND])))
 
 
 def with_two_schedules(table: pd.DataFrame, octaves: float) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 import math
 
+import _transfer_bakeoff as bakeoff
 import numpy as np
 import pytest
-from _transfer_bakeoff import LONGEST_FITTED, _drawn, _Regret, skald
-from _transfer_dense import CELLS, drawn_table, surface
+from _transfer_bakeoff import LONGEST_FITTED, PEERS, PLAN, SKALD, Trial, _drawn, _Regret, skald
+from _transfer_dense import CELLS, VARIABLE, Dense, drawn_table, published_table, surface
 from _transfer_peers import CELL, argmin, cell_quadratics, steplaw
 
 
@@ -73,3 +74,36 @@ def test_skald_chooses_what_costs_little_from_twelve_runs_a_cell(table):
             for cost in (_Regret(runs) for _, runs in held_out.groupby(CELL))
         ]
         assert np.mean(costs) < 0.2
+
+
+def trials(**regrets):
+    """Trials of every fitter, the same for all whose regrets are not given."""
+    rng, same = np.random.default_rng(0), [0.3] * 8
+    fitters = {SKALD: [0.1] * 8, PLAN: [0.1] * 8} | dict.fromkeys(PEERS, same) | regrets
+    return {
+        name: [Trial(one, rng.normal(0, 0.01 if name == SKALD else 1)) for one in found]
+        for name, found in fitters.items()
+    }
+
+
+def test_every_peer_is_held_to_a_bound_that_an_equal_or_a_lucky_one_breaks():
+    own, published = (Dense(None, "", known) for known in (False, True))
+    rows = bakeoff.published_rows({bakeoff.AT: trials()}, published)
+    assert all(row.holds and row.measure.startswith("StepLaw's runs: ") for row in rows)
+    assert all(sum(peer in row.measure for row in rows) == 2 for peer in PEERS)
+    for peer in PEERS:
+        for equal in ([0.1] * 8, [0.0, 0.3] * 4):
+            row = bakeoff._compared(trials(**{peer: equal}), peer, bakeoff.AT, own)
+            assert not row.holds and not row.measure.startswith("StepLaw")
+    assert not bakeoff._aim(trials(**{SKALD: [0.3] * 8}), own).holds
+
+
+def test_the_published_table_is_said_to_be_missing_where_no_path_is_given(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert published_table() is None
+    row = bakeoff._not_at_hand()
+    assert row.holds is None and row.value is None and VARIABLE in row.detail
+    (there,) = {row.measure} & {
+        one.measure for one in bakeoff.published_rows({bakeoff.AT: trials()}, Dense(None, "", True))
+    }
+    assert there == row.measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-#: `confirmed`: read in the source, or recomputed from what its authors published; `assumed`: from memory.
+#: `confirmed`: read in the source, or recomputed from what its authors published; `assumed`: not read there.
 SourceStanding = Literal["confirmed", "assumed"]
 
 

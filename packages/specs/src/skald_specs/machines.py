@@ -116,8 +116,8 @@ MACHINES: tuple[Machine, ...] = (
     ),
     Machine(
         "Leonardo", "A100 64 GB", 64, 358.0, 4, 440.0, 3456, _MFU, "assumed",
-        "docs.hpc.cineca.it/hpc/leonardo.html: 3,456 nodes of 4 custom A100 64 GB; peak and power as "
-        "in arXiv 2307.16885, from memory: 124 multiprocessors where the A100's 312 TFLOP/s have 108",
+        "docs.hpc.cineca.it/hpc/leonardo.html: 3,456 nodes of 4 custom A100 64 GB; peak and power "
+        "assumed: 124 multiprocessors (to be checked in arXiv 2307.16885) where the A100's 312 TFLOP/s have 108",
     ),
     Machine(
         "LUMI-G", "MI250X die 64 GB", 64, _MI250X_DIE.bfloat16, 8, 280.0, 2978, _MFU_MI250X, "given",

@@ -19,7 +19,7 @@ from skald_specs.recipe import Recipe
 POWER_LINES = "arXiv 2505.13738"
 
 #: Best tau_ema = TAU_SCALE x (horizon_tokens / n_params_non_embedding)^TAU_EXPONENT. The exponent is
-#: confirmed, the scale from memory: with it the public 7.8B recipe is met within 4 %.
+#: confirmed, the scale assumed, for it was not read in the source: with it the public 7.8B recipe is met within 4 %.
 TAU_SCALE, TAU_EXPONENT = 1.084, -0.527
 
 #: Assumed spread of that law, standard deviations: of log2 tau, and of the exponent away from 20
@@ -123,7 +123,7 @@ def planned_weight_decay(
         have the law's `tau_ema`; None where the recipe gives the number itself.
 
     Source: arXiv 2505.13738.
-    Standing: assumed: the law's scale is from memory, its spread a guess.
+    Standing: assumed: the law's scale was not read in the source, its spread is a guess.
     """
     if recipe.parametrisation.weight_decay != "horizon":
         return None
