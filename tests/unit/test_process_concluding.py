@@ -5,10 +5,12 @@ import os
 import time
 
 import pytest
-from skald_process.circumstances import LIBRARIES, circumstances, versions
+from skald_process.circumstances import LIBRARIES, circumstances, hardware, versions
 from skald_process.concluding import conclude
+from skald_process.recording import recorded
 from skald_specs.circumstances import Circumstances
 from skald_specs.claims import Measure
+from skald_specs.manifest import MANIFEST_FOLDER, RunManifest
 
 
 def measure(holds):
@@ -52,3 +54,25 @@ def test_seconds_are_counted_from_the_start_of_the_process():
 
 def test_what_is_not_installed_has_no_version():
     assert list(versions(["numpy", "no-such-distribution"])) == ["numpy"]
+
+
+def test_hardware_is_named_in_one_line_and_equal_cards_once(monkeypatch):
+    cards = ("NVIDIA H100, 570.1", "NVIDIA H100, 570.1", "NVIDIA L4, 570.1")
+    monkeypatch.setattr("skald_process.circumstances._gpus", lambda: cards)
+    named, ran = hardware(), circumstances(0.0)
+    assert named.startswith(f"{ran.cpu}, {ran.cores} cores, 2 x NVIDIA H100, 570.1, 1 x NVIDIA L4")
+    monkeypatch.setattr("skald_process.circumstances._gpus", lambda: ())
+    assert " x " not in hardware()
+
+
+def test_a_manifest_and_a_claim_say_the_same_of_what_they_ran_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with recorded("train", "tiny"):
+        pass
+    manifest, ran = (
+        RunManifest.load(tmp_path / MANIFEST_FOLDER / "train-tiny.json"),
+        circumstances(0.0),
+    )
+    assert manifest.libraries == ran.libraries and manifest.python == ran.python
+    assert (manifest.git_commit, manifest.git_dirty) == (ran.git_commit, ran.git_dirty)
+    assert ran.cpu in manifest.hardware
