@@ -176,7 +176,15 @@ def tests(session):
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def coverage(session):
     """Measure which lines and branches of packages/ the tests run; below 90 % is an error."""
-    run(session, "pytest", "--cov", "--cov-report=term", *(session.posargs or WORKERS))
+    data = str(ROOT / "build" / "coverage" / "data")  # absolute: tests start programs elsewhere
+    run(
+        session,
+        "pytest",
+        "--cov",
+        "--cov-report=term",
+        *(session.posargs or WORKERS),
+        COVERAGE_FILE=data,
+    )
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

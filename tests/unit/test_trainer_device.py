@@ -53,7 +53,7 @@ def test_on_several_nodes_the_processes_of_this_one_count(plan_of, monkeypatch):
 
 def test_a_run_says_that_its_gpu_stays_unused(plan_of, tmp_path, monkeypatch, capsys):
     plan = plan_of(1, device="auto", dp=2)
-    monkeypatch.setattr("skald_trainer.train.held", lambda out: (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr("skald_trainer.train.held", lambda *_: (_ for _ in ()).throw(KeyError))
     with pytest.raises(KeyError):
         train(plan, tmp_path, tmp_path / "run")
     assert (
