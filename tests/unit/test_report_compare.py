@@ -68,9 +68,35 @@ def test_a_small_drift_is_tolerated_and_a_large_one_is_named(folder, tmp_path):
     assert _changed(folder, tmp_path / "a", drift(1.01)) == []
     table, number = _changed(folder, tmp_path / "b", drift(1.1))
     assert (table.measure, table.detail.split(" of ")[0]) == ("scores", "1")
-    assert table.value == pytest.approx(5, rel=0.01)
+    assert table.value == pytest.approx(10 / 3, rel=0.01)
     assert number.measure == "scores/core/text/da/mini-2.6b/score"
-    assert number.bound == "<= 0.02 of old"
+    assert number.bound == "<= 0.03 of old"
+
+
+@pytest.mark.parametrize(("half_widths", "n_differing"), [(2.4, 0), (2.6, 1), (-2.6, 1)])
+def test_a_score_moves_by_as_much_as_its_items_let_it(folder, tmp_path, half_widths, n_differing):
+    place = {"kind": "pairs", "language": "da", "model": "mini-2.6b"}
+
+    def change(report):
+        row = _row(report, "scores", **place)
+        half_width = (row["high"] - row["low"]) / 2
+        assert 2.5 * half_width > 0.03, "else the absolute tolerance decides"
+        row["score"] += half_widths * half_width
+
+    numbers = _changed(folder, tmp_path, change)[1:]
+    assert [m.measure for m in numbers] == ["scores/core/pairs/da/mini-2.6b/score"] * n_differing
+
+
+def test_a_newer_interval_does_not_excuse_its_score(folder, tmp_path):
+    place = {"kind": "pairs", "language": "da", "model": "mini-2.6b"}
+
+    def change(report):
+        row = _row(report, "scores", **place)
+        row["score"], row["low"], row["high"] = row["score"] - 1.0, -10.0, 10.0
+
+    assert "scores/core/pairs/da/mini-2.6b/score" in [
+        m.measure for m in _changed(folder, tmp_path, change)
+    ]
 
 
 def test_counts_may_not_differ_at_all(folder, tmp_path):

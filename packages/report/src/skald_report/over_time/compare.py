@@ -1,7 +1,9 @@
 """Two reports, number by number, through their `report.json`.
 
-A rerun on another machine sums in another order, so figures that training or a fit produced may
-differ a little; counts and published figures may not. The tolerances stand here and nowhere else.
+A rerun on another machine sums in another order: a sweep's losses differ in the last bits, the fitted
+rates by hundredths of an octave, and what is then trained is another run of the same recipe. Figures that
+training or a fit produced may differ by as much as two such runs do; counts and published figures may not
+differ at all. The tolerances stand here and nowhere else.
 """
 
 from __future__ import annotations
@@ -34,20 +36,20 @@ class Tolerance(NamedTuple):
         return abs(new - old) <= max(self.absolute, self.relative * abs(old))
 
     def __str__(self) -> str:
-        parts = [f"{self.absolute:g}"] if self.absolute else []
+        parts = [f"{self.absolute:.3g}"] if self.absolute else []
         parts += [f"{self.relative:.3g} of old"] if self.relative else []
         return "<= " + (" or ".join(parts) or "0")
 
 
-#: Tolerance by unit. Standing: assumed; a few hundred items move by whole items, and a float32 run
-#: in another summation order drifts. `None`: not compared (a p value is a tail of the numbers that
-#: are).
+#: Tolerance by unit. Standing: assumed, and measured once, the cycle on two processors: rates moved by up to
+#: 0.03 octave, validation by 2.3 % (at the end by less), single losses by 3.2 %. `None`: not compared, for it
+#: follows from numbers that are (a p value, degrees of freedom, how many are told apart).
 TOLERANCES: Mapping[str, Tolerance | None] = {
     "accuracy": Tolerance(absolute=0.03),
     # Two dozen items a language: three of them.
     "accuracy, few items": Tolerance(absolute=0.12),
-    "bits/byte": Tolerance(relative=0.02),
-    "nats/token": Tolerance(relative=0.03, absolute=0.05),
+    "bits/byte": Tolerance(relative=0.03),
+    "nats/token": Tolerance(relative=0.05),
     "log2 lr": Tolerance(absolute=0.5),
     "log2 tokens": Tolerance(absolute=1.0),
     "per octave^2": Tolerance(relative=0.5),
@@ -66,9 +68,18 @@ TOLERANCES: Mapping[str, Tolerance | None] = {
     "MWh": Tolerance(relative=1e-6),
     "days": Tolerance(relative=1e-6),
     "p": None,
+    "degrees of freedom": None,
+    "told apart": None,
+    # Of the worst language, whichever it is.
+    "clusters": Tolerance(relative=0.1),
     # Drawn, and a power of what little two checkpoints differ by: the gap itself is compared.
     "tokens by a law": None,
 }
+#: An item is right or wrong, so what another run of the same recipe moves follows from how many there are: so
+#: many half-widths of the older report's 95 % interval, where that is more. Standing: measured once, the cycle
+#: on two processors: the most of 128 scores is 1.85.
+_HALF_WIDTHS = 2.5
+_OF_ITEMS = ("accuracy", "accuracy, few items", "corrected share")
 #: Unit of a whole table's measure; one above 1 differs.
 TOLERANCE_UNIT = "tolerances"
 #: A table that a report has only where training text has items: absent from one, it is not compared.
@@ -185,8 +196,17 @@ def _named(name: str, table: Mapping[str, Any]) -> Iterator[tuple[str, _Number]]
                 ) from None
             if name in _OF_DIFFERENCES and known in _DIFFERENCE:
                 tolerance = _DIFFERENCE[known]
+            if tolerance is not None and known in _OF_ITEMS:
+                tolerance = _widened(tolerance, row)
             if tolerance is not None:
                 yield f"{key}/{column}", _Number(row[column], known, tolerance)
+
+
+def _widened(tolerance: Tolerance, row: Mapping[str, Any]) -> Tolerance:
+    low, high = row.get("low"), row.get("high")
+    if low is None or high is None:
+        return tolerance
+    return Tolerance(max(tolerance.absolute, _HALF_WIDTHS * (high - low) / 2), tolerance.relative)
 
 
 def _unit(unit: str, row: Mapping[str, Any]) -> str:
@@ -210,7 +230,7 @@ def _difference(name: str, old: _Number | None, new: _Number | None) -> Measure 
             measure=name, value=None, unit=old.unit, bound="in both reports", holds=False,
             detail=f"old {old.value}, new {new.value}",
         )  # fmt: skip
-    tolerance = new.tolerance or Tolerance()
+    tolerance = old.tolerance or Tolerance()
     if tolerance.allows(old.value, new.value):
         return None
     return Measure(
@@ -220,8 +240,8 @@ def _difference(name: str, old: _Number | None, new: _Number | None) -> Measure 
 
 
 def _in_tolerances(old: _Number, new: _Number) -> float:
-    if old.value is None or new.value is None or new.tolerance is None:
+    if old.value is None or new.value is None or old.tolerance is None:
         return 0.0
-    allowed = max(new.tolerance.absolute, new.tolerance.relative * abs(old.value))
+    allowed = max(old.tolerance.absolute, old.tolerance.relative * abs(old.value))
     moved = abs(new.value - old.value)
     return moved / allowed if allowed else (math.inf if moved else 0.0)

@@ -31,9 +31,10 @@ _COLUMNS = [*CELL, "kind", "label", "n_models", "n_items", "spread", "sampling_s
             "signal_to_noise", "noise_source", "mde", "low_power", "at_chance",
             "n_pairs", "n_told"]  # fmt: skip
 #: What follows from the compared scores is not compared again.
-_UNITS = dict.fromkeys(
-    ("n_models", "n_items", "n_seeds", "n_checkpoints", "n_pairs", "n_told"), "count"
-)
+_UNITS = {
+    **dict.fromkeys(("n_models", "n_items", "n_seeds", "n_checkpoints", "n_pairs"), "count"),
+    "n_told": "told apart",
+}
 
 
 def noise(cast: Cast, models: pd.DataFrame, scores: Table, pairs: Pairs, curves: Table) -> Table:

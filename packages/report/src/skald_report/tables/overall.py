@@ -21,7 +21,8 @@ _COLUMNS = ["measure", "scope", "model", "scope_kind", "language", "score", "low
             "method"]  # fmt: skip
 _UNITS = {
     **dict.fromkeys(("score", "low", "high"), "by measure"),
-    **dict.fromkeys(("n_languages", "n_tasks", "n_items", "n_keys"), "count"),
+    **dict.fromkeys(("n_languages", "n_tasks", "n_items"), "count"),
+    "n_keys": "clusters",
 }
 METHOD_WORST = "worst of the languages' intervals, Bonferroni"
 

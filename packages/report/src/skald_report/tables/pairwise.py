@@ -21,7 +21,8 @@ _COLUMNS = ["measure", "model", "reference", "difference", "low", "high", "df", 
 _UNITS = {
     **dict.fromkeys(("difference", "low", "high", "seed_difference"), "by measure"),
     **dict.fromkeys(("p", "p_holm", "p_bh"), "p"),
-    **dict.fromkeys(("n_cells", "n_items", "df"), "count"),
+    **dict.fromkeys(("n_cells", "n_items"), "count"),
+    "df": "degrees of freedom",
 }
 TEST = "paired t over keys"
 
