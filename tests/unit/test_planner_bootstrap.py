@@ -10,7 +10,7 @@ from _transfer_surfaces import DESIGN, KINDS, Disturbance, Truth, drawn_table, d
 from scipy.optimize import least_squares
 from skald_planner.fitting.batches import Profile, Seen, strayed
 from skald_planner.fitting.between import scatter_of
-from skald_planner.fitting.bootstrap import cluster_draws, drawn_tables
+from skald_planner.fitting.bootstrap import cluster_draws, drawn_tables, no_narrower
 from skald_planner.fitting.cells import near_best, points_of
 from skald_planner.fitting.joint import refit, solve
 from skald_planner.fitting.surface import surface_of
@@ -141,3 +141,32 @@ def test_best_batches_that_stray_widen_the_draws_and_move_no_estimate(design):
         assert np.median(best) == pytest.approx(0, abs=0.05)
         widths.append(np.quantile(best, 0.95) - np.quantile(best, 0.05))
     assert 0.05 < widths[0] < 0.7 * widths[1]
+
+
+def test_widened_draws_are_no_narrower_than_the_model_in_any_direction():
+    rng = np.random.default_rng(5)
+    root = rng.standard_normal((4, 4))
+    model = root @ root.T
+    # Far narrower than the model in three directions, far wider in one.
+    draws = rng.standard_normal((20_000, 4)) * [0.01, 0.01, 20.0, 0.01]
+    widened = no_narrower(draws, np.arange(4.0), model, rng)
+    inverse = np.linalg.inv(np.linalg.cholesky(model))
+    ratios = np.linalg.eigvalsh(inverse @ np.cov(widened, rowvar=False) @ inverse.T)
+    assert ratios[0] == pytest.approx(1, abs=0.05) and ratios[-1] > 2
+    assert widened.mean(axis=0) == pytest.approx(np.arange(4.0), abs=0.5)
+
+
+def test_widened_draws_are_the_same_whatever_sign_a_processor_gives_eigenvectors(monkeypatch):
+    rng = np.random.default_rng(6)
+    root, draws = rng.standard_normal((4, 4)), 0.3 * rng.standard_normal((50, 4))
+    given = (draws, np.zeros(4), root @ root.T)
+    here = no_narrower(*given, np.random.default_rng(7))
+    eigh, signs = np.linalg.eigh, np.random.default_rng(8)
+
+    def turned(matrix):
+        values, vectors = eigh(matrix)
+        return values, vectors * signs.choice([-1.0, 1.0], len(values))
+
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    for _ in range(5):
+        assert no_narrower(*given, np.random.default_rng(7)) == pytest.approx(here, abs=1e-9)

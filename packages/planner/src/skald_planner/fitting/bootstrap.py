@@ -7,6 +7,7 @@ proof of transfer), so the ridge's draws are parametric; weights stay for what h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -122,13 +123,22 @@ def no_narrower(draws: Floats, centre: Floats, model: Floats, rng: np.random.Gen
         Draws of covariance no smaller than `model` in any direction.
     """
     deviations = draws - draws.mean(axis=0)
-    # Whitened by the model's covariance, directions compare by their variance ratio to it.
+    # Whitened by the model's covariance, directions compare by their variance ratio to it. Roots are symmetric: an
+    # eigenvector's sign is the processor's choice, and would give each processor its own draws.
     scale = np.sqrt(np.diag(model))
-    values, vectors = np.linalg.eigh(model / np.outer(scale, scale))
-    root = (vectors * np.sqrt(np.maximum(values, 1e-12))) * scale[:, None]
+    root = scale[:, None] * _symmetric(
+        model / np.outer(scale, scale), lambda values: np.sqrt(np.maximum(values, 1e-12))
+    )
     inverse = np.linalg.pinv(root)
     white = deviations @ inverse.T
-    ratios, axes = np.linalg.eigh(np.cov(white, rowvar=False))
-    missing = np.sqrt(np.maximum(0.0, 1.0 - ratios))
-    noise = rng.standard_normal(white.shape) * missing
-    return np.asarray(centre + deviations + noise @ axes.T @ root.T)
+    missing = _symmetric(
+        np.cov(white, rowvar=False), lambda ratios: np.sqrt(np.maximum(0.0, 1.0 - ratios))
+    )
+    noise = rng.standard_normal(white.shape) @ missing
+    return np.asarray(centre + deviations + noise @ root.T)
+
+
+def _symmetric(matrix: Floats, change: Callable[[Floats], Floats]) -> Floats:
+    """Return a symmetric matrix with its eigenvalues changed: the same whatever signs its vectors have."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * change(values)) @ vectors.T)
