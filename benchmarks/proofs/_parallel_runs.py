@@ -114,7 +114,7 @@ def made_corpus(folder: Path) -> CorpusManifest:
 
 
 def plan_of(run: Run, manifest: CorpusManifest) -> Plan:
-    """Resolve the plan of a run by the planner's rules; without a name it shows no progress."""
+    """Resolve the plan of a run by the planner's rules."""
     recipe, options = Recipe.load(RECIPE), MODELS[run.model]
     shape = SHAPE | options.get("model", {})
     batch_tokens = BATCH * SHAPE["seq_len"]
@@ -145,7 +145,7 @@ def plan_of(run: Run, manifest: CorpusManifest) -> Plan:
         ),
         manifest,
         None,
-    ).model_copy(update={"name": ""})
+    )
 
 
 def run_each(rank: int, world_size: int, rendezvous: Path, runs: list[Run], folder: Path) -> None:

@@ -32,14 +32,14 @@ def test_a_corpus_is_continued_whenever_it_is_interrupted(tmp_path: Path) -> Non
     whole = run(CORPUS, world)
     assert whole.code == EXIT_DONE, whole.said
     # About where the workers start; the proof takes moments of chance, and all verbs.
-    assert faults(CORPUS, before, world, whole, 0.35) == []
+    assert faults(CORPUS, before, world, whole, 0.35 * whole.seconds) == []
 
 
 @pytest.mark.parametrize(
     ("stopped", "again", "left", "said"),
     [
         (Ended(EXIT_RESUMABLE, f"skald: interrupted; {CONTINUE}\n", 1), EXIT_DONE, "", []),
-        (Ended(EXIT_DONE, "all done\n", 1), EXIT_DONE, "", None),
+        (Ended(EXIT_DONE, "all done\n", 0.25), EXIT_DONE, "", None),
         (Ended(-2, "", 1), EXIT_DONE, "", ["code -2"]),
         (Ended(-2, f"{CONTINUE}\n", 1), EXIT_DONE, "", ["code -2"]),
         (Ended(EXIT_RESUMABLE, f"{CONTINUE}\n{CONTINUE}\n", 1), EXIT_DONE, "", ["code 75"]),
@@ -66,10 +66,30 @@ def test_the_proof_notices_what_is_wrong(
             (tmp_path / "world" / left).write_text("x")
     found = faults(CORPUS, tmp_path / "trial", tmp_path / "world", Ended(0, "", 1), 0.5)
     if said is None:
-        assert found is None
+        assert found == 0.25
         return
-    assert found is not None and len(found) == len(said)
+    assert isinstance(found, list) and len(found) == len(said)
     assert all(fault.startswith(start) for fault, start in zip(found, said, strict=True))
+
+
+def test_a_verb_that_is_done_sooner_is_interrupted_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The undisturbed run took ten seconds on a busy machine; all others take one."""
+    waits = []
+
+    def run_in_a_second(verb, folder, after_seconds=None, patience_seconds=0.0):
+        if patience_seconds == verbs._PATIENCE_UNDISTURBED_SECONDS:
+            return Ended(EXIT_DONE, "", 10.0)
+        waits.append(after_seconds)
+        in_time = after_seconds is not None and after_seconds < 1
+        return Ended(EXIT_RESUMABLE, f"{CONTINUE}\n", 1.0) if in_time else Ended(EXIT_DONE, "", 1.0)
+
+    monkeypatch.setattr(verbs, "run", run_in_a_second)
+    (tmp_path / "world").mkdir()
+    found = verbs.measured(CORPUS, tmp_path / "world", tmp_path)
+    assert found.holds, found.detail
+    assert len([wait for wait in waits if wait is not None and wait >= 1]) <= 2
 
 
 def test_an_error_that_an_import_makes_of_an_interrupt_is_still_an_interrupt() -> None:
