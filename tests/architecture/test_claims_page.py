@@ -133,7 +133,7 @@ def partial(folder, name, *words):
 def test_less_than_a_claim_stands_beside_it_with_what_was_asked(tmp_path: Path):
     known = [claim(measure("whole"), name="scale"), claim(measure("other"), name="mup")]
     partial(tmp_path, "scale", "--gigabytes=0.1", "--allow-missing")
-    partial(tmp_path, "fuzz", "--inputs=100")
+    partial(tmp_path, "fuzz", "--inputs=50")
     found = gathered(tmp_path, known)
     assert [(one.key, one.measures[0].measure) for one in found] == [
         ("prove-scale", "whole"), ("prove-scale-partial", "a part"), ("prove-mup", "other"),
@@ -159,7 +159,7 @@ def test_less_than_a_claim_stands_beside_it_with_what_was_asked(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "words", "shown"),
     [
-        ("fuzz", ["--inputs=100"], True), ("fuzz", [], True), ("fuzz", ["--inputs=7"], False),
+        ("fuzz", ["--inputs=50"], True), ("fuzz", [], True), ("fuzz", ["--inputs=7"], False),
         ("fuzz", ["--target=recipe"], False), ("rough", ["--only=disk"], False),
     ],
 )  # fmt: skip
