@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import stats
+from skald_specs.errors import UserInputError
 from skald_specs.languages import BY_TAG
 
 from skald_report.statistics.comparison import LEVEL
 from skald_report.statistics.families import holm
 from skald_report.statistics.spread import NORMAL_95
 from skald_report.tables.cells import AGAINST_CHANCE, CELL, LOWER_IS_BETTER
-from skald_report.tables.file import rows_of
+from skald_report.tables.file import REBUILD, rows_of
 from skald_report.tables.pairs import mirrored
 from skald_report.tables.table import MACRO, Table
 
@@ -97,13 +98,19 @@ def changes(
         old: The earlier report, as `read_report` returns it.
         new: The later one.
         paired: Changes by item of some tables, as `records.paired_changes` returns them.
+
+    Raises:
+        UserInputError: A table has two rows of the same keys.
     """
     tasks = _other_tasks(old, new)
     judged, alone, flips = {}, {}, []
     for name, column in JUDGED.items():
         if name in old["tables"] and name in new["tables"]:
             keys = list(old["tables"][name]["keys"])
-            before, after = (pd.DataFrame(rows_of(report, name)) for report in (old, new))
+            before, after = (_frame(report, name, keys) for report in (old, new))
+            if before.empty or after.empty:
+                alone[name] = Alone(len(before), len(after))
+                continue
             both = _named_alike(before, after, keys).merge(
                 after, on=keys, suffixes=("_old", "_new"), validate="one_to_one"
             )
@@ -115,6 +122,15 @@ def changes(
             if name in _OF_PAIRS:
                 flips.append(_flips(name, both.assign(why=found["why"])))
     return Changes(judged, _flipped(flips), alone, _moved(old, new), _provenance(old, new))
+
+
+def _frame(report: Mapping[str, Any], name: str, keys: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows_of(report, name))
+    if not frame.empty and frame.duplicated(keys).any():
+        raise UserInputError(
+            f"table `{name}` of a report", f"has two rows of the same {', '.join(keys)}", REBUILD
+        )
+    return frame
 
 
 def _named_alike(before: pd.DataFrame, after: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -181,7 +197,7 @@ def _error(both: pd.DataFrame, side: str) -> pd.Series[float]:
     given = f"standard_error{side}"
     # The larger one; the only one where the other is missing.
     return (
-        pd.concat([error, both[given].astype(float)], axis=1).max(axis=1)
+        pd.concat([error, pd.to_numeric(both[given], errors="coerce")], axis=1).max(axis=1)
         if given in both
         else error
     )

@@ -24,6 +24,22 @@ from skald_report.tables.table import Table
 REPORT_FILE = "report.json"
 SCHEMA_VERSION = 2
 REBUILD = "Build the report again"
+#: Keys of tables that are read back, by comparisons, releases, model cards and `verify`; and what else is read
+#: of one that has rows.
+_READ: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "models": (("model",), ("role", "weights_sha256")),
+    "tasks": (("suite", "task"), ("language", "label", "kind", "version", "data_sha256")),
+    "scores": (("suite", "task", "language", "model"), ("kind", "label", "score", "low", "high")),
+    "differences": (
+        ("suite", "task", "language", "model", "reference"),
+        ("kind", "label", "difference", "low", "high", "verdict"),
+    ),
+    "overall": (("measure", "scope", "model"), ("score", "low", "high")),
+    "pairwise": (
+        ("measure", "model", "reference"),
+        ("difference", "low", "high", "verdict", "wins", "losses"),
+    ),
+}
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
 #: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
@@ -71,8 +87,12 @@ def _malformed(report: Mapping[str, Any]) -> str | None:
             return f"table `{name}` has a column twice"
         if not all(isinstance(row, list) and _plain_row(row) for row in table["rows"]):
             return f"table `{name}` has a row that is no list of numbers and texts"
-        if not {*table["keys"], *table["units"]} <= set(table["columns"]):
-            return f"table `{name}` lacks a column"
+        keys, more = _READ.get(name, (table["keys"], ()))
+        if table["keys"] != list(keys):
+            return f"table `{name}` has not the keys {', '.join(keys)}"
+        needed = [*table["keys"], *table["units"], *(more if table["rows"] else ())]
+        if lacking := [column for column in needed if column not in table["columns"]]:
+            return f"table `{name}` lacks the column `{lacking[0]}`"
         numeric = [at for at, column in enumerate(table["columns"]) if column in table["units"]]
         odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
         if odd:
