@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from skald_report.cards.check import check_report
 from skald_report.over_time.writing import compared
 from skald_specs.errors import UserInputError
 from support import ROOT
@@ -100,3 +101,20 @@ def test_a_report_without_pairs_is_compared_with_itself(tmp_path: Path) -> None:
     alone = small_report()
     alone["tables"]["pairwise"]["rows"] = []
     assert said(alone, alone, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("harm", "expected"),
+    [(emptied, "has no scores of mini-2.6b"), (renamed, "lacks the column `n_items`")],
+)
+def test_cards_of_a_report_without_scores_are_refused(
+    harm: Callable[[Table, str], None], expected: str, tmp_path: Path
+) -> None:
+    torn = small_report()
+    torn["tables"]["models"] = json.loads((ROOT / "reports/reference/report.json").read_bytes())[
+        "tables"
+    ]["models"]
+    harm(torn["tables"]["scores"], "n_items")
+    (tmp_path / "report.json").write_text(json.dumps(torn))
+    with pytest.raises(UserInputError, match=expected):
+        check_report(tmp_path)

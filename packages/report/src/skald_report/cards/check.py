@@ -27,7 +27,7 @@ from skald_report.cards.body import SECTIONS
 from skald_report.cards.metadata import shown
 from skald_report.cards.model_card import CARDS_FOLDER
 from skald_report.tables.exported import card_file
-from skald_report.tables.file import read_report, rows_of
+from skald_report.tables.file import REBUILD, REPORT_FILE, read_report, rows_of
 
 _BLOCK = re.compile(r"\A---\n(.+?)\n---\n", re.DOTALL)
 #: Both are rounded; a score that was changed by hand is further off.
@@ -41,13 +41,15 @@ def check_report(report: Path) -> dict[str, list[str]]:
         report: Folder of a report.
 
     Raises:
-        UserInputError: It holds no report.
+        UserInputError: It holds no report, or one of a baseline without scores.
     """
     numbers = read_report(report)
     scores = pd.DataFrame(rows_of(numbers, "scores"))
     models = rows_of(numbers, "models")
     planned = {row["model"] for row in rows_of(numbers, "plans")}
     names = [m["model"] for m in models if m["role"] == "baseline" and m["model"] in planned]
+    if names and scores.empty:
+        raise UserInputError(str(report / REPORT_FILE), f"has no scores of {names[0]}", REBUILD)
     found = {}
     for name in names:
         path = report / CARDS_FOLDER / card_file(name)

@@ -29,7 +29,10 @@ REBUILD = "Build the report again"
 _READ: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "models": (("model",), ("role", "weights_sha256")),
     "tasks": (("suite", "task"), ("language", "label", "kind", "version", "data_sha256")),
-    "scores": (("suite", "task", "language", "model"), ("kind", "label", "score", "low", "high")),
+    "scores": (
+        ("suite", "task", "language", "model"),
+        ("kind", "label", "score", "low", "high", "n_items"),
+    ),
     "differences": (
         ("suite", "task", "language", "model", "reference"),
         ("kind", "label", "difference", "low", "high", "verdict"),
