@@ -329,7 +329,9 @@ TARGETS = (
            _read_recipe, (b"corpus", b"mixture", b"parametrisation", b"sweep", b"base_lr", b"execution", b"horizon"), whole=_recipe),
     Target("plan", _plan_seeds, _read_plan, (b"identity", b"standing", b"derived", b"value", b"rules", b"outlook"), whole=_plan),
     Target("two plans", _plan_seeds, _read_plan, (b"identity", b"standing", b"value"), whole=_two_plans),
-    Target("fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), whole=_fit),
+    Target(
+        "time fit", _fit_seeds, _read_fit, (b"families", b"runs", b"optima", b"table"), whole=_fit
+    ),
     Target("sources", _sources_seeds, _sources, (b"sources", b"hub", b"path", b"rights", b"shards", b"**", b"../*")),
     Target("site", _site_seeds, _site, (b"sbatch", b"environment", b"modules", b"time", b"1-00:00:00")),
     Target("slurm settings", texts(_SLURM), _slurm, (b"partition", b"time", b"sbatch")),

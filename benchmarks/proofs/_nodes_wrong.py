@@ -62,12 +62,14 @@ def measures(hosts: tuple[Host, Host], folder: Path) -> list[Measure]:
         first.kill_all()
     measured("a port that another program has", end, 0, "--master-port", "29500")
     both = {i: torchrun(i, train(i)) for i in (0, 1)}
-    for end in tried("plan", both):
-        measured("nodes of other plans", end, 0, "rank 1 on node-b", "has another plan")
+    for host, end in zip(hosts, tried("plan", both), strict=True):
+        measured(
+            f"nodes of other plans, {host.name}", end, 0, "rank 1 on node-b", "has another plan"
+        )
     other_code = _changed_copy(folder / "checkout")
     both[1] = ["env", f"PYTHONPATH={other_code}", *torchrun(1, train(0))]
-    for end in tried("code", both):
-        measured("nodes of other code", end, 0, "rank 1 on node-b", "has other code")
+    for host, end in zip(hosts, tried("code", both), strict=True):
+        measured(f"nodes of other code, {host.name}", end, 0, "rank 1 on node-b", "has other code")
     return found
 
 

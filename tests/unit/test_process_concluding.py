@@ -33,6 +33,15 @@ def test_what_does_not_hold_or_was_not_measured_is_no_success(
     assert [row["holds"] for row in written] == holds
 
 
+def test_a_detail_does_not_tell_where_the_checkout_lies(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    told = measure(True).model_copy(update={"detail": f"see {tmp_path}/build/a.txt, not /etc/b"})
+    conclude("x", "proofs", [told])
+    (row,) = json.loads((tmp_path / "build/proofs/x.json").read_text())
+    assert row["detail"] == "see build/a.txt, not /etc/b"
+    assert str(tmp_path) not in capsys.readouterr().out
+
+
 def test_beside_the_figures_lies_how_they_were_taken(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["x.py", "--gigabytes=0.1"])

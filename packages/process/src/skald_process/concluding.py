@@ -19,6 +19,8 @@ _LOAD_AT_START = os.getloadavg()[0]
 def conclude(name: str, kind: str, measures: Sequence[Measure], allow_missing: bool = False) -> int:
     """Write the measures with their circumstances, print them, and return the exit code.
 
+    Details name what lies below the working directory without it: where a checkout lies is nobody's figure.
+
     Args:
         name: The script's name.
         kind: The folder under build/: `proofs` or `bench`, or one in them for less than a claim.
@@ -28,7 +30,8 @@ def conclude(name: str, kind: str, measures: Sequence[Measure], allow_missing: b
     Returns:
         0 when every bound holds, else 1.
     """
-    folder = Path("build") / kind
+    folder, here = Path("build") / kind, f"{Path.cwd()}{os.sep}"
+    measures = [m.model_copy(update={"detail": m.detail.replace(here, "")}) for m in measures]
     write_json(folder / f"{name}.json", [m.model_dump(mode="json") for m in measures])
     ran = circumstances(_LOAD_AT_START).model_dump(mode="json")
     write_json(folder / f"{name}.run.json", ran)
