@@ -9,6 +9,7 @@ from skald_planner.display.layout import amount
 from skald_planner.machine.cost import cost_of
 from skald_planner.plans.resolve import make_plan
 from skald_specs.outlook import Outlook
+from skald_specs.plan import Plan
 from skald_specs.timefit import Estimate
 from support import ROOT
 from support_planner import recipe
@@ -21,6 +22,15 @@ def given_rate(source, base_lr=0.004):
 
 def rows(left, right):
     return {row.name: row for row in compare(left, right)}
+
+
+def test_a_plan_of_no_steps_has_no_time_scale():
+    plan = make_plan(given_rate(recipe("trustllm-7.8b")), None, None)
+    assert rows(plan, plan)["tau_ema"].left.value > 0
+    data = plan.model_dump(mode="json")
+    data["identity"]["schedule"]["n_steps"]["value"] = 0
+    mended = Plan.check(data, "test")
+    assert "tau_ema" not in rows(mended, mended)
 
 
 def test_ratios_are_the_second_over_the_first():

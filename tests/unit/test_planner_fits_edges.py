@@ -58,6 +58,15 @@ def test_a_noiseless_parabola_is_found_where_it_was_planted():
     assert other.loss == pytest.approx(one.loss)
 
 
+def test_an_optimum_that_may_lie_at_any_rate_is_unknown():
+    """Just as much noise as leaves the curvature, hardly, above nothing."""
+    wide = rows()
+    wide["loss"] = 1 + 1e-9 * (np.log2(wide["lr"]) + 7.6) ** 2
+    found = local_optima(wide)
+    assert all(one.log2_lr is None or max(map(abs, one.interval)) <= 200 for one in found)
+    assert any(one.bound == "unknown" for one in found)
+
+
 def test_a_measure_that_must_be_above_zero_may_not_be_zero(tmp_path):
     table = rows()
     table.loc[2, "lr"] = 0.0

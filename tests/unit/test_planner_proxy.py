@@ -47,6 +47,12 @@ def test_a_sweep_over_widths_and_batches():
     assert names[0] == "mini-proxy-h131072-lr0.004-s1"
 
 
+def test_a_name_of_a_run_has_no_plus_sign():
+    proxy = swept(recipe("mini-proxy"), base_lrs=[0.004, 0.008, 1e30])
+    names = {plan.name for plan in proxy_plans(proxy, corpus_for(proxy))}
+    assert any("-lr1e30-" in name for name in names)
+
+
 def test_a_width_that_does_not_divide_into_heads_is_refused():
     proxy = swept(recipe("mini-proxy"), widths=[48, 100])
     with pytest.raises(UserInputError, match=r"mini-proxy: sweep\.widths: 100 is not a") as error:

@@ -16,13 +16,15 @@ from skald_specs.kinds import Kind
 from skald_specs.models import Spec
 
 Interval = tuple[float, float]
-#: More than any run has read, or any model has parameters; 0 parameters stand for an unknown size.
+#: More than any run has read, or any model has parameters.
 Tokens = Annotated[int, Field(gt=0, le=10**30)]
-Size = Annotated[int, Field(ge=0, le=10**30)]
+Size = Annotated[int, Field(gt=0, le=10**30)]
 Exponent = Annotated[float, Field(ge=-5, le=5)]
 Scale = Annotated[float, Field(ge=-1e100, le=1e100)]
 #: A power of two that any learning rate, batch, size or horizon has.
-Octaves = Annotated[float, Field(ge=-200, le=200)]
+MOST_OCTAVES = 200
+Octaves = Annotated[float, Field(ge=-MOST_OCTAVES, le=MOST_OCTAVES)]
+Rate = Annotated[float, Field(ge=2.0**-MOST_OCTAVES, le=2.0**MOST_OCTAVES)]
 FamilyKind = Literal["power", "surge", "saturating"]
 
 
@@ -47,7 +49,7 @@ class TableFacts(Spec):
     n_params_non_embedding: Annotated[tuple[Size, ...], Field(min_length=1)]
     horizons_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
     global_batches_tokens: Annotated[tuple[Tokens, ...], Field(min_length=1)]
-    lr_range: Interval
+    lr_range: tuple[Rate, Rate]
     seeds: tuple[int, ...]
     schedule: str
 
@@ -80,12 +82,12 @@ class LocalOptimum(Spec):
     n_params_non_embedding: int
     horizon_tokens: int
     global_batch_tokens: int
-    log2_lr: float | None = None
-    interval: Interval | None = None
+    log2_lr: Octaves | None = None
+    interval: tuple[Octaves, Octaves] | None = None
     loss: float | None = None
     rise_at_one_octave: float | None = None
     bound: Literal["at_least", "at_most", "unknown"] | None = None
-    bound_log2_lr: float | None = None
+    bound_log2_lr: Octaves | None = None
 
 
 class Sensitivity(Spec):

@@ -158,7 +158,7 @@ def _rates(
         found["lr of hidden matrices"] = hidden.lr
         found["lr of the embedding"] = rules["embedding"].lr
         found["weight_decay, hidden"] = hidden.weight_decay
-    if removed > 0:
+    if removed * n_steps > 0:
         found["tau_ema"] = 1.0 / (removed * n_steps)
     return found
 

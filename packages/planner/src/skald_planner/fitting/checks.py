@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from skald_specs.errors import UserInputError
 from skald_specs.guesses import offer
+from skald_specs.timefit import MOST_OCTAVES
 
 from skald_planner.plans.difference import first_difference
 
@@ -28,6 +29,9 @@ CELL = ("width", "depth", "n_params_non_embedding", "horizon_tokens")
 RUN = (*CELL, "global_batch_tokens", "lr", "seed")
 _SIZES = ("n_params_non_embedding", "horizon_tokens", "global_batch_tokens", "lr")
 _WHOLE = (*CELL, "n_params_total", "global_batch_tokens", "seed")
+#: Whole numbers are kept in 64 bits; what no learning rate is, no fit can hold.
+_COUNTS = (0.5, 2.0**62)
+_RATES = (2.0**-MOST_OCTAVES, 2.0**MOST_OCTAVES)
 Row = Callable[[int], str]
 
 
@@ -122,12 +126,17 @@ def _require_possible(table: pd.DataFrame, where: str, row: Row) -> None:
     for name in (*_SIZES, "width", "depth", "n_params_total", "seed"):
         values = table[name]
         least = "above 0" if name in _SIZES else "0 or more"
-        bad = ~np.isfinite(values) | (values <= 0 if name in _SIZES else values < 0)
+        below = values <= 0 if name in _SIZES else values < 0
+        fits = values.between(*(_RATES if name == "lr" else _COUNTS))
+        bad = ~np.isfinite(values) | ~(fits | (values == 0)) | below
         if bad.any():
             at = _first(bad)
             found = (
-                f"= {values[at]:g} is not {least}" if np.isfinite(values[at]) else "is no number"
+                f"= {values[at]:g} is not {least}"
+                if below[at]
+                else f"= {values[at]:g} is no size that a run has"
             )
+            found = found if np.isfinite(values[at]) else "is no number"
             hint = "; give the rate itself, not its logarithm" if name == "lr" else ""
             raise UserInputError(
                 where,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.stats import t as student
 from skald_specs.plan import COVERAGE
-from skald_specs.timefit import Estimate, LocalOptimum, Sensitivity
+from skald_specs.timefit import MOST_OCTAVES, Estimate, LocalOptimum, Sensitivity
 
 from skald_planner.fitting.cells import GRID_WINDOW
 from skald_planner.fitting.checks import CELL
@@ -221,11 +221,14 @@ def _optimum(key: Key, found: _Bound | _Parabola, noise_sd: float, df: int) -> L
     vertex = -found.slope / (2 * found.curvature)
     if abs(vertex) > found.half_width:
         return unknown
-    low, high = interval
+    low, high = (found.centre + float(end) for end in interval)
+    # Nor where the interval holds every rate that there is.
+    if max(-low, high) > MOST_OCTAVES:
+        return unknown
     measured = {
         "bound": None,
         "log2_lr": found.centre + vertex,
-        "interval": (found.centre + float(low), found.centre + float(high)),
+        "interval": (low, high),
         "loss": math.exp(found.level - found.slope**2 / (4 * found.curvature)),
         "rise_at_one_octave": found.curvature,
     }

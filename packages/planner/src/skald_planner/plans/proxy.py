@@ -62,7 +62,8 @@ def proxy_plans(recipe: Recipe, corpus: CorpusManifest) -> list[Plan]:
                     recipe.name,
                     *([f"w{run.width}"] if several_widths else []),
                     *([f"b{run.global_batch_tokens}"] if several_batches else []),
-                    f"h{horizon}-lr{run.base_lr}-s{run.seed}",
+                    # A plus sign is no part of a name.
+                    f"h{horizon}-lr{run.base_lr}-s{run.seed}".replace("+", ""),
                 ]
             )
             plan = make_plan(_proxy(recipe, name, horizon, run), corpus, None)
