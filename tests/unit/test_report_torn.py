@@ -97,6 +97,16 @@ def test_the_refusal_says_what_is_wrong(
     assert expected in said(whole, torn, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["scores", "differences", "pairwise"])
+def test_a_verdict_or_name_that_is_a_number_is_refused(name: str, tmp_path: Path) -> None:
+    whole, torn = small_report(), small_report()
+    table = torn["tables"][name]
+    column = "verdict" if "verdict" in table["columns"] else "label"
+    table["rows"][0][table["columns"].index(column)] = 7
+    expected = f"table `{name}` has a cell of column `{column}` that is no text"
+    assert expected in said(whole, torn, tmp_path)
+
+
 def test_a_report_without_pairs_is_compared_with_itself(tmp_path: Path) -> None:
     alone = small_report()
     alone["tables"]["pairwise"]["rows"] = []

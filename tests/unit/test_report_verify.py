@@ -8,6 +8,7 @@ from skald_report.build import build
 from skald_report.reading.inputs import ReportInputs
 from skald_report.verify import names_of_evaluations, verify_report
 from skald_specs.curves import ScorePoint
+from skald_specs.errors import UserInputError
 from skald_specs.files import read_json, write_json, write_jsonl
 from skald_specs.plan import Plan
 from support_report import BASELINES, write_inputs
@@ -97,5 +98,29 @@ def test_a_remark_contradicts_a_changed_table_that_no_record_is_of(made):
         cost["rows"][0][cost["columns"].index("flops_train")] *= 3
         write_json(path, report)
         assert [found.item for found in checked(made).changed] == ["remarks/cost"]
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [("models", "seed_group", None), ("cost", "model", None), ("cost", "energy_kwh", "much")],
+)
+def test_a_table_that_no_sentence_follows_from_is_refused(made, name, column, value):
+    """None as a value: the column is called otherwise."""
+    path = made / "report" / "report.json"
+    text = path.read_text(encoding="utf-8")
+    try:
+        report = json.loads(text)
+        table = report["tables"][name]
+        if value is None:
+            for part in ("columns", "keys"):
+                table[part] = ["other" if word == column else word for word in table[part]]
+        else:
+            table["rows"][0][table["columns"].index(column)] = value
+        write_json(path, report)
+        with pytest.raises(UserInputError, match=rf"report\.json: .*table.*{name}.*Build") as error:
+            checked(made)
+        assert str(error.value).isprintable()
     finally:
         path.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ from skald_report.reading.points import POINTS_FOLDER
 from skald_report.sections.claims import claims
 from skald_report.sections.remarks import READ, remarks
 from skald_report.tables.compose import with_rows
-from skald_report.tables.file import REPORT_FILE, as_json, read_report, rows_of, tables_of
+from skald_report.tables.file import REBUILD, REPORT_FILE, as_json, read_report, rows_of, tables_of
 
 #: The table that needs the search of a corpus beside records.
 OF_CORPUS = "clean"
@@ -76,15 +76,16 @@ def verify_report(
         UserInputError: The report or an evaluation is missing or malformed.
     """
     report = read_report(folder)
+    file = str(folder / REPORT_FILE)
     suites = suites_of(report)
     for suite in suites:
         if suite not in evaluations:
             raise UserInputError(
-                str(folder / REPORT_FILE),
+                file,
                 f"shows scores of suite {suite!r}, of which there are no records",
                 "Name the folder of that evaluation too, such as artifacts/eval/core",
             )
-    found = _recompute(report, tuple(evaluations[suite] for suite in suites), corpus)
+    found = _recompute(file, report, tuple(evaluations[suite] for suite in suites), corpus)
     cells, changed = 0, []
     without = 0
     if corpus is None:
@@ -103,7 +104,7 @@ def names_of_evaluations() -> tuple[str, ...]:
 
 
 def _recompute(
-    report: Mapping[str, Any], evaluations: tuple[Path, ...], corpus: Path | None
+    file: str, report: Mapping[str, Any], evaluations: tuple[Path, ...], corpus: Path | None
 ) -> dict[str, Any]:
     watched = dict.fromkeys(str(row["model"]) for row in rows_of(report, "curves"))
     beside = dict.fromkeys(folder.parent / POINTS_FOLDER for folder in evaluations)
@@ -125,9 +126,17 @@ def _recompute(
     made = tables_of_evaluations(sources)
     tables = with_rows(made)
     said = claims(tables)
-    # What follows from other inputs is compared with the tables that it was derived from.
+    # What follows from other inputs is compared with the tables that it was derived from. When the report was
+    # built, those could be read: what they lack now, somebody took.
     others = tables_of(report, READ)
-    sentences = remarks(sources, others | tables, said.gaps)
+    try:
+        sentences = remarks(sources, others | tables, said.gaps)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserInputError(
+            file,
+            f"no sentence follows from one of its tables {', '.join(others)}: {error!r}",
+            REBUILD,
+        ) from error
     return {
         "claims": list(said.all),
         "remarks": {subject: list(own) for subject, own in sentences._asdict().items()},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ REBUILD = "Build the report again"
 #: Keys of tables that are read back, by comparisons, releases, model cards and `verify`; and what else is read
 #: of one that has rows.
 _READ: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "models": (("model",), ("role", "weights_sha256")),
+    "models": (("model",), ("role", "weights_sha256", "seed_group")),
     "tasks": (("suite", "task"), ("language", "label", "kind", "version", "data_sha256")),
     "scores": (
         ("suite", "task", "language", "model"),
@@ -43,6 +43,10 @@ _READ: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("difference", "low", "high", "verdict", "wins", "losses"),
     ),
 }
+#: Columns of these tables that are text wherever they stand, beside the keys.
+_TEXTS = frozenset(
+    ("role", "weights_sha256", "seed_group", "language", "label", "kind", "data_sha256", "verdict")
+)
 #: Digits kept in files: far finer than any tolerance, coarser than the last bits of a sum.
 _DIGITS = 9
 #: Sizes between which a number times a power of ten is exact, so that all are rounded at once.
@@ -96,14 +100,21 @@ def _malformed(report: Mapping[str, Any]) -> str | None:
         needed = [*table["keys"], *table["units"], *(more if table["rows"] else ())]
         if lacking := [column for column in needed if column not in table["columns"]]:
             return f"table `{name}` lacks the column `{lacking[0]}`"
-        numeric = [at for at, column in enumerate(table["columns"]) if column in table["units"]]
-        odd = {len(row) for row in table["rows"]} - {len(table["columns"])}
-        if odd:
-            return (
-                f"table `{name}` has a row of {min(odd)} values for {len(table['columns'])} columns"
-            )
-        if not all(_is_number(row[at]) for row in table["rows"] for at in numeric):
-            return f"table `{name}` has a cell that is no number under a unit"
+        if (odd := _odd_cell(table, () if name not in _READ else _TEXTS.union(keys))) is not None:
+            return f"table `{name}` has {odd}"
+    return None
+
+
+def _odd_cell(table: Mapping[str, Any], texts: Collection[str]) -> str | None:
+    """Say what is wrong with some row of a table of which these columns are text."""
+    if odd := {len(row) for row in table["rows"]} - {len(table["columns"])}:
+        return f"a row of {min(odd)} values for {len(table['columns'])} columns"
+    for at, column in enumerate(table["columns"]):
+        cells = [row[at] for row in table["rows"]]
+        if column in table["units"] and not all(map(_is_number, cells)):
+            return "a cell that is no number under a unit"
+        if column in texts and not all(isinstance(cell, str | None) for cell in cells):
+            return f"a cell of column `{column}` that is no text"
     return None
 
 
