@@ -60,7 +60,7 @@ STEPS = (
     # 5 GB take an hour: the claim on 5 GB is `nox -s prove -- scale`'s.
     _proof("scale", 1.5, "--gigabytes=0.1", wide=True),
     # 200,000 inputs for each of the readers take hours: that claim is `nox -s prove -- fuzz`'s.
-    _proof("fuzz", 2.2, "--inputs=50"),
+    _proof("fuzz", 3.0, "--inputs=50"),
     _session("scale", 2.0, online=True),
     _session("docs", 1.5),
     _session("data", 0.3),

@@ -20,11 +20,12 @@ import sys
 import time
 import traceback
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
 
+from _fuzz_harms import chosen_harms
 from _fuzz_mutate import MAX_INPUT_BYTES
 from _fuzz_target import ONE_IN, Finding, Outcome, Target
 
@@ -36,6 +37,8 @@ except ImportError:  # no wheel for this Python, or not installed
 #: Bytes that one reader may take beside what its process held before the first input.
 LIMIT_BYTES = 1 << 30
 _PACKAGES = ("specs", "mup", "corpus", "planner", "trainer", "harness", "report", "cli")
+#: A reader gets as many harms of its files in order as inputs, and so many at least.
+LEAST_HARMS = 300
 #: executed, returned, refused, length of the input; the input follows.
 _HEAD = struct.Struct("<QQQQ")
 
@@ -70,7 +73,7 @@ class Child:
         self.cover = cover and atheris is not None
         self.shared = mmap.mmap(-1, _HEAD.size + MAX_INPUT_BYTES)
         self.log, self.result = folder / "findings.jsonl", folder / "result.json"
-        self.returned = self.refused = self.executed = 0
+        self.returned = self.refused = self.executed = self.harms = 0
         self.slowest_s = 0.0
         self.known: set[tuple[str, str]] = set()
 
@@ -98,9 +101,11 @@ class Child:
             problem = "killed: no end" if hung else f"ended by status {status}"
             kind = "hang" if hung else "died"
             findings.append(Finding(kind, f"{kind} in C code", problem, data.hex()))
-        covered = min(executed, self.count - self.count // 2) if self.cover else 0
+        harms = told.get("harms", 0)
+        inputs = executed - harms
+        covered = min(inputs, self.count - self.count // 2) if self.cover else 0
         return Outcome(
-            self.target.name, told.get("code", self.done.code), max(executed, min(1, self.count)), covered, returned,
+            self.target.name, told.get("code", self.done.code), max(inputs, min(1, self.count)), harms, covered, returned,
             refused, cpu_s, told.get("slowest_s", 0.0), tuple(findings),
         )  # fmt: skip
 
@@ -151,6 +156,8 @@ class Child:
         os._exit(0)
 
     def _feed(self, work: Path) -> None:
+        from skald_specs.errors import SkaldError
+
         made = self.folder / "seeds"
         made.mkdir(exist_ok=True)
         seeds = self.target.seeds(made)
@@ -158,6 +165,10 @@ class Child:
             self.target.call(
                 data, work
             )  # imports what it needs; a valid example that is refused ends all
+            if self.target.whole is not None:
+                # The command may ask for more than its reader; here it imports what it needs.
+                with contextlib.suppress(SkaldError):
+                    self.target.whole(data, work)
         self.code = _code_loaded()
         self._tell(ended=False)
         gc.freeze()
@@ -165,6 +176,12 @@ class Child:
         n_covered = self.count - self.count // 2 if self.cover else 0
         seed = zlib.crc32(f"{self.target.name}/{self.done.inputs}".encode())
         rng = Random(seed)
+        if self.count and not self.done.inputs:
+            harms = chosen_harms(seeds, max(LEAST_HARMS, self.count), self.target.name)
+            for data in harms:
+                self._one(data, self.target.whole)
+            self.harms = len(harms)
+            self._tell(ended=False)
         for _ in range(self.count - n_covered):
             self._one(self.target.mutate(rng.choice(seeds), rng, self.target.words))
         if n_covered:
@@ -201,8 +218,8 @@ class Child:
         atheris.Setup(options, one, custom_mutator=mutation)
         atheris.Fuzz()
 
-    def _one(self, data: bytes) -> None:
-        """Run one input and judge what came of it."""
+    def _one(self, data: bytes, whole: Callable[[bytes, Path], object] | None = None) -> None:
+        """Run one input, through this command where one is given, and judge what came of it."""
         data = data[:MAX_INPUT_BYTES]
         self.executed += 1
         _HEAD.pack_into(self.shared, 0, self.executed, self.returned, self.refused, len(data))
@@ -211,7 +228,8 @@ class Child:
         try:
             signal.setitimer(signal.ITIMER_PROF, self.limit_s)
             try:
-                whole = self.target.whole if self.executed % ONE_IN == 0 else None
+                if self.executed % ONE_IN == 0:
+                    whole = self.target.whole
                 (whole or self.target.call)(data, Path())
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
@@ -250,7 +268,7 @@ class Child:
 
     def _tell(self, ended: bool = True) -> None:
         _HEAD.pack_into(self.shared, 0, self.executed, self.returned, self.refused, 0)
-        told = {"ended": ended, "code": self.code, "slowest_s": self.slowest_s}
+        told = {"ended": ended, "code": self.code, "harms": self.harms, "slowest_s": self.slowest_s}
         self.result.write_text(json.dumps(told), encoding="utf-8")
 
 

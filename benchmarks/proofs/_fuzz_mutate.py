@@ -127,7 +127,7 @@ def _form(data: bytes) -> _Form:
         text = data.decode()
     except UnicodeDecodeError:
         return _Form(None, (of_bytes,))
-    if (document := _document(text)) is not None:
+    if (document := document_of(text)) is not None:
         return _Form(document, (of_lines, of_bytes))
     lines = [line for line in text.split("\n") if line.strip()]
     if len(lines) > 1 and all(line[:1] in "{[" for line in lines):
@@ -137,7 +137,7 @@ def _form(data: bytes) -> _Form:
     return _Form(None, (of_bytes, of_lines))
 
 
-def _document(text: str) -> str | None:
+def document_of(text: str) -> str | None:
     """Return a text of JSON or YAML as one of JSON; None where it is neither."""
     from skald_specs.errors import UserInputError
     from skald_specs.plain import parse_json, parse_yaml
@@ -151,7 +151,7 @@ def _document(text: str) -> str | None:
     return None
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
+def places_of(value: Any) -> list[tuple[Any, Any]]:
     """Return every (container, key) of a tree."""
     found: list[tuple[Any, Any]] = []
     waiting = [value]
@@ -172,7 +172,7 @@ def _of_tree(
     value = json.loads(text)
     raws: list[str] = []
     for _ in range(count):
-        places = _places(value)
+        places = places_of(value)
         if not places:
             return of_bytes(data, rng, words)
         _change(places, rng, words, raws)

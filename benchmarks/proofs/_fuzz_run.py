@@ -86,6 +86,7 @@ def _sum(first: Outcome, second: Outcome) -> Outcome:
     return replace(
         first,
         inputs=first.inputs + second.inputs,
+        harms=first.harms + second.harms,
         covered=first.covered + second.covered,
         returned=first.returned + second.returned,
         refused=first.refused + second.refused,

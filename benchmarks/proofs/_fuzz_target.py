@@ -47,11 +47,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a target fared so far: inputs by what became of them, and findings without repetition."""
+    """How a target fared so far: inputs by what became of them, and findings without repetition.
+
+    `harms`: of its files in order, given before the inputs and counted beside them.
+    """
 
     name: str
     code: str
     inputs: int = 0
+    harms: int = 0
     covered: int = 0
     returned: int = 0
     refused: int = 0
@@ -61,5 +65,5 @@ class Outcome:
 
     @property
     def per_second(self) -> float:
-        """Inputs for each second of processor time."""
-        return self.inputs / self.cpu_s if self.cpu_s else 0.0
+        """Inputs and harms for each second of processor time."""
+        return (self.inputs + self.harms) / self.cpu_s if self.cpu_s else 0.0

@@ -132,6 +132,16 @@ def _report(data: bytes, folder: Path) -> None:
     command("report", "compare", "old", "new")()
 
 
+def _verify(data: bytes, folder: Path) -> None:
+    from skald_report.verify import verify_report
+
+    put(folder, "new/report.json", data)
+    made = folder / "made"
+    if not made.is_dir():
+        _artifacts(made)
+    verify_report(folder / "new", {"core": made / "artifacts/eval/core"})
+
+
 def _cards(data: bytes, folder: Path) -> None:
     put(folder, "new/report.json", data)
     command("report", "cards", "new")()
@@ -223,6 +233,7 @@ TARGETS = (
     Target("corpus.json", _written("corpus/corpus.json"), _loads(corpus="corpus.json"), (b"shards", b"recipe")),
     Target("run manifest", _manifest_seeds, _manifest, (b"energy_joules", b"layout")),
     Target("report", lambda _: [_small_report()], _read_report, (b"tables", b"rows", b"columns", b"keys", b"units"), whole=_report),
+    Target("report to verify", lambda _: [_small_report()], _read_report, (b"published", b"cost", b"rows", b"columns"), whole=_verify),
     Target("report for cards", lambda _: [_small_report()], _cards, (b"role", b"baseline", b"rows", b"columns")),
     Target("model card", _card_seeds, _card, (b"---\n", b"model-index", b"results", b"metrics", b"## ")),
     Target("measures", _measures_seeds, _measures, (b"measure", b"holds", b"bound")),

@@ -1,7 +1,9 @@
 """The driver of the fuzz finds a reader that breaks, hangs, eats memory, dies or says too much."""
 
 import contextlib
+import gzip
 import io
+import json
 import os
 import re
 import signal
@@ -12,11 +14,13 @@ import _fuzz_text
 import _fuzz_text_reports
 import _fuzz_text_tasks
 import pytest
+from _fuzz_harms import chosen_harms, harms
 from _fuzz_run import run_target
 from _fuzz_target import Target
 from skald_specs.errors import SkaldError, UserInputError
 
-SEED = b'{"name": "a", "size": 1}'
+#: Without structure, so that there are no harms in order of it.
+SEED = b"a name of size 1"
 OURS = [*_fuzz_text.TARGETS, *_fuzz_text_reports.TARGETS, *_fuzz_text_tasks.TARGETS]
 
 
@@ -114,3 +118,50 @@ def test_no_document_makes_more_than_a_line(target):
     found = run_target(target, 60, cover=False)
     assert found.inputs == 60
     assert [(one.kind, one.problem) for one in found.findings] == []
+
+
+def read_columns(data, folder):
+    """Forget that a column may be gone; all else is refused in a line."""
+    head = data.decode("utf-8", "replace").split("\n")[0].split(",")
+    if "model" not in head:
+        raise UserInputError("it", "has no models", "Mend it")
+    if head == ["model", "zzz"]:
+        raise KeyError("score")
+
+
+def test_a_column_that_is_called_otherwise_is_found_before_any_chance():
+    table = Target("columns", lambda _: [b"model,score\na,1\nb,2\n"], read_columns)
+    found = run_target(table, 1, cover=False)
+    assert [one.kind for one in found.findings] == ["traceback"]
+    assert bytes.fromhex(found.findings[0].data_hex).startswith(b"model,zzz\n")
+    assert found.harms > 30 and found.inputs == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "torn"),
+    [
+        (b'{"a": {"b": [1]}}', [{}, {"zzz": {"b": [1]}}, {"a": {}}, {"a": {"b": [1, 1]}}, {"a": {"b": [None]}}]),
+        (b"a:\n  b: [1]\n", [{}, {"a": "x"}, {"a": {"b": []}}]),
+    ],
+)  # fmt: skip
+def test_harms_of_a_document(data, torn):
+    found = [json.loads(harm) for harm in harms(data)]
+    assert all(one in found for one in torn)
+    packed = [json.loads(gzip.decompress(harm)) for harm in harms(gzip.compress(data))]
+    assert packed == found
+
+
+def test_harms_of_rows_and_of_a_header():
+    rows = list(harms(b'{"a": 1}\n{"a": 2}\n'))
+    assert b'{}\n{"a": 2}\n' in rows and b"{}\n{}\n" in rows and b'{"a": ""}\n{"a": ""}\n' in rows
+    (*headers,) = harms((8).to_bytes(8, "little") + b'{"a": 1}' + b"rest")
+    assert (2).to_bytes(8, "little") + b"{}" + b"rest" in headers
+    assert not list(harms(b"plain words")) and not list(harms(b"\xff\xfe,;"))
+
+
+def test_more_harms_than_are_wanted_are_drawn_the_same_way():
+    seeds = [b'{"a": {"b": [1, 2, 3], "c": "d"}}']
+    every = chosen_harms(seeds, 10**6, "one")
+    some = chosen_harms(seeds, 9, "one")
+    assert len(every) == len(set(every)) > 60
+    assert len(some) == 9 and set(some) < set(every) and some == chosen_harms(seeds, 9, "one")
