@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,6 +34,7 @@ from _evaluate_work import (
 )
 from _options import options
 from lm_eval.api.instance import Instance
+from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from skald_harness.scoring.requests import Request
 from skald_specs.claims import Measure
@@ -43,7 +44,7 @@ T = TypeVar("T")
 LEAST = {"four choices": 5.0, "600-token few-shot block": 10.0, "minimal pairs": 1.3}
 #: Turns; the median of the ratios of single turns counts.
 TURNS = 5
-BATCH_SIZES = (1, 8, 32)
+BATCH_SIZES, TRIES = (1, 8, 32), 3
 MOST_NATS, MOST_BITS_PER_BYTE = 1e-4, 1e-6
 
 
@@ -62,8 +63,7 @@ def main() -> int:
 def _work(model: Any, name: str) -> list[Measure]:
     work, scorer = WORKS[name](), ours(model)
     peers = {size: peer(model, size) for size in BATCH_SIZES}
-    tried = {size: _cpu(ask_peer, peers[size], work.part(4).requests)[0] for size in BATCH_SIZES}
-    size = min(tried, key=lambda size: tried[size])
+    size = _best_size(peers, work.part(4).requests)
     (mine, counts), (theirs, their_counts) = (
         _counted(model, scorer.score, work.requests),
         _counted(model, ask_peer, peers[size], work.requests),
@@ -89,6 +89,15 @@ def _work(model: Any, name: str) -> list[Measure]:
         *_sameness(name, work, mine, theirs),
         _memory(name, size),
     ]
+
+
+def _best_size(peers: Mapping[int, HFLM], requests: Sequence[Request]) -> int:
+    """Return the batch size with which lm-eval is fastest; two may lie a few percent apart, so each is tried thrice."""
+    tried = [
+        {size: _cpu(ask_peer, peer, requests)[0] for size, peer in peers.items()}
+        for _ in range(TRIES)
+    ]
+    return min(peers, key=lambda size: statistics.median(turn[size] for turn in tried))
 
 
 def _sameness(name: str, work: Work, mine: Answers, theirs: Answers) -> list[Measure]:
@@ -117,6 +126,8 @@ def _sameness(name: str, work: Work, mine: Answers, theirs: Answers) -> list[Mea
 
 def _memory(name: str, size: int) -> Measure:
     grown = {arm: _child(arm, name, size) for arm in ("ours", "peer")}
+    least = BATCH_SIZES[0]
+    singly = grown["peer"] if size == least else _child("peer", name, least)
     return Measure(
         measure=f"{name}: memory against lm-eval",
         value=round(grown["ours"] / grown["peer"], 2),
@@ -124,7 +135,7 @@ def _memory(name: str, size: int) -> Measure:
         bound="<= 1",
         holds=grown["ours"] <= grown["peer"],
         detail=f"{grown['ours']:.0f} against {grown['peer']:.0f} MB on top of what is loaded, a "
-        "process each",
+        f"process each; lm-eval at its best batch size, {size}; at {least} it takes {singly:.0f}",
     )
 
 
