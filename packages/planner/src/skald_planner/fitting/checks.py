@@ -131,12 +131,8 @@ def _require_possible(table: pd.DataFrame, where: str, row: Row) -> None:
         bad = ~np.isfinite(values) | ~(fits | (values == 0)) | below
         if bad.any():
             at = _first(bad)
-            found = (
-                f"= {values[at]:g} is not {least}"
-                if below[at]
-                else f"= {values[at]:g} is no size that a run has"
-            )
-            found = found if np.isfinite(values[at]) else "is no number"
+            why = f"not {least}" if below[at] else "no size that a run has"
+            found = f"= {values[at]:g} is {why}" if np.isfinite(values[at]) else "is no number"
             hint = "; give the rate itself, not its logarithm" if name == "lr" else ""
             raise UserInputError(
                 where,
