@@ -137,6 +137,13 @@ def test_a_column_that_is_called_otherwise_is_found_before_any_chance():
     assert found.harms > 30 and found.inputs == 1
 
 
+def test_every_harm_in_order_goes_through_the_whole_command():
+    table = Target(
+        "columns", lambda _: [b"model,score\na,1\nb,2\n"], lambda data, folder: None, whole=read_columns
+    )  # fmt: skip
+    assert [one.kind for one in run_target(table, 1, cover=False).findings] == ["traceback"]
+
+
 @pytest.mark.parametrize(
     ("data", "torn"),
     [

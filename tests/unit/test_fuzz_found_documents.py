@@ -153,6 +153,24 @@ def test_a_plan_or_fit_that_was_mended_by_hand_says_what_it_lacks(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (lambda fit: fit["table"]["n_params_non_embedding"].append(0), "greater than 0"),
+        (lambda fit: fit["table"].update(lr_range=[0.0, 0.1]), "lr_range"),
+        (lambda fit: fit["table"].update(lr_range=[0.1, 1e250]), "lr_range"),
+        (lambda fit: fit["local"][0].update(interval=[-2000.0, 2.0]), "interval"),
+        (lambda fit: fit["local"][0].update(log2_lr=1e6), "log2_lr"),
+        (lambda fit: fit["local"][0].update(bound_log2_lr=-1e6), "bound_log2_lr"),
+    ],
+)
+def test_a_fit_holds_no_size_and_no_rate_that_no_run_has(tmp_path, change, said):
+    _, fit = plan_and_fit(tmp_path)
+    change(fit)
+    with pytest.raises(UserInputError, match=said):
+        TimeFit.check(fit, "fit")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
         ("include: _cloze_yaml\ninclude: x", "stands twice"),
         ("include: [{a: 1}]", "name a file"),
         ("include: ../../../../etc/passwd", "leads out of"),

@@ -10,6 +10,7 @@ from skald_planner.fitting.local import local_optima
 from skald_planner.fitting.runs import read_runs
 from skald_planner.plans.weight_decay import best_tau_sd_octaves
 from skald_specs.errors import UserInputError
+from skald_specs.timefit import MOST_OCTAVES
 from support_planner import GRID, run_table
 
 
@@ -59,12 +60,24 @@ def test_a_noiseless_parabola_is_found_where_it_was_planted():
 
 
 def test_an_optimum_that_may_lie_at_any_rate_is_unknown():
-    """Just as much noise as leaves the curvature, hardly, above nothing."""
-    wide = rows()
-    wide["loss"] = 1 + 1e-9 * (np.log2(wide["lr"]) + 7.6) ** 2
-    found = local_optima(wide)
-    assert all(one.log2_lr is None or max(map(abs, one.interval)) <= 200 for one in found)
-    assert any(one.bound == "unknown" for one in found)
+    """Towards the least curvature that is no straight line, an interval grows without end."""
+
+    def optimum(curvature):
+        table = rows()
+        table["loss"] = np.exp(curvature * (np.log2(table["lr"]) + 7.6) ** 2)
+        (one,) = local_optima(table)
+        return one
+
+    flat, bent, widest = 0.0, 1.0, 0.0
+    for _ in range(60):
+        between = (flat + bent) / 2
+        if (one := optimum(between)).interval is None:
+            assert one.bound == "unknown"
+            flat = between
+        else:
+            widest = max(widest, *map(abs, one.interval))
+            bent = between
+    assert 100 < widest <= MOST_OCTAVES
 
 
 def test_a_measure_that_must_be_above_zero_may_not_be_zero(tmp_path):
